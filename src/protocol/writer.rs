@@ -1,0 +1,57 @@
+//! Records to send: small whole ones, and the headers of large contents.
+
+use super::body::{BODY_LEN, EndRequest, unknown_type};
+use super::record::{HEADER_LEN, Header, MAX_WRITTEN_CONTENT, NULL_REQUEST_ID, RecordType};
+
+/// Bytes in a record whose content is one fixed-size body.
+pub const FIXED_RECORD_LEN: usize = HEADER_LEN + BODY_LEN;
+
+const fn fixed(kind: RecordType, request_id: u16, body: [u8; BODY_LEN]) -> [u8; FIXED_RECORD_LEN] {
+    let h = Header::new(kind, request_id, BODY_LEN as u16).to_bytes();
+    let b = body;
+    [h[0], h[1], h[2], h[3], h[4], h[5], h[6], h[7], b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]
+}
+
+/// A whole END_REQUEST record (specification 5.5).
+pub const fn end_request(request_id: u16, end: EndRequest) -> [u8; FIXED_RECORD_LEN] {
+    fixed(RecordType::EndRequest, request_id, end.to_bytes())
+}
+
+/// A whole UNKNOWN_TYPE record (specification 4.2).
+pub const fn unknown_type_record(type_byte: u8) -> [u8; FIXED_RECORD_LEN] {
+    fixed(RecordType::UnknownType, NULL_REQUEST_ID, unknown_type(type_byte))
+}
+
+/// The record that ends a stream: a header without content (specification 3.3).
+pub const fn end_of_stream(kind: RecordType, request_id: u16) -> [u8; HEADER_LEN] {
+    Header::new(kind, request_id, 0).to_bytes()
+}
+
+/// The header of the next record of a stream with `left` bytes still to send, and how many of them
+/// go into that record.
+pub fn next_record(kind: RecordType, request_id: u16, left: usize) -> ([u8; HEADER_LEN], usize) {
+    let n = left.min(MAX_WRITTEN_CONTENT);
+    (Header::new(kind, request_id, n as u16).to_bytes(), n)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::body::ProtocolStatus;
+
+    #[test]
+    fn golden_records() {
+        let end = EndRequest { app_status: 5, protocol_status: ProtocolStatus::Overloaded };
+        assert_eq!(end_request(0x0203, end), [1, 3, 2, 3, 0, 8, 0, 0, 0, 0, 0, 5, 2, 0, 0, 0]);
+        assert_eq!(unknown_type_record(99), [1, 11, 0, 0, 0, 8, 0, 0, 99, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(end_of_stream(RecordType::Stdout, 1), [1, 6, 0, 1, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn large_contents_are_cut() {
+        let (header, n) = next_record(RecordType::Stdout, 1, 1 << 20);
+        assert_eq!(n, 65_528);
+        assert_eq!(header, [1, 6, 0, 1, 0xff, 0xf8, 0, 0]);
+        assert_eq!(next_record(RecordType::Stdout, 1, 3).1, 3);
+    }
+}

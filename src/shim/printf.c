@@ -1,0 +1,1 @@
+int fcgi_shim_placeholder;
