@@ -1,13 +1,24 @@
 //! Compiles the C shim: C-variadic functions cannot be defined in stable Rust.
 
-fn main() {
-    println!("cargo:rerun-if-changed=src/shim/printf.c");
+use std::path::Path;
+use std::{env, io};
+
+const SHIM: &str = "src/shim/printf.c";
+
+fn main() -> io::Result<()> {
+    println!("cargo:rerun-if-changed={SHIM}");
     println!("cargo:rerun-if-changed=include");
-    cc::Build::new()
-        .file("src/shim/printf.c")
-        .include("include")
-        .warnings(true)
-        // Distributions put -flto into CFLAGS; rustc cannot link such objects. The last word counts.
-        .flag_if_supported("-fno-lto")
-        .compile("fcgi_shim");
+    let object = Path::new(&env::var_os("OUT_DIR").unwrap_or_default()).join("printf.o");
+
+    // Distributions put -flto into CFLAGS, and rustc cannot link what comes out. The last word
+    // counts, but cc's own flags stand before those of CFLAGS: so we call the compiler.
+    let compiler = cc::Build::new().include("include").warnings(true).get_compiler();
+    let mut command = compiler.to_command();
+    command.arg("-fno-lto").args(["-c", SHIM, "-o"]).arg(&object);
+    let status = command.status()?;
+    if !status.success() {
+        return Err(io::Error::other(format!("{command:?}: {status}")));
+    }
+    cc::Build::new().object(object).compile("fcgi_shim");
+    Ok(())
 }

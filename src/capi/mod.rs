@@ -1,1 +1,33 @@
-//! stub
+//! The C API: C names, C layouts, C pointers.
+//!
+//! A function with a C name checks what it was given, calls, translates the result. What the C
+//! structs have a public field for lives in that field only; programs read and change these
+//! fields between calls and install procedures of their own in streams. Places are reached
+//! through raw pointers, slices are made for one statement, and no reference to anything C can
+//! reach is held across a call that C may answer.
+//!
+//! * [`stream`]: the cursor of an `FCGX_Stream`, whoever made it.
+//! * [`request`]: what stands behind an `FCGX_Request` that we accepted.
+//! * [`fcgiapp`], [`fcgi_stdio`], [`fcgios`], [`fastcgi`]: the functions, one module a header.
+
+#![allow(
+    non_camel_case_types,
+    non_snake_case,
+    non_upper_case_globals,
+    reason = "the names are those of the C headers"
+)]
+#![allow(
+    clippy::missing_safety_doc,
+    reason = "the contract of a C function is its header comment; these are those comments"
+)]
+
+pub mod envp;
+pub mod fastcgi;
+pub mod fcgi_stdio;
+pub mod fcgiapp;
+pub mod fcgios;
+pub mod library;
+pub mod reader;
+pub mod request;
+pub mod stream;
+pub mod writer;

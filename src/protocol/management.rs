@@ -2,6 +2,7 @@
 
 use super::name_value::Pairs;
 use super::record::{HEADER_LEN, Header, NULL_REQUEST_ID, RecordType};
+use super::writer::Answer;
 
 /// What the application can take at once (specification 4.1), as the numbers sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,37 +25,13 @@ const NAMES: [&[u8]; 3] = [b"FCGI_MAX_CONNS", b"FCGI_MAX_REQS", b"FCGI_MPXS_CONN
 /// Digits in the largest `u32`.
 const MAX_DIGITS: usize = 10;
 
-/// Room for the answer with all three pairs in it.
-const MAX_RESULT: usize = HEADER_LEN + (2 + 14 + MAX_DIGITS) + (2 + 13 + MAX_DIGITS) + (2 + 15 + 1);
-
-/// A GET_VALUES_RESULT record.
-#[derive(Clone, Copy, Debug)]
-pub struct ValuesResult {
-    bytes: [u8; MAX_RESULT],
-    len: usize,
-}
-
-impl ValuesResult {
-    /// The record's bytes.
-    pub fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
-    }
-
-    fn push(&mut self, bytes: &[u8]) {
-        let end = self.len + bytes.len();
-        if let Some(room) = self.bytes.get_mut(self.len..end) {
-            room.copy_from_slice(bytes);
-            self.len = end;
-        }
-    }
-
-    fn push_pair(&mut self, name: &[u8], number: u32) {
-        let mut digits = [0; MAX_DIGITS];
-        let value = decimal(number, &mut digits);
-        self.push(&[name.len() as u8, value.len() as u8]);
-        self.push(name);
-        self.push(value);
-    }
+/// Adds one pair with a decimal value; names and values of management are short.
+fn push_pair(result: &mut Answer, name: &[u8], number: u32) {
+    let mut digits = [0; MAX_DIGITS];
+    let value = decimal(number, &mut digits);
+    result.push(&[name.len() as u8, value.len() as u8]);
+    result.push(name);
+    result.push(value);
 }
 
 /// Writes `number` at the end of `digits` and gives the digits used.
@@ -73,23 +50,21 @@ fn decimal(mut number: u32, digits: &mut [u8; MAX_DIGITS]) -> &[u8] {
 
 /// Answers GET_VALUES with the given content: each known name once, in the order asked, unknown
 /// names left out. A cut pair ends the list.
-pub fn get_values_result(content: &[u8], capacity: Capacity) -> ValuesResult {
+pub fn get_values_result(content: &[u8], capacity: Capacity) -> Answer {
     let numbers = [capacity.max_conns, capacity.max_reqs, u32::from(capacity.multiplexes)];
     let mut answered = [false; NAMES.len()];
-    let mut result = ValuesResult { bytes: [0; MAX_RESULT], len: HEADER_LEN };
+    let mut result = Answer::new();
+    result.push(&[0; HEADER_LEN]);
     for (name, _) in Pairs::new(content) {
         for ((known, number), done) in NAMES.iter().zip(numbers).zip(&mut answered) {
             if name == *known && !*done {
                 *done = true;
-                result.push_pair(name, number);
+                push_pair(&mut result, name, number);
             }
         }
     }
-    let content_length = (result.len - HEADER_LEN) as u16;
-    let header = Header::new(RecordType::GetValuesResult, NULL_REQUEST_ID, content_length);
-    if let Some(room) = result.bytes.first_chunk_mut() {
-        *room = header.to_bytes();
-    }
+    let length = (result.as_bytes().len() - HEADER_LEN) as u16;
+    result.set_header(Header::new(RecordType::GetValuesResult, NULL_REQUEST_ID, length));
     result
 }
 
@@ -121,7 +96,6 @@ mod tests {
         let capacity = Capacity { max_conns: u32::MAX, max_reqs: u32::MAX, multiplexes: true };
         let asked = b"\x0f\x00FCGI_MPXS_CONNS\x0d\x00FCGI_MAX_REQS\x0e\x00FCGI_MAX_CONNS";
         let result = get_values_result(asked, capacity);
-        assert_eq!(result.as_bytes().len(), MAX_RESULT);
         assert!(result.as_bytes().ends_with(b"\x0e\x0aFCGI_MAX_CONNS4294967295"));
     }
 }

@@ -6,6 +6,58 @@ use super::record::{HEADER_LEN, Header, MAX_WRITTEN_CONTENT, NULL_REQUEST_ID, Re
 /// Bytes in a record whose content is one fixed-size body.
 pub const FIXED_RECORD_LEN: usize = HEADER_LEN + BODY_LEN;
 
+/// The most bytes that an [`Answer`] holds.
+pub const MAX_ANSWER: usize = 96;
+
+/// A small whole record to send.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer {
+    bytes: [u8; MAX_ANSWER],
+    len: usize,
+}
+
+impl Answer {
+    /// Nothing yet.
+    pub const fn new() -> Self {
+        Self { bytes: [0; MAX_ANSWER], len: 0 }
+    }
+
+    /// The record's bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+
+    /// Adds bytes at the end; what does not fit in whole is left out.
+    pub fn push(&mut self, bytes: &[u8]) {
+        let end = self.len + bytes.len();
+        if let Some(room) = self.bytes.get_mut(self.len..end) {
+            room.copy_from_slice(bytes);
+            self.len = end;
+        }
+    }
+
+    /// Puts a header in front, over the bytes that were pushed there as its place.
+    pub fn set_header(&mut self, header: Header) {
+        if let Some(room) = self.bytes.first_chunk_mut() {
+            *room = header.to_bytes();
+        }
+    }
+}
+
+impl Default for Answer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl From<[u8; FIXED_RECORD_LEN]> for Answer {
+    fn from(record: [u8; FIXED_RECORD_LEN]) -> Self {
+        let mut answer = Self::new();
+        answer.push(&record);
+        answer
+    }
+}
+
 const fn fixed(kind: RecordType, request_id: u16, body: [u8; BODY_LEN]) -> [u8; FIXED_RECORD_LEN] {
     let h = Header::new(kind, request_id, BODY_LEN as u16).to_bytes();
     let b = body;

@@ -1,1 +1,48 @@
-//! stub
+//! A FastCGI application's life: waiting for requests, reading and answering them.
+//!
+//! Reading order: [`listener`] (where threads wait), [`head`] and [`connected`] (a connection in
+//! somebody's hands), [`session`] (one request), [`connection`] (records of one socket),
+//! [`params`], [`inbound`] and [`outbound`] (bytes in, bytes out), [`config`].
+//!
+//! # Who owns what
+//!
+//! *Descriptor*: `FCGX_Request.ipcFd`, a connection. *Session*: what was received on it. *Block*:
+//! the streams, output buffers and environment of a request (`paramsPtr`, [`crate::capi::request`]).
+//! "stores" are bounded heaps of sessions and blocks for reuse, one per process.
+//!
+//! | state of the request | descriptor | session | block |
+//! |---|---|---|---|
+//! | fresh: after FCGX_InitRequest | none (-1) | none | none |
+//! | waiting in FCGX_Accept_r | the listener, parked; or the thread that looks at it | with the descriptor; in the store while nothing is received | none |
+//! | accepted | the request | the block | the request |
+//! | detached: FCGX_Detach | the request; another process answers on its copy, and closing ends only ours | the block | the request |
+//! | finished, kept | the request, until its next FCGX_Accept_r gives it to the listener | the block | the request |
+//! | finished, not kept | closed | the store | the store |
+//! | FCGX_Free(r, 0) | the program, open, still in `ipcFd` | the store; what was received is lost | the store |
+//! | FCGX_Free(r, 1) | closed; -1 | the store | the store |
+//! | FCGX_InitRequest again, on an accepted or kept request | the program's loss: stays open until exit | lost with the block | lost: the old contents of the struct cannot be trusted |
+//! | child after fork: accepted, detached | a copy each; both may finish it, only a child that was meant to should | a copy each | a copy each |
+//! | child after fork: finished and kept | the parent; the child closes its copy in its next FCGX_Accept_r | a copy, given up | a copy, used on |
+//! | child after fork: parked | the parent; the child closes its copies before it first waits | a copy, given up | none |
+
+#![forbid(unsafe_code)]
+
+pub mod blocking;
+pub mod config;
+pub mod connected;
+pub mod connection;
+pub mod head;
+pub mod inbound;
+pub mod listener;
+pub mod listeners;
+pub mod outbound;
+pub mod params;
+pub mod parking;
+pub mod peers;
+mod pool;
+pub mod session;
+pub mod store;
+
+pub use connected::Connected;
+pub use listener::Terms;
+pub use session::{Begin, Body, Session};

@@ -1,1 +1,127 @@
-int fcgi_shim_placeholder;
+/*
+ * The printf family: functions with a variable number of arguments cannot be written in stable Rust.
+ *
+ * The C library formats, straight into the stream's buffer where the text fits. Memory is asked for
+ * only when the text is larger than the whole buffer.
+ */
+#define NO_FCGI_DEFINES
+#include "fcgi_stdio.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Bytes that fit into the stream's buffer now, and 0 for a stream that cannot be written to. */
+static size_t free_room(const FCGX_Stream *stream)
+{
+    if (stream->isClosed || stream->isReader || stream->wrNext >= stream->stop)
+        return 0;
+    return (size_t)(stream->stop - stream->wrNext);
+}
+
+/*
+ * Formats into the stream's buffer. Gives the length of the text, negative if it cannot be formatted;
+ * the text is written if it and its NUL fit, else the stream is as it was.
+ */
+static int print_in_buffer(FCGX_Stream *stream, const char *format, va_list arg)
+{
+    size_t room = free_room(stream);
+    va_list again;
+    int length;
+
+    va_copy(again, arg);
+    length = vsnprintf(room > 0 ? (char *)stream->wrNext : NULL, room, format, again);
+    va_end(again);
+    if (length > 0 && (size_t)length < room)
+        stream->wrNext += length;
+    return length;
+}
+
+/* Formats a text of known length into memory of its own, and writes that. */
+static int print_through_heap(FCGX_Stream *stream, int length, const char *format, va_list arg)
+{
+    char *text = malloc((size_t)length + 1);
+    int written = EOF;
+
+    if (text == NULL)
+        return EOF;
+    if (vsnprintf(text, (size_t)length + 1, format, arg) == length)
+        written = FCGX_PutStr(text, length, stream);
+    free(text);
+    return written;
+}
+
+int FCGX_VFPrintF(FCGX_Stream *stream, const char *format, va_list arg)
+{
+    int saved_errno = errno; /* for %m: every attempt prints the same text */
+    size_t room;
+    int length;
+
+    if (stream == NULL)
+        return EOF;
+    room = free_room(stream);
+    length = print_in_buffer(stream, format, arg);
+    if (length <= 0 || (size_t)length < room)
+        return length;
+    if (stream->isClosed || stream->isReader || stream->emptyBuffProc == NULL)
+        return EOF;
+
+    stream->emptyBuffProc(stream, 0);
+    errno = saved_errno;
+    room = free_room(stream);
+    if (room > 0)
+        length = print_in_buffer(stream, format, arg);
+    if (length <= 0 || (size_t)length < room)
+        return length;
+    errno = saved_errno;
+    return stream->isClosed ? EOF : print_through_heap(stream, length, format, arg);
+}
+
+int FCGX_FPrintF(FCGX_Stream *stream, const char *format, ...)
+{
+    va_list arg;
+    int written;
+
+    va_start(arg, format);
+    written = FCGX_VFPrintF(stream, format, arg);
+    va_end(arg);
+    return written;
+}
+
+int FCGI_vfprintf(FCGI_FILE *fp, const char *format, va_list ap)
+{
+    if (fp == NULL)
+        return EOF;
+    if (fp->stdio_stream != NULL)
+        return vfprintf(fp->stdio_stream, format, ap);
+    return FCGX_VFPrintF(fp->fcgx_stream, format, ap);
+}
+
+int FCGI_fprintf(FCGI_FILE *fp, const char *format, ...)
+{
+    va_list ap;
+    int written;
+
+    va_start(ap, format);
+    written = FCGI_vfprintf(fp, format, ap);
+    va_end(ap);
+    return written;
+}
+
+int FCGI_vprintf(const char *format, va_list ap)
+{
+    return FCGI_vfprintf(&_fcgi_sF[1], format, ap);
+}
+
+int FCGI_printf(const char *format, ...)
+{
+    va_list ap;
+    int written;
+
+    va_start(ap, format);
+    written = FCGI_vfprintf(&_fcgi_sF[1], format, ap);
+    va_end(ap);
+    return written;
+}

@@ -1,2 +1,86 @@
-//! stub
-fn main() {}
+//! cgi-fcgi: carries a CGI request to a FastCGI application.
+//!
+//! `options` reads the command line, `launch` makes the connection and starts applications,
+//! `request` and `answer` are the two sides of the conversation without input or output, `bridge`
+//! moves the bytes between them and the descriptors.
+
+#![forbid(unsafe_code)]
+
+mod answer;
+mod bridge;
+mod environment;
+mod failure;
+mod launch;
+mod options;
+mod request;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStringExt;
+use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
+
+use fcgi::os::signal;
+
+use failure::{Failure, OTHER_STATUS, TIMEOUT_STATUS};
+use options::{Command, Options, USAGE};
+
+fn main() -> ExitCode {
+    signal::outlive_broken_pipes();
+    match options::parse(std::env::args_os().skip(1)) {
+        Ok(Command::Help) => say(USAGE),
+        Ok(Command::Version) => {
+            say(concat!("cgi-fcgi (libfcgi-rs) ", env!("CARGO_PKG_VERSION"), "\n"))
+        }
+        Ok(Command::Run(options)) => ExitCode::from(run(&options).unwrap_or_else(|failure| {
+            complain(&format!("{}\n", failure.message));
+            failure.status
+        })),
+        Err(complaints) => {
+            complain(&format!("{}\n{USAGE}", complaints.join("\n")));
+            ExitCode::from(OTHER_STATUS)
+        }
+    }
+}
+
+/// Does what the options say. Gives the exit status: the lowest byte of the application's, as every
+/// system cuts it.
+fn run(options: &Options) -> Result<u8, Failure> {
+    if let Some(timeout) = options.timeout {
+        limit_time(timeout)?;
+    }
+    let Some(connection) = launch::open(options)? else { return Ok(0) };
+    let length = std::env::var_os("CONTENT_LENGTH").map(OsString::into_vec);
+    let variables = std::env::vars_os().map(|(name, value)| (name.into_vec(), value.into_vec()));
+    let request = request::Request::new(variables, environment::body_length(length.as_deref()));
+    let status = bridge::Bridge::new(connection, request).run()?;
+    Ok(status.to_le_bytes()[0])
+}
+
+/// Ends the process when `timeout` is over, wherever it is then: also looking up a host, connecting
+/// or writing, which cannot all be given a limit of their own.
+fn limit_time(timeout: Duration) -> Result<(), Failure> {
+    let watch = move || {
+        thread::sleep(timeout);
+        complain(&format!("Timeout: the request did not end within {} s\n", timeout.as_secs_f64()));
+        std::process::exit(i32::from(TIMEOUT_STATUS));
+    };
+    match thread::Builder::new().spawn(watch) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Failure::system("Cannot keep the time", &error)),
+    }
+}
+
+/// Prints on standard output.
+fn say(text: &str) -> ExitCode {
+    match io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::from(OTHER_STATUS),
+    }
+}
+
+/// Prints on standard error; where nobody can read that, the exit status has to be enough.
+fn complain(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
+}

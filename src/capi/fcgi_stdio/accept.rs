@@ -1,0 +1,158 @@
+//! A program's life: accepting and finishing requests.
+
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+
+use libc::{FILE, c_char, c_int};
+
+use super::{FCGI_FILE, Target, standard, standard_in, target};
+use crate::capi::fcgiapp::{
+    FCGX_Accept, FCGX_Finish, FCGX_IsCGI, FCGX_SetExitStatus, FCGX_StartFilterData,
+};
+
+unsafe extern "C" {
+    static mut environ: *mut *mut c_char;
+    static mut stdin: *mut FILE;
+    static mut stdout: *mut FILE;
+    static mut stderr: *mut FILE;
+}
+
+/// What [`PHASE`] says: no request is in the program's hands.
+const IDLE: u8 = 0;
+/// A FastCGI request is; `environ` is its envp.
+const SERVING: u8 = 1;
+/// The program runs as a CGI program: the process is the request.
+const CGI: u8 = 2;
+
+static PHASE: AtomicU8 = AtomicU8::new(IDLE);
+
+/// Waits for the next request and makes it the program's standard input, output, error and
+/// environment. A request that is not finished yet is finished first.
+///
+/// A program whose descriptor 0 is no listen socket was started as a CGI program: the first call
+/// gives it the C library's standard files and leaves its environment alone, every further call
+/// fails. So one loop, `while (FCGI_Accept() >= 0)`, serves both.
+///
+/// Results: 0; negative on failure: -1 in a CGI program that has had its request, else as
+/// FCGX_Accept.
+///
+/// Side effects: sets FCGI_stdin, FCGI_stdout, FCGI_stderr and environ. The program may change the
+/// environment in every way, until it finishes the request. From the first request on, exit() and
+/// the return from main() finish the request in progress. After a failure in FastCGI the three
+/// streams are closed, and environ is NULL if a request had replaced it.
+///
+/// Thread safety: none; one thread at a time.
+#[unsafe(no_mangle)]
+pub extern "C" fn FCGI_Accept() -> c_int {
+    if PHASE.load(Ordering::Relaxed) == CGI {
+        return -1;
+    }
+    if FCGX_IsCGI() != 0 {
+        begin_cgi();
+        return 0;
+    }
+    leave_request();
+    let [mut input, mut output, mut error] = [ptr::null_mut(); 3];
+    let mut envp = ptr::null_mut();
+    // SAFETY: the four places live across the call.
+    let result = unsafe { FCGX_Accept(&mut input, &mut output, &mut error, &mut envp) };
+    if result < 0 {
+        return result;
+    }
+    let files = [input, output, error]
+        .map(|fcgx_stream| FCGI_FILE { stdio_stream: ptr::null_mut(), fcgx_stream });
+    set_standard(files);
+    // SAFETY: envp lives until the request is finished, which goes through leave_request.
+    unsafe { environ = envp };
+    PHASE.store(SERVING, Ordering::Relaxed);
+    finish_at_exit();
+    0
+}
+
+/// Finishes the request in progress, as FCGX_Finish does. Without one, and in a CGI program, it
+/// does nothing.
+///
+/// Side effects: closes FCGI_stdin, FCGI_stdout and FCGI_stderr, and sets environ to NULL: the
+/// environment was the request's.
+///
+/// Thread safety: none; one thread at a time.
+#[unsafe(no_mangle)]
+pub extern "C" fn FCGI_Finish() {
+    if PHASE.load(Ordering::Relaxed) == SERVING {
+        leave_request();
+        FCGX_Finish();
+    }
+}
+
+/// Goes on from the standard input to the file that a Filter works on, as FCGX_StartFilterData
+/// does. From here on FCGI_stdin reads the file.
+///
+/// Results: 0; negative on failure: -1 in a CGI program and when FCGI_stdin is closed, else as
+/// FCGX_StartFilterData.
+///
+/// Thread safety: none; one thread at a time.
+#[unsafe(no_mangle)]
+pub extern "C" fn FCGI_StartFilterData() -> c_int {
+    // SAFETY: FCGI_stdin always is a FCGI_FILE, and its stream lives as long as it is set.
+    unsafe {
+        match target(standard_in()) {
+            Target::Stream(stream) => FCGX_StartFilterData(stream),
+            Target::File(_) | Target::Closed => -1,
+        }
+    }
+}
+
+/// Sets the exit status that the request in progress gives to the web server when it is finished,
+/// as exit() would in a CGI program. Without such a request it does nothing.
+///
+/// Thread safety: none; one thread at a time.
+#[unsafe(no_mangle)]
+pub extern "C" fn FCGI_SetExitStatus(status: c_int) {
+    // Any stream names the request, and the program may have closed some.
+    for file in standard() {
+        // SAFETY: the standard streams always are FCGI_FILEs, and theirs live while they are set.
+        if let Target::Stream(stream) = unsafe { target(file) } {
+            // SAFETY: as above.
+            return unsafe { FCGX_SetExitStatus(status, stream) };
+        }
+    }
+}
+
+fn set_standard(files: [FCGI_FILE; 3]) {
+    for (place, file) in standard().into_iter().zip(files) {
+        // SAFETY: the three places are the elements of _fcgi_sF, and hold nothing to be dropped.
+        unsafe { place.write(file) };
+    }
+}
+
+fn begin_cgi() {
+    // SAFETY: the C library keeps the three; reading them is what C programs do.
+    let files = unsafe { [stdin, stdout, stderr] };
+    set_standard(
+        files.map(|stdio_stream| FCGI_FILE { stdio_stream, fcgx_stream: ptr::null_mut() }),
+    );
+    PHASE.store(CGI, Ordering::Relaxed);
+}
+
+/// Takes from the program what dies with its request.
+fn leave_request() {
+    if PHASE.swap(IDLE, Ordering::Relaxed) != SERVING {
+        return;
+    }
+    for file in standard() {
+        // SAFETY: a standard stream is an element of _fcgi_sF. A FILE that the program has put
+        // there stays.
+        unsafe { (*file).fcgx_stream = ptr::null_mut() };
+    }
+    // SAFETY: environ may be NULL, and the program that reads it is the thread that called us.
+    unsafe { environ = ptr::null_mut() };
+}
+
+/// Sees to it that exit() finishes the request in progress.
+fn finish_at_exit() {
+    static REGISTERED: AtomicBool = AtomicBool::new(false);
+    if !REGISTERED.swap(true, Ordering::Relaxed) {
+        // SAFETY: FCGI_Finish may run at any time. Out of memory, exit() breaks the request off.
+        unsafe { libc::atexit(FCGI_Finish) };
+    }
+}

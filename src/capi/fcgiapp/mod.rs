@@ -1,0 +1,11 @@
+//! fcgiapp.h: the FCGX_ functions.
+
+mod print;
+mod request;
+mod stream;
+mod types;
+
+pub use print::{FCGX_FPrintF, FCGX_VFPrintF};
+pub use request::*;
+pub use stream::*;
+pub use types::*;

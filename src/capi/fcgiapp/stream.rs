@@ -1,0 +1,272 @@
+//! Streams: reading, writing, ending.
+
+use std::ffi::{CStr, c_char, c_int};
+use std::ptr;
+
+use super::types::{FCGX_CALL_SEQ_ERROR, FCGX_Stream};
+use crate::capi::request;
+use crate::capi::stream::{EOF, Stream};
+use crate::capi::writer::{self, Writer};
+use crate::protocol::record::RecordType;
+use crate::serve::outbound::Stream as RecordStream;
+
+/// Goes on from the end of a Filter's standard input to the file that it works on (specification
+/// 6.4): the stream then reads the data.
+///
+/// stream: the in stream of a request in the role FCGI_FILTER that has been read to its end.
+///
+/// Results: 0; -1 in any other state.
+///
+/// Side effects: a failure sets the stream's error to FCGX_CALL_SEQ_ERROR and ends it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn FCGX_StartFilterData(stream: *mut FCGX_Stream) -> c_int {
+    // SAFETY: the caller passes a stream or NULL.
+    let Some(stream) = (unsafe { Stream::new(stream) }) else { return -1 };
+    if stream.readable() > 0 || !request::start_data(stream) {
+        stream.fail(FCGX_CALL_SEQ_ERROR);
+        return -1;
+    }
+    stream.set_closed(0);
+    0
+}
+
+/// Reads one byte.
+///
+/// Results: the byte, 0 to 255; -1 at the end of the stream and on failure.
+///
+/// Side effects: none besides. Thread safety of this and all following functions: one thread at a
+/// time for each stream; two threads may use the in and the out stream of one request.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn FCGX_GetChar(stream: *mut FCGX_Stream) -> c_int {
+    // SAFETY: the caller passes a stream or NULL.
+    unsafe { Stream::new(stream) }.map_or(EOF, Stream::get_char)
+}
+
+/// Pushes a byte back: the next read gives it first. At least one byte fits before anything was
+/// read, and after each read.
+///
+/// Results: c; -1 if c is -1, there is no room, or the stream has ended.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn FCGX_UnGetChar(c: c_int, stream: *mut FCGX_Stream) -> c_int {
+    // SAFETY: the caller passes a stream or NULL.
+    unsafe { Stream::new(stream) }.map_or(EOF, |stream| stream.unget_char(c))
+}
+
+/// Reads n bytes into str, without a NUL at the end.
+///
+/// Results: the number of bytes read: less than n at the end of the stream and on failure only; 0
+/// if n is not positive.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn FCGX_GetStr(
+    str: *mut c_char,
+    n: c_int,
+    stream: *mut FCGX_Stream,
+) -> c_int {
+    // SAFETY: the caller passes a stream or NULL.
+    let stream = unsafe { Stream::new(stream) };
+    let (Some(stream), Ok(n)) = (stream, usize::try_from(n)) else { return 0 };
+    if str.is_null() {
+        return 0;
+    }
+    // SAFETY: the caller's memory has room for n bytes. The count fits: it is at most n.
+    unsafe { stream.get_bytes(str.cast(), n) as c_int }
+}
+
+/// Reads a line into str: up to and including a line feed, at most n - 1 bytes, and a NUL.
+///
+/// Results: str; NULL at the end of the stream if nothing was read (str is not changed then), and
+/// if n is not positive.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn FCGX_GetLine(
+    str: *mut c_char,
+    n: c_int,
+    stream: *mut FCGX_Stream,
+) -> *mut c_char {
+    // SAFETY: the caller passes a stream or NULL.
+    let stream = unsafe { Stream::new(stream) };
+    let (Some(stream), Ok(room @ 1..)) = (stream, usize::try_from(n)) else {
+        return ptr::null_mut();
+    };
+    if str.is_null() {
+        return str;
+    }
+    // SAFETY: the caller's memory has room for n bytes.
+    let got = unsafe { stream.get_line(str.cast(), room - 1) };
+    if got == 0 && room > 1 {
+        return ptr::null_mut();
+    }
+    // SAFETY: `got` is at most n - 1.
+    unsafe { *str.wrapping_add(got) = 0 };
+    str
+}
+
+/// Whether reading has met the end of the stream. Does not look ahead: 0 means that a read may
+/// still find the end.
+///
+/// Results: -1 after the end, an error or FCGX_FClose; else 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn FCGX_HasSeenEOF(stream: *mut FCGX_Stream) -> c_int {
+    // SAFETY: the caller passes a stream or NULL.
+    let ended = unsafe { Stream::new(stream) }.is_none_or(Stream::is_closed);
+    if ended { EOF } else { 0 }
+}
+
+/// Writes one byte.
+///
+/// Results: the byte, 0 to 255; -1 on failure.
+///
+/// Side effects: what was written is sent once the buffer is full (about 8 KB at first), by
+/// FCGX_FFlush, and at the end of the stream.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn FCGX_PutChar(c: c_int, stream: *mut FCGX_Stream) -> c_int {
+    // SAFETY: the caller passes a stream or NULL.
+    unsafe { Stream::new(stream) }.map_or(EOF, |stream| stream.put_char(c))
+}
+
+/// Writes n bytes.
+///
+/// Results: n; -1 on failure, also if n is negative: it is not known then how much was sent.
+///
+/// Side effects: as FCGX_PutChar. Many bytes at once are sent from the caller's memory, without
+/// being copied.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn FCGX_PutStr(
+    str: *const c_char,
+    n: c_int,
+    stream: *mut FCGX_Stream,
+) -> c_int {
+    // SAFETY: the caller passes a stream or NULL.
+    let stream = unsafe { Stream::new(stream) };
+    let (Some(stream), Ok(count)) = (stream, usize::try_from(n)) else { return EOF };
+    if str.is_null() && count > 0 {
+        return EOF;
+    }
+    // SAFETY: the caller's memory holds n bytes.
+    if unsafe { stream.put_bytes(str.cast(), count) } { n } else { EOF }
+}
+
+/// Writes a string, without its NUL.
+///
+/// Results: the number of bytes (INT_MAX if there are more); -1 on failure.
+///
+/// Side effects: as FCGX_PutStr.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn FCGX_PutS(str: *const c_char, stream: *mut FCGX_Stream) -> c_int {
+    // SAFETY: the caller passes a stream or NULL.
+    let stream = unsafe { Stream::new(stream) };
+    let (Some(stream), false) = (stream, str.is_null()) else { return EOF };
+    // SAFETY: the caller passes a C string.
+    let bytes = unsafe { CStr::from_ptr(str) }.to_bytes();
+    // SAFETY: `bytes` is the caller's string.
+    let put = unsafe { stream.put_bytes(bytes.as_ptr(), bytes.len()) };
+    if put { c_int::try_from(bytes.len()).unwrap_or(c_int::MAX) } else { EOF }
+}
+
+/// Sends what was written. Nothing is sent if nothing was.
+///
+/// Results: 0, also for a reader and for a stream that has ended; -1 on failure.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn FCGX_FFlush(stream: *mut FCGX_Stream) -> c_int {
+    // SAFETY: the caller passes a stream or NULL.
+    unsafe { Stream::new(stream) }.map_or(EOF, Stream::flush)
+}
+
+/// Ends a stream. Writer: sends what was written and the end of the stream; with the second of
+/// out and err also FCGI_END_REQUEST, so that the web server has the whole answer. Reader:
+/// nothing more can be read. FCGX_Finish_r does this by itself.
+///
+/// Results: 0; -1 if the stream has had an error at any time.
+///
+/// Side effects: the struct stays; FCGX_FreeStream frees that of FCGX_CreateWriter.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn FCGX_FClose(stream: *mut FCGX_Stream) -> c_int {
+    // SAFETY: the caller passes a stream or NULL.
+    unsafe { Stream::new(stream) }.map_or(EOF, Stream::close)
+}
+
+/// The first error of a stream.
+///
+/// Results: 0 for none; positive: errno of the failed system call; negative: FCGX_PROTOCOL_ERROR,
+/// FCGX_UNSUPPORTED_VERSION, FCGX_PARAMS_ERROR, FCGX_CALL_SEQ_ERROR.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn FCGX_GetError(stream: *mut FCGX_Stream) -> c_int {
+    // SAFETY: the caller passes a stream or NULL.
+    unsafe { Stream::new(stream) }.map_or(0, Stream::error)
+}
+
+/// Forgets the error of a stream. A stream that has ended stays so.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn FCGX_ClearError(stream: *mut FCGX_Stream) {
+    // SAFETY: the caller passes a stream or NULL.
+    if let Some(stream) = unsafe { Stream::new(stream) } {
+        stream.force_error(0);
+    }
+}
+
+/// The smallest and the largest content of a record that FCGX_CreateWriter makes.
+const WRITER_CONTENT: (c_int, c_int) = (24, 65_528);
+
+/// A stream and its writer, made for the program.
+#[repr(C)]
+struct Created {
+    stream: FCGX_Stream,
+    writer: Writer,
+}
+
+/// Makes a stream that writes records to any descriptor, such as FCGI_PARAMS and FCGI_STDIN from
+/// the web server's side.
+///
+/// socket: the descriptor; it stays the program's and is never closed here.
+/// requestId: the records' request id, 0 to 65535.
+/// bufflen: bytes of a full record, header included; taken as at least 32 and at most 65536, in
+/// steps of 8.
+/// streamType: the records' type.
+///
+/// Results: the stream, to be ended by FCGX_FClose and freed by FCGX_FreeStream.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn FCGX_CreateWriter(
+    socket: c_int,
+    requestId: c_int,
+    bufflen: c_int,
+    streamType: c_int,
+) -> *mut FCGX_Stream {
+    let (least, most) = WRITER_CONTENT;
+    let content = (bufflen.clamp(least + 8, most + 8) + 7) / 8 * 8 - 8;
+    let kind = RecordType::from_byte(streamType as u8);
+    let writer = Writer::to_descriptor(
+        socket,
+        RecordStream { kind, id: requestId as u16 },
+        content as usize,
+    );
+    let stream = request::fresh_writer(ptr::null_mut());
+    let created = Box::into_raw(Box::new(Created { stream, writer }));
+    // SAFETY: just made; the two places live until FCGX_FreeStream.
+    unsafe {
+        (*created).stream.data = (&raw mut (*created).writer).cast();
+        let stream = &raw mut (*created).stream;
+        if let Some(cursor) = Stream::new(stream) {
+            (*created).writer.place(cursor);
+        }
+        stream
+    }
+}
+
+/// Frees a stream of FCGX_CreateWriter; what was not flushed is lost.
+///
+/// stream: where the program has its pointer, which becomes NULL. Streams of requests are not
+/// freed: they belong to their request.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn FCGX_FreeStream(stream: *mut *mut FCGX_Stream) {
+    if stream.is_null() {
+        return;
+    }
+    // SAFETY: the caller passes the place of a pointer to a stream, or of NULL.
+    let freed = unsafe { ptr::replace(stream, ptr::null_mut()) };
+    // SAFETY: as above.
+    let Some(cursor) = (unsafe { Stream::new(freed) }) else { return };
+    if writer::is_ours(cursor) && request::request_of(cursor).is_null() {
+        // SAFETY: a writer of ours without a request was made by FCGX_CreateWriter: it is the
+        // first field of a Created that came from a Box.
+        drop(unsafe { Box::from_raw(freed.cast::<Created>()) });
+    }
+}

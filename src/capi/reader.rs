@@ -1,0 +1,139 @@
+//! The body of an accepted request: the fill procedure of its stream.
+
+use std::ffi::c_int;
+use std::io::{self, IoSliceMut};
+use std::ptr;
+use std::slice;
+use std::time::Duration;
+
+use super::fcgiapp::{FCGX_PROTOCOL_ERROR, FCGX_Stream, FCGX_UNSUPPORTED_VERSION};
+use super::request::{Block, descriptor};
+use super::stream::Stream;
+use crate::os::error::errno_of;
+use crate::os::io as fd_io;
+use crate::serve::connection::Fault;
+use crate::serve::inbound::MARGIN;
+use crate::serve::{Body, Connected};
+
+/// How long a peer may take to read a short answer while we wait for its body.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Bytes from which reading straight into the caller's memory pays.
+const DIRECT: usize = 4096;
+
+/// Whether the stream is the body of a request that we accepted, with our procedure in place.
+pub(super) fn is_ours(stream: Stream) -> bool {
+    // SAFETY: whoever made the Stream promised that the struct is there.
+    let proc = unsafe { (*stream.as_ptr()).fillBuffProc };
+    proc.is_some_and(|proc| ptr::fn_addr_eq(proc, fill as unsafe extern "C" fn(*mut FCGX_Stream)))
+}
+
+/// The block behind a stream of ours.
+pub(super) fn block_of(stream: Stream) -> *mut Block {
+    // SAFETY: as in `is_ours`, which the caller has asked.
+    unsafe { (*stream.as_ptr()).data.cast() }
+}
+
+/// The connection behind a stream of ours.
+///
+/// # Safety
+///
+/// `block` is the live block of an accepted request. The result is used before anything else
+/// reaches the block's connection.
+unsafe fn connection<'a>(block: *mut Block) -> Option<&'a mut Connected> {
+    // SAFETY: the caller's promise; the place is not reached through any other reference.
+    unsafe { (*block).connected.as_mut() }
+}
+
+/// Puts the cursor of a fresh body where reading starts; what was received before may be
+/// overwritten by pushing back.
+pub(super) fn start(stream: Stream, connected: &mut Connected) {
+    let (memory, position) = connected.session.memory();
+    let next = memory.as_mut_ptr().wrapping_add(position);
+    stream.set_readable(next, next);
+    stream.set_stop_unget(next.wrapping_sub(position.min(MARGIN)));
+}
+
+/// The fill procedure: makes more of the body readable, or ends the stream.
+pub(super) unsafe extern "C" fn fill(stream: *mut FCGX_Stream) {
+    // SAFETY: C calls this with the stream that carries it.
+    let Some(stream) = (unsafe { Stream::new(stream) }) else { return };
+    let block = block_of(stream);
+    // SAFETY: a stream with this procedure carries its block, which lives as long as it.
+    let fd = unsafe { descriptor(block) };
+    // SAFETY: as above.
+    let Some(connected) = (unsafe { connection(block) }) else { return stream.set_closed(1) };
+    loop {
+        match connected.session.body() {
+            Body::Content(range) => {
+                let (memory, _) = connected.session.memory();
+                let base = memory.as_mut_ptr();
+                let next = base.wrapping_add(range.start);
+                return stream.set_readable(next, base.wrapping_add(range.end));
+            }
+            Body::NeedMore => receive(connected, fd, stream),
+            Body::End => return stream.set_closed(1),
+            Body::Answer(answer) => {
+                if fd_io::send_all_within(fd, answer.as_bytes(), ANSWER_PATIENCE).is_err() {
+                    connected.session.connection().break_off(Fault::Protocol);
+                }
+            }
+            Body::Fault(fault) => return stream.fail(code(fault)),
+        }
+    }
+}
+
+/// Receives once; an error ends the connection.
+fn receive(connected: &mut Connected, fd: c_int, stream: Stream) {
+    let connection = connected.session.connection();
+    let result = fd_io::recv(fd, connection.room());
+    received(connected, stream, result);
+}
+
+fn received(connected: &mut Connected, stream: Stream, result: io::Result<usize>) {
+    if let Err(error) = &result {
+        stream.fail(errno_of(error));
+    }
+    connected.session.connection().received(result.unwrap_or(0));
+}
+
+fn code(fault: Fault) -> c_int {
+    match fault {
+        Fault::Protocol => FCGX_PROTOCOL_ERROR,
+        Fault::Version => FCGX_UNSUPPORTED_VERSION,
+    }
+}
+
+/// Reads content from the socket straight into the caller's memory. `None` when that is not
+/// possible or does not pay.
+///
+/// # Safety
+///
+/// `to` may be written for `n` bytes.
+pub(super) unsafe fn get_directly(stream: Stream, to: *mut u8, n: usize) -> Option<usize> {
+    if n < DIRECT || stream.readable() > 0 || stream.is_closed() || !is_ours(stream) {
+        return None;
+    }
+    let block = block_of(stream);
+    // SAFETY: as in `fill`.
+    let fd = unsafe { descriptor(block) };
+    // SAFETY: as in `fill`.
+    let connected = unsafe { connection(block) }?;
+    let n = n.min(connected.session.connection().direct());
+    if n < DIRECT {
+        return None;
+    }
+    // SAFETY: the caller's promise; the slice is used for one call.
+    let memory = unsafe { slice::from_raw_parts_mut(to, n) };
+    let room = connected.session.connection().room();
+    let result = fd_io::recv_parts(fd, &mut [IoSliceMut::new(memory), IoSliceMut::new(room)]);
+    let got = result.as_ref().map_or(0, |&got| got);
+    let direct = got.min(n);
+    if got == 0 {
+        received(connected, stream, result);
+    } else {
+        connected.session.connection().received_directly(direct, got - direct);
+    }
+    start(stream, connected);
+    Some(direct)
+}

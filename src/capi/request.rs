@@ -1,0 +1,346 @@
+//! What stands behind an accepted `FCGX_Request`: a block with its connection, its streams and its
+//! environment.
+
+use std::ffi::c_int;
+use std::ptr;
+
+use super::envp::Envp;
+use super::fcgiapp::{FCGX_Request, FCGX_Stream, Params};
+use super::reader;
+use super::stream::Stream;
+use super::writer::{self, Writer};
+use crate::os::io;
+use crate::protocol::record::RecordType;
+use crate::serve::outbound::Stream as RecordStream;
+use crate::serve::store::Store;
+use crate::serve::{Begin, Connected};
+
+/// Streams, output buffers, environment and connection of one request.
+#[derive(Debug)]
+pub struct Block {
+    pub(super) connected: Option<Connected>,
+    request: *mut FCGX_Request,
+    body: FCGX_Stream,
+    out: FCGX_Stream,
+    err: FCGX_Stream,
+    out_writer: Writer,
+    err_writer: Writer,
+    envp: Envp,
+}
+
+/// A block that no request uses.
+struct Spare(Box<Block>);
+
+// SAFETY: a spare block has no connection and no streams in use; its pointers are never followed.
+unsafe impl Send for Spare {}
+
+static BLOCKS: Store<Spare> = Store::new();
+
+const NO_STREAM: FCGX_Stream = FCGX_Stream {
+    rdNext: ptr::null_mut(),
+    wrNext: ptr::null_mut(),
+    stop: ptr::null_mut(),
+    stopUnget: ptr::null_mut(),
+    isReader: 0,
+    isClosed: 1,
+    wasFCloseCalled: 0,
+    FCGI_errno: 0,
+    fillBuffProc: None,
+    emptyBuffProc: None,
+    data: ptr::null_mut(),
+};
+
+/// A request that was not accepted, for no listen socket.
+pub(super) const NO_REQUEST: FCGX_Request = FCGX_Request {
+    requestId: 0,
+    role: 0,
+    r#in: ptr::null_mut(),
+    out: ptr::null_mut(),
+    err: ptr::null_mut(),
+    envp: ptr::null_mut(),
+    paramsPtr: ptr::null_mut(),
+    ipcFd: -1,
+    isBeginProcessed: 0,
+    keepConnection: 0,
+    appStatus: 0,
+    nWriters: 0,
+    flags: 0,
+    listen_sock: -1,
+    detached: 0,
+};
+
+impl Block {
+    fn new() -> Self {
+        Self {
+            connected: None,
+            request: ptr::null_mut(),
+            body: NO_STREAM,
+            out: NO_STREAM,
+            err: NO_STREAM,
+            out_writer: Writer::new(),
+            err_writer: Writer::new(),
+            envp: Envp::new(),
+        }
+    }
+}
+
+/// The connection's descriptor as the program has it.
+///
+/// # Safety
+///
+/// `block` is the live block of an accepted request.
+pub(super) unsafe fn descriptor(block: *mut Block) -> c_int {
+    // SAFETY: the caller's promise; the request was accepted into this place and has not moved.
+    unsafe { (*(*block).request).ipcFd }
+}
+
+/// A stream in a fresh state, of ours.
+fn fresh(is_reader: bool, data: *mut std::ffi::c_void) -> FCGX_Stream {
+    FCGX_Stream {
+        isReader: c_int::from(is_reader),
+        isClosed: 0,
+        fillBuffProc: if is_reader { Some(reader::fill) } else { None },
+        emptyBuffProc: if is_reader { None } else { Some(writer::empty) },
+        data,
+        ..NO_STREAM
+    }
+}
+
+/// A stream to write to, of ours, whose writer is `data`.
+pub(super) fn fresh_writer(data: *mut Writer) -> FCGX_Stream {
+    fresh(false, data.cast())
+}
+
+/// The block behind a request; NULL when it has none.
+///
+/// # Safety
+///
+/// `request` points to a request that FCGX_InitRequest or zeros have prepared.
+pub unsafe fn block_of(request: *mut FCGX_Request) -> *mut Block {
+    // SAFETY: the caller's promise. What is not NULL was put there by `begin`.
+    unsafe { (*request).paramsPtr.cast() }
+}
+
+/// Takes the connection from a request whose last one is finished and kept, if the program has
+/// left it there.
+///
+/// # Safety
+///
+/// As for [`block_of`].
+pub unsafe fn take_kept(request: *mut FCGX_Request) -> Option<Connected> {
+    // SAFETY: the caller's promise.
+    let (block, fd) = unsafe { (block_of(request), (*request).ipcFd) };
+    // SAFETY: what `block_of` gives is NULL or a live block of this request alone.
+    let connected = unsafe { block.as_mut() }?.connected.take()?;
+    if connected.fd == fd {
+        return Some(connected);
+    }
+    connected.forget();
+    None
+}
+
+/// Gives an accepted request to the program.
+///
+/// # Safety
+///
+/// As for [`block_of`].
+pub unsafe fn begin(request: *mut FCGX_Request, connected: Connected, begin: Begin) {
+    // SAFETY: the caller's promise.
+    let mut block = unsafe { block_of(request) };
+    if block.is_null() {
+        let spare = BLOCKS.take().map_or_else(|| Box::new(Block::new()), |spare| spare.0);
+        block = Box::into_raw(spare);
+    }
+    // SAFETY: a live block of this request alone; no stream of it is in the program's hands.
+    unsafe { open(&mut *block, request, connected, begin) };
+    // SAFETY: the caller's promise; the places in the block live until `end`.
+    unsafe {
+        let r = request;
+        (*r).requestId = c_int::from(begin.id);
+        (*r).role = c_int::from(begin.role.number());
+        (*r).r#in = &raw mut (*block).body;
+        (*r).out = &raw mut (*block).out;
+        (*r).err = &raw mut (*block).err;
+        (*r).paramsPtr = block.cast::<Params>();
+        (*r).isBeginProcessed = 1;
+        (*r).keepConnection = c_int::from(begin.keep);
+        (*r).appStatus = 0;
+        (*r).nWriters = 2;
+    }
+    // SAFETY: the cursors are set through the same pointers that the program gets.
+    unsafe { place_cursors(request, block) };
+}
+
+fn open(block: &mut Block, request: *mut FCGX_Request, connected: Connected, begin: Begin) {
+    block.request = request;
+    block.connected = Some(connected);
+    let stream = |kind| RecordStream { kind, id: begin.id };
+    block.out_writer.begin(request, stream(RecordType::Stdout));
+    block.err_writer.begin(request, stream(RecordType::Stderr));
+    block.out_writer.allocate();
+}
+
+/// # Safety
+///
+/// As for [`begin`], whose second half it is.
+unsafe fn place_cursors(request: *mut FCGX_Request, block: *mut Block) {
+    // SAFETY: the block is live and only reached by this thread; each reference ends with its line.
+    unsafe {
+        (*block).body = fresh(true, block.cast());
+        (*block).out = fresh_writer(&raw mut (*block).out_writer);
+        (*block).err = fresh_writer(&raw mut (*block).err_writer);
+        if let Some(out) = Stream::new((*request).out) {
+            (*block).out_writer.place(out);
+        }
+        let Some(connected) = (*block).connected.as_mut() else { return };
+        if let Some(body) = Stream::new((*request).r#in) {
+            reader::start(body, connected);
+        }
+        (*request).ipcFd = connected.fd;
+        let (arena, starts) = connected.session.params();
+        (*request).envp = (*block).envp.fill(arena, starts);
+    }
+}
+
+/// Ends both output streams of the program's request; what they hold is sent, with END_REQUEST.
+/// False when something could not be sent.
+///
+/// # Safety
+///
+/// `request` holds an accepted request that is not finished.
+pub unsafe fn close_streams(request: *mut FCGX_Request) -> bool {
+    // SAFETY: the caller's promise.
+    let block = unsafe { block_of(request) };
+    // SAFETY: the places live as long as the block.
+    let streams =
+        unsafe { (Stream::new(&raw mut (*block).err), Stream::new(&raw mut (*block).out)) };
+    let (Some(err), Some(out)) = streams else { return false };
+    let untouched = |stream| writer::is_ours(stream) && Stream::close_called(stream) == 0;
+    if untouched(err) && untouched(out) {
+        // SAFETY: just asked; both belong to this block.
+        unsafe { writer::close_both(err, out) };
+    }
+    // A stream with a procedure of the program's, or closed before, ends in the usual way.
+    let (err, out) = (err.close(), out.close());
+    err == 0 && out == 0
+}
+
+/// Whether the connection can serve another request.
+///
+/// # Safety
+///
+/// As for [`close_streams`].
+pub unsafe fn is_sound(request: *mut FCGX_Request) -> bool {
+    // SAFETY: the caller's promise; nothing else reaches the block's connection now.
+    let connected = unsafe { (*block_of(request)).connected.as_mut() };
+    connected.is_some_and(|connected| connected.session.connection().is_sound())
+}
+
+/// Takes the streams and the environment away from the program.
+///
+/// # Safety
+///
+/// As for [`block_of`].
+pub unsafe fn withdraw(request: *mut FCGX_Request) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        (*request).r#in = ptr::null_mut();
+        (*request).out = ptr::null_mut();
+        (*request).err = ptr::null_mut();
+        (*request).envp = ptr::null_mut();
+    }
+}
+
+/// The request is finished and its connection stays: it keeps its block.
+///
+/// # Safety
+///
+/// As for [`block_of`].
+pub unsafe fn keep(request: *mut FCGX_Request) {
+    // SAFETY: the caller's promise; nothing else reaches the block now.
+    let Some(block) = (unsafe { block_of(request).as_mut() }) else { return };
+    if let Some(connected) = &mut block.connected {
+        connected.keep();
+    }
+    rest(block);
+}
+
+fn rest(block: &mut Block) {
+    block.out_writer.rest();
+    block.err_writer.rest();
+    block.envp.clear();
+}
+
+/// Gives the block back; the connection is closed, or left to the program.
+///
+/// # Safety
+///
+/// As for [`block_of`].
+pub unsafe fn end(request: *mut FCGX_Request, close: bool) {
+    // SAFETY: the caller's promise.
+    let (block, fd, detached) =
+        unsafe { (block_of(request), (*request).ipcFd, (*request).detached != 0) };
+    // SAFETY: as above.
+    unsafe {
+        withdraw(request);
+        (*request).paramsPtr = ptr::null_mut();
+        if close {
+            (*request).ipcFd = -1;
+            (*request).detached = 0;
+        }
+    }
+    let mut connected = None;
+    if !block.is_null() {
+        // SAFETY: made by Box in `begin`; the request was its only user and has let it go.
+        let mut block = unsafe { Box::from_raw(block) };
+        connected = block.connected.take();
+        rest(&mut block);
+        BLOCKS.put(Spare(block));
+    }
+    match connected {
+        Some(connected) if connected.fd != fd => {
+            connected.forget();
+            close_unknown(fd, close);
+        }
+        Some(connected) if close => connected.close(detached),
+        Some(connected) => connected.release(),
+        None => close_unknown(fd, close),
+    }
+}
+
+/// Closes a descriptor that the program has put into its request.
+fn close_unknown(fd: c_int, close: bool) {
+    if close && fd >= 0 {
+        io::shutdown_write(fd);
+        io::close(fd);
+    }
+}
+
+/// The request that a stream of ours belongs to; NULL for any other.
+pub fn request_of(stream: Stream) -> *mut FCGX_Request {
+    if reader::is_ours(stream) {
+        // SAFETY: a stream with our procedure carries its block, which lives as long as it.
+        return unsafe { (*reader::block_of(stream)).request };
+    }
+    if writer::is_ours(stream) {
+        // SAFETY: just asked.
+        return unsafe { writer::writer_of(stream) }.map_or(ptr::null_mut(), |w| w.request());
+    }
+    ptr::null_mut()
+}
+
+/// Goes on to the data of a Filter; false where that is not the moment.
+pub fn start_data(stream: Stream) -> bool {
+    if !reader::is_ours(stream) {
+        return false;
+    }
+    let block = reader::block_of(stream);
+    // SAFETY: as in `request_of`; nothing else reaches the block's connection now.
+    let connected = unsafe { (*block).connected.as_mut() };
+    connected.is_some_and(|connected| connected.session.start_data())
+}
+
+/// Gives back the memory kept for later requests.
+pub fn clear_store() {
+    BLOCKS.clear();
+}

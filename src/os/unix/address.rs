@@ -1,0 +1,175 @@
+//! The names under which sockets are bound and found.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::path::Path;
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+/// The longest path of a socket, in bytes: `sun_path` holds a NUL behind it.
+pub const MAX_PATH: usize = 107;
+
+/// What a name such as "/run/app.sock", ":9000" or "host:9000" stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// The file of a unix socket.
+    Path(Vec<u8>),
+    /// A TCP port of every interface.
+    Port(u16),
+    /// A TCP port of one host: a name or an address without brackets.
+    HostPort {
+        /// The host.
+        host: String,
+        /// The port.
+        port: u16,
+    },
+}
+
+impl Address {
+    /// Reads a name: "path", ":port", "*:port", "host:port" or `[v6]:port`. What stands behind the
+    /// first colon must be a number greater than 0; otherwise the whole name is a path.
+    ///
+    /// A port above 65535 is EINVAL, a path longer than [`MAX_PATH`] is ENAMETOOLONG.
+    pub fn parse(name: &[u8]) -> io::Result<Self> {
+        if let Some((host, port)) = split_v6(name) {
+            return Ok(Self::HostPort { host: host.to_string(), port: port? });
+        }
+        match split_host(name) {
+            Some((host, port)) => {
+                let port = port?;
+                Ok(match host {
+                    "" | "*" => Self::Port(port),
+                    host => Self::HostPort { host: host.to_owned(), port },
+                })
+            }
+            None if name.len() > MAX_PATH => Err(io::Error::from_raw_os_error(libc::ENAMETOOLONG)),
+            None => Ok(Self::Path(name.to_owned())),
+        }
+    }
+}
+
+/// A path as the file functions want it.
+pub(super) fn as_path(bytes: &[u8]) -> &Path {
+    Path::new(OsStr::from_bytes(bytes))
+}
+
+/// A number's value, or EINVAL when no port is that high. `None`: not a number.
+fn port(digits: &[u8]) -> Option<io::Result<u16>> {
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let value = std::str::from_utf8(digits).ok()?.parse();
+    Some(value.map_err(|_| io::Error::from_raw_os_error(libc::EINVAL)))
+}
+
+/// Host and port of `[v6]:port`. Port 0, any free port, is allowed here: no program of old can
+/// have meant a path.
+fn split_v6(name: &[u8]) -> Option<(Ipv6Addr, io::Result<u16>)> {
+    let inner = name.strip_prefix(b"[")?;
+    let end = inner.iter().position(|&byte| byte == b']')?;
+    let (host, rest) = inner.split_at_checked(end)?;
+    let host = std::str::from_utf8(host).ok()?.parse().ok()?;
+    Some((host, port(rest.strip_prefix(b"]:")?)?))
+}
+
+/// Host and port of "host:port". Port 0 is no port: "display:0" is a path.
+fn split_host(name: &[u8]) -> Option<(&str, io::Result<u16>)> {
+    let colon = name.iter().position(|&byte| byte == b':')?;
+    let (host, rest) = name.split_at_checked(colon)?;
+    let port = port(rest.strip_prefix(b":")?)?;
+    if matches!(port, Ok(0)) {
+        return None;
+    }
+    Some((std::str::from_utf8(host).ok()?, port))
+}
+
+/// The addresses of a host, IPv4 first: an old program that asks for a peer's address expects
+/// these. A host without any is EADDRNOTAVAIL.
+pub(super) fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    let unknown = || io::Error::from_raw_os_error(libc::EADDRNOTAVAIL);
+    let found = (host, port).to_socket_addrs().map_err(|_| unknown())?;
+    let mut found: Vec<_> = found.collect();
+    found.sort_by_key(SocketAddr::is_ipv6);
+    if found.is_empty() { Err(unknown()) } else { Ok(found) }
+}
+
+/// The address under which every IPv4 interface listens on `port`.
+pub(super) fn any(port: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port)
+}
+
+/// The address of this machine's own `port`.
+pub(super) fn this_machine(port: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(name: &str) -> Address {
+        Address::parse(name.as_bytes()).unwrap()
+    }
+
+    fn host(host: &str, port: u16) -> Address {
+        Address::HostPort { host: host.to_owned(), port }
+    }
+
+    fn errno(name: &[u8]) -> Option<i32> {
+        Address::parse(name).unwrap_err().raw_os_error()
+    }
+
+    #[test]
+    fn ports_and_hosts() {
+        assert_eq!(parsed(":9000"), Address::Port(9000));
+        assert_eq!(parsed("*:65535"), Address::Port(65535));
+        assert_eq!(parsed("127.0.0.1:9000"), host("127.0.0.1", 9000));
+        assert_eq!(parsed("localhost:0080"), host("localhost", 80));
+        assert_eq!(parsed("[::1]:9000"), host("::1", 9000));
+        assert_eq!(parsed("[::]:0"), host("::", 0));
+    }
+
+    #[test]
+    fn everything_else_is_a_path() {
+        for name in [
+            "/run/app.sock",
+            "a:",
+            "a:b",
+            ":",
+            "*:",
+            "9000",
+            ":0",
+            "x:0",
+            ": 80",
+            ":-5",
+            ":+5",
+            "a:12x",
+            "::1:80",
+            "x:1:2",
+            "[::1]",
+            "[::1]:",
+            "[::1]80",
+            "[host]:x",
+            "",
+        ] {
+            assert_eq!(parsed(name), Address::Path(name.into()), "{name}");
+        }
+    }
+
+    #[test]
+    fn limits() {
+        assert_eq!(errno(b":65536"), Some(libc::EINVAL));
+        assert_eq!(errno(b"host:99999999999999999999"), Some(libc::EINVAL));
+        assert_eq!(errno(b"[::1]:70000"), Some(libc::EINVAL));
+        assert!(Address::parse(&[b'x'; MAX_PATH]).is_ok());
+        assert_eq!(errno(&[b'x'; MAX_PATH + 1]), Some(libc::ENAMETOOLONG));
+    }
+
+    #[test]
+    fn an_address_resolves_to_itself_and_nonsense_to_nothing() {
+        assert_eq!(resolve("127.0.0.1", 7).unwrap(), [this_machine(7)]);
+        let error = resolve("not a host", 7).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::EADDRNOTAVAIL));
+    }
+}

@@ -1,0 +1,234 @@
+//! Actions that wait for descriptors: the engine behind OS_AsyncRead, OS_AsyncWrite and OS_DoIo.
+//!
+//! A descriptor may have one action waiting for each direction. What an action does is its
+//! owner's affair; here it is only decided when.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::RawFd;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::poll::{self, PollFd};
+use super::signal;
+
+/// What an action waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Direction {
+    /// Something to read, the end, or an error.
+    Read,
+    /// Room to write, or an error.
+    Write,
+}
+
+impl Direction {
+    const fn event(self) -> i16 {
+        match self {
+            Self::Read => poll::READABLE,
+            Self::Write => poll::WRITABLE,
+        }
+    }
+
+    /// Errors and hang-ups (never asked for, always told) count for both: the operation itself
+    /// finds out what is wrong.
+    const fn is_ready(self, revents: i16) -> bool {
+        revents & (self.event() | libc::POLLERR | libc::POLLHUP | libc::POLLNVAL) != 0
+    }
+}
+
+/// What to do once, when the time has come.
+pub type Action = Box<dyn FnOnce() + Send>;
+
+struct Armed {
+    /// Tells an action from a later one for the same descriptor and direction.
+    number: u64,
+    action: Action,
+}
+
+struct Table {
+    next_number: u64,
+    armed: BTreeMap<(RawFd, Direction), Armed>,
+}
+
+static TABLE: Mutex<Table> = Mutex::new(Table { next_number: 0, armed: BTreeMap::new() });
+
+/// The table. The lock is never held while an action runs or the kernel is waited for.
+fn table() -> MutexGuard<'static, Table> {
+    TABLE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Lets `action` wait for the descriptor. EBUSY when one waits already for this direction, EBADF
+/// for a negative number.
+pub fn arm(fd: RawFd, direction: Direction, action: Action) -> io::Result<()> {
+    if fd < 0 {
+        return Err(io::Error::from_raw_os_error(libc::EBADF));
+    }
+    let mut table = table();
+    if table.armed.contains_key(&(fd, direction)) {
+        return Err(io::Error::from_raw_os_error(libc::EBUSY));
+    }
+    table.next_number += 1;
+    let number = table.next_number;
+    table.armed.insert((fd, direction), Armed { number, action });
+    Ok(())
+}
+
+/// Forgets the action that waits for this direction of the descriptor.
+pub fn cancel(fd: RawFd, direction: Direction) {
+    table().armed.remove(&(fd, direction));
+}
+
+/// Forgets every action.
+pub fn cancel_all() {
+    table().armed.clear();
+}
+
+/// One entry for each descriptor that an action waits for, and the number of the newest action.
+fn snapshot() -> (Vec<PollFd>, u64) {
+    let table = table();
+    let mut fds: Vec<PollFd> = Vec::with_capacity(table.armed.len());
+    for &(fd, direction) in table.armed.keys() {
+        match fds.last_mut() {
+            Some(last) if last.fd == fd => last.events |= direction.event(),
+            _ => fds.push(PollFd::new(fd, direction.event())),
+        }
+    }
+    (fds, table.next_number)
+}
+
+/// The action, if it is still waiting and was when the wait began.
+fn take(fd: RawFd, direction: Direction, newest: u64) -> Option<Action> {
+    let mut table = table();
+    let armed = table.armed.get(&(fd, direction))?;
+    if armed.number > newest {
+        return None;
+    }
+    table.armed.remove(&(fd, direction)).map(|armed| armed.action)
+}
+
+/// Waits until a descriptor is ready, then runs the actions of all that are, in the order of their
+/// numbers, reading before writing. Actions that these arm wait for the next call; those that they
+/// cancel do not run. Only a signal that asks for shutting down ends the wait, with `Interrupted`.
+///
+/// Gives what was left of `timeout` when the wait ended.
+pub fn wait(timeout: Option<Duration>) -> io::Result<Option<Duration>> {
+    let (mut fds, newest) = snapshot();
+    let start = Instant::now();
+    let left = || timeout.map(|timeout| timeout.saturating_sub(start.elapsed()));
+    while let Err(error) = poll::poll(&mut fds, left()) {
+        if error.kind() != io::ErrorKind::Interrupted || signal::shutdown_requested() {
+            return Err(error);
+        }
+    }
+    let left = left();
+    for entry in &fds {
+        for direction in [Direction::Read, Direction::Write] {
+            if direction.is_ready(entry.revents) {
+                if let Some(action) = take(entry.fd, direction, newest) {
+                    action();
+                }
+            }
+        }
+    }
+    Ok(left)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::os::fd::AsRawFd;
+    use std::os::unix::net::UnixStream;
+    use std::sync::mpsc::{Sender, channel};
+
+    /// There is one table: the tests take turns.
+    static TURN: Mutex<()> = Mutex::new(());
+
+    fn turn() -> MutexGuard<'static, ()> {
+        TURN.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(to: &Sender<&'static str>, what: &'static str) -> Action {
+        let to = to.clone();
+        Box::new(move || to.send(what).unwrap())
+    }
+
+    fn run() {
+        wait(Some(Duration::ZERO)).unwrap();
+    }
+
+    #[test]
+    fn actions_run_once_in_order_when_their_descriptor_is_ready() {
+        let _turn = turn();
+        let (sender, told) = channel();
+        let (a, mut b) = UnixStream::pair().unwrap();
+        let fd = a.as_raw_fd();
+        arm(fd, Direction::Read, tell(&sender, "read")).unwrap();
+        let error = arm(fd, Direction::Read, tell(&sender, "again")).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::EBUSY));
+        run();
+        assert!(told.try_recv().is_err());
+        arm(fd, Direction::Write, tell(&sender, "write")).unwrap();
+        b.write_all(b"x").unwrap();
+        run();
+        run();
+        assert_eq!(told.try_iter().collect::<Vec<_>>(), ["read", "write"]);
+        assert!(table().armed.is_empty());
+    }
+
+    #[test]
+    fn an_action_may_arm_itself_again_and_cancel_others() {
+        let _turn = turn();
+        let (sender, told) = channel();
+        let (a, mut b) = UnixStream::pair().unwrap();
+        let (low, high) = (a.try_clone().unwrap(), a);
+        let fds = [low.as_raw_fd(), high.as_raw_fd()];
+        let (first, second) = (*fds.iter().min().unwrap(), *fds.iter().max().unwrap());
+        let again = tell(&sender, "again");
+        let done = tell(&sender, "first");
+        arm(
+            first,
+            Direction::Read,
+            Box::new(move || {
+                done();
+                cancel(second, Direction::Read);
+                arm(first, Direction::Read, again).unwrap();
+            }),
+        )
+        .unwrap();
+        arm(second, Direction::Read, tell(&sender, "never")).unwrap();
+        b.write_all(b"x").unwrap();
+        run();
+        assert_eq!(told.try_iter().collect::<Vec<_>>(), ["first"]);
+        run();
+        assert_eq!(told.try_iter().collect::<Vec<_>>(), ["again"]);
+    }
+
+    #[test]
+    fn a_closed_descriptor_and_the_end_of_a_peer_are_ready() {
+        let _turn = turn();
+        let (sender, told) = channel();
+        let (mut a, b) = UnixStream::pair().unwrap();
+        arm(1_000_004, Direction::Read, tell(&sender, "closed")).unwrap();
+        drop(b);
+        arm(a.as_raw_fd(), Direction::Read, tell(&sender, "end")).unwrap();
+        wait(None).unwrap();
+        assert_eq!(told.try_iter().collect::<Vec<_>>(), ["end", "closed"]);
+        assert_eq!(a.read(&mut [0]).unwrap(), 0);
+        assert!(arm(-1, Direction::Read, tell(&sender, "negative")).is_err());
+    }
+
+    #[test]
+    fn the_time_left_is_told() {
+        let _turn = turn();
+        let day = Duration::from_secs(86_400);
+        let (a, mut b) = UnixStream::pair().unwrap();
+        b.write_all(b"x").unwrap();
+        arm(a.as_raw_fd(), Direction::Read, Box::new(|| ())).unwrap();
+        let left = wait(Some(day)).unwrap().unwrap();
+        assert!(left <= day && left > day / 2);
+        arm(b.as_raw_fd(), Direction::Read, Box::new(|| ())).unwrap();
+        cancel_all();
+        assert_eq!(wait(Some(Duration::from_millis(5))).unwrap(), Some(Duration::ZERO));
+    }
+}

@@ -1,0 +1,81 @@
+//! Errors of system calls, by what they mean to a caller.
+
+use std::io;
+
+/// Sets the calling thread's errno.
+pub fn set_errno(errno: libc::c_int) {
+    // SAFETY: errno's place is the thread's own and always there.
+    unsafe { *libc::__errno_location() = errno };
+}
+
+/// The errno value of an error; EIO if it is none of the system's.
+pub fn errno_of(error: &io::Error) -> libc::c_int {
+    match error.kind() {
+        io::ErrorKind::Interrupted => libc::EINTR,
+        _ => error.raw_os_error().unwrap_or(libc::EIO),
+    }
+}
+
+/// A wait was broken off: EINTR.
+pub fn interrupted() -> io::Error {
+    io::Error::from_raw_os_error(libc::EINTR)
+}
+
+/// A descriptor is not open: EBADF.
+pub fn not_open() -> io::Error {
+    io::Error::from_raw_os_error(libc::EBADF)
+}
+
+/// Whether a descriptor cannot be watched by epoll, because it is always ready: a regular file.
+pub fn is_unwatchable(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::EPERM)
+}
+
+/// What an error of accept4 means for the next call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AcceptTrouble {
+    /// A signal came.
+    Interrupted,
+    /// This connection was lost, or another thread has it; the next one may do.
+    Passing,
+    /// The process or the machine is out of descriptors or memory.
+    Shortage,
+    /// The descriptor is not one to accept from.
+    Lasting,
+}
+
+impl AcceptTrouble {
+    /// Sorts an error of accept4, or of a wait for it.
+    pub fn of(error: &io::Error) -> Self {
+        match errno_of(error) {
+            libc::EINTR => Self::Interrupted,
+            libc::EAGAIN
+            | libc::ECONNABORTED
+            | libc::EPROTO
+            | libc::ENOPROTOOPT
+            | libc::ENETDOWN
+            | libc::ENETUNREACH
+            | libc::EHOSTDOWN
+            | libc::EHOSTUNREACH
+            | libc::ENONET
+            | libc::EPERM => Self::Passing,
+            libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM => Self::Shortage,
+            _ => Self::Lasting,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_of_accept_by_what_helps() {
+        let of = |errno| AcceptTrouble::of(&io::Error::from_raw_os_error(errno));
+        assert_eq!(of(libc::EINTR), AcceptTrouble::Interrupted);
+        assert_eq!(of(libc::ECONNABORTED), AcceptTrouble::Passing);
+        assert_eq!(of(libc::EMFILE), AcceptTrouble::Shortage);
+        assert_eq!(of(libc::EBADF), AcceptTrouble::Lasting);
+        assert_eq!(errno_of(&io::ErrorKind::TimedOut.into()), libc::EIO);
+    }
+}

@@ -1,0 +1,155 @@
+//! Noticing fork: state that must not be shared with the parent.
+
+use std::ptr;
+use std::sync::Once;
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+
+static GENERATION: AtomicUsize = AtomicUsize::new(0);
+static FORKED: AtomicUsize = AtomicUsize::new(0);
+
+extern "C" fn in_child() {
+    GENERATION.fetch_add(1, Ordering::Relaxed);
+    super::signal::forget_wake_up();
+}
+
+extern "C" fn in_parent() {
+    FORKED.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Installs the fork handlers. Called before the first thing that a child must not share.
+pub fn watch() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // SAFETY: both handlers only touch atomics, which is allowed at any moment. A failure
+        // (ENOMEM) leaves forks unnoticed, as they were.
+        unsafe { libc::pthread_atfork(None, Some(in_parent), Some(in_child)) };
+    });
+}
+
+/// How many forks lie between the process that loaded the library and this one.
+pub fn generation() -> usize {
+    GENERATION.load(Ordering::Relaxed)
+}
+
+/// How many children this process and its ancestors have made. While the number stands still, no
+/// other process can have got a copy of a descriptor by fork.
+pub fn count() -> usize {
+    FORKED.load(Ordering::Relaxed).wrapping_add(generation())
+}
+
+struct Node<T> {
+    generation: usize,
+    value: T,
+    parents: *mut Node<T>,
+}
+
+/// A value that every process has for itself: after fork the child gets a fresh one.
+///
+/// A lock inside the parent's value may have been held by a thread that the child does not have;
+/// the child never touches it, except through [`PerProcess::inherited`].
+pub struct PerProcess<T> {
+    newest: AtomicPtr<Node<T>>,
+}
+
+impl<T: Default + Send + Sync + 'static> PerProcess<T> {
+    /// Nothing is made before the first use.
+    pub const fn new() -> Self {
+        Self { newest: AtomicPtr::new(ptr::null_mut()) }
+    }
+
+    fn newest(&self) -> Option<&Node<T>> {
+        // SAFETY: a node in the list is never freed nor changed.
+        unsafe { self.newest.load(Ordering::Acquire).as_ref() }
+    }
+
+    /// This process's value.
+    pub fn get(&self) -> &T {
+        match self.newest() {
+            Some(node) if node.generation == generation() => &node.value,
+            _ => self.renew(),
+        }
+    }
+
+    /// The value of the process that this one was forked from, while this one has none of its own.
+    pub fn inherited(&self) -> Option<&T> {
+        self.newest().filter(|node| node.generation != generation()).map(|node| &node.value)
+    }
+
+    #[cold]
+    fn renew(&self) -> &T {
+        watch();
+        loop {
+            let parents = self.newest.load(Ordering::Acquire);
+            // SAFETY: a node in the list is never freed nor changed.
+            if let Some(node) = unsafe { parents.as_ref() } {
+                if node.generation == generation() {
+                    return &node.value;
+                }
+            }
+            let node = Box::into_raw(Box::new(Node {
+                generation: generation(),
+                value: T::default(),
+                parents,
+            }));
+            match self.newest.compare_exchange(parents, node, Ordering::AcqRel, Ordering::Acquire) {
+                // SAFETY: just put into the list, where nodes are never freed.
+                Ok(_) => return unsafe { &(*node).value },
+                // SAFETY: made above and seen by nobody else.
+                Err(_) => drop(unsafe { Box::from_raw(node) }),
+            }
+        }
+    }
+}
+
+impl<T: Default + Send + Sync + 'static> Default for PerProcess<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> Drop for PerProcess<T> {
+    fn drop(&mut self) {
+        let mut next = *self.newest.get_mut();
+        while !next.is_null() {
+            // SAFETY: `&mut self` is the only way to the list; each node was made by Box.
+            let node = unsafe { Box::from_raw(next) };
+            next = node.parents;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+
+    #[test]
+    fn the_value_stays_while_nobody_forks() {
+        let value: PerProcess<Mutex<u32>> = PerProcess::new();
+        *value.get().lock().unwrap() = 5;
+        assert_eq!(*value.get().lock().unwrap(), 5);
+        assert!(value.inherited().is_none());
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "no fork in Miri")]
+    fn a_child_starts_afresh() {
+        let value: PerProcess<Mutex<u32>> = PerProcess::new();
+        *value.get().lock().unwrap() = 5;
+        let before = count();
+        // SAFETY: the child only reads memory and leaves by _exit.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            let inherited = value.inherited().is_some_and(|v| v.try_lock().is_ok_and(|v| *v == 5));
+            let fresh = value.get().try_lock().is_ok_and(|v| *v == 0);
+            // SAFETY: ends the child without running the parent's handlers.
+            unsafe { libc::_exit(i32::from(!(inherited && fresh))) };
+        }
+        let mut status = 0;
+        // SAFETY: `status` is a place for one int.
+        assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+        assert_eq!(status, 0);
+        assert_ne!(count(), before);
+        assert_eq!(*value.get().lock().unwrap(), 5);
+    }
+}

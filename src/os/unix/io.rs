@@ -1,0 +1,267 @@
+//! Reading from, writing to and closing descriptors.
+//!
+//! A signal never cuts an operation short: EINTR is retried everywhere. `…_now` functions do not
+//! wait; the others do, also on a descriptor that the program has made non-blocking.
+
+use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
+use std::os::fd::RawFd;
+use std::time::Duration;
+
+use super::poll;
+
+/// The value of a system call, or the error it left in errno.
+pub(super) fn checked(value: libc::ssize_t) -> io::Result<usize> {
+    usize::try_from(value).map_err(|_| io::Error::last_os_error())
+}
+
+/// As [`checked`], for calls that give an `int`.
+pub(super) fn checked_int(value: libc::c_int) -> io::Result<libc::c_int> {
+    if value < 0 { Err(io::Error::last_os_error()) } else { Ok(value) }
+}
+
+/// Repeats `call` while signals interrupt it.
+pub(super) fn retrying<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+/// Repeats `call` while it would block, waiting for `events` in between.
+fn waiting<T>(
+    fd: RawFd,
+    events: libc::c_short,
+    mut call: impl FnMut() -> io::Result<T>,
+) -> io::Result<T> {
+    loop {
+        match retrying(&mut call) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                poll::one(fd, events, None)?;
+            }
+            result => return result,
+        }
+    }
+}
+
+/// read(2), once. 0 is the end of file.
+pub fn read(fd: RawFd, buffer: &mut [u8]) -> io::Result<usize> {
+    retrying(|| {
+        // SAFETY: the pointer and length are those of `buffer`, which the borrow keeps alive.
+        checked(unsafe { libc::read(fd, buffer.as_mut_ptr().cast(), buffer.len()) })
+    })
+}
+
+/// write(2), once.
+pub fn write(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
+    retrying(|| {
+        // SAFETY: the pointer and length are those of `bytes`, which the borrow keeps alive.
+        checked(unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) })
+    })
+}
+
+fn recv_flags(fd: RawFd, buffer: &mut [u8], flags: libc::c_int) -> io::Result<usize> {
+    // SAFETY: the pointer and length are those of `buffer`, which the borrow keeps alive.
+    match checked(unsafe { libc::recv(fd, buffer.as_mut_ptr().cast(), buffer.len(), flags) }) {
+        // Programs may put a pipe where a connection is expected.
+        Err(error) if error.raw_os_error() == Some(libc::ENOTSOCK) => read(fd, buffer),
+        result => result,
+    }
+}
+
+/// Receives what is there, without waiting (`WouldBlock` when nothing is). 0 is the end of file.
+pub fn recv_now(fd: RawFd, buffer: &mut [u8]) -> io::Result<usize> {
+    retrying(|| recv_flags(fd, buffer, libc::MSG_DONTWAIT))
+}
+
+/// Receives at least one byte, waiting as long as it takes. 0 is the end of file.
+pub fn recv(fd: RawFd, buffer: &mut [u8]) -> io::Result<usize> {
+    waiting(fd, libc::POLLIN, || recv_flags(fd, buffer, 0))
+}
+
+/// Receives into the first buffer, then the second, waiting for at least one byte.
+pub fn recv_parts(fd: RawFd, buffers: &mut [IoSliceMut<'_>; 2]) -> io::Result<usize> {
+    waiting(fd, libc::POLLIN, || {
+        // SAFETY: IoSliceMut has the layout of iovec (std's promise); the borrow keeps both alive.
+        checked(unsafe { libc::readv(fd, buffers.as_mut_ptr().cast(), 2) })
+    })
+}
+
+/// Sends without waiting and without SIGPIPE; gives the bytes taken.
+pub fn send_now(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
+    retrying(|| send_flags(fd, bytes, libc::MSG_DONTWAIT))
+}
+
+fn send_flags(fd: RawFd, bytes: &[u8], flags: libc::c_int) -> io::Result<usize> {
+    let flags = flags | libc::MSG_NOSIGNAL;
+    // SAFETY: the pointer and length are those of `bytes`, which the borrow keeps alive.
+    match checked(unsafe { libc::send(fd, bytes.as_ptr().cast(), bytes.len(), flags) }) {
+        Err(error) if error.raw_os_error() == Some(libc::ENOTSOCK) => write(fd, bytes),
+        result => result,
+    }
+}
+
+fn send_parts_once(fd: RawFd, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+    // SAFETY: msghdr is plain data, for which zero is a value.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = parts.as_ptr().cast_mut().cast();
+    message.msg_iovlen = parts.len() as _;
+    // SAFETY: IoSlice has the layout of iovec (std's promise); sendmsg only reads the parts.
+    match checked(unsafe { libc::sendmsg(fd, &raw const message, libc::MSG_NOSIGNAL) }) {
+        Err(error) if error.raw_os_error() == Some(libc::ENOTSOCK) => {
+            // SAFETY: as above; writev only reads the parts.
+            checked(unsafe { libc::writev(fd, parts.as_ptr().cast(), parts.len() as _) })
+        }
+        result => result,
+    }
+}
+
+/// Sends all of `bytes`, waiting as long as it takes, without SIGPIPE.
+pub fn send_all(fd: RawFd, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        let sent = waiting(fd, libc::POLLOUT, || send_flags(fd, bytes, 0))?;
+        bytes = bytes.get(sent..).unwrap_or_default();
+    }
+    Ok(())
+}
+
+/// Sends all of `parts` in order, waiting as long as it takes, without SIGPIPE. At most 1,024 parts
+/// (IOV_MAX). The slices are used up.
+pub fn send_all_parts(fd: RawFd, mut parts: &mut [IoSlice<'_>]) -> io::Result<()> {
+    IoSlice::advance_slices(&mut parts, 0);
+    while !parts.is_empty() {
+        let sent = waiting(fd, libc::POLLOUT, || send_parts_once(fd, parts))?;
+        IoSlice::advance_slices(&mut parts, sent);
+    }
+    Ok(())
+}
+
+/// Whether the number is an open descriptor.
+pub fn is_open(fd: RawFd) -> bool {
+    // SAFETY: F_GETFD takes no pointer and changes nothing.
+    unsafe { libc::fcntl(fd, libc::F_GETFD) >= 0 }
+}
+
+/// Whether the descriptor's open file has O_NONBLOCK.
+pub fn is_nonblocking(fd: RawFd) -> io::Result<bool> {
+    // SAFETY: F_GETFL takes no pointer and changes nothing.
+    let flags = checked_int(unsafe { libc::fcntl(fd, libc::F_GETFL) })?;
+    Ok(flags & libc::O_NONBLOCK != 0)
+}
+
+/// Sets or clears O_NONBLOCK. The flag belongs to the open file: every process that shares it sees
+/// the change. Async-signal-safe.
+pub fn set_nonblocking(fd: RawFd, on: bool) -> io::Result<()> {
+    // SAFETY: F_GETFL takes no pointer and changes nothing.
+    let old = checked_int(unsafe { libc::fcntl(fd, libc::F_GETFL) })?;
+    let new = if on { old | libc::O_NONBLOCK } else { old & !libc::O_NONBLOCK };
+    if new != old {
+        // SAFETY: F_SETFL takes an int.
+        checked_int(unsafe { libc::fcntl(fd, libc::F_SETFL, new) })?;
+    }
+    Ok(())
+}
+
+/// Moves a descriptor to 3 or above and sets FD_CLOEXEC: programs close 0 to 2 and expect to get
+/// these numbers back from their next open. Closes `fd` in every case.
+pub fn move_above_stdio(fd: RawFd) -> io::Result<RawFd> {
+    if fd > 2 {
+        return Ok(fd);
+    }
+    // SAFETY: F_DUPFD_CLOEXEC takes an int.
+    let moved = checked_int(unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 3) });
+    close(fd);
+    moved
+}
+
+/// Closes a descriptor. Errors are of no use to anybody: the number is free in any case.
+pub fn close(fd: RawFd) {
+    // SAFETY: a plain number; the caller owns the descriptor.
+    unsafe { libc::close(fd) };
+}
+
+/// Tells the peer that nothing more comes, also when another process holds a copy of the
+/// connection.
+pub fn shutdown_write(fd: RawFd) {
+    // SAFETY: a plain number; on anything but a socket the call fails without effect.
+    unsafe { libc::shutdown(fd, libc::SHUT_WR) };
+}
+
+/// Bytes that wait to be received; 0 when that cannot be told.
+pub fn bytes_waiting(fd: RawFd) -> usize {
+    let mut count: libc::c_int = 0;
+    // SAFETY: FIONREAD writes one int, to a place that lives on.
+    let result = unsafe { libc::ioctl(fd, libc::FIONREAD, &raw mut count) };
+    if result < 0 { 0 } else { usize::try_from(count).unwrap_or(0) }
+}
+
+/// Sends all of `bytes` unless the peer takes nothing for `patience`.
+pub fn send_all_within(fd: RawFd, mut bytes: &[u8], patience: Duration) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match send_now(fd, bytes) {
+            Ok(sent) => bytes = bytes.get(sent..).unwrap_or_default(),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                if poll::one(fd, libc::POLLOUT, Some(patience))? == 0 {
+                    return Err(ErrorKind::TimedOut.into());
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::os::fd::AsRawFd;
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn receiving_now_does_not_wait() {
+        let (a, mut b) = UnixStream::pair().unwrap();
+        let mut buffer = [0; 4];
+        let error = recv_now(a.as_raw_fd(), &mut buffer).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WouldBlock);
+        b.write_all(b"xy").unwrap();
+        assert_eq!(recv_now(a.as_raw_fd(), &mut buffer).unwrap(), 2);
+        drop(b);
+        assert_eq!(recv_now(a.as_raw_fd(), &mut buffer).unwrap(), 0);
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "no sendmsg in Miri")]
+    fn many_parts_arrive_in_order_on_a_non_blocking_socket() {
+        let (a, mut b) = UnixStream::pair().unwrap();
+        a.set_nonblocking(true).unwrap();
+        let sender = std::thread::spawn(move || {
+            let big = vec![7_u8; 1 << 20];
+            let mut parts = [IoSlice::new(b"<"), IoSlice::new(&[]), IoSlice::new(&big)];
+            send_all_parts(a.as_raw_fd(), &mut parts).unwrap();
+        });
+        let mut all = Vec::new();
+        b.read_to_end(&mut all).unwrap();
+        sender.join().unwrap();
+        assert_eq!(all.len(), 1 + (1 << 20));
+        assert_eq!(all.first(), Some(&b'<'));
+    }
+
+    #[test]
+    fn a_pipe_may_stand_where_a_socket_is_expected() {
+        let mut ends = [0; 2];
+        // SAFETY: pipe writes two ints.
+        assert_eq!(unsafe { libc::pipe(ends.as_mut_ptr()) }, 0);
+        let [reader, writer] = ends;
+        send_all(writer, b"abc").unwrap();
+        let mut parts = [IoSlice::new(b"d"), IoSlice::new(b"e")];
+        send_all_parts(writer, &mut parts).unwrap();
+        close(writer);
+        let mut all = [0; 9];
+        assert_eq!(recv(reader, &mut all).unwrap(), 5);
+        assert_eq!(&all[..5], b"abcde");
+        assert_eq!(recv_now(reader, &mut all).unwrap(), 0);
+        close(reader);
+    }
+}

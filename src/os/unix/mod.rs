@@ -1,0 +1,13 @@
+//! Unix: one file per subject.
+
+pub mod address;
+pub mod async_io;
+pub mod error;
+pub mod fork;
+pub mod io;
+pub mod mark;
+pub mod poll;
+pub mod signal;
+pub mod socket;
+pub mod spawn;
+pub mod threads;

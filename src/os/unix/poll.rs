@@ -1,0 +1,208 @@
+//! Waiting for descriptors: poll(2) for a few, epoll for many.
+
+use std::io;
+use std::os::fd::RawFd;
+use std::time::{Duration, Instant};
+
+use super::io::{checked, checked_int, close, move_above_stdio, retrying};
+
+/// Something can be read, or the peer has ended.
+pub const READABLE: i16 = libc::POLLIN;
+/// Something can be written.
+pub const WRITABLE: i16 = libc::POLLOUT;
+
+/// One descriptor for [`poll`]: struct pollfd. A negative `fd` is passed over.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct PollFd {
+    /// The descriptor.
+    pub fd: RawFd,
+    /// What to wait for: [`READABLE`], [`WRITABLE`].
+    pub events: i16,
+    /// What has come true, hang-up and error included.
+    pub revents: i16,
+}
+
+impl PollFd {
+    /// An entry with nothing come true yet.
+    pub const fn new(fd: RawFd, events: i16) -> Self {
+        Self { fd, events, revents: 0 }
+    }
+}
+
+/// Milliseconds for the kernel, rounded up so that a wait never ends early; -1 is for ever.
+fn milliseconds(timeout: Option<Duration>) -> libc::c_int {
+    timeout.map_or(-1, |t| t.as_micros().div_ceil(1000).try_into().unwrap_or(libc::c_int::MAX))
+}
+
+/// poll(2), once; a signal ends it with `Interrupted`. Gives the number of entries with `revents`.
+pub fn poll(fds: &mut [PollFd], timeout: Option<Duration>) -> io::Result<usize> {
+    // SAFETY: PollFd has pollfd's layout; the pointer and length are those of `fds`.
+    let n = unsafe { libc::poll(fds.as_mut_ptr().cast(), fds.len() as _, milliseconds(timeout)) };
+    checked(n as _)
+}
+
+/// Waits for one descriptor; signals do not end it. Gives what came true, 0 after the timeout.
+pub fn one(fd: RawFd, events: i16, timeout: Option<Duration>) -> io::Result<i16> {
+    let end = timeout.and_then(|t| Instant::now().checked_add(t));
+    let mut fds = [PollFd::new(fd, events)];
+    retrying(|| {
+        let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+        poll(&mut fds, left)
+    })?;
+    Ok(fds[0].revents)
+}
+
+/// How an [`Epoll`] watches a descriptor for something to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watch {
+    /// As long as there is something.
+    Level,
+    /// Once; then not even a hang-up is told before [`Epoll::modify`].
+    OneShot,
+    /// As long as there is something, waking about one of the processes that wait. Cannot be
+    /// modified.
+    Exclusive,
+}
+
+impl Watch {
+    const fn bits(self) -> u32 {
+        (match self {
+            Self::Level => libc::EPOLLIN,
+            Self::OneShot => libc::EPOLLIN | libc::EPOLLONESHOT,
+            Self::Exclusive => libc::EPOLLIN | libc::EPOLLEXCLUSIVE,
+        }) as u32
+    }
+}
+
+/// Tokens of descriptors that are ready, in the order the kernel gave them.
+pub struct Ready {
+    events: [libc::epoll_event; Self::MOST],
+    count: usize,
+}
+
+impl Ready {
+    /// As many as one wait gives at most.
+    pub const MOST: usize = 16;
+
+    /// Nothing ready.
+    pub const fn new() -> Self {
+        Self { events: [libc::epoll_event { events: 0, u64: 0 }; Self::MOST], count: 0 }
+    }
+
+    /// The tokens of the last wait.
+    pub fn tokens(&self) -> impl Iterator<Item = u64> + '_ {
+        self.events.iter().take(self.count).map(|event| event.u64)
+    }
+}
+
+impl Default for Ready {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// An epoll instance. It is one for all processes that share it by fork: see
+/// [`super::fork::PerProcess`].
+#[derive(Debug)]
+pub struct Epoll {
+    fd: RawFd,
+}
+
+impl Epoll {
+    /// A new instance, at descriptor 3 or above.
+    pub fn new() -> io::Result<Self> {
+        // SAFETY: takes no pointer.
+        let fd = checked_int(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
+        Ok(Self { fd: move_above_stdio(fd)? })
+    }
+
+    fn control(&self, op: libc::c_int, fd: RawFd, bits: u32, token: u64) -> io::Result<()> {
+        let mut event = libc::epoll_event { events: bits, u64: token };
+        // SAFETY: the kernel reads one epoll_event from a place that outlives the call.
+        checked_int(unsafe { libc::epoll_ctl(self.fd, op, fd, &raw mut event) }).map(drop)
+    }
+
+    /// Starts watching.
+    pub fn add(&self, fd: RawFd, watch: Watch, token: u64) -> io::Result<()> {
+        self.control(libc::EPOLL_CTL_ADD, fd, watch.bits(), token)
+    }
+
+    /// Changes how a descriptor is watched.
+    pub fn modify(&self, fd: RawFd, watch: Watch, token: u64) -> io::Result<()> {
+        self.control(libc::EPOLL_CTL_MOD, fd, watch.bits(), token)
+    }
+
+    /// Stops watching. Needed before closing: a descriptor that another process holds a copy of
+    /// goes on reporting after this process has closed its own.
+    pub fn remove(&self, fd: RawFd) {
+        let _ = self.control(libc::EPOLL_CTL_DEL, fd, 0, 0);
+    }
+
+    /// Waits for at most `most` descriptors; a signal ends it with `Interrupted`.
+    pub fn wait(
+        &self,
+        ready: &mut Ready,
+        most: usize,
+        timeout: Option<Duration>,
+    ) -> io::Result<()> {
+        ready.count = 0;
+        let most = most.clamp(1, Ready::MOST) as libc::c_int;
+        let events = ready.events.as_mut_ptr();
+        // SAFETY: `events` has room for `most` entries.
+        let n = unsafe { libc::epoll_wait(self.fd, events, most, milliseconds(timeout)) };
+        ready.count = checked(n as _)?;
+        Ok(())
+    }
+
+    /// Closes this process's copy of the parent's instance, which is not used any more.
+    pub fn close_copy(&self) {
+        close(self.fd);
+    }
+}
+
+impl Drop for Epoll {
+    fn drop(&mut self) {
+        close(self.fd);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::os::fd::AsRawFd;
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn timeouts_are_rounded_up() {
+        assert_eq!(milliseconds(None), -1);
+        assert_eq!(milliseconds(Some(Duration::ZERO)), 0);
+        assert_eq!(milliseconds(Some(Duration::from_micros(1))), 1);
+        assert_eq!(milliseconds(Some(Duration::MAX)), libc::c_int::MAX);
+    }
+
+    #[test]
+    fn one_shot_tells_once() {
+        let (mut a, mut b) = UnixStream::pair().unwrap();
+        let epoll = Epoll::new().unwrap();
+        let mut ready = Ready::new();
+        let mut look = || {
+            epoll.wait(&mut ready, 16, Some(Duration::ZERO)).unwrap();
+            ready.tokens().collect::<Vec<_>>()
+        };
+        epoll.add(a.as_raw_fd(), Watch::OneShot, 7).unwrap();
+        assert_eq!(look(), []);
+        b.write_all(b"x").unwrap();
+        assert_eq!(look(), [7]);
+        assert_eq!(look(), []);
+        epoll.modify(a.as_raw_fd(), Watch::Level, 8).unwrap();
+        assert_eq!(look(), [8]);
+        assert_eq!(look(), [8]);
+        a.read_exact(&mut [0]).unwrap();
+        assert_eq!(look(), []);
+        drop(b);
+        epoll.remove(a.as_raw_fd());
+        assert_eq!(look(), []);
+    }
+}

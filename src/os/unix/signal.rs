@@ -1,0 +1,152 @@
+//! Signals, and the wish to shut down that they carry to every waiting thread.
+//!
+//! [`request_shutdown`] is called from signal handlers: it sets a flag, writes the wake-up
+//! descriptor that pooled waits watch, and makes the listen socket non-blocking that a single
+//! thread is about to block on. The last is what catches the signal that comes just before
+//! accept4, and the accept4 that the kernel restarts under SA_RESTART.
+
+use std::io;
+use std::os::fd::RawFd;
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+
+use super::io::{checked_int, close, move_above_stdio, set_nonblocking};
+use super::mark;
+
+static SHUTDOWN: AtomicBool = AtomicBool::new(false);
+static WAKE_UP: AtomicI32 = AtomicI32::new(-1);
+static ACCEPTING: AtomicI32 = AtomicI32::new(-1);
+static UNBLOCKED: AtomicBool = AtomicBool::new(false);
+
+/// Asks every thread that waits for a request, now or later, to stop waiting. Async-signal-safe;
+/// errno is left alone.
+pub fn request_shutdown() {
+    // SAFETY: errno's place is the thread's own and always there.
+    let errno = unsafe { *libc::__errno_location() };
+    SHUTDOWN.store(true, Ordering::SeqCst);
+    let fd = WAKE_UP.load(Ordering::SeqCst);
+    if fd >= 0 {
+        write_event(fd);
+    }
+    let fd = ACCEPTING.load(Ordering::SeqCst);
+    if fd >= 0 {
+        if let Some(mark) = mark::of(fd) {
+            mark.set();
+        }
+        UNBLOCKED.store(true, Ordering::SeqCst);
+        let _ = set_nonblocking(fd, true);
+    }
+    // SAFETY: as above.
+    unsafe { *libc::__errno_location() = errno };
+}
+
+/// Whether shutting down was asked for.
+pub fn shutdown_requested() -> bool {
+    SHUTDOWN.load(Ordering::SeqCst)
+}
+
+fn write_event(fd: RawFd) {
+    let one: u64 = 1;
+    // SAFETY: eight bytes are read from a u64 that outlives the call. write(2) is
+    // async-signal-safe; a full counter is readable already.
+    unsafe { libc::write(fd, (&raw const one).cast(), size_of::<u64>()) };
+}
+
+/// The descriptor that becomes readable, for good, when shutting down is asked for. Made at the
+/// first call; every process has its own.
+pub fn wake_up_descriptor() -> io::Result<RawFd> {
+    let fd = WAKE_UP.load(Ordering::SeqCst);
+    if fd >= 0 {
+        return Ok(fd);
+    }
+    super::fork::watch();
+    // SAFETY: takes no pointer.
+    let made = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
+    let made = move_above_stdio(checked_int(made)?)?;
+    match WAKE_UP.compare_exchange(-1, made, Ordering::SeqCst, Ordering::SeqCst) {
+        Ok(_) => {
+            // The signal may have come before there was anything to write to.
+            if shutdown_requested() {
+                write_event(made);
+            }
+            Ok(made)
+        }
+        Err(others) => {
+            close(made);
+            Ok(others)
+        }
+    }
+}
+
+/// Gives up the parent's wake-up descriptor, in the child after fork. Async-signal-safe.
+pub(super) fn forget_wake_up() {
+    let fd = WAKE_UP.swap(-1, Ordering::SeqCst);
+    if fd >= 0 {
+        close(fd);
+    }
+}
+
+/// While it lives, [`request_shutdown`] makes the listen socket non-blocking, so that an accept4
+/// that has not begun, or is restarted, comes back. For a process with one thread.
+#[derive(Debug)]
+pub struct Accepting {
+    fd: RawFd,
+}
+
+impl Accepting {
+    /// Announces that this thread is going to block in accept4 on `fd`.
+    pub fn on(fd: RawFd) -> Self {
+        ACCEPTING.store(fd, Ordering::SeqCst);
+        Self { fd }
+    }
+}
+
+impl Drop for Accepting {
+    fn drop(&mut self) {
+        ACCEPTING.store(-1, Ordering::SeqCst);
+        if UNBLOCKED.swap(false, Ordering::SeqCst) {
+            let _ = set_nonblocking(self.fd, false);
+        }
+    }
+}
+
+extern "C" fn on_shutdown_signal(_: libc::c_int) {
+    request_shutdown();
+}
+
+/// A handler rather than SIG_IGN: programs that the application executes get the default back.
+extern "C" fn on_broken_pipe(_: libc::c_int) {}
+
+fn install_one(signal: libc::c_int, handler: extern "C" fn(libc::c_int)) {
+    // SAFETY: sigaction is plain data, for which zero is a value.
+    let mut old: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: reads the present action into a place that lives on.
+    if unsafe { libc::sigaction(signal, ptr::null(), &raw mut old) } != 0 {
+        return;
+    }
+    if old.sa_sigaction != libc::SIG_DFL && old.sa_sigaction != libc::SIG_IGN {
+        return;
+    }
+    // SAFETY: as above.
+    let mut new: libc::sigaction = unsafe { std::mem::zeroed() };
+    new.sa_sigaction = handler as *const () as usize;
+    // SAFETY: the handler is async-signal-safe and lives as long as the library is loaded.
+    unsafe {
+        libc::sigemptyset(&raw mut new.sa_mask);
+        libc::sigaction(signal, &raw const new, ptr::null_mut());
+    }
+}
+
+/// Makes broken pipes an error of the write alone, here but not in programs that are executed.
+pub fn outlive_broken_pipes() {
+    install_one(libc::SIGPIPE, on_broken_pipe);
+}
+
+/// Installs handlers for SIGTERM and SIGUSR1 (shut down in order) and SIGPIPE (nothing: writing
+/// reports the error), each only where the program has installed none. No SA_RESTART: a signal
+/// interrupts a program's own waits.
+pub fn install() {
+    outlive_broken_pipes();
+    install_one(libc::SIGUSR1, on_shutdown_signal);
+    install_one(libc::SIGTERM, on_shutdown_signal);
+}

@@ -1,0 +1,362 @@
+//! Sockets: making, finding, accepting and closing them.
+
+use std::fs;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsRawFd, IntoRawFd, RawFd};
+use std::os::unix::fs::FileTypeExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::ptr;
+use std::time::{Duration, Instant};
+
+use super::address::{self, Address, as_path};
+use super::io::{checked_int, recv_now};
+use super::{mark, poll};
+
+/// Bytes read and thrown away at most while closing.
+const MAX_DRAINED: usize = 256 * 1024;
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// A process of this machine, through a unix socket.
+    Unix,
+    /// An IPv4 address; also one that came in through an IPv6 socket.
+    V4(Ipv4Addr),
+    /// An IPv6 address.
+    V6(Ipv6Addr),
+    /// Another kind of address.
+    Other,
+}
+
+/// Makes a listen socket at the lowest free descriptor. Programs that are executed inherit it.
+///
+/// `name` is read by [`Address::parse`]; `backlog` goes to the kernel as it is. A socket file at a
+/// path, a symbolic link itself (never what it points to), and an empty file (programs take the
+/// name of a temporary one) are replaced; anything else there is EEXIST.
+pub fn listen(name: &[u8], backlog: libc::c_int) -> io::Result<RawFd> {
+    let fd = match Address::parse(name)? {
+        Address::Path(path) => prepared(bind_path(as_path(&path))?, backlog)?,
+        Address::Port(port) => listen_tcp(&[address::any(port)], backlog)?,
+        Address::HostPort { host, port } => listen_tcp(&address::resolve(&host, port)?, backlog)?,
+    };
+    mark::register(fd);
+    Ok(fd)
+}
+
+fn listen_tcp(addresses: &[SocketAddr], backlog: libc::c_int) -> io::Result<RawFd> {
+    let socket = TcpListener::bind(addresses)?;
+    // Accepted connections inherit it, which saves a call for each.
+    set_nodelay(socket.as_raw_fd())?;
+    prepared(socket, backlog)
+}
+
+/// The standard library listens with a backlog of its own; listening again sets the program's.
+fn prepared(socket: impl IntoRawFd + AsRawFd, backlog: libc::c_int) -> io::Result<RawFd> {
+    // SAFETY: takes no pointer; `socket` keeps the descriptor open.
+    checked_int(unsafe { libc::listen(socket.as_raw_fd(), backlog) })?;
+    inheritable(socket)
+}
+
+/// Gives the descriptor away without FD_CLOEXEC.
+fn inheritable(socket: impl IntoRawFd + AsRawFd) -> io::Result<RawFd> {
+    // SAFETY: F_SETFD takes an int; `socket` keeps the descriptor open.
+    checked_int(unsafe { libc::fcntl(socket.as_raw_fd(), libc::F_SETFD, 0) })?;
+    Ok(socket.into_raw_fd())
+}
+
+fn bind_path(path: &Path) -> io::Result<UnixListener> {
+    match UnixListener::bind(path) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            make_way(path)?;
+            UnixListener::bind(path)
+        }
+        result => result,
+    }
+}
+
+fn make_way(path: &Path) -> io::Result<()> {
+    let found = fs::symlink_metadata(path)?;
+    let kind = found.file_type();
+    if kind.is_socket() || kind.is_symlink() || (kind.is_file() && found.len() == 0) {
+        fs::remove_file(path)
+    } else {
+        Err(io::Error::from_raw_os_error(libc::EEXIST))
+    }
+}
+
+/// Connects to a listen socket; names as for [`listen`], and a port without host is this machine's.
+/// Executed programs inherit the connection.
+pub fn connect(name: &[u8]) -> io::Result<RawFd> {
+    match Address::parse(name)? {
+        Address::Path(path) => inheritable(UnixStream::connect(as_path(&path))?),
+        Address::Port(port) => connect_tcp(&[address::this_machine(port)]),
+        Address::HostPort { host, port } => connect_tcp(&address::resolve(&host, port)?),
+    }
+}
+
+fn connect_tcp(addresses: &[SocketAddr]) -> io::Result<RawFd> {
+    let socket = TcpStream::connect(addresses)?;
+    socket.set_nodelay(true)?;
+    inheritable(socket)
+}
+
+/// Turns off the delay that TCP puts before small packets.
+pub fn set_nodelay(fd: RawFd) -> io::Result<()> {
+    let on: libc::c_int = 1;
+    let size = size_of_val(&on) as libc::socklen_t;
+    // SAFETY: the kernel reads one int from a place that outlives the call.
+    checked_int(unsafe {
+        libc::setsockopt(fd, libc::IPPROTO_TCP, libc::TCP_NODELAY, (&raw const on).cast(), size)
+    })
+    .map(drop)
+}
+
+/// An address as the kernel fills it in.
+struct Name {
+    storage: libc::sockaddr_storage,
+    len: libc::socklen_t,
+}
+
+impl Name {
+    const fn empty() -> Self {
+        // SAFETY: sockaddr_storage is plain data, for which zero is a value.
+        let storage = unsafe { std::mem::zeroed() };
+        Self { storage, len: size_of::<libc::sockaddr_storage>() as libc::socklen_t }
+    }
+
+    fn peer(&self) -> Peer {
+        let place = &raw const self.storage;
+        match libc::c_int::from(self.storage.ss_family) {
+            libc::AF_UNIX => Peer::Unix,
+            libc::AF_INET => {
+                // SAFETY: storage is large and aligned enough for every kind of address.
+                let v4 = unsafe { ptr::read(place.cast::<libc::sockaddr_in>()) };
+                Peer::V4(Ipv4Addr::from(u32::from_be(v4.sin_addr.s_addr)))
+            }
+            libc::AF_INET6 => {
+                // SAFETY: as above.
+                let v6 = unsafe { ptr::read(place.cast::<libc::sockaddr_in6>()) };
+                let v6 = Ipv6Addr::from(v6.sin6_addr.s6_addr);
+                v6.to_ipv4_mapped().map_or(Peer::V6(v6), Peer::V4)
+            }
+            _ => Peer::Other,
+        }
+    }
+}
+
+/// accept4(2), once: a signal ends it with `Interrupted`. The connection has FD_CLOEXEC.
+pub fn accept(listen_fd: RawFd) -> io::Result<(RawFd, Peer)> {
+    let mut name = Name::empty();
+    let place = (&raw mut name.storage).cast();
+    // SAFETY: the kernel writes at most `len` bytes, the size of `storage`, and then `len`.
+    let fd = unsafe { libc::accept4(listen_fd, place, &raw mut name.len, libc::SOCK_CLOEXEC) };
+    Ok((checked_int(fd)?, name.peer()))
+}
+
+/// Whether the descriptor is a socket without a peer: what a web server gives a FastCGI
+/// application as descriptor 0, while a CGI program gets a pipe, a file or a connected socket.
+pub fn is_listening(fd: RawFd) -> bool {
+    let mut name = Name::empty();
+    let place = (&raw mut name.storage).cast();
+    // SAFETY: as in `accept`.
+    let result = checked_int(unsafe { libc::getpeername(fd, place, &raw mut name.len) });
+    result.is_err_and(|error| error.raw_os_error() == Some(libc::ENOTCONN))
+}
+
+/// Adds to the flags of the descriptor's open file. Async-signal-safe.
+pub fn add_flags(fd: RawFd, flags: libc::c_int) -> io::Result<()> {
+    // SAFETY: F_GETFL takes no pointer and changes nothing.
+    let old = checked_int(unsafe { libc::fcntl(fd, libc::F_GETFL) })?;
+    // SAFETY: F_SETFL takes an int.
+    checked_int(unsafe { libc::fcntl(fd, libc::F_SETFL, old | flags) }).map(drop)
+}
+
+/// Tells the peer that nothing more will be read.
+pub fn shutdown_read(fd: RawFd) -> io::Result<()> {
+    // SAFETY: takes no pointer.
+    checked_int(unsafe { libc::shutdown(fd, libc::SHUT_RD) }).map(drop)
+}
+
+/// Closes a descriptor and says whether it was one.
+pub fn close(fd: RawFd) -> io::Result<()> {
+    // SAFETY: a plain number; the caller owns the descriptor.
+    match checked_int(unsafe { libc::close(fd) }) {
+        // The number is free although a signal came.
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+        result => result.map(drop),
+    }
+}
+
+/// Closes a connection whose peer may still be sending: closing with unread bytes would destroy
+/// what the peer has not read yet. Nothing more is sent; what comes in is thrown away until the
+/// peer ends, `patience` is over or 256 KB have come. Anything but a connection is closed at once.
+pub fn close_gracefully(fd: RawFd, patience: Duration) -> io::Result<()> {
+    // SAFETY: takes no pointer.
+    if unsafe { libc::shutdown(fd, libc::SHUT_WR) } == 0 {
+        drain(fd, patience);
+    }
+    close(fd)
+}
+
+fn drain(fd: RawFd, patience: Duration) {
+    let start = Instant::now();
+    let mut drained = 0;
+    let mut buffer = [0; 8192];
+    while drained < MAX_DRAINED {
+        let left = patience.saturating_sub(start.elapsed());
+        if !matches!(poll::one(fd, poll::READABLE, Some(left)), Ok(events) if events != 0) {
+            return;
+        }
+        match recv_now(fd, &mut buffer) {
+            Ok(0) | Err(_) => return,
+            Ok(n) => drained += n,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::os::io as fd_io;
+    use std::io::{Read, Write};
+    use std::os::fd::FromRawFd;
+    use std::path::PathBuf;
+
+    /// A directory of its own for one test.
+    struct Directory(PathBuf);
+
+    impl Directory {
+        fn new(name: &str) -> Self {
+            let name = format!("fcgi-{}-{name}", std::process::id());
+            let path = std::env::temp_dir().join(name);
+            fs::create_dir_all(&path).unwrap();
+            Self(path)
+        }
+
+        fn name(&self, file: &str) -> Vec<u8> {
+            self.0.join(file).into_os_string().into_encoded_bytes()
+        }
+    }
+
+    impl Drop for Directory {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn errno<T: std::fmt::Debug>(result: io::Result<T>) -> Option<i32> {
+        result.unwrap_err().raw_os_error()
+    }
+
+    fn descriptor_flags(fd: RawFd) -> libc::c_int {
+        // SAFETY: F_GETFD takes no pointer.
+        unsafe { libc::fcntl(fd, libc::F_GETFD) }
+    }
+
+    #[test]
+    fn a_socket_file_is_replaced_and_nothing_else() {
+        let dir = Directory::new("replace");
+        let first = listen(&dir.name("sock"), 5).unwrap();
+        let second = listen(&dir.name("sock"), 5).unwrap();
+        assert!(is_listening(second));
+        assert_eq!(descriptor_flags(second), 0);
+
+        fs::write(dir.0.join("empty"), b"").unwrap();
+        let empty = listen(&dir.name("empty"), 5).unwrap();
+        fs::write(dir.0.join("file"), b"kept").unwrap();
+        std::os::unix::fs::symlink(dir.0.join("file"), dir.0.join("link")).unwrap();
+        assert_eq!(errno(listen(&dir.name("file"), 5)), Some(libc::EEXIST));
+        assert_eq!(errno(listen(&dir.name(""), 5)), Some(libc::EEXIST));
+        assert_eq!(errno(listen(&dir.name("no/where"), 5)), Some(libc::ENOENT));
+        let third = listen(&dir.name("link"), 5).unwrap();
+        assert_eq!(fs::read(dir.0.join("file")).unwrap(), b"kept");
+        for fd in [first, second, third, empty] {
+            close(fd).unwrap();
+        }
+    }
+
+    #[test]
+    fn unix_connections() {
+        let dir = Directory::new("unix");
+        let name = dir.name("sock");
+        assert_eq!(errno(connect(&name)), Some(libc::ENOENT));
+        let listener = listen(&name, 5).unwrap();
+        let client = connect(&name).unwrap();
+        let (server, peer) = accept(listener).unwrap();
+        assert_eq!(peer, Peer::Unix);
+        assert_eq!(descriptor_flags(server), libc::FD_CLOEXEC);
+        assert!(!is_listening(server) && !is_listening(client));
+        for fd in [server, client, listener] {
+            close(fd).unwrap();
+        }
+        assert_eq!(errno(connect(&name)), Some(libc::ECONNREFUSED));
+    }
+
+    /// Any free port of `host`; the accepted side must come out as `expected`.
+    fn tcp_peer(listen_name: &str, connect_host: &str, expected: Peer) {
+        let listener = listen(listen_name.as_bytes(), 5).unwrap();
+        // SAFETY: the descriptor was made above and belongs to nobody else.
+        let port = unsafe { TcpListener::from_raw_fd(listener) };
+        let name = format!("{connect_host}:{}", port.local_addr().unwrap().port());
+        let client = connect(name.as_bytes()).unwrap();
+        let (server, peer) = accept(listener).unwrap();
+        assert_eq!(peer, expected);
+        // SAFETY: as above.
+        let server = unsafe { TcpStream::from_raw_fd(server) };
+        assert!(server.nodelay().unwrap());
+        close(client).unwrap();
+    }
+
+    #[test]
+    fn tcp_connections_over_both_kinds_of_address() {
+        tcp_peer("[::1]:0", "[::1]", Peer::V6(Ipv6Addr::LOCALHOST));
+        tcp_peer("[::]:0", "127.0.0.1", Peer::V4(Ipv4Addr::LOCALHOST));
+        tcp_peer("[::]:0", "*", Peer::V4(Ipv4Addr::LOCALHOST));
+    }
+
+    #[test]
+    fn only_a_socket_without_a_peer_listens() {
+        let (a, _b) = UnixStream::pair().unwrap();
+        let file = fs::File::open("/dev/null").unwrap();
+        assert!(!is_listening(a.as_raw_fd()));
+        assert!(!is_listening(file.as_raw_fd()));
+        assert!(!is_listening(-1));
+    }
+
+    #[test]
+    fn closing_gracefully_waits_for_the_peer_but_not_for_ever() {
+        let (a, mut b) = UnixStream::pair().unwrap();
+        b.write_all(b"unread").unwrap();
+        let closer = std::thread::spawn(move || {
+            let start = Instant::now();
+            close_gracefully(a.into_raw_fd(), Duration::from_secs(30)).unwrap();
+            start.elapsed()
+        });
+        assert_eq!(b.read(&mut [0]).unwrap(), 0);
+        drop(b);
+        assert!(closer.join().unwrap() < Duration::from_secs(20));
+
+        let (a, _b) = UnixStream::pair().unwrap();
+        let patience = Duration::from_millis(50);
+        let start = Instant::now();
+        close_gracefully(a.into_raw_fd(), patience).unwrap();
+        assert!(start.elapsed() >= patience);
+    }
+
+    #[test]
+    fn a_peer_that_never_stops_sending_is_cut_off() {
+        let (a, b) = UnixStream::pair().unwrap();
+        let sender =
+            std::thread::spawn(move || while fd_io::send_all(b.as_raw_fd(), &[0; 4096]).is_ok() {});
+        close_gracefully(a.into_raw_fd(), Duration::from_secs(30)).unwrap();
+        sender.join().unwrap();
+    }
+
+    #[test]
+    fn closing_what_is_not_open_is_an_error() {
+        assert_eq!(errno(close(1_000_003)), Some(libc::EBADF));
+        assert_eq!(errno(close_gracefully(1_000_003, Duration::ZERO)), Some(libc::EBADF));
+    }
+}

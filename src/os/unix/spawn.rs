@@ -1,0 +1,77 @@
+//! Starting a FastCGI application.
+
+use std::ffi::CStr;
+use std::io;
+use std::os::fd::RawFd;
+use std::ptr;
+
+use super::io::checked_int;
+
+/// Starts the program at `path`, without arguments, as specification 2.2 wants it: descriptor 0 is
+/// the listen socket, 1 and 2 are closed.
+///
+/// A program that cannot be executed is not told here: the child ends with errno as its exit
+/// status, without running anything that the parent has registered with atexit.
+pub fn spawn(path: &CStr, listen_fd: RawFd) -> io::Result<()> {
+    let arguments = [path.as_ptr(), ptr::null()];
+    // SAFETY: the child only makes calls that are async-signal-safe, which is what a child of a
+    // process with threads may do.
+    if checked_int(unsafe { libc::fork() })? == 0 {
+        // SAFETY: `arguments` ends in NULL, its string in NUL, and both outlive the call.
+        unsafe { become_application(&arguments, listen_fd) }
+    }
+    Ok(())
+}
+
+/// # Safety
+///
+/// For a child after fork; `arguments` satisfies the requirements of execv(3).
+unsafe fn become_application(arguments: &[*const libc::c_char; 2], listen_fd: RawFd) -> ! {
+    // SAFETY: plain numbers, and the caller's promise about `arguments`. All these calls are
+    // async-signal-safe and nothing here allocates.
+    unsafe {
+        if listen_fd == 0 {
+            libc::fcntl(0, libc::F_SETFD, 0);
+        } else {
+            libc::close(0);
+            libc::dup2(listen_fd, 0);
+            libc::close(listen_fd);
+        }
+        libc::close(1);
+        libc::close(2);
+        libc::execv(arguments[0], arguments.as_ptr());
+        libc::_exit(*libc::__errno_location())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::os::fd::AsRawFd;
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    #[cfg_attr(miri, ignore = "Miri has no processes")]
+    fn the_program_finds_the_descriptor_at_0_and_nothing_at_1_and_2() {
+        let (mut here, there) = UnixStream::pair().unwrap();
+        // The shell reads its commands from descriptor 0 and answers there.
+        here.write_all(b"for n in 1 2; do test -e /proc/self/fd/$n || echo no $n >&0; done\n")
+            .unwrap();
+        here.shutdown(std::net::Shutdown::Write).unwrap();
+        spawn(c"/bin/sh", there.as_raw_fd()).unwrap();
+        drop(there);
+        let mut answer = String::new();
+        here.read_to_string(&mut answer).unwrap();
+        assert_eq!(answer, "no 1\nno 2\n");
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "Miri has no processes")]
+    fn a_program_that_is_not_there_leaves_nothing_open() {
+        let (mut here, there) = UnixStream::pair().unwrap();
+        spawn(c"/nonexistent/application", there.as_raw_fd()).unwrap();
+        drop(there);
+        assert_eq!(here.read(&mut [0]).unwrap(), 0);
+    }
+}

@@ -1,0 +1,96 @@
+//! Accepting a connection for programs that do the rest by themselves.
+
+use std::io;
+use std::os::fd::RawFd;
+
+use super::config;
+use super::peers::PeerList;
+use crate::os::mark::{self, Mark};
+use crate::os::poll::{self, PollFd};
+use crate::os::socket::{self, Peer};
+use crate::os::{io as fd_io, signal};
+
+/// Waits for the next connection of a peer that `list` admits and, on a unix socket, says
+/// something before the keeper timeout; closes all others. Bytes are not read.
+///
+/// `Interrupted` when shutting down is asked for, and after any signal with `fail_on_intr`;
+/// `WouldBlock` when the program has made the listen socket non-blocking.
+pub fn accept(listen_fd: RawFd, fail_on_intr: bool, list: &PeerList) -> io::Result<RawFd> {
+    let _accepting = signal::Accepting::on(listen_fd);
+    loop {
+        if signal::shutdown_requested() {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        match socket::accept(listen_fd) {
+            Ok((fd, peer)) if list.admits(&peer) && speaks(fd, &peer) => return Ok(fd),
+            Ok((fd, _)) => fd_io::close(fd),
+            Err(error) => match error.kind() {
+                io::ErrorKind::Interrupted if !fail_on_intr => {}
+                io::ErrorKind::WouldBlock if ours(listen_fd) => wait(listen_fd, fail_on_intr)?,
+                _ => return Err(error),
+            },
+        }
+    }
+}
+
+/// Whether it was the library that made the listen socket non-blocking.
+fn ours(listen_fd: RawFd) -> bool {
+    mark::of(listen_fd).is_some_and(Mark::is_set)
+}
+
+/// Waits until the listen socket has a connection or shutting down is asked for.
+fn wait(listen_fd: RawFd, fail_on_intr: bool) -> io::Result<()> {
+    let wake_up = signal::wake_up_descriptor()?;
+    let mut fds = [listen_fd, wake_up].map(|fd| PollFd::new(fd, poll::READABLE));
+    match poll::poll(&mut fds, None) {
+        Err(error) if fail_on_intr || error.kind() != io::ErrorKind::Interrupted => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Makes a fresh connection ready; false for a unix peer that has nothing to say.
+fn speaks(fd: RawFd, peer: &Peer) -> bool {
+    if *peer == Peer::Unix {
+        let patience = config::get().keeper_timeout;
+        return poll::one(fd, poll::READABLE, Some(patience)).is_ok_and(|events| events != 0);
+    }
+    // Without it the connection is slower, nothing else.
+    let _ = socket::set_nodelay(fd);
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::net::{TcpListener, TcpStream};
+    use std::os::fd::AsRawFd;
+
+    fn listener() -> TcpListener {
+        TcpListener::bind("127.0.0.1:0").unwrap()
+    }
+
+    fn connect(listener: &TcpListener) -> TcpStream {
+        TcpStream::connect(listener.local_addr().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_silent_tcp_peer_is_accepted() {
+        let listener = listener();
+        let _client = connect(&listener);
+        let fd = accept(listener.as_raw_fd(), false, &PeerList::default()).unwrap();
+        fd_io::close(fd);
+    }
+
+    #[test]
+    fn a_peer_that_is_not_listed_is_closed_and_the_next_one_waited_for() {
+        let listener = listener();
+        let mut client = connect(&listener);
+        listener.set_nonblocking(true).unwrap();
+        let list = PeerList::parse(b"192.0.2.1");
+        let error = accept(listener.as_raw_fd(), false, &list).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+        // The first write may be taken before the peer's end has arrived.
+        while client.write_all(b"x").is_ok() {}
+    }
+}

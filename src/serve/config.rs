@@ -1,0 +1,95 @@
+//! Settings for unmodified programs: environment variables, read once.
+
+use std::ffi::OsStr;
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use super::peers::PeerList;
+
+/// What the environment says, or the defaults.
+#[derive(Debug)]
+pub struct Config {
+    /// How long closing waits for a peer that still sends (LIBFCGI_OS_CLOSE_POLL_TIMEOUT).
+    pub close_timeout: Duration,
+    /// How long a peer on a unix socket may stay silent after connecting
+    /// (LIBFCGI_IS_AF_UNIX_KEEPER_POLL_TIMEOUT).
+    pub keeper_timeout: Duration,
+    /// Bytes of parameters that one request may have (LIBFCGI_MAX_PARAMS_BYTES).
+    pub max_params: usize,
+    /// Web servers that may connect (FCGI_WEB_SERVER_ADDRS).
+    pub peers: PeerList,
+}
+
+/// The settings of this process; read from the environment at the first call.
+pub fn get() -> &'static Config {
+    static CONFIG: OnceLock<Config> = OnceLock::new();
+    CONFIG.get_or_init(|| Config::read(&|name| std::env::var_os(name)))
+}
+
+impl Config {
+    fn read(variable: &dyn Fn(&str) -> Option<std::ffi::OsString>) -> Self {
+        let number = |name, default| {
+            let text = variable(name)?;
+            let value = parse(&text);
+            if value.is_none() {
+                complain(name, &text, default);
+            }
+            value
+        };
+        let milliseconds =
+            |name, default| Duration::from_millis(number(name, default).unwrap_or(default));
+        let max_params = number("LIBFCGI_MAX_PARAMS_BYTES", 16 << 20).unwrap_or(16 << 20);
+        let peers = variable("FCGI_WEB_SERVER_ADDRS").unwrap_or_default();
+        Self {
+            close_timeout: milliseconds("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", 2000),
+            keeper_timeout: milliseconds("LIBFCGI_IS_AF_UNIX_KEEPER_POLL_TIMEOUT", 2000),
+            max_params: usize::try_from(max_params).unwrap_or(usize::MAX),
+            peers: PeerList::parse(peers.as_bytes()),
+        }
+    }
+}
+
+fn parse(text: &OsStr) -> Option<u64> {
+    let number: u32 = text.to_str()?.parse().ok()?;
+    (number <= i32::MAX as u32).then_some(u64::from(number))
+}
+
+fn complain(name: &str, text: &OsStr, default: u64) {
+    let value = text.to_string_lossy();
+    // Nobody is left to tell when stderr is closed.
+    let _ = writeln!(
+        std::io::stderr(),
+        "libfcgi: {name}={value} is not a number from 0 to 2147483647; using {default}"
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::OsString;
+
+    fn with(name: &'static str, value: &'static str) -> Config {
+        Config::read(&move |asked| (asked == name).then(|| OsString::from(value)))
+    }
+
+    #[test]
+    fn defaults() {
+        let config = with("OTHER", "1");
+        assert_eq!(config.close_timeout, Duration::from_secs(2));
+        assert_eq!(config.keeper_timeout, Duration::from_secs(2));
+        assert_eq!(config.max_params, 16 << 20);
+    }
+
+    #[test]
+    fn numbers_are_taken_and_anything_else_keeps_the_default() {
+        let timeout = |text| with("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", text).close_timeout;
+        assert_eq!(timeout("0"), Duration::ZERO);
+        assert_eq!(timeout("2147483647"), Duration::from_millis(2_147_483_647));
+        for bad in ["", "-1", "5s", " 5", "2147483648", "x"] {
+            assert_eq!(timeout(bad), Duration::from_secs(2), "{bad:?}");
+        }
+        assert_eq!(with("LIBFCGI_MAX_PARAMS_BYTES", "100").max_params, 100);
+    }
+}

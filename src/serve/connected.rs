@@ -1,0 +1,113 @@
+//! A connection in somebody's hands: its descriptor, what was received on it, where it came from.
+
+use std::os::fd::RawFd;
+
+use super::config;
+use super::listener::Listener;
+use super::parking::Place;
+use super::session::Session;
+use crate::os::{fork, io, socket};
+
+/// A connection and the listener that watches it while it has no request.
+#[derive(Debug)]
+pub struct Connected {
+    /// The descriptor that it was accepted or found as.
+    pub fd: RawFd,
+    /// What was received.
+    pub session: Box<Session>,
+    pub(super) home: Option<(&'static Listener, Place)>,
+    /// [`fork::count`] when it was accepted: a child made since may hold a copy.
+    pub(super) forks: usize,
+    /// [`fork::generation`] when it last belonged to this process beyond doubt.
+    pub(super) generation: usize,
+}
+
+impl Connected {
+    /// A connection just accepted, or found in the program's hands.
+    pub fn new(fd: RawFd, session: Box<Session>) -> Self {
+        Self { fd, session, home: None, forks: fork::count(), generation: fork::generation() }
+    }
+
+    /// Whether the request, or the kept connection, is the parent's: this process was forked since.
+    pub fn is_inherited(&self) -> bool {
+        self.generation != fork::generation()
+    }
+
+    /// The program has finished a request on it and it stays open: from now on it is this
+    /// process's.
+    pub fn keep(&mut self) {
+        if self.is_inherited() {
+            self.generation = fork::generation();
+            self.home = None;
+        }
+        self.session.end_kept();
+    }
+
+    /// Stops watching it: it is closed, or goes to the program for good.
+    fn leave_home(&mut self) {
+        if let Some((listener, place)) = self.home.take() {
+            if !self.is_inherited() {
+                listener.forget(self.fd, place);
+            }
+        }
+    }
+
+    /// Closes it after a request. The peer sees the end of what was sent even if another process
+    /// holds a copy, and loses nothing of it even if it is still sending. A detached connection
+    /// goes on in another process: only this process's copy is closed.
+    pub fn close(mut self, detached: bool) {
+        let complete = self.session.end();
+        self.leave_home();
+        if detached {
+            io::close(self.fd);
+        } else if complete {
+            self.close_at_once();
+        } else {
+            // Nobody is left to tell about a connection that cannot be closed.
+            let _ = socket::close_gracefully(self.fd, config::get().close_timeout);
+        }
+        recycle(self.session);
+    }
+
+    /// Closes one that needs no care: nothing more comes, or nothing that matters was sent.
+    pub(super) fn close_at_once(&self) {
+        if self.forks != fork::count() {
+            io::shutdown_write(self.fd);
+        }
+        io::close(self.fd);
+    }
+
+    /// Closes this process's copy of a connection that is the parent's.
+    pub fn close_copy(self) {
+        io::close(self.fd);
+        recycle(self.session);
+    }
+
+    /// Leaves the descriptor to the program, open.
+    pub fn release(mut self) {
+        self.leave_home();
+        recycle(self.session);
+    }
+
+    /// The program has put another descriptor in its place: whether this one is still open is not
+    /// known any more.
+    pub fn forget(self) {
+        if let Some((listener, place)) = self.home {
+            if !self.is_inherited() {
+                listener.forget_place(place);
+            }
+        }
+        recycle(self.session);
+    }
+}
+
+/// A session for a connection, from the store if there is one.
+pub fn new_session() -> Box<Session> {
+    super::store::SESSIONS.take().unwrap_or_default()
+}
+
+/// Gives a session back.
+pub(super) fn recycle(mut session: Box<Session>) {
+    session.reset();
+    super::store::SESSIONS.put(session);
+}

@@ -1,0 +1,154 @@
+//! Bytes received and not yet used, of one connection.
+
+/// Dead bytes in front of the unread ones, always: a program may push back what it has read.
+pub const MARGIN: usize = 16;
+
+/// Bytes of a buffer at first: a usual request head with a small body fits.
+const FIRST_SIZE: usize = 16 * 1024;
+
+/// Bytes of a buffer once a peer has filled the first one: a whole record of the largest size.
+const FULL_SIZE: usize = MARGIN + 8 + 0xffff + 0xff;
+
+/// A buffer whose front is used up as its end is filled.
+///
+/// Offsets stay valid until [`Inbound::room`] or [`Inbound::want`] is called next.
+#[derive(Debug, Default)]
+pub struct Inbound {
+    bytes: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+impl Inbound {
+    /// An empty buffer that holds no memory yet.
+    pub const fn new() -> Self {
+        Self { bytes: Vec::new(), start: 0, end: 0 }
+    }
+
+    /// The bytes received and not yet used.
+    pub fn unread(&self) -> &[u8] {
+        self.bytes.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// Where the unread bytes start.
+    pub const fn position(&self) -> usize {
+        self.start
+    }
+
+    /// The whole buffer, for a caller that was given offsets into it.
+    pub fn memory(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
+    /// Uses up `n` unread bytes.
+    pub fn advance(&mut self, n: usize) {
+        self.start = self.end.min(self.start.saturating_add(n));
+    }
+
+    /// Makes sure that `n` unread bytes can lie together.
+    pub fn want(&mut self, n: usize) {
+        let size = MARGIN.saturating_add(n);
+        if self.bytes.len() < size {
+            self.bytes.resize(size, 0);
+        }
+        if self.start.saturating_add(n) > self.bytes.len() {
+            self.compact();
+        }
+    }
+
+    fn compact(&mut self) {
+        if MARGIN <= self.start && self.start <= self.end && self.end <= self.bytes.len() {
+            self.bytes.copy_within(self.start..self.end, MARGIN);
+            self.end = MARGIN + (self.end - self.start);
+            self.start = MARGIN;
+        }
+    }
+
+    /// Room to receive into; never empty.
+    pub fn room(&mut self) -> &mut [u8] {
+        if self.start == self.end {
+            if self.end == self.bytes.len() {
+                self.grow();
+            }
+            (self.start, self.end) = (MARGIN, MARGIN);
+        } else if self.end == self.bytes.len() {
+            if self.start > MARGIN {
+                self.compact();
+            } else {
+                self.grow();
+            }
+        }
+        self.bytes.get_mut(self.end..).unwrap_or_default()
+    }
+
+    /// A peer that fills the buffer gets a larger one: what has arrived decides, not what it claims.
+    fn grow(&mut self) {
+        let size = match self.bytes.len() {
+            0 => FIRST_SIZE,
+            FULL_SIZE.. => self.bytes.len() + FULL_SIZE,
+            _ => FULL_SIZE,
+        };
+        self.bytes.resize(size, 0);
+    }
+
+    /// Takes note that `n` bytes were put into [`Inbound::room`].
+    pub fn received(&mut self, n: usize) {
+        self.end = self.bytes.len().min(self.end.saturating_add(n));
+    }
+
+    /// Forgets everything and gives back memory beyond one full-size buffer.
+    pub fn reset(&mut self) {
+        if self.bytes.len() > FULL_SIZE {
+            self.bytes = Vec::new();
+        }
+        let start = if self.bytes.is_empty() { 0 } else { MARGIN };
+        (self.start, self.end) = (start, start);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(inbound: &mut Inbound, bytes: &[u8]) {
+        inbound.room()[..bytes.len()].copy_from_slice(bytes);
+        inbound.received(bytes.len());
+    }
+
+    #[test]
+    fn what_is_received_is_read_in_order() {
+        let mut inbound = Inbound::new();
+        put(&mut inbound, b"abc");
+        inbound.advance(1);
+        put(&mut inbound, b"de");
+        assert_eq!(inbound.unread(), b"bcde");
+        inbound.advance(9);
+        assert!(inbound.is_empty());
+    }
+
+    #[test]
+    fn unread_bytes_move_to_the_front_when_the_end_is_reached() {
+        let mut inbound = Inbound::new();
+        let size = inbound.room().len();
+        inbound.received(size);
+        inbound.advance(size - 2);
+        assert!(inbound.room().len() >= size - 2);
+        assert_eq!((inbound.position(), inbound.unread().len()), (MARGIN, 2));
+    }
+
+    #[test]
+    fn a_full_buffer_grows_and_a_large_one_is_given_back() {
+        let mut inbound = Inbound::new();
+        inbound.want(200_000);
+        assert_eq!(inbound.room().len(), 200_000);
+        inbound.received(200_000);
+        assert!(!inbound.room().is_empty());
+        inbound.reset();
+        assert_eq!(inbound.room().len(), FIRST_SIZE - MARGIN);
+    }
+}

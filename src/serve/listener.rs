@@ -1,0 +1,307 @@
+//! Where threads wait for the next request.
+//!
+//! Two ways of waiting:
+//!
+//! * **Plain**: the process has one thread and no connection is parked. accept4 blocks, the socket's
+//!   flags are left alone, a request costs accept4, recv, send, close.
+//! * **Pooled**: from the second thread, the first kept connection, or the first connection that has
+//!   nothing to read. One epoll instance watches the listen socket, every parked connection and the
+//!   wake-up descriptor of [`crate::os::signal`].
+//!
+//! A thread that was told of a new connection may find that another thread or a preforked process
+//! has taken it; blocking in accept4 then would leave its parked connections unserved. So a pooled
+//! listener makes its socket non-blocking. The flag belongs to the open file, which other processes
+//! share: every accept4 here copes with EAGAIN. A socket that the program itself made non-blocking
+//! must give -EAGAIN at once instead; [`crate::os::mark`] tells the two apart for sockets made by
+//! FCGX_OpenSocket. An inherited non-blocking socket is waited on: a sibling may have set the flag.
+//!
+//! A connection whose request is in the program's hands keeps its place in the table. With one
+//! thread it also stays registered, level-triggered, because nobody waits while the request is
+//! active: a kept request then costs epoll_wait, recv, send. With several threads it is registered
+//! one-shot, so that it is silent until it is parked again. Should a thread be told of a connection
+//! that is out (it was registered when there was one thread), it removes the registration.
+
+use std::io::{self, ErrorKind};
+use std::os::fd::RawFd;
+use std::time::{Duration, Instant};
+
+use once_cell::sync::OnceCell;
+use parking_lot::Mutex;
+
+use super::config::Config;
+use super::connected::{Connected, new_session, recycle};
+use super::head::{Outcome, receive_head, wait_alone};
+use super::parking::{Parking, Place, Stage, Watched};
+use super::session::Begin;
+use crate::os::error::{AcceptTrouble, interrupted};
+use crate::os::io::{close, is_nonblocking};
+use crate::os::poll::{self, Epoll, PollFd, READABLE};
+use crate::os::socket::{self, Peer};
+use crate::os::{mark, signal, threads};
+
+/// How long a connection accepted in the plain way may take to say something before it is parked:
+/// most web servers connect first and send at once.
+const GRACE: Duration = Duration::from_millis(5);
+
+/// How long to leave the listen socket alone when the process is out of descriptors or memory.
+const SHORTAGE_PAUSE: Duration = Duration::from_millis(10);
+
+/// What a caller of [`Listener::next`] asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// Whether a signal ends the wait (FCGI_FAIL_ACCEPT_ON_INTR).
+    pub fail_on_intr: bool,
+    /// The settings.
+    pub config: &'static Config,
+}
+
+/// A connection whose request head is complete.
+pub type Arrival = (Connected, Begin);
+
+/// One listen socket and the connections that came through it.
+#[derive(Debug)]
+pub struct Listener {
+    pub(super) fd: RawFd,
+    pub(super) epoll: OnceCell<Epoll>,
+    pub(super) state: Mutex<State>,
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) parking: Parking,
+    /// Events taken from the kernel and not looked at yet.
+    pub(super) ready: Vec<u64>,
+    /// Whether the listen socket is registered, and so non-blocking.
+    pub(super) pooled: bool,
+}
+
+/// How a connection waits.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rest {
+    pub(super) stage: Stage,
+    pub(super) deadline: Option<Instant>,
+}
+
+fn after(timeout: Duration) -> Option<Instant> {
+    Instant::now().checked_add(timeout)
+}
+
+impl Listener {
+    /// A listener on which nobody waits yet.
+    pub(super) const fn new(fd: RawFd) -> Self {
+        let state = State { parking: Parking::new(), ready: Vec::new(), pooled: false };
+        Self { fd, epoll: OnceCell::new(), state: Mutex::new(state) }
+    }
+
+    /// Waits for the next request. `given`: the connection that the caller's last request came on.
+    ///
+    /// Errors are those of accept4; EINTR also stands for the wish to shut down.
+    pub fn next(&'static self, terms: Terms, given: Option<Connected>) -> io::Result<Arrival> {
+        let mut found = match given {
+            Some(given) if !signal::shutdown_requested() => self.look(given, &terms)?,
+            Some(given) => {
+                given.close(false);
+                None
+            }
+            None => None,
+        };
+        loop {
+            if let Some(arrival) = found {
+                return Ok(arrival);
+            }
+            if signal::shutdown_requested() {
+                self.close_parked();
+                return Err(interrupted());
+            }
+            found = if self.may_block() { self.plain(&terms)? } else { self.pooled(&terms)? };
+        }
+    }
+
+    fn may_block(&self) -> bool {
+        threads::only_one() && {
+            let state = self.state.lock();
+            !state.pooled && state.parking.is_empty()
+        }
+    }
+
+    /// Blocks in accept4.
+    fn plain(&'static self, terms: &Terms) -> io::Result<Option<Arrival>> {
+        let accepting = signal::Accepting::on(self.fd);
+        if signal::shutdown_requested() {
+            return Ok(None);
+        }
+        let result = socket::accept(self.fd);
+        drop(accepting);
+        match result {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                if signal::shutdown_requested() {
+                    return Ok(None);
+                }
+                self.pooled(terms)
+            }
+            result => self.accepted(result, terms, true),
+        }
+    }
+
+    /// Goes on with what accept4 gave.
+    pub(super) fn accepted(
+        &'static self,
+        result: io::Result<(RawFd, Peer)>,
+        terms: &Terms,
+        plain: bool,
+    ) -> io::Result<Option<Arrival>> {
+        let (fd, peer) = match result {
+            Ok(accepted) => accepted,
+            Err(error) => return self.not_accepted(error, terms).map(|()| None),
+        };
+        if !terms.config.peers.admits(&peer) {
+            close(fd);
+            return Ok(None);
+        }
+        let mut connected = Connected::new(fd, new_session());
+        let mut outcome = receive_head(&mut connected, terms);
+        if plain && matches!(outcome, Outcome::Silent) {
+            // In the plain way nobody else waits here, so a moment costs nobody anything; a second
+            // connection ends it.
+            let mut fds = [PollFd::new(fd, READABLE), PollFd::new(self.fd, READABLE)];
+            let _ = poll::poll(&mut fds, Some(GRACE));
+            outcome = receive_head(&mut connected, terms);
+        }
+        let patience = (peer == Peer::Unix).then_some(terms.config.keeper_timeout);
+        let rest = Rest { stage: Stage::Silent, deadline: patience.and_then(after) };
+        self.settle(connected, outcome, rest, terms)
+    }
+
+    /// Errors that the next accept4 need not meet again are waited out.
+    pub(super) fn not_accepted(&'static self, error: io::Error, terms: &Terms) -> io::Result<()> {
+        match AcceptTrouble::of(&error) {
+            AcceptTrouble::Interrupted if terms.fail_on_intr && !signal::shutdown_requested() => {
+                Err(error)
+            }
+            AcceptTrouble::Interrupted | AcceptTrouble::Passing => Ok(()),
+            AcceptTrouble::Shortage => {
+                self.wait_out_shortage();
+                Ok(())
+            }
+            AcceptTrouble::Lasting => Err(error),
+        }
+    }
+
+    /// Makes room by closing the oldest connection that has said nothing, or waits a moment.
+    fn wait_out_shortage(&'static self) {
+        let oldest = {
+            let mut state = self.state.lock();
+            let place = state.parking.oldest_silent();
+            place.and_then(|place| state.parking.take(place).map(|parked| (place, parked)))
+        };
+        match oldest {
+            Some((place, (fd, parked))) => self.close(self.connected(place, fd, parked)),
+            None => {
+                let wake_up = signal::wake_up_descriptor().unwrap_or(-1);
+                let mut fds = [PollFd::new(wake_up, READABLE)];
+                // Ends early for a signal, which the caller looks at.
+                let _ = poll::poll(&mut fds, Some(SHORTAGE_PAUSE));
+            }
+        }
+    }
+
+    /// A connection whose last request is over: looks at what was received with it, and parks it
+    /// if that is not a request.
+    fn look(&'static self, mut given: Connected, terms: &Terms) -> io::Result<Option<Arrival>> {
+        let outcome = if given.session.connection().has_bytes() || given.home.is_none() {
+            receive_head(&mut given, terms)
+        } else {
+            Outcome::Silent
+        };
+        let rest = Rest { stage: Stage::Waiting, deadline: None };
+        self.settle(given, outcome, rest, terms)
+    }
+
+    /// Gives the request to the caller or the connection its place. `rest`: how it has waited so
+    /// far.
+    pub(super) fn settle(
+        &'static self,
+        connected: Connected,
+        outcome: Outcome,
+        rest: Rest,
+        terms: &Terms,
+    ) -> io::Result<Option<Arrival>> {
+        let rest = match outcome {
+            Outcome::Ready(begin) => return Ok(Some((connected, begin))),
+            Outcome::Silent => rest,
+            Outcome::Partial => Rest { stage: Stage::Waiting, deadline: None },
+            Outcome::Refused => {
+                Rest { stage: Stage::Lingering, deadline: after(terms.config.close_timeout) }
+            }
+            Outcome::Over => {
+                self.close(connected);
+                return Ok(None);
+            }
+        };
+        if self.is_programs_own() || self.epoll().is_err() {
+            return wait_alone(connected, rest.deadline, terms);
+        }
+        self.park(connected, rest);
+        Ok(None)
+    }
+
+    /// Whether the program itself made the listen socket non-blocking, for a wait of its own.
+    pub(super) fn is_programs_own(&self) -> bool {
+        !self.state.lock().pooled
+            && mark::of(self.fd).is_some_and(|mark| !mark.is_set())
+            && is_nonblocking(self.fd).unwrap_or(false)
+    }
+
+    /// Closes a connection that has no request.
+    pub(super) fn close(&self, mut connected: Connected) {
+        if let Some((_, place)) = connected.home.take() {
+            self.forget(connected.fd, place);
+        }
+        connected.close_at_once();
+        recycle(connected.session);
+    }
+
+    /// Closes every parked connection: nobody is going to wait here any more.
+    pub(super) fn close_parked(&'static self) {
+        loop {
+            let mut state = self.state.lock();
+            state.ready.clear();
+            let Some(place) = state.parking.any() else { return };
+            let parked = state.parking.take(place);
+            drop(state);
+            if let Some((fd, parked)) = parked {
+                self.close(self.connected(place, fd, parked));
+            }
+        }
+    }
+
+    /// Stops watching a connection that leaves.
+    pub(super) fn forget(&self, fd: RawFd, place: Place) {
+        let mut state = self.state.lock();
+        if state.parking.watched(place) != Watched::No {
+            if let Some(epoll) = self.epoll.get() {
+                epoll.remove(fd);
+            }
+        }
+        state.parking.release(place);
+    }
+
+    /// Gives up the place of a connection whose descriptor is not known to be open.
+    pub(super) fn forget_place(&self, place: Place) {
+        self.state.lock().parking.release(place);
+    }
+
+    /// In a child: closes the copies of the parent's idle connections, so that their peers see
+    /// the parent's end of them. A lock held at the moment of the fork leaves them open.
+    pub(super) fn abandon(&self) {
+        let Some(mut state) = self.state.try_lock() else { return };
+        while let Some(place) = state.parking.any() {
+            if let Some((fd, _)) = state.parking.take(place) {
+                close(fd);
+            }
+        }
+        if let Some(epoll) = self.epoll.get() {
+            epoll.close_copy();
+        }
+    }
+}

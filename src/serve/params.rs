@@ -1,0 +1,164 @@
+//! The parameters of a request, in one arena.
+//!
+//! The PARAMS stream is collected as it is and turned into `NAME=value` strings in place once its
+//! end has come: an encoded pair has at least two bytes of lengths in front, a string needs two
+//! more for `=` and NUL, so a string never reaches beyond the bytes that it was made of.
+
+use crate::protocol::name_value::split_length;
+
+/// Room for the first string, `FCGI_ROLE=…`.
+const ROLE_ROOM: usize = 32;
+
+/// Memory kept between requests, in bytes.
+const KEPT: usize = 64 * 1024;
+
+/// Why parameters cannot be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParamsError {
+    /// They are more than the limit.
+    TooMany,
+    /// The stream ended within a pair.
+    Cut,
+}
+
+/// Strings, each ended by NUL, and where each starts.
+#[derive(Debug, Default)]
+pub struct Params {
+    arena: Vec<u8>,
+    starts: Vec<usize>,
+}
+
+impl Params {
+    /// No parameters, no memory.
+    pub const fn new() -> Self {
+        Self { arena: Vec::new(), starts: Vec::new() }
+    }
+
+    /// Starts a request with the string that says the role; at most 31 bytes count.
+    pub fn begin(&mut self, role: &[u8]) {
+        self.starts.clear();
+        self.arena.clear();
+        if self.arena.capacity() > KEPT {
+            self.arena = Vec::new();
+        }
+        self.starts.push(0);
+        self.arena.extend(role.iter().take(ROLE_ROOM - 1));
+        self.arena.resize(ROLE_ROOM, 0);
+    }
+
+    /// Collects a piece of the PARAMS stream. `limit`: bytes of the whole stream.
+    pub fn append(&mut self, content: &[u8], limit: usize) -> Result<(), ParamsError> {
+        if self.arena.len().saturating_add(content.len()) > limit.saturating_add(ROLE_ROOM) {
+            return Err(ParamsError::TooMany);
+        }
+        self.arena.extend_from_slice(content);
+        Ok(())
+    }
+
+    /// Turns the collected stream into strings.
+    pub fn decode(&mut self) -> Result<(), ParamsError> {
+        let (mut read, mut write) = (ROLE_ROOM, ROLE_ROOM);
+        while read < self.arena.len() {
+            let pair = Place::of_pair(&self.arena, read).ok_or(ParamsError::Cut)?;
+            self.starts.push(write);
+            write = self.shift(pair.name, pair.value, write, b'=');
+            write = self.shift(pair.value, pair.end, write, 0);
+            read = pair.end;
+        }
+        Ok(())
+    }
+
+    /// Moves `from..to` down to `write` and puts `mark` behind it; gives the place behind that.
+    fn shift(&mut self, from: usize, to: usize, write: usize, mark: u8) -> usize {
+        let end = write + (to - from);
+        if from <= to && to <= self.arena.len() && end < self.arena.len() {
+            self.arena.copy_within(from..to, write);
+            if let Some(byte) = self.arena.get_mut(end) {
+                *byte = mark;
+            }
+        }
+        end + 1
+    }
+
+    /// The arena and where each string in it starts.
+    pub fn strings(&mut self) -> (&mut Vec<u8>, &[usize]) {
+        (&mut self.arena, &self.starts)
+    }
+}
+
+/// Where one encoded pair lies.
+struct Place {
+    name: usize,
+    value: usize,
+    end: usize,
+}
+
+impl Place {
+    fn of_pair(bytes: &[u8], at: usize) -> Option<Self> {
+        let (name_length, rest) = split_length(bytes.get(at..)?)?;
+        let (value_length, rest) = split_length(rest)?;
+        let name = bytes.len() - rest.len();
+        let value = name.checked_add(name_length)?;
+        let end = value.checked_add(value_length)?;
+        (end <= bytes.len()).then_some(Self { name, value, end })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn strings(stream: &[u8]) -> Result<Vec<Vec<u8>>, ParamsError> {
+        let mut params = Params::new();
+        params.begin(b"FCGI_ROLE=FILTER");
+        params.append(stream, 1 << 20)?;
+        params.decode()?;
+        let (arena, starts) = params.strings();
+        let text = |&at: &usize| arena[at..].split(|&b| b == 0).next().unwrap().to_vec();
+        Ok(starts.iter().map(text).collect())
+    }
+
+    #[test]
+    fn pairs_become_strings_in_order() {
+        let stream = b"\x01\x02abc\x00\x00\x80\x00\x00\x01\x80\x00\x00\x00x\x01\x01ad";
+        let expected = [&b"FCGI_ROLE=FILTER"[..], b"a=bc", b"=", b"x=", b"a=d"];
+        assert_eq!(strings(stream).unwrap(), expected);
+        assert_eq!(strings(b"").unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_stream_that_ends_within_a_pair_is_refused() {
+        let stream = b"\x01\x02abc\x02\x80\x00\x00\x01xyz";
+        for cut in (1..5).chain(6..stream.len()) {
+            assert_eq!(strings(&stream[..cut]), Err(ParamsError::Cut), "cut at {cut}");
+        }
+        assert_eq!(strings(b"\xff\xff\xff\xff\xff\xff\xff\xffab"), Err(ParamsError::Cut));
+    }
+
+    #[test]
+    fn the_limit_counts_the_bytes_of_the_stream() {
+        let mut params = Params::new();
+        params.begin(b"");
+        assert_eq!(params.append(&[0; 10], 10), Ok(()));
+        assert_eq!(params.append(&[0; 1], 10), Err(ParamsError::TooMany));
+    }
+
+    #[test]
+    fn every_string_survives_any_lengths() {
+        let mut stream = Vec::new();
+        let lengths = [(1, 0), (127, 128), (128, 127), (0, 300), (70_000, 3)];
+        for (n, v) in lengths {
+            for length in [n, v] {
+                let (bytes, used) = crate::protocol::name_value::encode_length(length).unwrap();
+                stream.extend_from_slice(&bytes[..used]);
+            }
+            stream.resize(stream.len() + n, b'n');
+            stream.resize(stream.len() + v, b'v');
+        }
+        let expected: Vec<_> = lengths
+            .iter()
+            .map(|&(n, v)| [vec![b'n'; n], vec![b'='], vec![b'v'; v]].concat())
+            .collect();
+        assert_eq!(strings(&stream).unwrap()[1..], expected);
+    }
+}

@@ -1,0 +1,221 @@
+//! The pooled way of waiting: one epoll instance for the listen socket and all parked connections.
+//!
+//! See [`super::listener`] for when and why.
+
+use std::io::{self, ErrorKind};
+use std::os::fd::RawFd;
+use std::time::{Duration, Instant};
+
+use super::connected::{Connected, new_session, recycle};
+use super::head::{linger, receive_head};
+use super::listener::{Arrival, Listener, Rest, State, Terms};
+use super::parking::{Parked, Place, Stage, Watched};
+use crate::os::error::{is_unwatchable, not_open};
+use crate::os::io::{is_open, set_nonblocking};
+use crate::os::poll::{self, Epoll, PollFd, READABLE, Ready, Watch};
+use crate::os::{mark, signal, socket, threads};
+
+const LISTEN: u64 = u64::MAX;
+const WAKE_UP: u64 = u64::MAX - 1;
+
+/// The longest single wait: afterwards the listen descriptor is looked at, because epoll silently
+/// drops a closed one.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+impl Listener {
+    pub(super) fn epoll(&self) -> io::Result<&Epoll> {
+        self.epoll.get_or_try_init(|| {
+            let epoll = Epoll::new()?;
+            epoll.add(signal::wake_up_descriptor()?, Watch::Level, WAKE_UP)?;
+            Ok(epoll)
+        })
+    }
+
+    /// Puts a connection where the listener watches it.
+    pub(super) fn park(&'static self, mut connected: Connected, rest: Rest) {
+        let mut state = self.state.lock();
+        let place = match connected.home.take() {
+            Some((_, place)) => place,
+            None => state.parking.reserve(),
+        };
+        if self.watch(&mut state, connected.fd, place).is_err() {
+            drop(state);
+            connected.home = Some((self, place));
+            self.close(connected);
+            return;
+        }
+        let Connected { fd, mut session, forks, .. } = connected;
+        // Most parked connections have nothing to remember; their memory serves others.
+        let (kept, spare) = if session.connection().is_fresh() {
+            (None, Some(session))
+        } else {
+            (Some(session), None)
+        };
+        let Rest { stage, deadline } = rest;
+        state.parking.park(place, fd, Parked { session: kept, stage, deadline, forks });
+        drop(state);
+        if let Some(session) = spare {
+            recycle(session);
+        }
+    }
+
+    /// Registers a descriptor that is going to be parked.
+    fn watch(&self, state: &mut State, fd: RawFd, place: Place) -> io::Result<()> {
+        let epoll = self.epoll()?;
+        let (wanted, watch) = if threads::only_one() {
+            (Watched::Level, Watch::Level)
+        } else {
+            (Watched::Once, Watch::OneShot)
+        };
+        match state.parking.watched(place) {
+            Watched::No => epoll.add(fd, watch, place.token())?,
+            Watched::Level if wanted == Watched::Level => {}
+            Watched::Level | Watched::Once => epoll.modify(fd, watch, place.token())?,
+        }
+        state.parking.set_watched(place, wanted);
+        Ok(())
+    }
+
+    /// Waits for the listen socket and all parked connections.
+    pub(super) fn pooled(&'static self, terms: &Terms) -> io::Result<Option<Arrival>> {
+        if self.is_programs_own() {
+            return self.accepted_or_would_block(terms);
+        }
+        let Ok(epoll) = self.epoll() else { return self.without_epoll(terms) };
+        let waiting = {
+            let mut state = self.state.lock();
+            self.enter_pool(&mut state, epoll)?;
+            state.ready.pop().ok_or(state.parking.earliest())
+        };
+        match waiting {
+            Ok(token) => self.follow(token, terms),
+            Err(deadline) => {
+                self.wait(epoll, deadline, terms)?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// The program's own non-blocking socket: what accept4 says is the answer.
+    fn accepted_or_would_block(&'static self, terms: &Terms) -> io::Result<Option<Arrival>> {
+        match socket::accept(self.fd) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Err(error),
+            result => self.accepted(result, terms, false),
+        }
+    }
+
+    /// Out of descriptors for an epoll instance: waits for the listen socket alone.
+    fn without_epoll(&'static self, terms: &Terms) -> io::Result<Option<Arrival>> {
+        let mut fds = [PollFd::new(self.fd, READABLE)];
+        match poll::poll(&mut fds, Some(LONGEST_WAIT)) {
+            Ok(0) => Ok(None),
+            Ok(_) => self.accepted(socket::accept(self.fd), terms, false),
+            Err(error) => self.not_accepted(error, terms).map(|()| None),
+        }
+    }
+
+    /// Makes the listen socket non-blocking and registers it, once.
+    fn enter_pool(&self, state: &mut State, epoll: &Epoll) -> io::Result<()> {
+        if state.pooled {
+            return Ok(());
+        }
+        if let Some(mark) = mark::of(self.fd) {
+            mark.set();
+        }
+        set_nonblocking(self.fd, true)?;
+        match epoll.add(self.fd, Watch::Exclusive, LISTEN) {
+            // Not a socket at all; accept4 says so.
+            Err(error) if is_unwatchable(&error) => {}
+            result => result?,
+        }
+        state.pooled = true;
+        // Whatever is wrong with the descriptor, the first accept4 shows it.
+        state.ready.push(LISTEN);
+        Ok(())
+    }
+
+    /// Takes events from the kernel.
+    fn wait(
+        &'static self,
+        epoll: &Epoll,
+        deadline: Option<Instant>,
+        terms: &Terms,
+    ) -> io::Result<()> {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let timeout = left.map_or(LONGEST_WAIT, |left| left.min(LONGEST_WAIT));
+        let mut ready = Ready::new();
+        // With other threads there is no telling when this one comes back for a second event.
+        let most = if threads::only_one() { Ready::MOST } else { 1 };
+        if let Err(error) = epoll.wait(&mut ready, most, Some(timeout)) {
+            if !is_open(self.fd) {
+                return Err(not_open());
+            }
+            return self.not_accepted(error, terms);
+        }
+        let mut state = self.state.lock();
+        state.ready.extend(ready.tokens().filter(|&token| token != WAKE_UP));
+        // Taken from the end: first come, first served.
+        state.ready.reverse();
+        drop(state);
+        if ready.tokens().next().is_none() {
+            self.close_expired();
+            if !is_open(self.fd) {
+                return Err(not_open());
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at what an event stands for.
+    fn follow(&'static self, token: u64, terms: &Terms) -> io::Result<Option<Arrival>> {
+        if token == LISTEN {
+            return self.accepted(socket::accept(self.fd), terms, false);
+        }
+        let place = Place::from_token(token);
+        let Some((fd, parked)) = self.claim(place) else { return Ok(None) };
+        let rest = Rest { stage: parked.stage, deadline: parked.deadline };
+        let mut connected = self.connected(place, fd, parked);
+        let outcome = match rest.stage {
+            Stage::Lingering => linger(&mut connected),
+            Stage::Silent | Stage::Waiting => receive_head(&mut connected, terms),
+        };
+        self.settle(connected, outcome, rest, terms)
+    }
+
+    /// Takes a parked connection out. One that is out already reports only because it was
+    /// registered while the process had one thread: that ends here.
+    fn claim(&self, place: Place) -> Option<(RawFd, Parked)> {
+        let mut state = self.state.lock();
+        let parked = state.parking.take(place);
+        if parked.is_none() {
+            if let (Some(epoll), Some(fd)) = (self.epoll.get(), state.parking.unwatch_out(place)) {
+                epoll.remove(fd);
+            }
+        }
+        parked
+    }
+
+    /// A parked connection, in the caller's hands.
+    pub(super) fn connected(&'static self, place: Place, fd: RawFd, parked: Parked) -> Connected {
+        let mut connected = Connected::new(fd, parked.session.unwrap_or_else(new_session));
+        connected.forks = parked.forks;
+        connected.home = Some((self, place));
+        connected
+    }
+
+    pub(super) fn close_expired(&'static self) {
+        let now = Instant::now();
+        loop {
+            let mut state = self.state.lock();
+            if state.parking.earliest().is_none_or(|earliest| earliest > now) {
+                return;
+            }
+            let Some(place) = state.parking.expired(now) else { return };
+            let parked = state.parking.take(place);
+            drop(state);
+            if let Some((fd, parked)) = parked {
+                self.close(self.connected(place, fd, parked));
+            }
+        }
+    }
+}

@@ -1,0 +1,384 @@
+//! One request on a connection: its head (BEGIN_REQUEST and all parameters), its body, its end.
+//!
+//! No I/O here; see [`super::connection`].
+
+use std::ops::Range;
+
+use super::connection::{Connection, Event, Fault, refusal};
+use super::params::{Params, ParamsError};
+use crate::protocol::body::{BeginRequest, ProtocolStatus, Role};
+use crate::protocol::route::Phase;
+use crate::protocol::writer::Answer;
+
+/// What BEGIN_REQUEST said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Begin {
+    /// The request's id.
+    pub id: u16,
+    /// What is asked for; never unknown.
+    pub role: Role,
+    /// Whether the connection stays open after the request.
+    pub keep: bool,
+}
+
+/// What comes next while the head of a request is read.
+#[derive(Clone, Copy, Debug)]
+pub enum Head {
+    /// More bytes have to be received first.
+    NeedMore,
+    /// This record is to be sent; with `close` the connection is to be closed then.
+    Answer {
+        /// The record.
+        answer: Answer,
+        /// Whether the connection ends with it.
+        close: bool,
+    },
+    /// The head is complete: the request can be given to the program.
+    Ready(Begin),
+    /// The connection is of no use any more.
+    Broken,
+}
+
+/// What comes next while the body of a request is read.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// More bytes have to be received first.
+    NeedMore,
+    /// Content, at these offsets of [`Session::memory`]; already used up.
+    Content(Range<usize>),
+    /// The stream has ended.
+    End,
+    /// This record is to be sent.
+    Answer(Answer),
+    /// The stream has ended before its end.
+    Fault(Fault),
+}
+
+/// A connection and the request on it.
+#[derive(Debug)]
+pub struct Session {
+    connection: Connection,
+    params: Params,
+    begin: Begin,
+}
+
+impl Session {
+    /// A session without a request, on a connection without bytes.
+    pub const fn new() -> Self {
+        Self {
+            connection: Connection::new(),
+            params: Params::new(),
+            begin: Begin { id: 0, role: Role::Responder, keep: false },
+        }
+    }
+
+    /// Makes it a new session; keeps the memory.
+    pub fn reset(&mut self) {
+        self.connection.reset();
+    }
+
+    /// The connection's side.
+    pub fn connection(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+
+    /// The parameters' arena and where each string in it starts, once the head was
+    /// [`Head::Ready`].
+    pub fn params(&mut self) -> (&mut Vec<u8>, &[usize]) {
+        self.params.strings()
+    }
+
+    /// The buffer that [`Body::Content`] points into, and the first place in it that is unread.
+    pub fn memory(&mut self) -> (&mut Vec<u8>, usize) {
+        let inbound = self.connection.inbound();
+        let position = inbound.position();
+        (inbound.memory(), position)
+    }
+
+    /// Reads on in the head of a request. `limit`: bytes of parameters taken at most.
+    pub fn head(&mut self, limit: usize) -> Head {
+        loop {
+            match self.connection.step() {
+                Event::NeedMore => return Head::NeedMore,
+                Event::Begin(id, begin) => {
+                    if let Some(refused) = self.begin(id, begin) {
+                        return refused;
+                    }
+                }
+                Event::Content(n) => {
+                    if self.params.append(self.connection.content(n), limit).is_err() {
+                        return self.refuse(ProtocolStatus::Overloaded, true);
+                    }
+                    self.connection.use_content(n);
+                }
+                Event::EndOfStream => return self.ready(),
+                Event::Abort => {
+                    return self.refuse(ProtocolStatus::RequestComplete, !self.begin.keep);
+                }
+                Event::Answer(answer) => return Head::Answer { answer, close: false },
+                Event::Broken(_) => return Head::Broken,
+            }
+        }
+    }
+
+    fn begin(&mut self, id: u16, begin: BeginRequest) -> Option<Head> {
+        self.begin = Begin { id, role: begin.role, keep: begin.keep_connection() };
+        let role: &[u8] = match begin.role {
+            Role::Responder => b"FCGI_ROLE=RESPONDER",
+            Role::Authorizer => b"FCGI_ROLE=AUTHORIZER",
+            Role::Filter => b"FCGI_ROLE=FILTER",
+            Role::Unknown(_) => {
+                return Some(self.refuse(ProtocolStatus::UnknownRole, !self.begin.keep));
+            }
+        };
+        self.params.begin(role);
+        None
+    }
+
+    /// Ends a request that the program never sees.
+    fn refuse(&mut self, status: ProtocolStatus, close: bool) -> Head {
+        self.connection.end_request();
+        Head::Answer { answer: refusal(self.begin.id, status), close }
+    }
+
+    fn ready(&mut self) -> Head {
+        match self.params.decode() {
+            Ok(()) => {
+                self.connection.set_phase(Phase::Stdin);
+                Head::Ready(self.begin)
+            }
+            Err(ParamsError::Cut | ParamsError::TooMany) => {
+                self.connection.break_off(Fault::Protocol);
+                Head::Broken
+            }
+        }
+    }
+
+    /// Reads on in the body.
+    pub fn body(&mut self) -> Body {
+        if !self.is_reading() {
+            return Body::End;
+        }
+        match self.connection.step() {
+            Event::NeedMore => Body::NeedMore,
+            Event::Content(n) => {
+                let start = self.connection.inbound().position();
+                self.connection.use_content(n);
+                Body::Content(start..start + n)
+            }
+            Event::EndOfStream => {
+                self.connection.set_phase(Phase::Ended);
+                Body::End
+            }
+            Event::Abort => {
+                self.connection.set_phase(Phase::Ended);
+                Body::Fault(Fault::Protocol)
+            }
+            Event::Answer(answer) => Body::Answer(answer),
+            Event::Broken(fault) => Body::Fault(fault),
+            // Not while a request is active: the protocol layer routes it elsewhere.
+            Event::Begin(..) => Body::Fault(Fault::Protocol),
+        }
+    }
+
+    fn is_reading(&self) -> bool {
+        matches!(
+            self.connection.active().map(|active| active.phase),
+            Some(Phase::Stdin | Phase::Data)
+        )
+    }
+
+    /// Goes on to the file of a Filter, from the end of its STDIN. False in any other state.
+    pub fn start_data(&mut self) -> bool {
+        let ended = matches!(self.connection.active(), Some(a) if a.phase == Phase::Ended);
+        let ok = ended && self.begin.role == Role::Filter;
+        if ok {
+            self.connection.set_phase(Phase::Data);
+        }
+        ok
+    }
+
+    /// Ends the request: what still comes for it is ignored. True when the web server has said all
+    /// that it had to say, as far as can be told without receiving more: closing the connection
+    /// now loses nothing.
+    pub fn end(&mut self) -> bool {
+        let complete = self.look_for_the_end();
+        self.connection.end_request();
+        self.connection.skip_rest();
+        complete && self.connection.is_idle() && self.connection.is_sound()
+    }
+
+    fn look_for_the_end(&mut self) -> bool {
+        loop {
+            let Some(active) = self.connection.active() else { return true };
+            if active.phase == Phase::Ended {
+                return true;
+            }
+            match self.connection.step() {
+                Event::Content(n) => self.connection.use_content(n),
+                Event::EndOfStream if self.begin.role == Role::Filter => {
+                    let next =
+                        if active.phase == Phase::Stdin { Phase::Data } else { Phase::Ended };
+                    self.connection.set_phase(next);
+                }
+                Event::EndOfStream => self.connection.set_phase(Phase::Ended),
+                Event::Answer(_) => {}
+                Event::NeedMore | Event::Abort | Event::Begin(..) | Event::Broken(_) => {
+                    return false;
+                }
+            }
+        }
+    }
+
+    /// Ends the request on a connection that stays: like [`Session::end`], without looking at
+    /// what was received; that is for whoever takes the next request from it.
+    pub fn end_kept(&mut self) {
+        self.connection.end_request();
+    }
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::record::{Header, RecordType};
+
+    const LIMIT: usize = 1 << 20;
+
+    fn record(kind: RecordType, id: u16, content: &[u8]) -> Vec<u8> {
+        let mut header = Header::new(kind, id, content.len() as u16);
+        header.padding_length = 3;
+        [&header.to_bytes()[..], content, b"pad"].concat()
+    }
+
+    fn request(role: u8, flags: u8, body: &[u8]) -> Vec<u8> {
+        [
+            record(RecordType::BeginRequest, 1, &[0, role, flags, 0, 0, 0, 0, 0]),
+            record(RecordType::Params, 1, b"\x01\x01ab"),
+            record(RecordType::Params, 1, b""),
+            record(RecordType::Stdin, 1, body),
+        ]
+        .concat()
+    }
+
+    fn feed(session: &mut Session, bytes: &[u8]) {
+        let room = session.connection().room();
+        room[..bytes.len()].copy_from_slice(bytes);
+        session.connection().received(bytes.len());
+    }
+
+    fn read_all(session: &mut Session) -> Vec<u8> {
+        let mut all = Vec::new();
+        while let Body::Content(range) = session.body() {
+            all.extend_from_slice(&session.memory().0[range]);
+        }
+        all
+    }
+
+    #[test]
+    fn a_request_is_the_same_in_one_piece_and_byte_by_byte() {
+        let bytes = [request(1, 1, b"hello"), record(RecordType::Stdin, 1, b"")].concat();
+        for piece in [bytes.len(), 1, 7] {
+            let mut session = Session::new();
+            let (mut begin, mut body, mut ended) = (None, Vec::new(), false);
+            for chunk in bytes.chunks(piece) {
+                feed(&mut session, chunk);
+                if begin.is_none() {
+                    match session.head(LIMIT) {
+                        Head::NeedMore => continue,
+                        Head::Ready(b) => begin = Some(b),
+                        other => panic!("{other:?}"),
+                    }
+                }
+                body.extend(read_all(&mut session));
+                ended = matches!(session.body(), Body::End);
+            }
+            assert_eq!(begin, Some(Begin { id: 1, role: Role::Responder, keep: true }));
+            assert_eq!(body, b"hello");
+            assert!(ended);
+            let (arena, starts) = session.params();
+            assert!(arena[starts[1]..].starts_with(b"a=b\0"));
+            assert!(session.end());
+        }
+    }
+
+    #[test]
+    fn an_unread_body_is_not_the_next_request() {
+        let mut session = Session::new();
+        let hidden = request(1, 0, b"");
+        let late = record(RecordType::Stdin, 1, b"late");
+        feed(&mut session, &[request(1, 1, &hidden), late, request(2, 1, b"")].concat());
+        assert!(matches!(session.head(LIMIT), Head::Ready(_)));
+        session.end_kept();
+        match session.head(LIMIT) {
+            Head::Ready(begin) => assert_eq!(begin.role, Role::Authorizer),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_end_of_the_input_is_found_in_what_was_received() {
+        let whole = [request(1, 0, b"body"), record(RecordType::Stdin, 1, b"")].concat();
+        for (bytes, complete) in [(&whole[..], true), (&whole[..whole.len() - 1], false)] {
+            let mut session = Session::new();
+            feed(&mut session, bytes);
+            assert!(matches!(session.head(LIMIT), Head::Ready(_)));
+            assert_eq!(session.end(), complete);
+        }
+    }
+
+    #[test]
+    fn heads_that_no_program_sees() {
+        for (bytes, expected) in [
+            (request(9, 0, b""), Some((3, true))),
+            (request(9, 1, b""), Some((3, false))),
+            (record(RecordType::BeginRequest, 1, b"short"), None),
+        ] {
+            let mut session = Session::new();
+            feed(&mut session, &bytes);
+            match (session.head(LIMIT), expected) {
+                (Head::Answer { answer, close }, Some((status, closes))) => {
+                    assert_eq!((answer.as_bytes()[12], close), (status, closes));
+                }
+                (Head::Broken, None) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        let mut session = Session::new();
+        feed(&mut session, &request(1, 1, b""));
+        assert!(matches!(session.head(3), Head::Answer { close: true, .. }));
+    }
+
+    #[test]
+    fn an_abort_ends_the_body_with_a_fault_once() {
+        let mut session = Session::new();
+        let abort = record(RecordType::AbortRequest, 1, b"");
+        feed(&mut session, &[request(1, 1, b"x"), abort].concat());
+        assert!(matches!(session.head(LIMIT), Head::Ready(_)));
+        assert_eq!(read_all(&mut session), b"x");
+        assert!(matches!(session.body(), Body::End));
+        assert!(session.connection().is_sound());
+    }
+
+    #[test]
+    fn a_filter_reads_its_data_after_its_stdin() {
+        let mut session = Session::new();
+        let rest = [
+            record(RecordType::Stdin, 1, b""),
+            record(RecordType::Data, 1, b"file"),
+            record(RecordType::Data, 1, b""),
+        ];
+        feed(&mut session, &[request(3, 0, b"in"), rest.concat()].concat());
+        assert!(matches!(session.head(LIMIT), Head::Ready(_)));
+        assert!(!session.start_data());
+        assert_eq!(read_all(&mut session), b"in");
+        assert!(session.start_data());
+        assert_eq!(read_all(&mut session), b"file");
+        assert!(session.end());
+    }
+}
