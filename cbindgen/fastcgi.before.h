@@ -1,0 +1,2 @@
+#ifndef _FASTCGI_H
+#define _FASTCGI_H

@@ -1,0 +1,46 @@
+#!/bin/sh
+# Debian packages that building, the demo and the tests need beyond Rust.
+#
+# Usage: scripts/deps.sh list|install demo|check
+#
+# install: as root, installs what is missing; otherwise prints the command to run and fails.
+# list:    prints what is missing, and fails if anything is.
+set -eu
+
+action=$1
+purpose=$2
+
+packages="gcc libc6-dev make binutils pkg-config"
+if [ "$purpose" = check ]; then
+    # Compilers and inspection; the original library as oracle; programs that run on ours.
+    packages="$packages g++ clang abigail-tools curl strace valgrind ca-certificates dpkg-dev
+        libfcgi-dev libfcgi-bin
+        nginx fcgiwrap spawn-fcgi perl libperl-dev libfcgi-perl libcgi-fast-perl libfcgi-client-perl"
+fi
+
+if ! command -v cargo >/dev/null && [ -z "${CARGO:-}" ]; then
+    echo "Rust 1.85 or newer is missing: apt-get install cargo, or https://rustup.rs" >&2
+    exit 1
+fi
+
+# Elsewhere than on Debian we cannot know the packages' names; the compiler will complain.
+if ! command -v dpkg-query >/dev/null; then
+    echo "not a Debian system; needed are:" $packages >&2
+    exit 0
+fi
+
+missing=
+for package in $packages; do
+    state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || state=
+    [ "$state" = installed ] || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$action" = install ] && [ "$(id -u)" -eq 0 ]; then
+    apt-get update -q
+    # shellcheck disable=SC2086 # a list of words
+    DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
+else
+    echo "missing packages; as root: apt-get install --no-install-recommends$missing" >&2
+    exit 1
+fi

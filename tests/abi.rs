@@ -1,0 +1,168 @@
+//! libfcgi.so.0 looks to the dynamic linker, and its structs to a compiler, as the original's do.
+
+mod support;
+mod toolchain;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use support::{TempDir, dist};
+use toolchain::{command, extensions, original_library, output, read, write};
+
+fn shared_library() -> PathBuf {
+    dist().join("libfcgi.so.0.0.0")
+}
+
+/// Names with what they are, sorted, as the lists in abi/ write them.
+fn listed() -> Vec<String> {
+    let text = read("abi/libfcgi.so.0.symbols") + &extensions();
+    let mut names: Vec<String> = text.lines().map(str::to_owned).collect();
+    names.sort();
+    names
+}
+
+/// The names that a library or object file defines for others, in the form of `listed`.
+fn defined_names(file: &Path, kind: &str) -> Vec<String> {
+    let mut nm = command("nm", &[kind, "--defined-only", "--format=posix"]);
+    let text = output(nm.arg(file));
+    let mut names = Vec::new();
+    for line in text.lines() {
+        let mut fields = line.split_whitespace();
+        let (Some(name), Some(letter)) = (fields.next(), fields.next()) else { continue };
+        names.push(match letter {
+            "T" => format!("{name} function"),
+            "B" | "D" => format!("{name} data"),
+            other => format!("{name} {other}"),
+        });
+    }
+    names.sort();
+    names
+}
+
+fn readelf(flag: &str, file: &Path) -> String {
+    output(command("readelf", &[flag, "--wide"]).arg(file))
+}
+
+/// The values of one tag of the dynamic section.
+fn dynamic(tag: &str) -> Vec<String> {
+    let text = readelf("--dynamic", &shared_library());
+    let tag = format!("({tag})");
+    let tagged = text.lines().filter(|line| line.contains(&tag));
+    let value = |line: &str| line.split_once(&tag).unwrap().1.trim().to_owned();
+    tagged.map(value).collect()
+}
+
+#[test]
+fn exported_names_are_exactly_the_listed_ones() {
+    assert_eq!(defined_names(&shared_library(), "--dynamic"), listed());
+    let versioned = output(command("objdump", &["--dynamic-syms"]).arg(shared_library()));
+    assert!(!versioned.contains("Version definitions"), "{versioned}");
+}
+
+#[test]
+fn the_list_is_the_original_s() {
+    let mut names = defined_names(&original_library(), "--dynamic");
+    names.retain(|name| !name.starts_with("_init") && !name.starts_with("_fini"));
+    let list = read("abi/libfcgi.so.0.symbols");
+    let mut list: Vec<&str> = list.lines().collect();
+    list.sort_unstable();
+    assert_eq!(names, list);
+}
+
+#[test]
+fn static_library_has_the_same_names_global_and_is_small() {
+    let archive = dist().join("libfcgi.a");
+    assert_eq!(defined_names(&archive, "--extern-only"), listed());
+    assert!(fs::metadata(archive).unwrap().len() < 1 << 20);
+}
+
+#[test]
+fn soname_and_needed_libraries() {
+    assert_eq!(dynamic("SONAME"), ["Library soname: [libfcgi.so.0]"]);
+    let allowed = ["[libc.so.6]", "[libgcc_s.so.1]", "[ld-linux"];
+    for needed in dynamic("NEEDED") {
+        assert!(allowed.iter().any(|name| needed.contains(name)), "{needed}");
+    }
+    for (link, target) in [("libfcgi.so", "libfcgi.so.0"), ("libfcgi.so.0", "libfcgi.so.0.0.0")] {
+        assert_eq!(fs::read_link(dist().join(link)).unwrap(), Path::new(target));
+    }
+}
+
+#[test]
+fn hardened() {
+    let segments = readelf("--program-headers", &shared_library());
+    let stack = segments.lines().find(|line| line.contains("GNU_STACK")).unwrap();
+    assert!(stack.contains(" RW ") && !stack.contains('E'), "executable stack: {stack}");
+    assert!(segments.contains("GNU_RELRO"));
+    assert!(dynamic("FLAGS").iter().any(|flags| flags.contains("BIND_NOW")));
+    assert!(dynamic("FLAGS_1").iter().any(|flags| flags.contains("NOW")));
+    assert!(dynamic("TEXTREL").is_empty());
+}
+
+/// A program's copy relocation moves `_fcgi_sF`; the library has to look for it in the GOT.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn standard_streams_are_reached_through_the_got() {
+    let relocations = readelf("--relocs", &shared_library());
+    let of_streams: Vec<&str> =
+        relocations.lines().filter(|line| line.contains("_fcgi_sF")).collect();
+    assert!(!of_streams.is_empty(), "bound inside the library");
+    for relocation in of_streams {
+        assert!(relocation.contains("R_X86_64_GLOB_DAT"), "{relocation}");
+    }
+    let symbols = readelf("--dyn-syms", &shared_library());
+    let symbol = symbols.lines().find(|line| line.ends_with(" _fcgi_sF")).unwrap();
+    assert!(symbol.contains(" 48 OBJECT  GLOBAL DEFAULT "), "{symbol}");
+}
+
+/// A program that prints what abi/layout.x86_64 lists, in its words.
+fn layout_program(layout: &str) -> String {
+    let mut program = String::from(
+        "#include <stddef.h>\n#include <fastcgi.h>\n#define NO_FCGI_DEFINES\n\
+         #include <fcgi_stdio.h>\n#include <fcgiapp.h>\nint main(void)\n{\n",
+    );
+    for line in layout.lines() {
+        let subject = line.split(' ').next().unwrap();
+        program += &match subject.split_once('.') {
+            Some((name, field)) => format!(
+                "    printf(\"{subject} offset %d size %d\\n\", (int)offsetof({name}, {field}), \
+                 (int)sizeof(((({name} *)0)->{field})));\n"
+            ),
+            None => format!(
+                "    {{ struct head {{ char c; {subject} t; }};\n    \
+                 printf(\"{subject} size %d align %d\\n\", (int)sizeof({subject}), \
+                 (int)offsetof(struct head, t)); }}\n"
+            ),
+        };
+    }
+    program + "    return 0;\n}\n"
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn structs_are_laid_out_as_the_original_s() {
+    let layout = read("abi/layout.x86_64");
+    let dir = TempDir::new();
+    let source = write(&dir, "layout.c", &layout_program(&layout));
+    for include in [Path::new("/usr/include"), &dist().join("include")] {
+        let program = dir.join("layout");
+        output(command("cc", &["-I"]).arg(include).arg(&source).arg("-o").arg(&program));
+        assert_eq!(output(&mut command(&program, &[])), layout, "headers of {}", include.display());
+    }
+}
+
+/// abidiff finds no removed or changed name, and no added one that is not listed. (Debian's library
+/// carries no debug information: it compares names, kinds and sizes.)
+#[test]
+fn abidiff_is_content() {
+    let dir = TempDir::new();
+    let mut suppressions = String::new();
+    for name in extensions().lines().filter_map(|line| line.split(' ').next()) {
+        suppressions += &format!("[suppress_function]\nsymbol_name = {name}\n");
+    }
+    let suppressions = write(&dir, "suppressions", &suppressions);
+    let mut abidiff = command("abidiff", &["--suppressions"]);
+    abidiff.arg(suppressions).arg(original_library()).arg(shared_library());
+    // Any difference is an exit status other than 0.
+    output(&mut abidiff);
+}

@@ -1,0 +1,275 @@
+//! Holds the house's rules on the text of the source: which layer may know what, where unsafe may
+//! stand and that it is explained, that nothing panics, that files stay readable.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What a layer may name: other layers of ours, and crates.
+struct Layer {
+    name: &'static str,
+    layers: &'static [&'static str],
+    crates: &'static [&'static str],
+}
+
+const LAYERS: [Layer; 5] = [
+    Layer { name: "protocol", layers: &["protocol"], crates: &["core"] },
+    Layer { name: "os", layers: &["os"], crates: &["core", "std", "libc"] },
+    Layer {
+        name: "serve",
+        layers: &["serve", "protocol", "os"],
+        crates: &["core", "std", "parking_lot", "once_cell"],
+    },
+    Layer {
+        name: "capi",
+        layers: &["capi", "serve", "protocol", "os"],
+        crates: &["core", "std", "libc"],
+    },
+    Layer { name: "bin", layers: &["protocol", "os"], crates: &["core", "std"] },
+];
+
+const CRATES: [&str; 6] = ["core", "std", "alloc", "libc", "parking_lot", "once_cell"];
+
+/// C functions belong to os. FILE is the subject of fcgi_stdio, so C's stdio belongs there.
+const MAY_CALL_C: [&str; 2] = ["src/os/", "src/capi/fcgi_stdio"];
+
+fn files(dir: &str, endings: &[&str]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut open = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(dir)];
+    while let Some(dir) = open.pop() {
+        for entry in fs::read_dir(&dir).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+            if path.is_dir() {
+                open.push(path);
+            } else if endings.contains(&ending) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// One Rust file of src: its path in the repository, and its lines up to the tests at its foot.
+struct Source {
+    path: String,
+    lines: Vec<String>,
+}
+
+fn sources() -> Vec<Source> {
+    let source = |path: PathBuf| {
+        let text = fs::read_to_string(&path).unwrap();
+        let shipped = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+        let path = path.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap().display().to_string();
+        Source { path, lines: shipped.lines().map(str::to_owned).collect() }
+    };
+    let all: Vec<Source> = files("src", &["rs"]).into_iter().map(source).collect();
+    assert!(all.len() > 10, "the source is not where it was");
+    all
+}
+
+impl Source {
+    fn layer(&self) -> Option<&'static Layer> {
+        LAYERS.iter().find(|layer| self.path.starts_with(&format!("src/{}/", layer.name)))
+    }
+
+    /// The code without comments, with the number of each line.
+    fn code(&self) -> impl Iterator<Item = (usize, &str)> {
+        let strip = |line: &'_ str| match line.find("//") {
+            Some(at) if !line[..at].ends_with(':') => at,
+            _ => line.len(),
+        };
+        self.lines.iter().enumerate().map(move |(at, line)| (at + 1, &line[..strip(line)]))
+    }
+
+    /// Every line of code for which `offends` holds, to be shown.
+    fn offences(&self, offends: impl Fn(&str) -> bool) -> Vec<String> {
+        let lines = self.code().filter(|(_, code)| offends(code));
+        lines.map(|(number, code)| format!("{}:{number}: {}", self.path, code.trim())).collect()
+    }
+}
+
+fn is_name(letter: char) -> bool {
+    letter.is_alphanumeric() || letter == '_'
+}
+
+/// Whether `word` stands in `code` as a word of its own.
+fn has_word(code: &str, word: &str) -> bool {
+    code.match_indices(word).any(|(at, _)| {
+        !code[..at].ends_with(is_name) && !code[at + word.len()..].starts_with(is_name)
+    })
+}
+
+/// The first names of all paths that begin with `root::`, also inside one pair of braces.
+fn names_below<'a>(code: &'a str, root: &str) -> Vec<&'a str> {
+    let mut names = Vec::new();
+    for (at, found) in code.match_indices(&format!("{root}::")) {
+        if code[..at].ends_with(is_name) || code[..at].ends_with("::") {
+            continue;
+        }
+        let rest = &code[at + found.len()..];
+        let list = rest.strip_prefix('{').map_or(rest, |inner| inner);
+        let mut depth = 0;
+        for name in list.split_inclusive([',', '{', '}', ';']) {
+            if depth == 0 {
+                let name = name.trim_start();
+                names.push(&name[..name.find(|c| !is_name(c)).unwrap_or(name.len())]);
+            }
+            depth += i32::from(name.ends_with('{')) - i32::from(name.ends_with('}'));
+            if !rest.starts_with('{') || depth < 0 || name.ends_with(';') {
+                break;
+            }
+        }
+    }
+    names.retain(|name| !name.is_empty());
+    names
+}
+
+fn assert_none(offences: Vec<String>, rule: &str) {
+    assert!(offences.is_empty(), "{rule}:\n{}", offences.join("\n"));
+}
+
+#[test]
+fn layers_know_only_what_they_may() {
+    let mut offences = Vec::new();
+    for source in sources() {
+        let Some(layer) = source.layer() else { continue };
+        let code: String = source.code().map(|(_, code)| format!("{code}\n")).collect();
+        for root in ["crate", "fcgi"] {
+            // In the program, crate:: is the program itself.
+            if root == "crate" && layer.name == "bin" {
+                continue;
+            }
+            for name in names_below(&code, root) {
+                if !layer.layers.contains(&name) {
+                    offences.push(format!("{} names {root}::{name}", source.path));
+                }
+            }
+        }
+        for name in CRATES {
+            if !names_below(&code, name).is_empty() && !layer.crates.contains(&name) {
+                offences.push(format!("{} names {name}", source.path));
+            }
+        }
+        // super:: stays inside the layer.
+        let depth =
+            source.path.matches('/').count() - usize::from(source.path.ends_with("/mod.rs"));
+        if layer.name != "bin" && code.contains(&"super::".repeat(depth)) {
+            offences.push(format!("{} leaves its layer by super::", source.path));
+        }
+    }
+    assert_none(offences, "a layer names what it must not know");
+}
+
+#[test]
+fn unsafe_stands_only_in_os_and_capi() {
+    let mut offences = Vec::new();
+    for source in sources() {
+        if !source.path.starts_with("src/os/") && !source.path.starts_with("src/capi/") {
+            offences.extend(source.offences(|code| has_word(code, "unsafe")));
+        }
+    }
+    assert_none(offences, "unsafe outside os and capi");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for layer in ["protocol", "serve"] {
+        let text = fs::read_to_string(root.join(layer).join("mod.rs")).unwrap();
+        assert!(text.contains("\n#![forbid(unsafe_code)]\n"), "{layer} does not forbid unsafe");
+    }
+}
+
+/// Whether the comment above the statement of this line, or its own, says why it is safe.
+fn is_explained(lines: &[String], at: usize) -> bool {
+    if lines[at].contains("SAFETY:") {
+        return true;
+    }
+    for line in lines[..at].iter().rev().map(|line| line.trim()) {
+        if line.starts_with("//") {
+            if line.contains("SAFETY:") {
+                return true;
+            }
+        } else if line.is_empty()
+            || (!line.starts_with("#[") && line.ends_with([';', '{', '}', ',']))
+        {
+            return false;
+        }
+    }
+    false
+}
+
+#[test]
+fn every_unsafe_block_says_why_it_is_safe() {
+    let mut offences = Vec::new();
+    for source in sources() {
+        for (number, code) in source.code() {
+            let block = code.contains("unsafe {") || code.contains("unsafe impl");
+            if block && !is_explained(&source.lines, number - 1) {
+                offences.push(format!("{}:{number}: {}", source.path, code.trim()));
+            }
+        }
+    }
+    assert_none(offences, "unsafe without a SAFETY line right above");
+}
+
+/// Types and constants, and functions that only compute; what is left calls the system.
+fn is_harmless(name: &str) -> bool {
+    name == "memchr"
+        || name.starts_with("c_")
+        || name.ends_with("_t")
+        || name == "timeval"
+        || name.starts_with(char::is_uppercase)
+}
+
+#[test]
+fn c_names_stand_only_in_capi_and_c_functions_only_in_os() {
+    let mut offences = Vec::new();
+    for source in sources() {
+        if !source.path.starts_with("src/capi/") {
+            let exported = |code: &str| has_word(code, "no_mangle") || code.contains("export_name");
+            offences.extend(source.offences(exported));
+        }
+        if !MAY_CALL_C.iter().any(|place| source.path.starts_with(place)) {
+            let code: String = source.code().map(|(_, code)| format!("{code}\n")).collect();
+            let names = names_below(&code, "libc").into_iter().filter(|name| !is_harmless(name));
+            offences.extend(names.map(|name| format!("{} names libc::{name}", source.path)));
+        }
+    }
+    assert_none(offences, "a C name outside capi, or a call to C outside os");
+}
+
+#[test]
+fn nothing_panics_and_nothing_exits() {
+    let panics = [".unwrap()", ".expect(", "panic!(", "todo!(", "unreachable!(", "unimplemented!("];
+    let mut offences = Vec::new();
+    for source in sources().iter().filter(|source| !source.path.starts_with("src/bin/")) {
+        offences.extend(source.offences(|code| panics.iter().any(|panic| code.contains(panic))));
+        // _exit, in a child that has failed to become another program, is a word of its own.
+        offences.extend(source.offences(|code| has_word(code, "exit") && code.contains("exit(")));
+    }
+    assert_none(offences, "the library may panic or exit");
+}
+
+#[test]
+fn no_file_is_over_500_lines() {
+    let mut offences = Vec::new();
+    for dir in ["src", "tests", "c-tests", "examples-c", "benches", "scripts"] {
+        for path in files(dir, &["rs", "c", "h", "cpp", "sh"]) {
+            let lines = fs::read_to_string(&path).unwrap().lines().count();
+            if lines > 500 {
+                offences.push(format!("{}: {lines}", path.display()));
+            }
+        }
+    }
+    assert_none(offences, "files over 500 lines");
+}
+
+/// The rules above find what they look for.
+#[test]
+fn the_reader_reads() {
+    assert_eq!(names_below("use crate::{os, protocol::{A, B}, serve};", "crate").len(), 3);
+    assert_eq!(names_below("x = crate::os::read(fd); y(std::mem::take(z))", "crate"), ["os"]);
+    assert_eq!(names_below("my_crate::x(); a::crate::y", "crate"), [""; 0]);
+    assert!(has_word("unsafe { x }", "unsafe") && !has_word("unsafe_code", "unsafe"));
+    let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+    assert!(is_explained(&lines("// SAFETY: of\n// course.\nlet x =\n    unsafe {"), 3));
+    assert!(!is_explained(&lines("// SAFETY: of course.\nlet y = 1;\nunsafe {"), 2));
+}

@@ -1,0 +1,183 @@
+//! The headers compile everywhere: alone, twice, in any order, in every C and C++, and they say the
+//! same as the original's.
+
+mod support;
+mod toolchain;
+
+use std::path::Path;
+
+use support::{TempDir, dist, root};
+use toolchain::{HEADERS, STRICT, command, listed_macros, need_original, output, write};
+
+const C: [&str; 5] = ["c89", "c99", "c11", "c17", "c2x"];
+const CXX: [&str; 5] = ["c++98", "c++11", "c++14", "c++17", "c++20"];
+const COMPILERS: [(&str, &str); 2] = [("gcc", "g++"), ("clang", "clang++")];
+
+/// Compiles one file against our headers, without output; every warning is an error.
+fn check(compiler: &str, standard: &str, flags: &[&str], file: &Path) {
+    let mut cc = command(compiler, &STRICT);
+    cc.arg(format!("-std={standard}")).arg("-fsyntax-only").args(flags);
+    output(cc.arg("-I").arg(dist().join("include")).arg(file));
+}
+
+/// Every compiler with every standard of its language.
+fn compilers(pair: fn(&(&'static str, &'static str)) -> &'static str) -> Vec<&'static str> {
+    COMPILERS.iter().map(pair).collect()
+}
+
+/// Runs `each` on every combination of compiler and standard, C first.
+fn each_language(each: impl Fn(&str, &str, &str)) {
+    for (standards, compilers, ending) in
+        [(C, compilers(|pair| pair.0), "c"), (CXX, compilers(|pair| pair.1), "cpp")]
+    {
+        for compiler in compilers {
+            for standard in standards {
+                each(compiler, standard, ending);
+            }
+        }
+    }
+}
+
+/// Each header twice (the first alone), then every pair in both orders: whatever one header leaves
+/// behind, the other meets it.
+#[test]
+fn alone_twice_and_in_any_order() {
+    let dir = TempDir::new();
+    each_language(|compiler, standard, ending| {
+        for first in HEADERS {
+            let mut files = Vec::new();
+            for second in HEADERS {
+                let text = format!("#include <{first}>\n#include <{second}>\nextern int used;\n");
+                files.push(write(&dir, &format!("{first}.{second}.{ending}"), &text));
+            }
+            let (last, others) = files.split_last().unwrap();
+            let others: Vec<&str> = others.iter().map(|file| file.to_str().unwrap()).collect();
+            check(compiler, standard, &others, last);
+        }
+    });
+}
+
+#[test]
+fn all_of_them_forwards_and_backwards() {
+    let dir = TempDir::new();
+    let forwards: String = HEADERS.map(|name| format!("#include <fastcgi/{name}>\n")).concat();
+    let mut names = HEADERS;
+    names.reverse();
+    let backwards: String = names.map(|name| format!("#include <{name}>\n")).concat();
+    each_language(|compiler, standard, ending| {
+        for text in [format!("{forwards}{backwards}"), format!("{backwards}{forwards}")] {
+            check(compiler, standard, &[], &write(&dir, &format!("all.{ending}"), &text));
+        }
+    });
+}
+
+#[test]
+fn programs_as_users_write_them() {
+    let programs = root("c-tests/headers");
+    each_language(|compiler, standard, ending| {
+        let language = if ending == "c" { "c" } else { "c++" };
+        for program in ["own_params.c", "defines.c", "no_defines.c"] {
+            check(compiler, standard, &["-x", language], &programs.join(program));
+        }
+        if language == "c++" {
+            check(compiler, standard, &[], &programs.join("defines.cpp"));
+            check(compiler, standard, &[], &programs.join("no_defines.cpp"));
+            check(compiler, standard, &["-DCSTDIO_FIRST"], &programs.join("no_defines.cpp"));
+        }
+    });
+}
+
+/// The declarations of functions and variables in a preprocessed header of the original.
+fn original_prototypes(header: &str) -> String {
+    let dir = TempDir::new();
+    let text = format!("#include <fcgi_config.h>\n#include <{header}>\n");
+    let file = write(&dir, "original.c", &text);
+    let text = output(command("gcc", &["-E", "-P"]).arg(file));
+    let ours = |declaration: &&str| {
+        let name = declaration.split('(').next().unwrap_or_default();
+        let name = name.rsplit([' ', '*']).next().unwrap_or_default();
+        let known = ["FCGX_", "FCGI_", "OS_"].iter().any(|prefix| name.starts_with(prefix));
+        let function = declaration.contains('(') && known;
+        !declaration.contains("typedef") && (function || declaration.contains("_fcgi_sF"))
+    };
+    let flat = text.split_whitespace().collect::<Vec<_>>().join(" ").replace(" (", "(");
+    flat.split(';').filter(ours).map(|declaration| format!("{declaration};\n")).collect()
+}
+
+#[test]
+fn prototypes_have_the_original_types() {
+    need_original();
+    let dir = TempDir::new();
+    let mut all = 0;
+    for header in ["fcgiapp.h", "fcgi_stdio.h", "fcgios.h"] {
+        let prototypes = original_prototypes(header);
+        all = all.max(prototypes.lines().count());
+        let text = format!(
+            "#define NO_FCGI_DEFINES\n#include <fcgi_config.h>\n#include <{header}>\n{prototypes}"
+        );
+        // int[3] and int * are the same type for a parameter.
+        check("gcc", "c11", &["-Wno-array-parameter"], &write(&dir, "both.c", &text));
+    }
+    // fcgi_stdio.h brings those of fcgiapp.h along: 31 and 39 functions, and one variable.
+    assert_eq!(all, 71);
+}
+
+/// The macros that a file defines, as the preprocessor sees them: name and parameters, value.
+fn defined(header: &str, flags: &[&str], include: &Path) -> Vec<(String, String)> {
+    let dir = TempDir::new();
+    // What the Windows branch includes; these systems have no such headers.
+    write(&dir, "windows.h", "");
+    write(&dir, "winsock2.h", "");
+    let file = write(&dir, "macros.c", &format!("#include <{header}>\n"));
+    let mut gcc = command("gcc", &["-E", "-dM"]);
+    gcc.args(flags).arg("-I").arg(include).arg("-idirafter");
+    let text = output(gcc.arg(dir.path()).arg(file));
+    let pair = |line: &str| {
+        let rest = line.strip_prefix("#define ").unwrap_or_default();
+        let (name, value) = rest.split_once(' ').unwrap_or((rest, ""));
+        (name.to_owned(), value.to_owned())
+    };
+    text.lines().map(pair).collect()
+}
+
+/// Macros whose value is spelled otherwise by cbindgen must be the same number.
+fn assert_same_number(header: &str, name: &str, value: &str) {
+    let dir = TempDir::new();
+    let text = format!(
+        "#include <{header}>\n_Static_assert(({name}) == ({value}), \"{name} is {value}\");\n"
+    );
+    check("gcc", "c11", &[], &write(&dir, "number.c", &text));
+}
+
+#[test]
+fn macros_have_their_values() {
+    let include = dist().join("include");
+    for header in HEADERS {
+        let unix = defined(header, &[], &include);
+        let windows = defined(header, &["-D_WIN32"], &include);
+        for (name, value) in listed_macros(header) {
+            let row = (name.clone(), value.clone());
+            if unix.contains(&row) || windows.contains(&row) {
+                continue;
+            }
+            assert!(unix.iter().any(|(found, _)| *found == name), "{header} lacks {name}");
+            assert_same_number(header, &name, &value);
+        }
+    }
+}
+
+/// A macro too many could change the meaning of a program.
+#[test]
+fn no_macro_beyond_the_original() {
+    need_original();
+    let include = dist().join("include");
+    for header in HEADERS {
+        let original = defined(header, &[], Path::new("/usr/include"));
+        let known: Vec<String> =
+            HEADERS.iter().flat_map(|header| listed_macros(header)).map(|row| row.0).collect();
+        for (name, _) in defined(header, &[], &include) {
+            let old = original.iter().any(|(found, _)| *found == name);
+            assert!(old || known.contains(&name), "{header} defines {name}");
+        }
+    }
+}
