@@ -1,0 +1,192 @@
+//! Each program of c-tests is built and run twice, against and on Debian's library and ours. Both
+//! must print the same and end the same way. What they print on stderr does not count.
+//!
+//! Where the original is wrong, the first comment of NAME.c says
+//! `differs: <the row of "Differences from the original">`, and NAME.expected holds what ours must
+//! print. The original must then print something else, or die.
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use support::{Ended, Library, TempDir, compile, root, run};
+
+/// Long enough for a program that waits for the original's timeouts.
+const LIMIT: Duration = Duration::from_secs(40);
+
+/// How a program ended and what it printed: what must be the same on both libraries.
+type Behaviour = (String, String);
+
+fn behaviour(ended: Ended) -> Behaviour {
+    (ended.how, ended.stdout)
+}
+
+/// Runs a program in a directory of its own.
+fn run_on(program: &Path, library: Library) -> Ended {
+    let dir = TempDir::new();
+    run(library.under(Command::new(program).current_dir(dir.path())), LIMIT)
+}
+
+fn differs(source: &str) -> bool {
+    let comment = source.split("*/").next().unwrap_or_default();
+    comment.lines().any(|line| line.trim_start_matches([' ', '*']).starts_with("differs: "))
+}
+
+/// Builds the program against both libraries, and runs each build on both: a program goes on
+/// working when the library underneath is exchanged.
+fn check(name: &str) {
+    let source = root("c-tests").join(format!("{name}.c"));
+    let text = fs::read_to_string(&source).unwrap();
+    let dir = TempDir::new();
+    let [built_original, built_ours] = Library::BOTH.map(|library| {
+        let program = dir.join(&format!("{library:?}"));
+        compile(&source, library, &program).unwrap_or_else(|error| panic!("{name}.c: {error}"));
+        program
+    });
+    let original = run_on(&built_original, Library::Original);
+    let expected_file = root("c-tests").join(format!("{name}.expected"));
+    if differs(&text) {
+        let wanted = fs::read_to_string(&expected_file).unwrap();
+        let wanted = ("exit 0".to_owned(), wanted);
+        same(name, "ours", &wanted, run_on(&built_ours, Library::Ours));
+        same(name, "built against the original's headers", &wanted, {
+            run_on(&built_original, Library::Ours)
+        });
+        assert_ne!(behaviour(original), wanted, "{name}: the original does not differ");
+        return;
+    }
+    assert!(!expected_file.exists(), "{name}.c has no line `differs:`");
+    assert_eq!(original.code, Some(0), "on the original: {original}");
+    let wanted = behaviour(original);
+    same(name, "ours", &wanted, run_on(&built_ours, Library::Ours));
+    same(name, "built against the original's headers, run on ours", &wanted, {
+        run_on(&built_original, Library::Ours)
+    });
+    same(name, "built against our headers, run on the original", &wanted, {
+        run_on(&built_ours, Library::Original)
+    });
+}
+
+/// Compares line by line, so that the message shows the place.
+fn same(name: &str, which: &str, wanted: &Behaviour, got: Ended) {
+    let stderr = got.stderr.clone();
+    let got = behaviour(got);
+    if got == *wanted {
+        return;
+    }
+    let (mut wanted_lines, mut got_lines) = (wanted.1.lines(), got.1.lines());
+    for number in 1.. {
+        let (w, g) = (wanted_lines.next(), got_lines.next());
+        if w != g || w.is_none() {
+            panic!(
+                "{name}, {which}: {} instead of {}; line {number}\n  is     {}\n  wanted {}\n{stderr}",
+                got.0,
+                wanted.0,
+                g.unwrap_or("(end)"),
+                w.unwrap_or("(end)")
+            );
+        }
+    }
+}
+
+/// One test per program, and one that sees to it that there is a test for every program.
+macro_rules! programs {
+    ($($name:ident)*) => {
+        $(
+            #[test]
+            fn $name() {
+                check(stringify!($name));
+            }
+        )*
+
+        #[test]
+        fn every_program_has_a_test() {
+            let mut files: Vec<String> = fs::read_dir(root("c-tests"))
+                .unwrap()
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                .filter_map(|name| name.strip_suffix(".c").map(str::to_owned))
+                .collect();
+            files.sort();
+            assert_eq!(files, [$(stringify!($name)),*]);
+        }
+    };
+}
+
+programs! {
+    accept_single
+    attach_detach
+    authorizer
+    auto_flush
+    broken_connection
+    client_gone
+    close_order
+    create_writer
+    cursor_moved
+    edges
+    exit_status
+    exit_status_of_the_next
+    filter
+    finish
+    finish_in_another_thread
+    flush
+    fork_in_request
+    free_request
+    get_char
+    get_line
+    get_param
+    get_str
+    hand_built_stream
+    hello
+    init_request_again
+    interrupted
+    is_cgi
+    keep_conn
+    load_at_run_time
+    no_init
+    non_blocking
+    open_socket
+    open_socket_errors
+    os_accept
+    os_async
+    os_async_misuse
+    os_close
+    os_interrupted
+    os_listen_errors
+    os_signals
+    os_sockets
+    os_spawn
+    parameters_cut_between_pairs
+    params_lengths
+    params_order
+    prefork
+    preset_connection
+    print_f
+    put
+    read_errors
+    request_copy
+    shutdown_pending
+    signals_in_a_request
+    stdio_accept_fails
+    stdio_before_accept
+    stdio_cgi
+    stdio_closed
+    stdio_environ
+    stdio_exit
+    stdio_files
+    stdio_members
+    stdio_members_edges
+    stdio_perror
+    stdio_printf
+    stdio_printf_buffer
+    stdio_printf_more
+    stdio_streams
+    stream_fields
+    threads
+    unget
+    unread_body
+    web_server_addrs
+    wrong_direction
+}

@@ -1,0 +1,49 @@
+//! Every cell of the table "Who owns what" at the head of `serve`, by descriptors that are open or
+//! not and by memory that grows or does not. The cells themselves are in support/ownership.c.
+
+mod support;
+
+use std::process::Command;
+
+use support::{Library, PATIENCE, TempDir, helper, run};
+
+fn holds(cell: &str, library: Library) {
+    let dir = TempDir::new();
+    let mut command = Command::new(helper("ownership", library));
+    command.arg(cell).current_dir(dir.path());
+    run(library.under(&mut command), PATIENCE).must_succeed();
+}
+
+macro_rules! cells {
+    ($libraries:expr => $($cell:ident)*) => {
+        $(
+            #[test]
+            fn $cell() {
+                for library in $libraries {
+                    println!("on {library:?}");
+                    holds(stringify!($cell), library);
+                }
+            }
+        )*
+    };
+}
+
+cells! { Library::BOTH =>
+    fresh
+    accepted
+    finished
+    detached
+    kept
+    free_0
+    free_1
+    init_again
+    fork_accepted
+}
+
+// The original never waits for a kept or silent connection together with the listen socket.
+cells! { [Library::Ours] =>
+    waiting
+    kept_then_parked
+    fork_kept
+    fork_parked
+}

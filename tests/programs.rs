@@ -1,0 +1,212 @@
+//! Debian's unmodified programs on our library, behind a real web server.
+
+mod support;
+#[path = "programs/web.rs"]
+mod web;
+
+use std::collections::BTreeSet;
+use std::fs::{self, Permissions};
+use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use support::{Library, Running, TempDir, dist, need, run, until};
+use web::{Client, Nginx};
+
+const LIMIT: Duration = Duration::from_secs(30);
+const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/programs");
+
+#[test]
+fn fcgiwrap() {
+    need("fcgiwrap", "/usr/sbin/fcgiwrap");
+    on_both(|library| {
+        let dir = prepare();
+        for name in ["hello", "checksum", "large"] {
+            let script = dir.join(name);
+            fs::copy(format!("{FIXTURES}/{name}.sh"), &script).unwrap();
+            fs::set_permissions(&script, Permissions::from_mode(0o755)).unwrap();
+        }
+        let mut fcgiwrap = Command::new("/usr/sbin/fcgiwrap");
+        fcgiwrap.args(["-c", "4"]).stdin(listen_socket(&dir));
+        serve(library, &dir, &mut fcgiwrap);
+    });
+}
+
+#[test]
+fn perl_fcgi() {
+    need_perl();
+    on_both(|library| {
+        let dir = prepare();
+        let mut perl = Command::new("perl");
+        perl.arg(format!("{FIXTURES}/request.pl")).arg(dir.join("app.sock")).arg("3");
+        serve(library, &dir, perl.stdin(Stdio::null()));
+    });
+}
+
+#[test]
+fn perl_cgi_fast() {
+    need_perl();
+    need("libcgi-fast-perl", "/usr/share/perl5/CGI/Fast.pm");
+    on_both(|library| {
+        let dir = prepare();
+        let mut perl = Command::new("perl");
+        perl.arg(format!("{FIXTURES}/cgi_fast.pl")).stdin(listen_socket(&dir));
+        serve(library, &dir, &mut perl);
+    });
+}
+
+/// The original first: it proves the test.
+fn on_both(test: impl Fn(Library)) {
+    for library in Library::BOTH {
+        println!("{library:?}");
+        test(library);
+    }
+}
+
+/// The package's files lie in a directory named after Perl's version; its list of files does not.
+fn need_perl() {
+    need("perl", "/usr/bin/perl");
+    need("libfcgi-perl", "/usr/share/doc/libfcgi-perl");
+}
+
+/// A temporary directory with the large file that the programs send.
+fn prepare() -> TempDir {
+    let dir = TempDir::new();
+    fs::write(dir.join("large.bin"), bytes(20 * 1024 * 1024)).unwrap();
+    dir
+}
+
+/// A listen socket for descriptor 0; a program that gets it needs no time to be ready.
+fn listen_socket(dir: &TempDir) -> OwnedFd {
+    UnixListener::bind(dir.join("app.sock")).unwrap().into()
+}
+
+/// Starts the program on the library, sends it every kind of request through nginx, looks at what
+/// it has mapped and ends it.
+fn serve(library: Library, dir: &TempDir, command: &mut Command) {
+    let mut program = Running::start(library.under(command));
+    // A script that makes its own socket needs a moment; for the others it is there.
+    until("the listen socket", LIMIT, || dir.join("app.sock").exists().then_some(()));
+    let nginx = Nginx::start(dir);
+    let client = &nginx.client;
+
+    timed("GET", || assert_eq!(text(client.get("/hello?name=value")), "GET name=value"));
+    timed("5 MB POST", || post(client));
+    timed("20 MB response", || large(client, &dir.join("large.bin")));
+    timed("200 in parallel", || parallel(client));
+    assert_eq!(mapped(program.pid()), BTreeSet::from([file(library)]), "mapped libraries");
+    timed("SIGTERM", || terminate(&mut program));
+}
+
+fn post(client: &Client) {
+    let body = bytes(5 * 1024 * 1024);
+    let expected = format!("{} {}", body.len(), sha256(&body));
+    assert_eq!(text(client.post("/checksum", &body)), expected);
+}
+
+fn large(client: &Client, file: &Path) {
+    let expected = fs::read(file).unwrap();
+    let body = client.get("/large");
+    assert_eq!(body.len(), expected.len());
+    assert_eq!(sha256(&body), sha256(&expected));
+}
+
+fn parallel(client: &Client) {
+    thread::scope(|scope| {
+        for n in 0..200 {
+            scope.spawn(move || {
+                assert_eq!(text(client.get(&format!("/hello?n={n}"))), format!("GET n={n}"));
+            });
+        }
+    });
+}
+
+/// Asks every process of the program to end, and waits until it has.
+fn terminate(program: &mut Running) {
+    let workers = workers(program.pid());
+    let kill = format!("kill -s TERM {} {}", workers.join(" "), program.pid());
+    run(Command::new("sh").args(["-c", &kill]), LIMIT).must_succeed();
+    assert!(program.wait(LIMIT).is_some(), "the program does not end");
+    for pid in workers {
+        // Without a command line it waits for its parent at most.
+        let command = || fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        until("a worker to end", LIMIT, || command().is_empty().then_some(()));
+    }
+}
+
+/// The file that programs must have mapped.
+fn file(library: Library) -> PathBuf {
+    let path = match library {
+        Library::Ours => dist().join("libfcgi.so.0"),
+        Library::Original => {
+            let mut query = Command::new("dpkg-query");
+            let files = run(query.args(["--listfiles", "libfcgi0ldbl"]), LIMIT).must_succeed();
+            files.lines().find(|line| line.ends_with("libfcgi.so.0.0.0")).unwrap().into()
+        }
+    };
+    fs::canonicalize(path).unwrap()
+}
+
+/// The processes that serve, if it is not the first process itself.
+fn workers(pid: u32) -> Vec<String> {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+    children.split_whitespace().map(str::to_owned).collect()
+}
+
+/// Every libfcgi that the processes of the program have mapped.
+fn mapped(pid: u32) -> BTreeSet<PathBuf> {
+    let processes = workers(pid).into_iter().chain([pid.to_string()]);
+    processes.flat_map(|process| libraries(&process)).collect()
+}
+
+fn libraries(pid: &str) -> BTreeSet<PathBuf> {
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
+    let files: BTreeSet<PathBuf> = maps
+        .lines()
+        .filter_map(|line| line.find('/').map(|start| PathBuf::from(&line[start..])))
+        .filter(|path| path.file_name().is_some_and(|name| is_libfcgi(name.as_bytes())))
+        .collect();
+    assert!(!files.is_empty(), "process {pid} has mapped no libfcgi");
+    files
+}
+
+fn is_libfcgi(name: &[u8]) -> bool {
+    name.starts_with(b"libfcgi.so")
+}
+
+/// Bytes that look random and are the same every time.
+fn bytes(length: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let words = std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_ne_bytes()
+    });
+    words.take(length / 8).flatten().collect()
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    let mut command = Command::new("sha256sum");
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(bytes).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    text(output.stdout).split_whitespace().next().unwrap().to_owned()
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap()
+}
+
+fn timed(what: &str, step: impl FnOnce()) {
+    let start = Instant::now();
+    step();
+    println!("  {what}: {} ms", start.elapsed().as_millis());
+}

@@ -1,0 +1,67 @@
+//! A FastCGI application to talk to: echo.c, on one of the two libraries.
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use super::wire::{self, Connection, Record};
+use super::{Library, Running, TempDir, helper};
+
+/// A running echo.c with a socket in a directory of its own.
+pub(crate) struct App {
+    // The order matters: the program ends before its directory goes.
+    running: Running,
+    dir: TempDir,
+}
+
+impl App {
+    pub(crate) fn start(library: Library) -> Self {
+        Self::start_with(library, &[])
+    }
+
+    /// Starts it with additional environment variables.
+    pub(crate) fn start_with(library: Library, environment: &[(&str, &str)]) -> Self {
+        let dir = TempDir::new();
+        let mut command = Command::new(helper("echo", library));
+        command.arg("app.sock").current_dir(dir.path()).envs(environment.iter().copied());
+        // What it says stays in the directory of a test that has failed.
+        let said = File::create(dir.join("stderr")).unwrap();
+        command.stdin(Stdio::null()).stderr(said);
+        Self { running: Running::start(library.under(&mut command)), dir }
+    }
+
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.dir.join("app.sock")
+    }
+
+    pub(crate) fn connect(&self) -> Connection {
+        Connection::open(&self.socket())
+    }
+
+    pub(crate) fn exchange(&self, bytes: &[u8]) -> Vec<Record> {
+        wire::exchange(&self.socket(), bytes)
+    }
+
+    pub(crate) fn exchange_split(&self, bytes: &[u8]) -> Vec<Record> {
+        wire::exchange_split(&self.socket(), bytes)
+    }
+
+    /// The shared library file that the program has mapped.
+    pub(crate) fn library(&self) -> PathBuf {
+        let maps = fs::read_to_string(format!("/proc/{}/maps", self.running.pid())).unwrap();
+        let mut paths = maps.lines().filter_map(|line| line.split_whitespace().nth(5));
+        PathBuf::from(paths.find(|path| path.contains("/libfcgi.so")).unwrap())
+    }
+
+    /// The program's resident memory, in bytes.
+    pub(crate) fn memory(&self) -> usize {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.running.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let kilobytes: usize = line.trim_end_matches("kB").trim().parse().unwrap();
+        kilobytes * 1024
+    }
+
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.running.ended().is_none()
+    }
+}

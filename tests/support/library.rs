@@ -1,0 +1,110 @@
+//! Our library as `make` builds it, and the original as Debian installs it.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use super::process::{need, run};
+
+/// A build from nothing, with link-time optimisation, on a slow machine.
+const BUILD_LIMIT: Duration = Duration::from_secs(900);
+
+/// A path inside the repository.
+pub(crate) fn root(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// The directory of our built library. It is built if need be, once per test process; processes
+/// wait for each other. LIBFCGI_DIST names another directory, which is taken as it is.
+pub(crate) fn dist() -> &'static Path {
+    static DIST: OnceLock<PathBuf> = OnceLock::new();
+    DIST.get_or_init(|| {
+        if let Some(dist) = env::var_os("LIBFCGI_DIST") {
+            return root("").join(dist);
+        }
+        let target = env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+        let target = root("").join(target);
+        fs::create_dir_all(&target).unwrap();
+        let mut make = Command::new("flock");
+        make.arg(target.join("make.lock")).args(["make", "-s"]);
+        // A make above us keeps its job server for itself.
+        make.env_remove("MAKEFLAGS").env_remove("MFLAGS").env_remove("MAKELEVEL");
+        make.env("CARGO_TARGET_DIR", &target).current_dir(root(""));
+        run(&mut make, BUILD_LIMIT).must_succeed();
+        env::var_os("BUILDDIR").map_or(target.join("dist"), |dist| root("").join(dist))
+    })
+}
+
+/// One of the two libraries with the same interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Library {
+    Ours,
+    Original,
+}
+
+impl Library {
+    pub(crate) const BOTH: [Self; 2] = [Self::Original, Self::Ours];
+
+    /// The compiler's arguments that find the headers.
+    pub(crate) fn headers(self) -> Vec<String> {
+        match self {
+            Self::Ours => vec![format!("-I{}", dist().join("include").display())],
+            Self::Original => {
+                need("libfcgi-dev", "/usr/include/fcgiapp.h");
+                Vec::new()
+            }
+        }
+    }
+
+    /// The linker's arguments. A program that names nothing of the library is not linked to it.
+    pub(crate) fn link(self) -> Vec<String> {
+        let mut arguments = Vec::new();
+        if self == Self::Ours {
+            arguments.push(format!("-L{}", dist().display()));
+        }
+        arguments.extend(["-Wl,--as-needed", "-lfcgi", "-lpthread"].map(String::from));
+        arguments
+    }
+
+    /// Makes `command` run on this library, wherever the program was linked.
+    pub(crate) fn under(self, command: &mut Command) -> &mut Command {
+        match self {
+            Self::Ours => command.env("LD_LIBRARY_PATH", dist()),
+            Self::Original => command.env_remove("LD_LIBRARY_PATH"),
+        }
+    }
+}
+
+/// Compiles and links one C program against a library.
+pub(crate) fn compile(source: &Path, against: Library, program: &Path) -> Result<(), String> {
+    let mut cc = Command::new(env::var_os("CC").unwrap_or_else(|| "cc".into()));
+    cc.args(["-std=gnu99", "-Wall", "-Wextra", "-Werror", "-g"]).args(against.headers());
+    cc.arg("-I").arg(root("c-tests")).arg("-o").arg(program).arg(source).args(against.link());
+    let ended = run(&mut cc, Duration::from_secs(60));
+    if ended.code == Some(0) { Ok(()) } else { Err(ended.to_string()) }
+}
+
+/// A program of tests/support built against a library, once per test process, below cargo's target
+/// directory.
+pub(crate) fn helper(name: &str, library: Library) -> PathBuf {
+    static BUILT: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
+    // A test that failed in here has said why; the others find out for themselves.
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    let key = format!("{name}-{library:?}");
+    if let Some(path) = built.get(&key) {
+        return path.clone();
+    }
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let path = target.join(&key);
+    let new = target.join(format!("{key}.{}", std::process::id()));
+    let source = root("tests/support").join(format!("{name}.c"));
+    compile(&source, library, &new).unwrap_or_else(|error| panic!("{error}"));
+    // At once: another test process may be starting the program at this moment.
+    fs::rename(&new, &path).unwrap();
+    built.insert(key, path.clone());
+    path
+}

@@ -1,0 +1,19 @@
+//! What the integration tests share: the built library and the original, processes with time
+//! limits, and the web server's side of the protocol.
+
+// Every test program uses its own part of this.
+#![allow(dead_code, unused_imports)]
+
+mod app;
+mod library;
+mod process;
+pub(crate) mod wire;
+
+pub(crate) use app::App;
+pub(crate) use library::{Library, compile, dist, helper, root};
+pub(crate) use process::{Ended, Running, TempDir, need, run, until};
+
+use std::time::Duration;
+
+/// The longest that a test waits for one event.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);

@@ -1,0 +1,178 @@
+//! Temporary directories, programs with time limits, and waiting for events.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A directory of one test alone. It goes away with the value unless the test has failed.
+pub(crate) struct TempDir(PathBuf);
+
+impl TempDir {
+    pub(crate) fn new() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("libfcgi-{}-{number}", std::process::id()));
+        // What an earlier, failed run of the same process number has left is nobody's any more.
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(crate) fn join(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for TempDir {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+}
+
+/// Waits for something that cannot be polled by descriptor: asks again every two milliseconds.
+pub(crate) fn until<T>(what: &str, limit: Duration, mut ask: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + limit;
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(Instant::now() < end, "time is up, waiting for: {what}");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// A running program, leader of a process group of its own. The whole group ends with the value.
+pub(crate) struct Running {
+    child: Child,
+    name: String,
+}
+
+impl Running {
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let name = format!("{command:?}");
+        let child = command.process_group(0).spawn();
+        Self { child: child.unwrap_or_else(|error| panic!("{name}: {error}")), name }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The exit status, if the program has ended.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    /// Waits for the end; `None` when the time is up (the program is still running then).
+    pub(crate) fn wait(&mut self, limit: Duration) -> Option<ExitStatus> {
+        let end = Instant::now() + limit;
+        loop {
+            let status = self.ended();
+            if status.is_some() || Instant::now() >= end {
+                return status;
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Sends a signal, given by its name, to the program alone.
+    pub(crate) fn signal(&self, name: &str) {
+        kill(name, &self.pid().to_string());
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // The group's number stays taken while a member lives; when none does, nothing is stopped.
+        kill("KILL", &format!("-{}", self.pid()));
+        let _ = self.child.wait();
+    }
+}
+
+fn kill(signal: &str, whom: &str) {
+    let script = format!("kill -s {signal} -- {whom}");
+    let _ = Command::new("sh").args(["-c", &script]).stderr(Stdio::null()).status();
+}
+
+/// How a program has ended and what it said.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) name: String,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) code: Option<i32>,
+    pub(crate) how: String,
+}
+
+impl Ended {
+    pub(crate) fn must_succeed(self) -> String {
+        assert_eq!(self.code, Some(0), "{self}");
+        self.stdout
+    }
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}\n{}{}", self.name, self.how, self.stdout, self.stderr)
+    }
+}
+
+/// Runs a program to its end, or to the limit.
+pub(crate) fn run(command: &mut Command, limit: Duration) -> Ended {
+    // Files, not pipes: what a surviving grandchild holds open cannot keep us waiting.
+    let dir = TempDir::new();
+    let file = |name: &str| File::create(dir.join(name)).unwrap();
+    command.stdin(Stdio::null()).stdout(file("stdout")).stderr(file("stderr"));
+    let mut running = Running::start(command);
+    let status = running.wait(limit);
+    let text =
+        |name: &str| String::from_utf8_lossy(&fs::read(dir.join(name)).unwrap()).into_owned();
+    let how = match status {
+        None => format!("still running after {limit:?}"),
+        Some(status) => match status.signal() {
+            Some(signal) => format!("signal {signal}"),
+            None => format!("exit {}", status.code().unwrap_or_default()),
+        },
+    };
+    Ended {
+        name: running.name.clone(),
+        stdout: text("stdout"),
+        stderr: text("stderr"),
+        code: status.and_then(|status| status.code()),
+        how,
+    }
+}
+
+/// Makes sure that a Debian package is there, known by a path that it provides: installs it as
+/// root, or fails with the command to run.
+pub(crate) fn need(package: &str, path: &str) {
+    static UPDATED: OnceLock<()> = OnceLock::new();
+    if Path::new(path).exists() {
+        return;
+    }
+    let limit = Duration::from_secs(600);
+    let apt = |arguments: &[&str]| {
+        let mut apt = Command::new("apt-get");
+        run(apt.env("DEBIAN_FRONTEND", "noninteractive").args(arguments), limit).must_succeed()
+    };
+    let root = fs::metadata("/proc/self").unwrap().uid() == 0;
+    assert!(root, "{path} is missing: run\n  sudo apt-get install -y {package}");
+    UPDATED.get_or_init(|| {
+        apt(&["update"]);
+    });
+    apt(&["install", "-y", "--no-install-recommends", package]);
+    assert!(Path::new(path).exists(), "{package} was installed, but {path} is missing");
+}

@@ -1,0 +1,281 @@
+//! The web server's side: bytes of records to send, and what comes back as a list of records.
+
+use std::fmt;
+use std::io::{ErrorKind, Read, Write};
+use std::net::Shutdown;
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use fcgi::protocol::body::KEEP_CONN;
+use fcgi::protocol::name_value::encode_length;
+use fcgi::protocol::record::VERSION;
+use fcgi::protocol::{BeginRequest, EndRequest, HEADER_LEN, Header, RecordType, Role};
+
+use super::{PATIENCE, until};
+
+/// One record with padding, all zero.
+pub(crate) fn padded(kind: RecordType, id: u16, content: &[u8], padding: u8) -> Vec<u8> {
+    let length = u16::try_from(content.len()).expect("the content fits into one record");
+    let header = Header { padding_length: padding, ..Header::new(kind, id, length) };
+    let mut bytes = header.to_bytes().to_vec();
+    bytes.extend_from_slice(content);
+    bytes.resize(bytes.len() + usize::from(padding), 0);
+    bytes
+}
+
+/// One record.
+pub(crate) fn record(kind: RecordType, id: u16, content: &[u8]) -> Vec<u8> {
+    padded(kind, id, content, 0)
+}
+
+/// BEGIN_REQUEST for a Responder.
+pub(crate) fn begin(id: u16, keep: bool) -> Vec<u8> {
+    begin_role(id, Role::Responder, keep)
+}
+
+/// BEGIN_REQUEST.
+pub(crate) fn begin_role(id: u16, role: Role, keep: bool) -> Vec<u8> {
+    let flags = if keep { KEEP_CONN } else { 0 };
+    record(RecordType::BeginRequest, id, &BeginRequest { role, flags }.to_bytes())
+}
+
+/// The content of PARAMS or GET_VALUES: pairs with lengths in their short forms.
+pub(crate) fn pairs(pairs: &[(&str, &str)]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (name, value) in pairs {
+        for text in [name, value] {
+            let (length, n) = encode_length(text.len()).unwrap();
+            bytes.extend_from_slice(&length[..n]);
+        }
+        bytes.extend_from_slice(name.as_bytes());
+        bytes.extend_from_slice(value.as_bytes());
+    }
+    bytes
+}
+
+/// All parameters: one PARAMS record, unless there are none, and the empty one.
+pub(crate) fn params(id: u16, list: &[(&str, &str)]) -> Vec<u8> {
+    stream(RecordType::Params, id, &pairs(list))
+}
+
+/// A whole body: one STDIN record, unless it is empty, and the empty one.
+pub(crate) fn stdin(id: u16, body: &[u8]) -> Vec<u8> {
+    stream(RecordType::Stdin, id, body)
+}
+
+/// A whole stream of the given kind.
+pub(crate) fn stream(kind: RecordType, id: u16, body: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for piece in body.chunks(0xffff) {
+        bytes.extend(record(kind, id, piece));
+    }
+    bytes.extend(record(kind, id, b""));
+    bytes
+}
+
+/// A whole Responder request.
+pub(crate) fn request(id: u16, keep: bool, list: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
+    [begin(id, keep), params(id, list), stdin(id, body)].concat()
+}
+
+/// ABORT_REQUEST.
+pub(crate) fn abort(id: u16) -> Vec<u8> {
+    record(RecordType::AbortRequest, id, b"")
+}
+
+/// GET_VALUES for the given names.
+pub(crate) fn get_values(names: &[&str]) -> Vec<u8> {
+    let list: Vec<(&str, &str)> = names.iter().map(|name| (*name, "")).collect();
+    record(RecordType::GetValues, 0, &pairs(&list))
+}
+
+/// A record that was received. Padding is not part of it.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Record {
+    pub(crate) kind: RecordType,
+    pub(crate) id: u16,
+    pub(crate) content: Vec<u8>,
+}
+
+impl Record {
+    pub(crate) fn new(kind: RecordType, id: u16, content: &[u8]) -> Self {
+        Self { kind, id, content: content.to_vec() }
+    }
+
+    /// END_REQUEST's content, if this is one.
+    pub(crate) fn end_request(&self) -> Option<EndRequest> {
+        let body = self.content.as_slice().try_into().ok()?;
+        (self.kind == RecordType::EndRequest).then(|| EndRequest::from_bytes(body))
+    }
+}
+
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {}", self.kind, self.id)?;
+        match self.end_request() {
+            Some(end) => write!(f, " {} {:?}", end.app_status, end.protocol_status),
+            None => write!(f, " \"{}\"", self.content.escape_ascii()),
+        }
+    }
+}
+
+/// Cuts a reply into records, neighbouring contents of one stream joined: how an application cuts
+/// its output is its own business. What is left over is no whole record.
+pub(crate) fn records(mut bytes: &[u8]) -> (Vec<Record>, &[u8]) {
+    let mut list: Vec<Record> = Vec::new();
+    while let Some((header, rest)) = bytes.split_first_chunk::<HEADER_LEN>() {
+        let header = Header::from_bytes(*header);
+        assert_eq!(header.version, VERSION, "{:?}", bytes.escape_ascii());
+        let length = usize::from(header.content_length);
+        let Some((content, rest)) = rest.split_at_checked(length) else { break };
+        let Some(rest) = rest.get(usize::from(header.padding_length)..) else { break };
+        bytes = rest;
+        let joins = matches!(header.kind, RecordType::Stdout | RecordType::Stderr) && length > 0;
+        match list.last_mut() {
+            Some(last)
+                if joins
+                    && last.kind == header.kind
+                    && last.id == header.request_id
+                    && !last.content.is_empty() =>
+            {
+                last.content.extend_from_slice(content);
+            }
+            _ => list.push(Record::new(header.kind, header.request_id, content)),
+        }
+    }
+    (list, bytes)
+}
+
+/// One connection to an application.
+pub(crate) struct Connection {
+    stream: UnixStream,
+    received: Vec<u8>,
+    pub(crate) closed: bool,
+}
+
+impl Connection {
+    /// Connects; waits for a socket that is not there yet.
+    pub(crate) fn open(path: &Path) -> Self {
+        let stream = until("a connection", PATIENCE, || UnixStream::connect(path).ok());
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        Self { stream, received: Vec::new(), closed: false }
+    }
+
+    /// Sends bytes. The application may have closed already; then the rest is lost, as in life.
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> &mut Self {
+        match self.stream.write_all(bytes) {
+            Err(error)
+                if !matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) =>
+            {
+                panic!("send: {error}")
+            }
+            _ => self,
+        }
+    }
+
+    /// Nothing more will be sent.
+    pub(crate) fn half_close(&mut self) -> &mut Self {
+        let _ = self.stream.shutdown(Shutdown::Write);
+        self
+    }
+
+    /// Waits until the application has read everything that was sent, or has closed.
+    fn until_read(&mut self) {
+        until("the application to read", PATIENCE, || {
+            let mut unread: libc::c_int = 0;
+            // SAFETY: TIOCOUTQ writes one int, and `unread` is one.
+            let done = unsafe { libc::ioctl(self.stream.as_raw_fd(), libc::TIOCOUTQ, &mut unread) };
+            assert_eq!(done, 0, "TIOCOUTQ");
+            (unread == 0).then_some(())
+        });
+    }
+
+    /// Reads once. False when the time is up or the connection has ended.
+    fn read(&mut self, end: Instant) -> bool {
+        let left = end.saturating_duration_since(Instant::now());
+        if self.closed || left.is_zero() {
+            return false;
+        }
+        let mut chunk = [0; 65_536];
+        self.stream.set_read_timeout(Some(left)).unwrap();
+        match self.stream.read(&mut chunk) {
+            Ok(0) => self.closed = true,
+            Ok(n) => self.received.extend_from_slice(&chunk[..n]),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(_) => self.closed = true,
+        }
+        !self.closed
+    }
+
+    /// Everything up to the connection's end, which must come in time.
+    pub(crate) fn until_closed(&mut self) -> Vec<Record> {
+        let end = Instant::now() + PATIENCE;
+        while self.read(end) {}
+        let (list, rest) = records(&self.received);
+        assert!(self.closed, "not closed; received {list:?}");
+        assert!(rest.is_empty(), "the connection ends within a record: {:?}", rest.escape_ascii());
+        self.received.clear();
+        list
+    }
+
+    /// What comes until a record that `last` accepts is there, that one included.
+    pub(crate) fn until_record(&mut self, last: impl Fn(&Record) -> bool) -> Vec<Record> {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let (list, rest) = records(&self.received);
+            if list.last().is_some_and(&last) {
+                self.received = rest.to_vec();
+                return list;
+            }
+            assert!(self.read(end), "closed: {}, received only {list:?}", self.closed);
+        }
+    }
+
+    /// What comes until the END_REQUEST of one request.
+    pub(crate) fn until_end_of(&mut self, id: u16) -> Vec<Record> {
+        self.until_record(|record| record.kind == RecordType::EndRequest && record.id == id)
+    }
+
+    /// What comes before the connection's end, or within the limit. Half a record is left out.
+    pub(crate) fn within(&mut self, limit: Duration) -> Vec<Record> {
+        let end = Instant::now() + limit;
+        while self.read(end) {}
+        records(&self.received).0
+    }
+
+    /// Whether nothing at all comes for a while.
+    pub(crate) fn is_silent(&mut self, a_while: Duration) -> bool {
+        let end = Instant::now() + a_while;
+        while self.read(end) {}
+        self.received.is_empty() && !self.closed
+    }
+}
+
+/// Sends the bytes on a connection of their own; the reply up to the connection's end.
+pub(crate) fn exchange(path: &Path, bytes: &[u8]) -> Vec<Record> {
+    Connection::open(path).send(bytes).half_close().until_closed()
+}
+
+/// Sends the bytes in two pieces, cut at every offset in turn, and once byte by byte; every reply
+/// must be the same as that to the whole. The application sees the pieces apart: the second is
+/// sent when the first has been read.
+pub(crate) fn exchange_split(path: &Path, bytes: &[u8]) -> Vec<Record> {
+    let whole = exchange(path, bytes);
+    for at in 1..bytes.len() {
+        let mut connection = Connection::open(path);
+        connection.send(&bytes[..at]);
+        connection.until_read();
+        let reply = connection.send(&bytes[at..]).half_close().until_closed();
+        assert_eq!(reply, whole, "cut at {at}");
+    }
+    let mut connection = Connection::open(path);
+    for byte in bytes.chunks(1) {
+        connection.send(byte);
+        connection.until_read();
+    }
+    assert_eq!(connection.half_close().until_closed(), whole, "byte by byte");
+    whole
+}

@@ -1,0 +1,214 @@
+//! Where the original is wrong. Each test is a row of "Differences from the original".
+
+use fcgi::protocol::{ProtocolStatus, RecordType, Role};
+
+use super::support::wire::{
+    Record, abort, begin, begin_role, get_values, padded, pairs, params, record, request, stdin,
+};
+use super::support::{App, Library};
+use super::{A_WHILE, ID, echo, end, reply};
+
+/// The same bytes get the given answer from ours, and something else from the original.
+fn ours_only(bytes: &[u8], expected: &[Record]) {
+    assert_eq!(App::start(Library::Ours).exchange(bytes), expected);
+    let mut original = App::start(Library::Original);
+    let mut connection = original.connect();
+    let answer = connection.send(bytes).half_close().within(A_WHILE);
+    assert!(answer != expected || !original.is_running(), "the original does it right");
+}
+
+#[test]
+fn a_variable_asked_for_twice_is_told_once() {
+    let bytes = [get_values(&["FCGI_MAX_CONNS"; 20]), request(ID, false, &[], b"x")].concat();
+    let mut expected = echo(ID, "", "x");
+    let values = pairs(&[("FCGI_MAX_CONNS", "1")]);
+    expected.insert(0, Record::new(RecordType::GetValuesResult, 0, &values));
+    ours_only(&bytes, &expected);
+}
+
+#[test]
+fn variables_are_told_at_once() {
+    let told_at_once = |library| {
+        let app = App::start(library);
+        let mut connection = app.connect();
+        connection.send(&get_values(&["FCGI_MAX_REQS"])).within(A_WHILE)
+    };
+    let values = pairs(&[("FCGI_MAX_REQS", "1")]);
+    let expected = [Record::new(RecordType::GetValuesResult, 0, &values)];
+    assert_eq!(told_at_once(Library::Ours), expected);
+    assert_ne!(told_at_once(Library::Original), expected);
+}
+
+#[test]
+fn a_body_left_unread_is_no_request() {
+    let hidden = request(ID, true, &[("SMUGGLED", "yes")], b"");
+    let bytes = [
+        request(ID, true, &[("READ", "0")], &hidden),
+        request(ID, false, &[("SECOND", "yes")], b""),
+    ];
+    let expected = [echo(ID, "READ=0\n", ""), echo(ID, "SECOND=yes\n", "")];
+    ours_only(&bytes.concat(), &expected.concat());
+}
+
+#[test]
+fn a_late_end_of_the_body_does_not_end_the_connection() {
+    let served = |library| {
+        let app = App::start(library);
+        let mut connection = app.connect();
+        let first =
+            [begin(ID, true), params(ID, &[("READ", "4")]), record(RecordType::Stdin, ID, b"body")];
+        connection.send(&first.concat());
+        let mut records = connection.until_end_of(ID);
+        connection.send(&record(RecordType::Stdin, ID, b"")).send(&abort(ID));
+        connection.send(&request(ID, false, &[], b"second")).half_close();
+        records.extend(connection.until_closed());
+        records
+    };
+    let expected = [echo(ID, "READ=4\n", "body"), echo(ID, "", "second")].concat();
+    assert_eq!(served(Library::Ours), expected);
+    assert_ne!(served(Library::Original), expected);
+}
+
+#[test]
+fn pipelined_requests_are_served_in_turn() {
+    let bytes = [
+        request(1, true, &[], b"one"),
+        request(2, true, &[], b"two"),
+        request(1, false, &[], b"three"),
+    ];
+    let expected = [echo(1, "", "one"), echo(2, "", "two"), echo(1, "", "three")];
+    ours_only(&bytes.concat(), &expected.concat());
+}
+
+#[test]
+fn a_second_request_within_the_first_is_refused() {
+    let bytes = [
+        begin(1, false),
+        params(1, &[]),
+        record(RecordType::Stdin, 1, b"one "),
+        request(2, false, &[], b"two"),
+        record(RecordType::Stdin, 1, b"and one"),
+        record(RecordType::Stdin, 1, b""),
+    ];
+    let mut expected = vec![end(2, 0, ProtocolStatus::CantMpxConn)];
+    expected.extend(echo(1, "", "one and one"));
+    let answer = App::start(Library::Ours).exchange(&bytes.concat());
+    assert_eq!(answer, expected);
+}
+
+#[test]
+fn an_empty_record_of_another_request_takes_nothing_with_it() {
+    let bytes =
+        [begin(ID, false), params(ID, &[]), record(RecordType::Stdin, 9, b""), stdin(ID, b"whole")];
+    ours_only(&bytes.concat(), &echo(ID, "", "whole"));
+}
+
+#[test]
+fn every_record_may_have_padding() {
+    let begin_body = begin(ID, false).split_off(8);
+    for padding in [1, 7, 8, 255] {
+        let bytes = [
+            padded(RecordType::BeginRequest, ID, &begin_body, padding),
+            padded(RecordType::Params, ID, &pairs(&[("A", "B")]), padding),
+            padded(RecordType::Params, ID, b"", padding),
+            padded(RecordType::Stdin, ID, b"body", padding),
+            padded(RecordType::Stdin, ID, b"", padding),
+        ];
+        ours_only(&bytes.concat(), &echo(ID, "A=B\n", "body"));
+    }
+}
+
+#[test]
+fn an_unknown_management_record_leaves_no_content_behind() {
+    let bytes = [
+        begin(ID, false),
+        params(ID, &[]),
+        record(RecordType::Unknown(200), 0, b"what is this"),
+        stdin(ID, b"body"),
+    ];
+    let mut expected = echo(ID, "", "body");
+    expected.insert(0, Record::new(RecordType::UnknownType, 0, b"\xc8\0\0\0\0\0\0\0"));
+    ours_only(&bytes.concat(), &expected);
+}
+
+#[test]
+fn half_the_parameters_are_no_request() {
+    let bytes = [begin(ID, false), record(RecordType::Params, ID, &pairs(&[("A", "B")]))];
+    ours_only(&bytes.concat(), &[]);
+}
+
+#[test]
+fn an_unknown_role_is_refused_and_the_connection_kept() {
+    let bytes = [
+        begin_role(ID, Role::Unknown(77), true),
+        params(ID, &[]),
+        stdin(ID, b""),
+        request(ID, false, &[], b"next"),
+    ];
+    let mut expected = vec![end(ID, 0, ProtocolStatus::UnknownRole)];
+    expected.extend(echo(ID, "", "next"));
+    ours_only(&bytes.concat(), &expected);
+}
+
+#[test]
+fn an_abort_before_the_parameters_are_complete_ends_the_request() {
+    let bytes = [begin(ID, true), abort(ID), request(2, false, &[], b"next")].concat();
+    let app = App::start(Library::Ours);
+    let answer = app.exchange(&bytes);
+    assert_eq!(answer[0].end_request().map(|end| end.protocol_status), {
+        Some(ProtocolStatus::RequestComplete)
+    });
+    assert_eq!(answer[1..], echo(2, "", "next"));
+}
+
+#[test]
+fn an_abort_in_the_body_is_an_error_of_the_stream() {
+    let bytes = [
+        begin(ID, true),
+        params(ID, &[]),
+        record(RecordType::Stdin, ID, b"part"),
+        abort(ID),
+        request(2, false, &[], b"next"),
+    ];
+    let mut expected = reply(ID, "FCGI_ROLE=RESPONDER\nbody: part\nerror: -3\n");
+    expected.extend(echo(2, "", "next"));
+    ours_only(&bytes.concat(), &expected);
+}
+
+#[test]
+fn an_exit_status_belongs_to_one_request() {
+    let bytes = [
+        request(1, true, &[("STATUS", "5"), ("SIZE", "0")], b""),
+        request(2, false, &[("SIZE", "0")], b""),
+    ];
+    let statuses = |library| {
+        let app = App::start(library);
+        let mut connection = app.connect();
+        let mut ended = |bytes: &[u8], id| {
+            let records = connection.send(bytes).until_end_of(id);
+            records.last().unwrap().end_request().unwrap().app_status
+        };
+        [ended(&bytes[0], 1), ended(&bytes[1], 2)]
+    };
+    assert_eq!(statuses(Library::Ours), [5, 0]);
+    assert_eq!(statuses(Library::Original), [5, 5]);
+}
+
+#[test]
+fn parameters_beyond_the_limit_are_refused() {
+    let limit = [("LIBFCGI_MAX_PARAMS_BYTES", "1000")];
+    let app = App::start_with(Library::Ours, &limit);
+    let answer = app.exchange(&request(ID, true, &[("LONG", &"x".repeat(2000))], b""));
+    assert_eq!(answer, [end(ID, 0, ProtocolStatus::Overloaded)]);
+    assert_eq!(app.exchange(&request(ID, false, &[], b"next")), echo(ID, "", "next"));
+}
+
+#[test]
+fn claimed_lengths_alone_take_no_memory() {
+    let app = App::start(Library::Ours);
+    let claim = record(RecordType::Params, ID, b"\xff\xff\xff\xff\xff\xff\xff\xff");
+    for _ in 0..20 {
+        assert_eq!(app.exchange(&[begin(ID, false), claim.clone()].concat()), []);
+    }
+    assert!(app.memory() < 64 << 20, "{} bytes in use", app.memory());
+}
