@@ -28,8 +28,9 @@ int main(void)
     refused("a port that is none", ":65536");
     refused("a host that is none", "no.such.host.invalid:9000");
     file = fopen("precious", "w");
+    fputs("data", file);
     fclose(file);
-    refused("a regular file", "precious");
+    refused("a file with contents", "precious");
     printf("the file is still there: %d\n", stat("precious", &status) == 0);
     mkdir("directory", 0700);
     refused("a directory", "directory");

@@ -21,7 +21,10 @@ extern "C" {
 
 /**
  * A stream of the request, or a FILE of the C library: one pointer is set. With neither set it is
- * closed, and every function on it fails.
+ * closed, and every function on it fails; so is a NULL pointer to one.
+ *
+ * Thread safety of all functions here: one thread at a time for each of these. The three standard
+ * ones, environ, and with them FCGI_Accept to FCGI_SetExitStatus, belong to one thread.
  */
 typedef struct FCGI_FILE {
     /**
@@ -46,7 +49,7 @@ extern struct FCGI_FILE _fcgi_sF[3];
  *
  * A program whose descriptor 0 is no listen socket was started as a CGI program: the first call
  * gives it the C library's standard files and leaves its environment alone, every further call
- * fails. So one loop, `while (FCGI_Accept() >= 0)`, serves both.
+ * fails. So one loop, while (FCGI_Accept() >= 0), serves both.
  *
  * Results: 0; negative on failure: -1 in a CGI program that has had its request, else as
  * FCGX_Accept.
@@ -95,9 +98,6 @@ DLLAPI void FCGI_SetExitStatus(int status);
  *
  * Results: the open file, to be closed with FCGI_fclose; NULL on failure.
  * Errors: errno as fopen leaves it.
- *
- * # Safety
- * `path` and `mode` are strings.
  */
 DLLAPI struct FCGI_FILE *FCGI_fopen(const char *path, const char *mode);
 
@@ -107,9 +107,6 @@ DLLAPI struct FCGI_FILE *FCGI_fopen(const char *path, const char *mode);
  * Results: the file, to be closed with FCGI_fclose, which closes the descriptor too; NULL on
  * failure.
  * Errors: errno as fdopen leaves it.
- *
- * # Safety
- * `mode` is a string.
  */
 DLLAPI struct FCGI_FILE *FCGI_fdopen(int fd, const char *mode);
 
@@ -118,9 +115,6 @@ DLLAPI struct FCGI_FILE *FCGI_fdopen(int fd, const char *mode);
  *
  * Results: our end of the pipe, to be closed with FCGI_pclose; NULL on failure.
  * Errors: errno as popen leaves it.
- *
- * # Safety
- * `cmd` and `type` are strings.
  */
 DLLAPI struct FCGI_FILE *FCGI_popen(const char *cmd, const char *type);
 
@@ -133,14 +127,13 @@ DLLAPI struct FCGI_FILE *FCGI_popen(const char *cmd, const char *type);
 DLLAPI struct FCGI_FILE *FCGI_tmpfile(void);
 
 /**
- * Puts another file in the place of what `fp` stands for. A stream of the request is closed, as
- * FCGX_FClose does, and `fp` becomes a file; a file goes through the C library's freopen.
+ * Puts another file in the place of what fp stands for. A stream of the request is closed, as
+ * FCGX_FClose does, and fp becomes a file; a file goes through the C library's freopen.
  *
- * Results: `fp`; NULL on failure, and then `fp` can only be closed. A closed `fp` stays so: NULL.
+ * Results: fp; NULL on failure, and then fp can only be closed. A closed fp stays so: NULL.
  * Errors: errno as fopen or freopen leaves it.
  *
- * # Safety
- * `fp` is NULL or a FCGI_FILE, `path` (NULL only where freopen allows it) and `mode` are strings.
+ * path may be NULL only where freopen allows it.
  */
 DLLAPI struct FCGI_FILE *FCGI_freopen(const char *path, const char *mode, struct FCGI_FILE *fp);
 
@@ -151,10 +144,9 @@ DLLAPI struct FCGI_FILE *FCGI_freopen(const char *path, const char *mode, struct
  * Results: 0; EOF when it was closed already, and on an error while writing.
  * Errors: errno as fclose leaves it.
  *
- * Side effects: frees `fp`, except for the three standard streams, which stay, closed.
+ * Side effects: frees fp, except for the three standard streams, which stay, closed.
  *
- * # Safety
- * `fp` is NULL or a FCGI_FILE: a standard stream or one that this library has opened.
+ * fp: a standard stream, or what a function of this library has opened.
  */
 DLLAPI int FCGI_fclose(struct FCGI_FILE *fp);
 
@@ -165,10 +157,9 @@ DLLAPI int FCGI_fclose(struct FCGI_FILE *fp);
  * Results: the command's status as waitpid gives it; -1 on failure, and for whatever is no file.
  * Errors: errno as pclose leaves it.
  *
- * Side effects: frees `fp`.
+ * Side effects: frees fp.
  *
- * # Safety
- * `fp` is NULL or a FCGI_FILE; a file comes from FCGI_popen.
+ * fp: what FCGI_popen has opened.
  */
 DLLAPI int FCGI_pclose(struct FCGI_FILE *fp);
 
@@ -176,11 +167,8 @@ DLLAPI int FCGI_pclose(struct FCGI_FILE *fp);
  * Hands on what was written and is still buffered: a stream's to the web server, as FCGX_FFlush
  * does, a file's to the system. NULL means every file of the C library, and no stream.
  *
- * Results: 0; EOF on failure, and when `fp` is closed.
+ * Results: 0; EOF on failure, and when fp is closed.
  * Errors: errno as fflush leaves it, for a file.
- *
- * # Safety
- * `fp` is NULL or a FCGI_FILE.
  */
 DLLAPI int FCGI_fflush(struct FCGI_FILE *fp);
 
@@ -189,9 +177,6 @@ DLLAPI int FCGI_fflush(struct FCGI_FILE *fp);
  * own buffers.
  *
  * Results: 0; nonzero on failure, for a stream -1.
- *
- * # Safety
- * `fp` is NULL or a FCGI_FILE; `buf` is what setvbuf asks for.
  */
 DLLAPI
 int FCGI_setvbuf(struct FCGI_FILE *fp,
@@ -202,9 +187,6 @@ int FCGI_setvbuf(struct FCGI_FILE *fp,
 /**
  * Gives a file a buffer of BUFSIZ bytes, or with NULL none, as the C library's setbuf does. Streams
  * of the request keep their own buffers.
- *
- * # Safety
- * `fp` is NULL or a FCGI_FILE; `buf` is what setbuf asks for.
  */
 DLLAPI void FCGI_setbuf(struct FCGI_FILE *fp, char *buf);
 
@@ -213,9 +195,6 @@ DLLAPI void FCGI_setbuf(struct FCGI_FILE *fp, char *buf);
  *
  * Results: 0; -1 on failure, and for whatever is no file.
  * Errors: errno as fseek leaves it; ESPIPE for whatever is no file.
- *
- * # Safety
- * `fp` is NULL or a FCGI_FILE.
  */
 DLLAPI int FCGI_fseek(struct FCGI_FILE *fp, long offset, int whence);
 
@@ -225,18 +204,12 @@ DLLAPI int FCGI_fseek(struct FCGI_FILE *fp, long offset, int whence);
  * Results: the position; -1 on failure, and for whatever is no file.
  * Errors: errno as ftell leaves it; ESPIPE for whatever is no file; EOVERFLOW for a position that
  * an int cannot hold.
- *
- * # Safety
- * `fp` is NULL or a FCGI_FILE.
  */
 DLLAPI int FCGI_ftell(struct FCGI_FILE *fp);
 
 /**
  * Moves a file's position to its beginning and clears its error mark, as the C library's rewind
  * does. Does nothing with whatever is no file.
- *
- * # Safety
- * `fp` is NULL or a FCGI_FILE.
  */
 DLLAPI void FCGI_rewind(struct FCGI_FILE *fp);
 
@@ -245,9 +218,6 @@ DLLAPI void FCGI_rewind(struct FCGI_FILE *fp);
  * records share the connection with others.
  *
  * Results: the descriptor; -1 for whatever is no file.
- *
- * # Safety
- * `fp` is NULL or a FCGI_FILE.
  */
 DLLAPI int FCGI_fileno(struct FCGI_FILE *fp);
 
@@ -279,10 +249,7 @@ extern int FCGI_vprintf(const char *format, va_list ap);
 /**
  * Reads one byte.
  *
- * Results: the byte, 0 to 255; EOF at the end, on failure, and when `fp` is closed.
- *
- * # Safety
- * `fp` is NULL or a FCGI_FILE.
+ * Results: the byte, 0 to 255; EOF at the end, on failure, and when fp is closed.
  */
 DLLAPI int FCGI_fgetc(struct FCGI_FILE *fp);
 
@@ -294,21 +261,17 @@ DLLAPI int FCGI_getchar(void);
 /**
  * Puts one byte back, which is read next. One is always possible after a read.
  *
- * Results: `c`; EOF on failure, for EOF, and when `fp` is closed.
- *
- * # Safety
- * `fp` is NULL or a FCGI_FILE.
+ * Results: c; EOF on failure, for EOF, and when fp is closed.
  */
 DLLAPI int FCGI_ungetc(int c, struct FCGI_FILE *fp);
 
 /**
- * Reads up to and with the next newline, at most `size` - 1 bytes, and puts a NUL behind them.
+ * Reads up to and with the next newline, at most size - 1 bytes, and puts a NUL behind them.
  *
- * Results: `str`; NULL when the end comes before the first byte, on failure, and when `fp` is
+ * Results: str; NULL when the end comes before the first byte, on failure, and when fp is
  * closed.
  *
- * # Safety
- * `fp` is NULL or a FCGI_FILE, `str` has room for `size` bytes.
+ * str: room for size bytes.
  */
 DLLAPI char *FCGI_fgets(char *str, int size, struct FCGI_FILE *fp);
 
@@ -316,20 +279,16 @@ DLLAPI char *FCGI_fgets(char *str, int size, struct FCGI_FILE *fp);
  * Reads the next line of FCGI_stdin without its newline and puts a NUL behind it. It cannot know
  * how much room there is: use FCGI_fgets.
  *
- * Results: `str`; NULL when the end comes before the first byte, and on failure.
+ * Results: str; NULL when the end comes before the first byte, and on failure.
  *
- * # Safety
- * `str` has room for whatever the web server sends.
+ * str: room for whatever the web server sends.
  */
 DLLAPI char *FCGI_gets(char *str);
 
 /**
  * Writes one byte.
  *
- * Results: the byte, 0 to 255; EOF on failure, and when `fp` is closed.
- *
- * # Safety
- * `fp` is NULL or a FCGI_FILE.
+ * Results: the byte, 0 to 255; EOF on failure, and when fp is closed.
  */
 DLLAPI int FCGI_fputc(int c, struct FCGI_FILE *fp);
 
@@ -342,10 +301,7 @@ DLLAPI int FCGI_putchar(int c);
  * Writes a string, without its NUL.
  *
  * Results: not negative (for a stream of the request the number of bytes); EOF on failure, and when
- * `fp` is closed.
- *
- * # Safety
- * `fp` is NULL or a FCGI_FILE, `str` is a string.
+ * fp is closed.
  */
 DLLAPI int FCGI_fputs(const char *str, struct FCGI_FILE *fp);
 
@@ -353,76 +309,55 @@ DLLAPI int FCGI_fputs(const char *str, struct FCGI_FILE *fp);
  * Writes a string and a newline to FCGI_stdout.
  *
  * Results: not negative; EOF on failure, and when FCGI_stdout is closed.
- *
- * # Safety
- * `str` is a string.
  */
 DLLAPI int FCGI_puts(const char *str);
 
 /**
- * Reads `nmemb` members of `size` bytes each, or up to the end.
+ * Reads nmemb members of size bytes each, or up to the end.
  *
- * Results: the number of whole members read; less than `nmemb` at the end and on failure, which
- * FCGI_feof and FCGI_ferror tell apart; 0 when `fp` is closed. Bytes of a last, incomplete member
+ * Results: the number of whole members read; less than nmemb at the end and on failure, which
+ * FCGI_feof and FCGI_ferror tell apart; 0 when fp is closed. Bytes of a last, incomplete member
  * are read but not counted.
  * Errors: EOVERFLOW when size times nmemb is no size_t.
  *
- * # Safety
- * `fp` is NULL or a FCGI_FILE, `ptr` has room for `nmemb` members.
+ * ptr: room for nmemb members.
  */
 DLLAPI size_t FCGI_fread(void *ptr, size_t size, size_t nmemb, struct FCGI_FILE *fp);
 
 /**
- * Writes `nmemb` members of `size` bytes each.
+ * Writes nmemb members of size bytes each.
  *
- * Results: the number of whole members written; less than `nmemb` on failure; 0 when `fp` is closed.
+ * Results: the number of whole members written; less than nmemb on failure; 0 when fp is closed.
  * Errors: EOVERFLOW when size times nmemb is no size_t.
  *
- * # Safety
- * `fp` is NULL or a FCGI_FILE, `ptr` points to `nmemb` members.
+ * ptr: nmemb members.
  */
-DLLAPI
-size_t FCGI_fwrite(void *ptr,
-                   size_t size,
-                   size_t nmemb,
-                   struct FCGI_FILE *fp);
+DLLAPI size_t FCGI_fwrite(void *ptr, size_t size, size_t nmemb, struct FCGI_FILE *fp);
 
 /**
  * Tells whether the end of the input has been met.
  *
- * Results: nonzero if so, and when `fp` is closed; 0 otherwise.
- *
- * # Safety
- * `fp` is NULL or a FCGI_FILE.
+ * Results: nonzero if so, and when fp is closed; 0 otherwise.
  */
 DLLAPI int FCGI_feof(struct FCGI_FILE *fp);
 
 /**
  * Tells whether an error has happened.
  *
- * Results: 0 if none; for a stream of the request what FCGX_GetError says; -1 when `fp` is closed.
- *
- * # Safety
- * `fp` is NULL or a FCGI_FILE.
+ * Results: 0 if none; for a stream of the request what FCGX_GetError says; -1 when fp is closed.
  */
 DLLAPI int FCGI_ferror(struct FCGI_FILE *fp);
 
 /**
  * Clears the error, and a file's end mark, as FCGX_ClearError or the C library's clearerr does.
- *
- * # Safety
- * `fp` is NULL or a FCGI_FILE.
  */
 DLLAPI void FCGI_clearerr(struct FCGI_FILE *fp);
 
 /**
- * Writes a line to FCGI_stderr: `str` and ": ", unless it is NULL or empty, and the message for
+ * Writes a line to FCGI_stderr: str and ": ", unless it is NULL or empty, and the message for
  * errno.
  *
  * Side effects: errno stays.
- *
- * # Safety
- * `str` is NULL or a string.
  */
 DLLAPI void FCGI_perror(const char *str);
 

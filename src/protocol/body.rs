@@ -169,7 +169,7 @@ mod tests {
         for byte in 0..=255 {
             assert_eq!(ProtocolStatus::from_byte(byte).to_byte(), byte);
         }
-        for number in 0..=65_535 {
+        for number in (0..=65_535).step_by(if cfg!(miri) { 257 } else { 1 }) {
             assert_eq!(Role::from_number(number).number(), number);
         }
         assert_eq!(unknown_type(77)[0], 77);

@@ -1,6 +1,7 @@
 //! A connection in somebody's hands: its descriptor, what was received on it, where it came from.
 
 use std::os::fd::RawFd;
+use std::sync::Arc;
 
 use super::config;
 use super::listener::Listener;
@@ -15,7 +16,7 @@ pub struct Connected {
     pub fd: RawFd,
     /// What was received.
     pub session: Box<Session>,
-    pub(super) home: Option<(&'static Listener, Place)>,
+    pub(super) home: Option<(Arc<Listener>, Place)>,
     /// [`fork::count`] when it was accepted: a child made since may hold a copy.
     pub(super) forks: usize,
     /// [`fork::generation`] when it last belonged to this process beyond doubt.
@@ -45,11 +46,15 @@ impl Connected {
 
     /// Stops watching it: it is closed, or goes to the program for good.
     fn leave_home(&mut self) {
-        if let Some((listener, place)) = self.home.take() {
-            if !self.is_inherited() {
-                listener.forget(self.fd, place);
-            }
+        if let Some((listener, place)) = self.take_home() {
+            listener.forget(self.fd, place);
         }
+    }
+
+    /// The listener that watches it and the place there; a parent's listener is not this process's.
+    fn take_home(&mut self) -> Option<(Arc<Listener>, Place)> {
+        let home = self.home.take();
+        home.filter(|_| !self.is_inherited())
     }
 
     /// Closes it after a request. The peer sees the end of what was sent even if another process
@@ -91,11 +96,9 @@ impl Connected {
 
     /// The program has put another descriptor in its place: whether this one is still open is not
     /// known any more.
-    pub fn forget(self) {
-        if let Some((listener, place)) = self.home {
-            if !self.is_inherited() {
-                listener.forget_place(place);
-            }
+    pub fn forget(mut self) {
+        if let Some((listener, place)) = self.take_home() {
+            listener.forget_place(place);
         }
         recycle(self.session);
     }

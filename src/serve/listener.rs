@@ -23,6 +23,7 @@
 
 use std::io::{self, ErrorKind};
 use std::os::fd::RawFd;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use once_cell::sync::OnceCell;
@@ -39,8 +40,8 @@ use crate::os::poll::{self, Epoll, PollFd, READABLE};
 use crate::os::socket::{self, Peer};
 use crate::os::{mark, signal, threads};
 
-/// How long a connection accepted in the plain way may take to say something before it is parked:
-/// most web servers connect first and send at once.
+/// How long a process with one thread waits for the first bytes of a new connection before it parks
+/// it: most web servers connect first and send at once.
 const GRACE: Duration = Duration::from_millis(5);
 
 /// How long to leave the listen socket alone when the process is out of descriptors or memory.
@@ -96,7 +97,7 @@ impl Listener {
     /// Waits for the next request. `given`: the connection that the caller's last request came on.
     ///
     /// Errors are those of accept4; EINTR also stands for the wish to shut down.
-    pub fn next(&'static self, terms: Terms, given: Option<Connected>) -> io::Result<Arrival> {
+    pub fn next(self: &Arc<Self>, terms: Terms, given: Option<Connected>) -> io::Result<Arrival> {
         let mut found = match given {
             Some(given) if !signal::shutdown_requested() => self.look(given, &terms)?,
             Some(given) => {
@@ -125,7 +126,7 @@ impl Listener {
     }
 
     /// Blocks in accept4.
-    fn plain(&'static self, terms: &Terms) -> io::Result<Option<Arrival>> {
+    fn plain(self: &Arc<Self>, terms: &Terms) -> io::Result<Option<Arrival>> {
         let accepting = signal::Accepting::on(self.fd);
         if signal::shutdown_requested() {
             return Ok(None);
@@ -145,7 +146,7 @@ impl Listener {
 
     /// Goes on with what accept4 gave.
     pub(super) fn accepted(
-        &'static self,
+        self: &Arc<Self>,
         result: io::Result<(RawFd, Peer)>,
         terms: &Terms,
         plain: bool,
@@ -160,10 +161,11 @@ impl Listener {
         }
         let mut connected = Connected::new(fd, new_session());
         let mut outcome = receive_head(&mut connected, terms);
-        if plain && matches!(outcome, Outcome::Silent) {
-            // In the plain way nobody else waits here, so a moment costs nobody anything; a second
-            // connection ends it.
-            let mut fds = [PollFd::new(fd, READABLE), PollFd::new(self.fd, READABLE)];
+        if matches!(outcome, Outcome::Silent) && threads::only_one() {
+            // Only this thread could serve others in the meantime; anything that happens to the
+            // parked connections ends the wait.
+            let pool = if plain { -1 } else { self.pool_descriptor() };
+            let mut fds = [PollFd::new(fd, READABLE), PollFd::new(pool, READABLE)];
             let _ = poll::poll(&mut fds, Some(GRACE));
             outcome = receive_head(&mut connected, terms);
         }
@@ -173,7 +175,11 @@ impl Listener {
     }
 
     /// Errors that the next accept4 need not meet again are waited out.
-    pub(super) fn not_accepted(&'static self, error: io::Error, terms: &Terms) -> io::Result<()> {
+    pub(super) fn not_accepted(
+        self: &Arc<Self>,
+        error: io::Error,
+        terms: &Terms,
+    ) -> io::Result<()> {
         match AcceptTrouble::of(&error) {
             AcceptTrouble::Interrupted if terms.fail_on_intr && !signal::shutdown_requested() => {
                 Err(error)
@@ -188,7 +194,7 @@ impl Listener {
     }
 
     /// Makes room by closing the oldest connection that has said nothing, or waits a moment.
-    fn wait_out_shortage(&'static self) {
+    fn wait_out_shortage(self: &Arc<Self>) {
         let oldest = {
             let mut state = self.state.lock();
             let place = state.parking.oldest_silent();
@@ -207,7 +213,7 @@ impl Listener {
 
     /// A connection whose last request is over: looks at what was received with it, and parks it
     /// if that is not a request.
-    fn look(&'static self, mut given: Connected, terms: &Terms) -> io::Result<Option<Arrival>> {
+    fn look(self: &Arc<Self>, mut given: Connected, terms: &Terms) -> io::Result<Option<Arrival>> {
         let outcome = if given.session.connection().has_bytes() || given.home.is_none() {
             receive_head(&mut given, terms)
         } else {
@@ -220,7 +226,7 @@ impl Listener {
     /// Gives the request to the caller or the connection its place. `rest`: how it has waited so
     /// far.
     pub(super) fn settle(
-        &'static self,
+        self: &Arc<Self>,
         connected: Connected,
         outcome: Outcome,
         rest: Rest,
@@ -262,7 +268,7 @@ impl Listener {
     }
 
     /// Closes every parked connection: nobody is going to wait here any more.
-    pub(super) fn close_parked(&'static self) {
+    pub(super) fn close_parked(self: &Arc<Self>) {
         loop {
             let mut state = self.state.lock();
             state.ready.clear();

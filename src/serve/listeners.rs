@@ -1,6 +1,7 @@
 //! The listeners of this process, one per listen socket.
 
 use std::os::fd::RawFd;
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 
@@ -9,8 +10,7 @@ use super::store::SESSIONS;
 use crate::os::fork::PerProcess;
 use crate::os::socket;
 
-/// Listeners are few and live as long as the process: connections point at them.
-type List = Mutex<Vec<&'static Listener>>;
+type List = Mutex<Vec<Arc<Listener>>>;
 
 static LISTENERS: PerProcess<List> = PerProcess::new();
 
@@ -19,23 +19,23 @@ fn all() -> &'static List {
     if let Some(parents) = LISTENERS.inherited() {
         if let Some(mut list) = parents.try_lock() {
             // The first thread of the child to come here does it.
-            list.drain(..).for_each(Listener::abandon);
+            list.drain(..).for_each(|listener| listener.abandon());
         }
     }
     LISTENERS.get()
 }
 
 /// The listener of a listen socket.
-pub fn of(fd: RawFd) -> &'static Listener {
+pub fn of(fd: RawFd) -> Arc<Listener> {
     let mut list = all().lock();
     if let Some(listener) = list.iter().find(|listener| listener.fd == fd) {
-        return listener;
+        return Arc::clone(listener);
     }
     // An inherited TCP socket may be without it; connections get it from there. Any other socket
     // refuses.
     let _ = socket::set_nodelay(fd);
-    let listener: &'static Listener = Box::leak(Box::new(Listener::new(fd)));
-    list.push(listener);
+    let listener = Arc::new(Listener::new(fd));
+    list.push(Arc::clone(&listener));
     listener
 }
 

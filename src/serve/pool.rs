@@ -4,6 +4,7 @@
 
 use std::io::{self, ErrorKind};
 use std::os::fd::RawFd;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::connected::{Connected, new_session, recycle};
@@ -31,8 +32,13 @@ impl Listener {
         })
     }
 
+    /// What becomes readable when something happens in the pool; -1 when there is none.
+    pub(super) fn pool_descriptor(&self) -> RawFd {
+        self.epoll.get().map_or(-1, Epoll::descriptor)
+    }
+
     /// Puts a connection where the listener watches it.
-    pub(super) fn park(&'static self, mut connected: Connected, rest: Rest) {
+    pub(super) fn park(self: &Arc<Self>, mut connected: Connected, rest: Rest) {
         let mut state = self.state.lock();
         let place = match connected.home.take() {
             Some((_, place)) => place,
@@ -40,7 +46,7 @@ impl Listener {
         };
         if self.watch(&mut state, connected.fd, place).is_err() {
             drop(state);
-            connected.home = Some((self, place));
+            connected.home = Some((Arc::clone(self), place));
             self.close(connected);
             return;
         }
@@ -77,7 +83,7 @@ impl Listener {
     }
 
     /// Waits for the listen socket and all parked connections.
-    pub(super) fn pooled(&'static self, terms: &Terms) -> io::Result<Option<Arrival>> {
+    pub(super) fn pooled(self: &Arc<Self>, terms: &Terms) -> io::Result<Option<Arrival>> {
         if self.is_programs_own() {
             return self.accepted_or_would_block(terms);
         }
@@ -97,7 +103,7 @@ impl Listener {
     }
 
     /// The program's own non-blocking socket: what accept4 says is the answer.
-    fn accepted_or_would_block(&'static self, terms: &Terms) -> io::Result<Option<Arrival>> {
+    fn accepted_or_would_block(self: &Arc<Self>, terms: &Terms) -> io::Result<Option<Arrival>> {
         match socket::accept(self.fd) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => Err(error),
             result => self.accepted(result, terms, false),
@@ -105,7 +111,7 @@ impl Listener {
     }
 
     /// Out of descriptors for an epoll instance: waits for the listen socket alone.
-    fn without_epoll(&'static self, terms: &Terms) -> io::Result<Option<Arrival>> {
+    fn without_epoll(self: &Arc<Self>, terms: &Terms) -> io::Result<Option<Arrival>> {
         let mut fds = [PollFd::new(self.fd, READABLE)];
         match poll::poll(&mut fds, Some(LONGEST_WAIT)) {
             Ok(0) => Ok(None),
@@ -136,7 +142,7 @@ impl Listener {
 
     /// Takes events from the kernel.
     fn wait(
-        &'static self,
+        self: &Arc<Self>,
         epoll: &Epoll,
         deadline: Option<Instant>,
         terms: &Terms,
@@ -157,17 +163,17 @@ impl Listener {
         // Taken from the end: first come, first served.
         state.ready.reverse();
         drop(state);
-        if ready.tokens().next().is_none() {
+        if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             self.close_expired();
-            if !is_open(self.fd) {
-                return Err(not_open());
-            }
+        }
+        if ready.tokens().next().is_none() && !is_open(self.fd) {
+            return Err(not_open());
         }
         Ok(())
     }
 
     /// Looks at what an event stands for.
-    fn follow(&'static self, token: u64, terms: &Terms) -> io::Result<Option<Arrival>> {
+    fn follow(self: &Arc<Self>, token: u64, terms: &Terms) -> io::Result<Option<Arrival>> {
         if token == LISTEN {
             return self.accepted(socket::accept(self.fd), terms, false);
         }
@@ -196,14 +202,19 @@ impl Listener {
     }
 
     /// A parked connection, in the caller's hands.
-    pub(super) fn connected(&'static self, place: Place, fd: RawFd, parked: Parked) -> Connected {
+    pub(super) fn connected(
+        self: &Arc<Self>,
+        place: Place,
+        fd: RawFd,
+        parked: Parked,
+    ) -> Connected {
         let mut connected = Connected::new(fd, parked.session.unwrap_or_else(new_session));
         connected.forks = parked.forks;
-        connected.home = Some((self, place));
+        connected.home = Some((Arc::clone(self), place));
         connected
     }
 
-    pub(super) fn close_expired(&'static self) {
+    pub(super) fn close_expired(self: &Arc<Self>) {
         let now = Instant::now();
         loop {
             let mut state = self.state.lock();

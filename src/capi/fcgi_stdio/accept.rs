@@ -31,7 +31,7 @@ static PHASE: AtomicU8 = AtomicU8::new(IDLE);
 ///
 /// A program whose descriptor 0 is no listen socket was started as a CGI program: the first call
 /// gives it the C library's standard files and leaves its environment alone, every further call
-/// fails. So one loop, `while (FCGI_Accept() >= 0)`, serves both.
+/// fails. So one loop, while (FCGI_Accept() >= 0), serves both.
 ///
 /// Results: 0; negative on failure: -1 in a CGI program that has had its request, else as
 /// FCGX_Accept.

@@ -4,16 +4,14 @@ use std::ptr;
 
 use libc::{EOF, FILE, c_char, c_int, c_long, fpos_t, size_t};
 
-use super::{FCGI_FILE, Target, set_errno, standard, target};
+use super::{FCGI_FILE, Target, standard, target};
 use crate::capi::fcgiapp::{FCGX_FClose, FCGX_FFlush};
+use crate::os::error::set_errno;
 
 /// Opens a file, as the C library's fopen does.
 ///
 /// Results: the open file, to be closed with FCGI_fclose; NULL on failure.
 /// Errors: errno as fopen leaves it.
-///
-/// # Safety
-/// `path` and `mode` are strings.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_fopen(path: *const c_char, mode: *const c_char) -> *mut FCGI_FILE {
     // SAFETY: the caller gives what fopen asks for.
@@ -25,9 +23,6 @@ pub unsafe extern "C" fn FCGI_fopen(path: *const c_char, mode: *const c_char) ->
 /// Results: the file, to be closed with FCGI_fclose, which closes the descriptor too; NULL on
 /// failure.
 /// Errors: errno as fdopen leaves it.
-///
-/// # Safety
-/// `mode` is a string.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_fdopen(fd: c_int, mode: *const c_char) -> *mut FCGI_FILE {
     // SAFETY: the caller gives what fdopen asks for.
@@ -38,9 +33,6 @@ pub unsafe extern "C" fn FCGI_fdopen(fd: c_int, mode: *const c_char) -> *mut FCG
 ///
 /// Results: our end of the pipe, to be closed with FCGI_pclose; NULL on failure.
 /// Errors: errno as popen leaves it.
-///
-/// # Safety
-/// `cmd` and `type` are strings.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_popen(cmd: *const c_char, r#type: *const c_char) -> *mut FCGI_FILE {
     // SAFETY: the caller gives what popen asks for.
@@ -57,14 +49,13 @@ pub extern "C" fn FCGI_tmpfile() -> *mut FCGI_FILE {
     new_file(|| unsafe { libc::tmpfile() })
 }
 
-/// Puts another file in the place of what `fp` stands for. A stream of the request is closed, as
-/// FCGX_FClose does, and `fp` becomes a file; a file goes through the C library's freopen.
+/// Puts another file in the place of what fp stands for. A stream of the request is closed, as
+/// FCGX_FClose does, and fp becomes a file; a file goes through the C library's freopen.
 ///
-/// Results: `fp`; NULL on failure, and then `fp` can only be closed. A closed `fp` stays so: NULL.
+/// Results: fp; NULL on failure, and then fp can only be closed. A closed fp stays so: NULL.
 /// Errors: errno as fopen or freopen leaves it.
 ///
-/// # Safety
-/// `fp` is NULL or a FCGI_FILE, `path` (NULL only where freopen allows it) and `mode` are strings.
+/// path may be NULL only where freopen allows it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_freopen(
     path: *const c_char,
@@ -93,10 +84,9 @@ pub unsafe extern "C" fn FCGI_freopen(
 /// Results: 0; EOF when it was closed already, and on an error while writing.
 /// Errors: errno as fclose leaves it.
 ///
-/// Side effects: frees `fp`, except for the three standard streams, which stay, closed.
+/// Side effects: frees fp, except for the three standard streams, which stay, closed.
 ///
-/// # Safety
-/// `fp` is NULL or a FCGI_FILE: a standard stream or one that this library has opened.
+/// fp: a standard stream, or what a function of this library has opened.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_fclose(fp: *mut FCGI_FILE) -> c_int {
     // SAFETY: the caller promises `fp`; what it stands for is not used again.
@@ -117,10 +107,9 @@ pub unsafe extern "C" fn FCGI_fclose(fp: *mut FCGI_FILE) -> c_int {
 /// Results: the command's status as waitpid gives it; -1 on failure, and for whatever is no file.
 /// Errors: errno as pclose leaves it.
 ///
-/// Side effects: frees `fp`.
+/// Side effects: frees fp.
 ///
-/// # Safety
-/// `fp` is NULL or a FCGI_FILE; a file comes from FCGI_popen.
+/// fp: what FCGI_popen has opened.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_pclose(fp: *mut FCGI_FILE) -> c_int {
     // SAFETY: the caller promises `fp`; what it stands for is not used again.
@@ -139,11 +128,8 @@ pub unsafe extern "C" fn FCGI_pclose(fp: *mut FCGI_FILE) -> c_int {
 /// Hands on what was written and is still buffered: a stream's to the web server, as FCGX_FFlush
 /// does, a file's to the system. NULL means every file of the C library, and no stream.
 ///
-/// Results: 0; EOF on failure, and when `fp` is closed.
+/// Results: 0; EOF on failure, and when fp is closed.
 /// Errors: errno as fflush leaves it, for a file.
-///
-/// # Safety
-/// `fp` is NULL or a FCGI_FILE.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_fflush(fp: *mut FCGI_FILE) -> c_int {
     // SAFETY: the caller promises `fp`; fflush takes NULL.
@@ -161,9 +147,6 @@ pub unsafe extern "C" fn FCGI_fflush(fp: *mut FCGI_FILE) -> c_int {
 /// own buffers.
 ///
 /// Results: 0; nonzero on failure, for a stream -1.
-///
-/// # Safety
-/// `fp` is NULL or a FCGI_FILE; `buf` is what setvbuf asks for.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_setvbuf(
     fp: *mut FCGI_FILE,
@@ -182,9 +165,6 @@ pub unsafe extern "C" fn FCGI_setvbuf(
 
 /// Gives a file a buffer of BUFSIZ bytes, or with NULL none, as the C library's setbuf does. Streams
 /// of the request keep their own buffers.
-///
-/// # Safety
-/// `fp` is NULL or a FCGI_FILE; `buf` is what setbuf asks for.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_setbuf(fp: *mut FCGI_FILE, buf: *mut c_char) {
     // SAFETY: the caller promises `fp` and `buf`.
@@ -199,9 +179,6 @@ pub unsafe extern "C" fn FCGI_setbuf(fp: *mut FCGI_FILE, buf: *mut c_char) {
 ///
 /// Results: 0; -1 on failure, and for whatever is no file.
 /// Errors: errno as fseek leaves it; ESPIPE for whatever is no file.
-///
-/// # Safety
-/// `fp` is NULL or a FCGI_FILE.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_fseek(fp: *mut FCGI_FILE, offset: c_long, whence: c_int) -> c_int {
     // SAFETY: the caller promises `fp`.
@@ -213,9 +190,6 @@ pub unsafe extern "C" fn FCGI_fseek(fp: *mut FCGI_FILE, offset: c_long, whence: 
 /// Results: the position; -1 on failure, and for whatever is no file.
 /// Errors: errno as ftell leaves it; ESPIPE for whatever is no file; EOVERFLOW for a position that
 /// an int cannot hold.
-///
-/// # Safety
-/// `fp` is NULL or a FCGI_FILE.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_ftell(fp: *mut FCGI_FILE) -> c_int {
     // SAFETY: the caller promises `fp`.
@@ -228,9 +202,6 @@ pub unsafe extern "C" fn FCGI_ftell(fp: *mut FCGI_FILE) -> c_int {
 
 /// Moves a file's position to its beginning and clears its error mark, as the C library's rewind
 /// does. Does nothing with whatever is no file.
-///
-/// # Safety
-/// `fp` is NULL or a FCGI_FILE.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_rewind(fp: *mut FCGI_FILE) {
     // SAFETY: the caller promises `fp`.
@@ -246,9 +217,6 @@ pub unsafe extern "C" fn FCGI_rewind(fp: *mut FCGI_FILE) {
 /// Results: 0; nonzero on failure, for whatever is no file -1.
 /// Errors: errno as fgetpos leaves it; ESPIPE for whatever is no file.
 ///
-/// # Safety
-/// `fp` is NULL or a FCGI_FILE, `pos` points to a fpos_t.
-///
 /// cbindgen:ignore
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_fgetpos(fp: *mut FCGI_FILE, pos: *mut fpos_t) -> c_int {
@@ -261,8 +229,7 @@ pub unsafe extern "C" fn FCGI_fgetpos(fp: *mut FCGI_FILE, pos: *mut fpos_t) -> c
 /// Results: 0; nonzero on failure, for whatever is no file -1.
 /// Errors: errno as fsetpos leaves it; ESPIPE for whatever is no file.
 ///
-/// # Safety
-/// `fp` is NULL or a FCGI_FILE, `pos` points to a fpos_t that FCGI_fgetpos has filled.
+/// pos: what FCGI_fgetpos has stored.
 ///
 /// cbindgen:ignore
 #[unsafe(no_mangle)]
@@ -275,9 +242,6 @@ pub unsafe extern "C" fn FCGI_fsetpos(fp: *mut FCGI_FILE, pos: *const fpos_t) ->
 /// records share the connection with others.
 ///
 /// Results: the descriptor; -1 for whatever is no file.
-///
-/// # Safety
-/// `fp` is NULL or a FCGI_FILE.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_fileno(fp: *mut FCGI_FILE) -> c_int {
     // SAFETY: the caller promises `fp`.

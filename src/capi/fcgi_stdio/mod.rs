@@ -19,13 +19,15 @@ pub use text::*;
 
 use std::ptr;
 
-use libc::{FILE, c_int};
+use libc::FILE;
 
 use crate::capi::fcgiapp::FCGX_Stream;
 
 /// A stream of the request, or a FILE of the C library: one pointer is set. With neither set it is
-/// closed, and every function on it fails.
-#[allow(non_camel_case_types)]
+/// closed, and every function on it fails; so is a NULL pointer to one.
+///
+/// Thread safety of all functions here: one thread at a time for each of these. The three standard
+/// ones, environ, and with them FCGI_Accept to FCGI_SetExitStatus, belong to one thread.
 #[derive(Debug)]
 #[repr(C)]
 pub struct FCGI_FILE {
@@ -42,7 +44,6 @@ impl FCGI_FILE {
 /// What FCGI_stdin, FCGI_stdout and FCGI_stderr point to. All three are closed until FCGI_Accept
 /// has succeeded for the first time. Programs name them by those macros.
 // Programs have their own copy of it (a copy relocation): it is reached by its name only.
-#[allow(non_upper_case_globals)]
 #[unsafe(no_mangle)]
 pub static mut _fcgi_sF: [FCGI_FILE; 3] = [FCGI_FILE::CLOSED, FCGI_FILE::CLOSED, FCGI_FILE::CLOSED];
 
@@ -92,14 +93,4 @@ unsafe fn target(fp: *const FCGI_FILE) -> Target {
         (true, false) => Target::Stream(fcgx_stream),
         (true, true) => Target::Closed,
     }
-}
-
-fn errno() -> c_int {
-    // SAFETY: errno's place is the thread's own and always there.
-    unsafe { *libc::__errno_location() }
-}
-
-fn set_errno(code: c_int) {
-    // SAFETY: errno's place is the thread's own and always there.
-    unsafe { *libc::__errno_location() = code }
 }

@@ -1,21 +1,20 @@
 //! Reading and writing.
 
+use std::io;
 use std::ptr;
 
 use libc::{EOF, c_char, c_int, c_void, size_t};
 
-use super::{FCGI_FILE, Target, errno, set_errno, standard_err, standard_in, standard_out, target};
+use super::{FCGI_FILE, Target, standard_err, standard_in, standard_out, target};
 use crate::capi::fcgiapp::{
     FCGX_ClearError, FCGX_GetChar, FCGX_GetError, FCGX_GetLine, FCGX_GetStr, FCGX_HasSeenEOF,
     FCGX_PutChar, FCGX_PutS, FCGX_PutStr, FCGX_UnGetChar,
 };
+use crate::os::error::set_errno;
 
 /// Reads one byte.
 ///
-/// Results: the byte, 0 to 255; EOF at the end, on failure, and when `fp` is closed.
-///
-/// # Safety
-/// `fp` is NULL or a FCGI_FILE.
+/// Results: the byte, 0 to 255; EOF at the end, on failure, and when fp is closed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_fgetc(fp: *mut FCGI_FILE) -> c_int {
     // SAFETY: the caller promises `fp`.
@@ -37,10 +36,7 @@ pub extern "C" fn FCGI_getchar() -> c_int {
 
 /// Puts one byte back, which is read next. One is always possible after a read.
 ///
-/// Results: `c`; EOF on failure, for EOF, and when `fp` is closed.
-///
-/// # Safety
-/// `fp` is NULL or a FCGI_FILE.
+/// Results: c; EOF on failure, for EOF, and when fp is closed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_ungetc(c: c_int, fp: *mut FCGI_FILE) -> c_int {
     // SAFETY: the caller promises `fp`.
@@ -53,13 +49,12 @@ pub unsafe extern "C" fn FCGI_ungetc(c: c_int, fp: *mut FCGI_FILE) -> c_int {
     }
 }
 
-/// Reads up to and with the next newline, at most `size` - 1 bytes, and puts a NUL behind them.
+/// Reads up to and with the next newline, at most size - 1 bytes, and puts a NUL behind them.
 ///
-/// Results: `str`; NULL when the end comes before the first byte, on failure, and when `fp` is
+/// Results: str; NULL when the end comes before the first byte, on failure, and when fp is
 /// closed.
 ///
-/// # Safety
-/// `fp` is NULL or a FCGI_FILE, `str` has room for `size` bytes.
+/// str: room for size bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_fgets(
     str: *mut c_char,
@@ -79,10 +74,9 @@ pub unsafe extern "C" fn FCGI_fgets(
 /// Reads the next line of FCGI_stdin without its newline and puts a NUL behind it. It cannot know
 /// how much room there is: use FCGI_fgets.
 ///
-/// Results: `str`; NULL when the end comes before the first byte, and on failure.
+/// Results: str; NULL when the end comes before the first byte, and on failure.
 ///
-/// # Safety
-/// `str` has room for whatever the web server sends.
+/// str: room for whatever the web server sends.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_gets(str: *mut c_char) -> *mut c_char {
     let mut next = str;
@@ -103,10 +97,7 @@ pub unsafe extern "C" fn FCGI_gets(str: *mut c_char) -> *mut c_char {
 
 /// Writes one byte.
 ///
-/// Results: the byte, 0 to 255; EOF on failure, and when `fp` is closed.
-///
-/// # Safety
-/// `fp` is NULL or a FCGI_FILE.
+/// Results: the byte, 0 to 255; EOF on failure, and when fp is closed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_fputc(c: c_int, fp: *mut FCGI_FILE) -> c_int {
     // SAFETY: the caller promises `fp`.
@@ -129,10 +120,7 @@ pub extern "C" fn FCGI_putchar(c: c_int) -> c_int {
 /// Writes a string, without its NUL.
 ///
 /// Results: not negative (for a stream of the request the number of bytes); EOF on failure, and when
-/// `fp` is closed.
-///
-/// # Safety
-/// `fp` is NULL or a FCGI_FILE, `str` is a string.
+/// fp is closed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_fputs(str: *const c_char, fp: *mut FCGI_FILE) -> c_int {
     // SAFETY: the caller promises `fp` and `str`.
@@ -148,9 +136,6 @@ pub unsafe extern "C" fn FCGI_fputs(str: *const c_char, fp: *mut FCGI_FILE) -> c
 /// Writes a string and a newline to FCGI_stdout.
 ///
 /// Results: not negative; EOF on failure, and when FCGI_stdout is closed.
-///
-/// # Safety
-/// `str` is a string.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_puts(str: *const c_char) -> c_int {
     // SAFETY: the caller promises `str`; FCGI_stdout always is a FCGI_FILE.
@@ -160,15 +145,14 @@ pub unsafe extern "C" fn FCGI_puts(str: *const c_char) -> c_int {
     }
 }
 
-/// Reads `nmemb` members of `size` bytes each, or up to the end.
+/// Reads nmemb members of size bytes each, or up to the end.
 ///
-/// Results: the number of whole members read; less than `nmemb` at the end and on failure, which
-/// FCGI_feof and FCGI_ferror tell apart; 0 when `fp` is closed. Bytes of a last, incomplete member
+/// Results: the number of whole members read; less than nmemb at the end and on failure, which
+/// FCGI_feof and FCGI_ferror tell apart; 0 when fp is closed. Bytes of a last, incomplete member
 /// are read but not counted.
 /// Errors: EOVERFLOW when size times nmemb is no size_t.
 ///
-/// # Safety
-/// `fp` is NULL or a FCGI_FILE, `ptr` has room for `nmemb` members.
+/// ptr: room for nmemb members.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_fread(
     ptr: *mut c_void,
@@ -188,13 +172,12 @@ pub unsafe extern "C" fn FCGI_fread(
     }
 }
 
-/// Writes `nmemb` members of `size` bytes each.
+/// Writes nmemb members of size bytes each.
 ///
-/// Results: the number of whole members written; less than `nmemb` on failure; 0 when `fp` is closed.
+/// Results: the number of whole members written; less than nmemb on failure; 0 when fp is closed.
 /// Errors: EOVERFLOW when size times nmemb is no size_t.
 ///
-/// # Safety
-/// `fp` is NULL or a FCGI_FILE, `ptr` points to `nmemb` members.
+/// ptr: nmemb members.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_fwrite(
     ptr: *mut c_void,
@@ -216,10 +199,7 @@ pub unsafe extern "C" fn FCGI_fwrite(
 
 /// Tells whether the end of the input has been met.
 ///
-/// Results: nonzero if so, and when `fp` is closed; 0 otherwise.
-///
-/// # Safety
-/// `fp` is NULL or a FCGI_FILE.
+/// Results: nonzero if so, and when fp is closed; 0 otherwise.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_feof(fp: *mut FCGI_FILE) -> c_int {
     // SAFETY: the caller promises `fp`.
@@ -234,10 +214,7 @@ pub unsafe extern "C" fn FCGI_feof(fp: *mut FCGI_FILE) -> c_int {
 
 /// Tells whether an error has happened.
 ///
-/// Results: 0 if none; for a stream of the request what FCGX_GetError says; -1 when `fp` is closed.
-///
-/// # Safety
-/// `fp` is NULL or a FCGI_FILE.
+/// Results: 0 if none; for a stream of the request what FCGX_GetError says; -1 when fp is closed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_ferror(fp: *mut FCGI_FILE) -> c_int {
     // SAFETY: the caller promises `fp`.
@@ -251,9 +228,6 @@ pub unsafe extern "C" fn FCGI_ferror(fp: *mut FCGI_FILE) -> c_int {
 }
 
 /// Clears the error, and a file's end mark, as FCGX_ClearError or the C library's clearerr does.
-///
-/// # Safety
-/// `fp` is NULL or a FCGI_FILE.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_clearerr(fp: *mut FCGI_FILE) {
     // SAFETY: the caller promises `fp`.
@@ -266,16 +240,13 @@ pub unsafe extern "C" fn FCGI_clearerr(fp: *mut FCGI_FILE) {
     }
 }
 
-/// Writes a line to FCGI_stderr: `str` and ": ", unless it is NULL or empty, and the message for
+/// Writes a line to FCGI_stderr: str and ": ", unless it is NULL or empty, and the message for
 /// errno.
 ///
 /// Side effects: errno stays.
-///
-/// # Safety
-/// `str` is NULL or a string.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_perror(str: *const c_char) {
-    let code = errno();
+    let code = io::Error::last_os_error().raw_os_error().unwrap_or(0);
     let mut message = [0; 256];
     // SAFETY: the caller promises `str`; strerror_r leaves a string in `message`, whose last byte it
     // does not touch; FCGI_stderr always is a FCGI_FILE.
@@ -348,6 +319,6 @@ mod tests {
     #[test]
     fn more_than_there_can_be_is_refused() {
         assert_eq!(in_pieces(usize::MAX, 2, |_, _| unreachable!()), 0);
-        assert_eq!(errno(), libc::EOVERFLOW);
+        assert_eq!(io::Error::last_os_error().raw_os_error(), Some(libc::EOVERFLOW));
     }
 }

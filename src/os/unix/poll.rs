@@ -155,6 +155,11 @@ impl Epoll {
         Ok(())
     }
 
+    /// The instance's own descriptor: readable when a watched one is ready.
+    pub fn descriptor(&self) -> RawFd {
+        self.fd
+    }
+
     /// Closes this process's copy of the parent's instance, which is not used any more.
     pub fn close_copy(&self) {
         close(self.fd);
