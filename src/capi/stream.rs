@@ -324,7 +324,7 @@ mod tests {
         // SAFETY: `Own::new` made the stream and put itself into `data`.
         unsafe {
             let own: *mut Own = (*stream).data.cast();
-            let Some(piece) = (&mut (*own).pieces).pop() else {
+            let Some(piece) = (*own).pieces.pop() else {
                 (*stream).isClosed = 1;
                 return;
             };
@@ -342,7 +342,7 @@ mod tests {
             let base: *mut u8 = (&raw mut (*own).buffer).cast();
             let start = if (*stream).wrNext.is_null() { (*stream).wrNext } else { base };
             let n = (*stream).wrNext.offset_from(start) as usize;
-            (&mut (*own).written).extend((0..n).map(|i| *base.add(i)));
+            (*own).written.extend((0..n).map(|i| *base.add(i)));
             (*stream).wrNext = base;
             (*stream).stop = base.add(8);
             (*own).ends += close as usize;
