@@ -18,7 +18,8 @@
 )]
 #![allow(
     clippy::missing_safety_doc,
-    reason = "the contract of a C function is its header comment; these are those comments"
+    rustdoc::broken_intra_doc_links,
+    reason = "the comments of C functions are those of the C headers, for readers of C"
 )]
 
 pub mod envp;
