@@ -19,7 +19,7 @@ if [ "$purpose" = check ]; then
 fi
 
 if ! command -v cargo >/dev/null && [ -z "${CARGO:-}" ]; then
-    echo "Rust 1.85 or newer is missing: apt-get install cargo, or https://rustup.rs" >&2
+    echo "Rust 1.85 or newer is missing: apt-get install cargo, or use rustup" >&2
     exit 1
 fi
 
