@@ -17,6 +17,8 @@ pub struct Connected {
     /// What was received.
     pub session: Box<Session>,
     pub(super) home: Option<(Arc<Listener>, Place)>,
+    /// Requests taken from it in a row, without looking at any other connection.
+    pub(super) in_a_row: u32,
     /// [`fork::count`] when it was accepted: a child made since may hold a copy.
     pub(super) forks: usize,
     /// [`fork::generation`] when it last belonged to this process beyond doubt.
@@ -26,7 +28,8 @@ pub struct Connected {
 impl Connected {
     /// A connection just accepted, or found in the program's hands.
     pub fn new(fd: RawFd, session: Box<Session>) -> Self {
-        Self { fd, session, home: None, forks: fork::count(), generation: fork::generation() }
+        let (forks, generation) = (fork::count(), fork::generation());
+        Self { fd, session, home: None, in_a_row: 0, forks, generation }
     }
 
     /// Whether the request, or the kept connection, is the parent's: this process was forked since.

@@ -44,6 +44,12 @@ use crate::os::{mark, signal, threads};
 /// it: most web servers connect first and send at once.
 const GRACE: Duration = Duration::from_millis(5);
 
+/// Requests taken in a row from what one connection has sent ahead; then others come first.
+const MOST_IN_A_ROW: u32 = 16;
+
+/// How long the last connection before shutting down may take to send its request.
+const LAST_PATIENCE: Duration = Duration::from_millis(50);
+
 /// How long to leave the listen socket alone when the process is out of descriptors or memory.
 const SHORTAGE_PAUSE: Duration = Duration::from_millis(10);
 
@@ -111,11 +117,31 @@ impl Listener {
                 return Ok(arrival);
             }
             if signal::shutdown_requested() {
-                self.close_parked();
-                return Err(interrupted());
+                return self.last_call(&terms).ok_or_else(interrupted);
             }
             found = if self.may_block() { self.plain(&terms)? } else { self.pooled(&terms)? };
         }
+    }
+
+    /// Shuts down. A connection that this process was woken for is still served: the kernel woke no
+    /// other for it.
+    fn last_call(self: &Arc<Self>, terms: &Terms) -> Option<Arrival> {
+        let arrival = self.take_announced().then(|| self.accept_announced(terms)).flatten();
+        self.close_parked();
+        arrival
+    }
+
+    fn accept_announced(self: &Arc<Self>, terms: &Terms) -> Option<Arrival> {
+        let (fd, peer) = socket::accept(self.fd).ok()?;
+        let mut connected = Connected::new(fd, new_session());
+        if terms.config.peers.admits(&peer) {
+            let _ = poll::one(fd, READABLE, Some(LAST_PATIENCE));
+            if let Outcome::Ready(begin) = receive_head(&mut connected, terms) {
+                return Some((connected, begin));
+            }
+        }
+        self.close(connected);
+        None
     }
 
     fn may_block(&self) -> bool {
@@ -214,12 +240,17 @@ impl Listener {
     /// A connection whose last request is over: looks at what was received with it, and parks it
     /// if that is not a request.
     fn look(self: &Arc<Self>, mut given: Connected, terms: &Terms) -> io::Result<Option<Arrival>> {
+        given.in_a_row += 1;
+        let rest = Rest { stage: Stage::Waiting, deadline: None };
+        if given.in_a_row > MOST_IN_A_ROW && self.epoll().is_ok() && !self.is_programs_own() {
+            self.queue_behind_others(given, rest, terms)?;
+            return Ok(None);
+        }
         let outcome = if given.session.connection().has_bytes() || given.home.is_none() {
             receive_head(&mut given, terms)
         } else {
             Outcome::Silent
         };
-        let rest = Rest { stage: Stage::Waiting, deadline: None };
         self.settle(given, outcome, rest, terms)
     }
 

@@ -19,9 +19,9 @@ use crate::os::{mark, signal, socket, threads};
 const LISTEN: u64 = u64::MAX;
 const WAKE_UP: u64 = u64::MAX - 1;
 
-/// The longest single wait: afterwards the listen descriptor is looked at, because epoll silently
-/// drops a closed one.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// The longest single wait; then the listen socket is tried unasked. epoll silently drops a closed
+/// one, and a preforked sibling that was woken for a connection may have died before it took it.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 impl Listener {
     pub(super) fn epoll(&self) -> io::Result<&Epoll> {
@@ -32,13 +32,39 @@ impl Listener {
         })
     }
 
+    /// Whether the kernel has announced a connection that nobody has looked for yet; from now on
+    /// that is the caller's.
+    pub(super) fn take_announced(&self) -> bool {
+        let mut state = self.state.lock();
+        let before = state.ready.len();
+        state.ready.retain(|&token| token != LISTEN);
+        state.ready.len() < before
+    }
+
     /// What becomes readable when something happens in the pool; -1 when there is none.
     pub(super) fn pool_descriptor(&self) -> RawFd {
         self.epoll.get().map_or(-1, Epoll::descriptor)
     }
 
-    /// Puts a connection where the listener watches it.
-    pub(super) fn park(self: &Arc<Self>, mut connected: Connected, rest: Rest) {
+    /// Lets everybody else who is ready come before a connection that has sent requests ahead.
+    pub(super) fn queue_behind_others(
+        self: &Arc<Self>,
+        connected: Connected,
+        rest: Rest,
+        terms: &Terms,
+    ) -> io::Result<()> {
+        let Some(place) = self.park(connected, rest) else { return Ok(()) };
+        let epoll = self.epoll()?;
+        self.enter_pool(&mut self.state.lock(), epoll)?;
+        self.wait(epoll, Some(Instant::now()), terms)?;
+        // Its bytes are here already, so that the kernel says nothing of them.
+        self.state.lock().ready.insert(0, place.token());
+        Ok(())
+    }
+
+    /// Puts a connection where the listener watches it. `None` when that was not possible: it is
+    /// closed then.
+    pub(super) fn park(self: &Arc<Self>, mut connected: Connected, rest: Rest) -> Option<Place> {
         let mut state = self.state.lock();
         let place = match connected.home.take() {
             Some((_, place)) => place,
@@ -48,7 +74,7 @@ impl Listener {
             drop(state);
             connected.home = Some((Arc::clone(self), place));
             self.close(connected);
-            return;
+            return None;
         }
         let Connected { fd, mut session, forks, .. } = connected;
         // Most parked connections have nothing to remember; their memory serves others.
@@ -63,6 +89,7 @@ impl Listener {
         if let Some(session) = spare {
             recycle(session);
         }
+        Some(place)
     }
 
     /// Registers a descriptor that is going to be parked.
@@ -166,8 +193,10 @@ impl Listener {
         if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             self.close_expired();
         }
-        if ready.tokens().next().is_none() && !is_open(self.fd) {
-            return Err(not_open());
+        if ready.tokens().next().is_none() && left != Some(Duration::ZERO) {
+            // A sibling that shuts down may have cleared the flag together with its own.
+            set_nonblocking(self.fd, true)?;
+            self.state.lock().ready.push(LISTEN);
         }
         Ok(())
     }

@@ -112,7 +112,7 @@ static void without_growth(void (*round)(void))
     int before, i;
     size_t bytes;
 
-    for (i = 0; i < 10; i++)
+    for (i = 0; i < 40; i++)
         round();
     before = descriptors();
     bytes = bytes_in_use();

@@ -150,9 +150,9 @@ pub fn is_nonblocking(fd: RawFd) -> io::Result<bool> {
     Ok(flags & libc::O_NONBLOCK != 0)
 }
 
-/// Sets or clears O_NONBLOCK. The flag belongs to the open file: every process that shares it sees
-/// the change. Async-signal-safe.
-pub fn set_nonblocking(fd: RawFd, on: bool) -> io::Result<()> {
+/// Sets or clears O_NONBLOCK; says whether that changed anything. The flag belongs to the open file:
+/// every process that shares it sees the change. Async-signal-safe.
+pub fn set_nonblocking(fd: RawFd, on: bool) -> io::Result<bool> {
     // SAFETY: F_GETFL takes no pointer and changes nothing.
     let old = checked_int(unsafe { libc::fcntl(fd, libc::F_GETFL) })?;
     let new = if on { old | libc::O_NONBLOCK } else { old & !libc::O_NONBLOCK };
@@ -160,7 +160,7 @@ pub fn set_nonblocking(fd: RawFd, on: bool) -> io::Result<()> {
         // SAFETY: F_SETFL takes an int.
         checked_int(unsafe { libc::fcntl(fd, libc::F_SETFL, new) })?;
     }
-    Ok(())
+    Ok(new != old)
 }
 
 /// Moves a descriptor to 3 or above and sets FD_CLOEXEC: programs close 0 to 2 and expect to get

@@ -5,6 +5,7 @@ pub mod async_io;
 pub mod error;
 pub mod fork;
 pub mod io;
+pub mod last_resort;
 pub mod mark;
 pub mod poll;
 pub mod signal;

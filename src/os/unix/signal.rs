@@ -33,8 +33,10 @@ pub fn request_shutdown() {
         if let Some(mark) = mark::of(fd) {
             mark.set();
         }
-        UNBLOCKED.store(true, Ordering::SeqCst);
-        let _ = set_nonblocking(fd, true);
+        // A sibling that shares the socket may have set the flag for itself: then it stays.
+        if set_nonblocking(fd, true).is_ok_and(|changed| changed) {
+            UNBLOCKED.store(true, Ordering::SeqCst);
+        }
     }
     // SAFETY: as above.
     unsafe { *libc::__errno_location() = errno };
