@@ -41,40 +41,44 @@ impl Envp {
 ///
 /// # Safety
 ///
-/// `envp` is NULL or such a vector.
-pub unsafe fn find(name: &[u8], mut envp: *mut *mut c_char) -> *mut c_char {
-    if envp.is_null() {
-        return ptr::null_mut();
-    }
-    loop {
+/// `name` is a string; `envp` is NULL or such a vector.
+pub unsafe fn find(name: *const c_char, envp: *mut *mut c_char) -> *mut c_char {
+    let mut place = envp;
+    while !place.is_null() {
         // SAFETY: the vector has not ended before this place.
-        let entry = unsafe { *envp };
+        let entry = unsafe { *place };
         if entry.is_null() {
-            return entry;
+            break;
         }
-        // SAFETY: an entry is a string, which ends with NUL.
-        if let Some(value) = unsafe { value_of(name, entry) } {
-            return value;
+        // SAFETY: both are strings, whose first bytes are there. Most entries differ in it.
+        if unsafe { *entry == *name } {
+            // SAFETY: both are strings.
+            if let Some(value) = unsafe { value_of(name, entry) } {
+                return value;
+            }
         }
-        envp = envp.wrapping_add(1);
+        place = place.wrapping_add(1);
     }
+    ptr::null_mut()
 }
 
 /// The value in `entry` if that is about `name`.
 ///
 /// # Safety
 ///
-/// `entry` is a string that ends with NUL.
-unsafe fn value_of(name: &[u8], entry: *mut c_char) -> Option<*mut c_char> {
-    let mut next = entry.cast::<u8>();
-    for &byte in name.iter().chain(b"=") {
-        // SAFETY: all bytes before this one were equal to bytes that are not NUL.
-        if unsafe { *next } != byte {
-            return None;
+/// Both are strings that end with NUL.
+unsafe fn value_of(mut name: *const c_char, mut entry: *mut c_char) -> Option<*mut c_char> {
+    // SAFETY: all bytes before these were equal and not NUL, so both strings go on up to here.
+    unsafe {
+        while *name != 0 {
+            if *name != *entry {
+                return None;
+            }
+            name = name.wrapping_add(1);
+            entry = entry.wrapping_add(1);
         }
-        next = next.wrapping_add(1);
+        (*entry == b'=' as c_char).then(|| entry.wrapping_add(1))
     }
-    Some(next.cast())
 }
 
 #[cfg(test)]
@@ -87,16 +91,16 @@ mod tests {
         let mut arena = b"AB=1\0A=2\0A=3\0NOVALUE\0E=\0".to_vec();
         let mut envp = Envp::new();
         let vector = envp.fill(&mut arena, &[0, 5, 9, 13, 21]);
-        let get = |name: &[u8]| {
+        let get = |name: &CStr| {
             // SAFETY: `vector` was made above and ends with NULL.
-            let value = unsafe { find(name, vector) };
+            let value = unsafe { find(name.as_ptr(), vector) };
             // SAFETY: a value is the end of a string in `arena`.
             (!value.is_null()).then(|| unsafe { CStr::from_ptr(value) }.to_bytes().to_vec())
         };
-        assert_eq!(get(b"A"), Some(b"2".to_vec()));
-        assert_eq!(get(b"AB"), Some(b"1".to_vec()));
-        assert_eq!(get(b"E"), Some(Vec::new()));
-        for missing in [&b"NOVALUE"[..], b"ABC", b"", b"A=", b"B"] {
+        assert_eq!(get(c"A"), Some(b"2".to_vec()));
+        assert_eq!(get(c"AB"), Some(b"1".to_vec()));
+        assert_eq!(get(c"E"), Some(Vec::new()));
+        for missing in [c"NOVALUE", c"ABC", c"", c"A=", c"B"] {
             assert_eq!(get(missing), None);
         }
     }

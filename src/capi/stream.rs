@@ -144,14 +144,20 @@ impl Stream {
     }
 
     /// The next byte, or [`EOF`].
+    #[inline]
     pub fn get_char(self) -> c_int {
-        if !self.can_read() || (self.readable() == 0 && !self.refill()) {
-            return EOF;
-        }
         let next = self.next_read();
+        if !self.can_read() || next >= self.stop() {
+            return self.get_char_slowly();
+        }
         self.advance_read(1);
         // SAFETY: `next` is below `stop`, so it is in the stream's buffer.
         c_int::from(unsafe { *next })
+    }
+
+    #[cold]
+    fn get_char_slowly(self) -> c_int {
+        if self.can_read() && self.refill() { self.get_char() } else { EOF }
     }
 
     /// Puts `c` back in front of what can be read. `c`, or [`EOF`] if there is no room.
@@ -230,15 +236,21 @@ impl Stream {
     }
 
     /// Writes one byte; gives it, or [`EOF`].
+    #[inline]
     pub fn put_char(self, c: c_int) -> c_int {
-        if self.writable() == 0 && !self.make_room() {
-            return EOF;
-        }
         let next = self.next_write();
+        if next >= self.stop() {
+            return self.put_char_slowly(c);
+        }
         self.advance_write(1);
         // SAFETY: `next` is below `stop`, so it is in the stream's buffer.
         unsafe { *next = c as c_uchar };
         c_int::from(c as c_uchar)
+    }
+
+    #[cold]
+    fn put_char_slowly(self, c: c_int) -> c_int {
+        if self.make_room() { self.put_char(c) } else { EOF }
     }
 
     /// Sends what is there so that there is room again. False if there is none.
@@ -251,26 +263,52 @@ impl Stream {
     /// # Safety
     ///
     /// `from` may be read for `n` bytes.
+    #[inline]
     pub unsafe fn put_bytes(self, from: *const c_uchar, n: usize) -> bool {
-        let mut put = 0;
+        if n > self.writable() {
+            // SAFETY: the caller's promise.
+            return unsafe { self.put_more(from, n) };
+        }
+        // SAFETY: the caller's promise; there is room.
+        unsafe { self.copy_in(from, n) };
+        true
+    }
+
+    /// Copies `n` bytes to where there is room for them.
+    ///
+    /// # Safety
+    ///
+    /// `from` may be read for `n` bytes, and there is room for `n`.
+    #[inline]
+    unsafe fn copy_in(self, from: *const c_uchar, n: usize) {
+        // SAFETY: the room lies in the stream's buffer; the caller vouches for `from`.
+        unsafe { ptr::copy(from, self.next_write(), n) };
+        self.advance_write(n);
+    }
+
+    /// Writes more bytes than there is room for.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Stream::put_bytes`].
+    #[cold]
+    unsafe fn put_more(self, mut from: *const c_uchar, mut n: usize) -> bool {
         loop {
-            let now = self.writable().min(n - put);
-            if now > 0 {
-                let place = from.wrapping_add(put);
-                // SAFETY: writable room lies in the stream's buffer; the caller vouches for `from`.
-                unsafe { ptr::copy(place, self.next_write(), now) };
-                self.advance_write(now);
-                put += now;
+            // SAFETY: the caller's promise, for what is left of `n`.
+            if let Some(sent) = unsafe { writer::put_directly(self, from, n) } {
+                return sent;
             }
-            if put >= n {
+            let now = self.writable().min(n);
+            if now > 0 {
+                // SAFETY: the caller's promise; there is room.
+                unsafe { self.copy_in(from, now) };
+                (from, n) = (from.wrapping_add(now), n - now);
+            }
+            if n == 0 {
                 return true;
             }
-            let place = from.wrapping_add(put);
-            // SAFETY: the caller's promise, for what is left of `n`.
-            match unsafe { writer::put_directly(self, place, n - put) } {
-                Some(sent) => return sent,
-                None if !self.make_room() => return false,
-                None => {}
+            if !self.make_room() {
+                return false;
             }
         }
     }

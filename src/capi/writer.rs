@@ -161,15 +161,16 @@ pub(super) unsafe extern "C" fn empty(stream: *mut FCGX_Stream, close: c_int) {
     }
     // SAFETY: the stream carries this procedure.
     let Some(writer) = (unsafe { writer_of(stream) }) else { return stream.set_closed(1) };
-    let full = if close == 0 {
+    let much = if close == 0 {
+        // The printf family flushes before the buffer is quite full.
         let used = writer.seal(stream);
-        used == writer.outbound.capacity()
+        used >= writer.outbound.capacity() / 2
     } else {
         writer.seal_end(stream);
         false
     };
     let result = writer.send();
-    if full && result.is_ok() {
+    if much && result.is_ok() {
         writer.grow();
     }
     writer.place(stream);

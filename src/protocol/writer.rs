@@ -9,6 +9,13 @@ pub const FIXED_RECORD_LEN: usize = HEADER_LEN + BODY_LEN;
 /// The most bytes that an [`Answer`] holds.
 pub const MAX_ANSWER: usize = 96;
 
+/// Copies bytes as far as there is room. Unlike `copy_from_slice`, it cannot panic.
+pub fn copy(room: &mut [u8], bytes: &[u8]) {
+    for (to, from) in room.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+}
+
 /// A small whole record to send.
 #[derive(Clone, Copy, Debug)]
 pub struct Answer {
@@ -31,7 +38,7 @@ impl Answer {
     pub fn push(&mut self, bytes: &[u8]) {
         let end = self.len + bytes.len();
         if let Some(room) = self.bytes.get_mut(self.len..end) {
-            room.copy_from_slice(bytes);
+            copy(room, bytes);
             self.len = end;
         }
     }

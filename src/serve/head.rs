@@ -30,6 +30,25 @@ pub(super) enum Outcome {
 pub(super) fn receive_head(connected: &mut Connected, terms: &Terms) -> Outcome {
     let mut heard = false;
     loop {
+        match read_head(connected, terms) {
+            Outcome::Silent => {}
+            outcome => return outcome,
+        }
+        let connection = connected.session.connection();
+        match recv_now(connected.fd, connection.room()) {
+            Ok(n) => connection.received(n),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                return if heard { Outcome::Partial } else { Outcome::Silent };
+            }
+            Err(_) => return Outcome::Over,
+        }
+        heard = true;
+    }
+}
+
+/// Reads on in the head with what was received before.
+pub(super) fn read_head(connected: &mut Connected, terms: &Terms) -> Outcome {
+    loop {
         match connected.session.head(terms.config.max_params) {
             Head::Ready(begin) => return Outcome::Ready(begin),
             Head::Broken => return Outcome::Over,
@@ -44,17 +63,7 @@ pub(super) fn receive_head(connected: &mut Connected, terms: &Terms) -> Outcome 
                     return Outcome::Refused;
                 }
             }
-            Head::NeedMore => {
-                let connection = connected.session.connection();
-                match recv_now(connected.fd, connection.room()) {
-                    Ok(n) => connection.received(n),
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                        return if heard { Outcome::Partial } else { Outcome::Silent };
-                    }
-                    Err(_) => return Outcome::Over,
-                }
-                heard = true;
-            }
+            Head::NeedMore => return Outcome::Silent,
         }
     }
 }

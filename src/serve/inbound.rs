@@ -72,7 +72,7 @@ impl Inbound {
     /// Room to receive into; never empty.
     pub fn room(&mut self) -> &mut [u8] {
         if self.start == self.end {
-            if self.end == self.bytes.len() {
+            if self.end == self.bytes.len() && self.end < FULL_SIZE {
                 self.grow();
             }
             (self.start, self.end) = (MARGIN, MARGIN);

@@ -31,7 +31,7 @@ use parking_lot::Mutex;
 
 use super::config::Config;
 use super::connected::{Connected, new_session, recycle};
-use super::head::{Outcome, receive_head, wait_alone};
+use super::head::{Outcome, read_head, receive_head, wait_alone};
 use super::parking::{Parking, Place, Stage, Watched};
 use super::session::Begin;
 use crate::os::error::{AcceptTrouble, interrupted};
@@ -246,10 +246,12 @@ impl Listener {
             self.queue_behind_others(given, rest, terms)?;
             return Ok(None);
         }
-        let outcome = if given.session.connection().has_bytes() || given.home.is_none() {
+        // A connection that was never parked may well have its next request here by now; others
+        // are asked together.
+        let outcome = if given.home.is_none() {
             receive_head(&mut given, terms)
         } else {
-            Outcome::Silent
+            read_head(&mut given, terms)
         };
         self.settle(given, outcome, rest, terms)
     }

@@ -3,12 +3,12 @@
 //! The program writes content where a record header has already been given its eight bytes, so a
 //! flush fills in the header and sends header, content and whatever ends the request as one piece.
 
-use std::io::{self, IoSlice};
+use std::io;
 use std::os::fd::RawFd;
 
-use crate::os::io::{send_all, send_all_parts};
+use crate::os::io::{MAX_PARTS, send_all, send_all_parts};
 use crate::protocol::record::{HEADER_LEN, Header, MAX_WRITTEN_CONTENT, RecordType};
-use crate::protocol::writer::{FIXED_RECORD_LEN, end_of_stream, next_record};
+use crate::protocol::writer::{FIXED_RECORD_LEN, copy, end_of_stream, next_record};
 
 /// Room behind the content for the ends of both streams and END_REQUEST.
 const TAIL: usize = 2 * HEADER_LEN + FIXED_RECORD_LEN;
@@ -17,8 +17,9 @@ const TAIL: usize = 2 * HEADER_LEN + FIXED_RECORD_LEN;
 /// progress expect their first bytes to be on their way.
 pub const FIRST_CONTENT: usize = 8192 - HEADER_LEN;
 
-/// Records of one large content that go into one system call.
-const RECORDS_AT_ONCE: usize = 64;
+/// Records of one large content that go into one system call: few or many.
+const FEW: usize = 4;
+const MANY: usize = MAX_PARTS / 2;
 
 /// Which stream of which request the records belong to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +87,7 @@ impl Outbound {
         }
         let header = Header::new(stream.kind, stream.id, used as u16).to_bytes();
         if let Some(place) = self.bytes.get_mut(self.sealed..self.sealed + HEADER_LEN) {
-            place.copy_from_slice(&header);
+            copy(place, &header);
             self.sealed += HEADER_LEN + used;
         }
     }
@@ -100,7 +101,7 @@ impl Outbound {
     pub fn append(&mut self, record: &[u8]) {
         let end = self.sealed + record.len();
         match self.bytes.get_mut(self.sealed..end) {
-            Some(place) => place.copy_from_slice(record),
+            Some(place) => copy(place, record),
             // Only while there is no buffer: a stream that was never written to.
             None => {
                 self.bytes.truncate(self.sealed);
@@ -141,36 +142,48 @@ pub fn send_both(fd: RawFd, first: &mut Outbound, second: &mut Outbound) -> io::
     let result = if first.sealed().is_empty() {
         send_all(fd, second.sealed())
     } else {
-        let mut parts = [IoSlice::new(first.sealed()), IoSlice::new(second.sealed())];
-        send_all_parts(fd, &mut parts)
+        send_all_parts(fd, first.sealed(), &mut [second.sealed()])
     };
     first.clear();
     second.clear();
     result
 }
 
-fn send_content(fd: RawFd, mut ahead: &[u8], stream: Stream, mut content: &[u8]) -> io::Result<()> {
-    while !content.is_empty() {
-        let mut headers = [[0; HEADER_LEN]; RECORDS_AT_ONCE];
-        let mut left = content.len();
-        for header in &mut headers {
-            let (bytes, n) = next_record(stream.kind, stream.id, left);
-            *header = bytes;
-            left -= n;
-        }
-        let (now, later) = content.split_at(content.len() - left);
-        let mut parts = [IoSlice::new(&[]); 1 + 2 * RECORDS_AT_ONCE];
-        let mut count = 0;
-        let records = now.chunks(MAX_WRITTEN_CONTENT).zip(&headers);
-        let pieces = records.flat_map(|(piece, header)| [&header[..], piece]);
-        for (part, piece) in parts.iter_mut().zip(std::iter::once(ahead).chain(pieces)) {
-            *part = IoSlice::new(piece);
-            count += 1;
-        }
-        send_all_parts(fd, parts.get_mut(..count).unwrap_or_default())?;
-        (ahead, content) = (&[], later);
+/// Sends `content` in records, behind the whole records in `ahead`.
+fn send_content(fd: RawFd, ahead: &[u8], stream: Stream, content: &[u8]) -> io::Result<()> {
+    // What is set up for a call costs time, too: usually there are few records.
+    if content.len() <= FEW * MAX_WRITTEN_CONTENT {
+        return send_records::<FEW>(fd, ahead, stream, content);
+    }
+    let mut ahead = ahead;
+    for part in content.chunks(MANY * MAX_WRITTEN_CONTENT) {
+        send_records::<MANY>(fd, ahead, stream, part)?;
+        ahead = &[];
     }
     Ok(())
+}
+
+/// Sends at most `N` records made of `content`, and `ahead` before them.
+fn send_records<const N: usize>(
+    fd: RawFd,
+    ahead: &[u8],
+    stream: Stream,
+    content: &[u8],
+) -> io::Result<()> {
+    let mut headers = [[0; HEADER_LEN]; N];
+    let mut left = content.len();
+    for header in headers.iter_mut().take(content.len().div_ceil(MAX_WRITTEN_CONTENT)) {
+        let (bytes, n) = next_record(stream.kind, stream.id, left);
+        *header = bytes;
+        left -= n;
+    }
+    let mut parts = [[&[][..]; 2]; N];
+    for ((part, header), piece) in
+        parts.iter_mut().zip(&headers).zip(content.chunks(MAX_WRITTEN_CONTENT))
+    {
+        *part = [header, piece];
+    }
+    send_all_parts(fd, ahead, parts.as_flattened_mut())
 }
 
 #[cfg(test)]

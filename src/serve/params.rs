@@ -1,8 +1,9 @@
 //! The parameters of a request, in one arena.
 //!
-//! The PARAMS stream is collected as it is and turned into `NAME=value` strings in place once its
-//! end has come: an encoded pair has at least two bytes of lengths in front, a string needs two
-//! more for `=` and NUL, so a string never reaches beyond the bytes that it was made of.
+//! The PARAMS stream is collected as it is and turned into `NAME=value` strings where it lies, once
+//! its end has come. An encoded pair has at least two bytes of lengths in front of its name: the name
+//! moves down by one, `=` takes the place that becomes free between name and value, and NUL the
+//! first byte of the next pair, whose lengths have been read by then. Values never move.
 
 use crate::protocol::name_value::split_length;
 
@@ -57,27 +58,32 @@ impl Params {
 
     /// Turns the collected stream into strings.
     pub fn decode(&mut self) -> Result<(), ParamsError> {
-        let (mut read, mut write) = (ROLE_ROOM, ROLE_ROOM);
-        while read < self.arena.len() {
-            let pair = Place::of_pair(&self.arena, read).ok_or(ParamsError::Cut)?;
-            self.starts.push(write);
-            write = self.shift(pair.name, pair.value, write, b'=');
-            write = self.shift(pair.value, pair.end, write, 0);
-            read = pair.end;
+        let end = self.arena.len();
+        // The NUL of the last string lies behind the stream.
+        self.arena.push(0);
+        let arena = self.arena.as_mut_slice();
+        let mut next = ROLE_ROOM;
+        while next < end {
+            let pair = Place::of_pair(arena, next, end).ok_or(ParamsError::Cut)?;
+            // Ends the string before this one; here were this pair's lengths.
+            if let Some(byte) = arena.get_mut(next) {
+                *byte = 0;
+            }
+            let start = pair.name - 1;
+            let moved = arena.get_mut(start..pair.value).unwrap_or_default();
+            if !moved.is_empty() {
+                moved.copy_within(1.., 0);
+            }
+            if let Some(byte) = moved.last_mut() {
+                *byte = b'=';
+            }
+            self.starts.push(start);
+            next = pair.end;
+        }
+        if let Some(byte) = arena.last_mut() {
+            *byte = 0;
         }
         Ok(())
-    }
-
-    /// Moves `from..to` down to `write` and puts `mark` behind it; gives the place behind that.
-    fn shift(&mut self, from: usize, to: usize, write: usize, mark: u8) -> usize {
-        let end = write + (to - from);
-        if from <= to && to <= self.arena.len() && end < self.arena.len() {
-            self.arena.copy_within(from..to, write);
-            if let Some(byte) = self.arena.get_mut(end) {
-                *byte = mark;
-            }
-        }
-        end + 1
     }
 
     /// The arena and where each string in it starts.
@@ -94,13 +100,15 @@ struct Place {
 }
 
 impl Place {
-    fn of_pair(bytes: &[u8], at: usize) -> Option<Self> {
-        let (name_length, rest) = split_length(bytes.get(at..)?)?;
+    /// The pair at `at` in a stream that ends at `stream_end`.
+    fn of_pair(bytes: &[u8], at: usize, stream_end: usize) -> Option<Self> {
+        let stream = bytes.get(..stream_end)?;
+        let (name_length, rest) = split_length(stream.get(at..)?)?;
         let (value_length, rest) = split_length(rest)?;
-        let name = bytes.len() - rest.len();
+        let name = stream_end - rest.len();
         let value = name.checked_add(name_length)?;
         let end = value.checked_add(value_length)?;
-        (end <= bytes.len()).then_some(Self { name, value, end })
+        (end <= stream_end).then_some(Self { name, value, end })
     }
 }
 

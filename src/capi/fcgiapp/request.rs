@@ -1,6 +1,6 @@
 //! Requests: initialising, accepting, finishing.
 
-use std::ffi::{CStr, c_char, c_int};
+use std::ffi::{c_char, c_int};
 use std::io;
 use std::ptr;
 
@@ -27,11 +27,13 @@ const NOT_INITIALISED: c_int = -9998;
 pub extern "C" fn FCGX_IsCGI() -> c_int {
     use std::sync::atomic::{AtomicBool, Ordering};
     static FASTCGI: AtomicBool = AtomicBool::new(false);
-    signal::install();
-    if !FASTCGI.load(Ordering::Relaxed) && socket::is_listening(0) {
-        FASTCGI.store(true, Ordering::Relaxed);
+    if FASTCGI.load(Ordering::Relaxed) {
+        return 0;
     }
-    c_int::from(!FASTCGI.load(Ordering::Relaxed))
+    signal::install();
+    let found = socket::is_listening(0);
+    FASTCGI.store(found, Ordering::Relaxed);
+    c_int::from(!found)
 }
 
 /// Initialises the library. To be called before FCGX_Accept_r; FCGX_Accept and FCGX_IsCGI do it by
@@ -277,7 +279,7 @@ pub unsafe extern "C" fn FCGX_GetParam(name: *const c_char, envp: FCGX_ParamArra
         return ptr::null_mut();
     }
     // SAFETY: the caller passes a C string and a vector that ends with NULL, or NULL.
-    unsafe { envp::find(CStr::from_ptr(name).to_bytes(), envp) }
+    unsafe { envp::find(name, envp) }
 }
 
 /// Sets the exit status that FCGI_END_REQUEST reports (specification 5.5, appStatus); 0 without

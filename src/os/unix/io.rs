@@ -4,6 +4,7 @@
 //! wait; the others do, also on a descriptor that the program has made non-blocking.
 
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
 use std::os::fd::RawFd;
 use std::time::Duration;
 
@@ -75,6 +76,17 @@ pub fn recv_now(fd: RawFd, buffer: &mut [u8]) -> io::Result<usize> {
     retrying(|| recv_flags(fd, buffer, libc::MSG_DONTWAIT))
 }
 
+/// Receives what is there, up to 64 KB, and throws it away; as [`recv_now`].
+pub fn discard_now(fd: RawFd) -> io::Result<usize> {
+    let mut rubbish = [MaybeUninit::<u8>::uninit(); 64 * 1024];
+    let length = rubbish.len();
+    // SAFETY: the kernel writes at most `length` bytes, and nobody reads them.
+    let receive = || {
+        checked(unsafe { libc::recv(fd, rubbish.as_mut_ptr().cast(), length, libc::MSG_DONTWAIT) })
+    };
+    retrying(receive)
+}
+
 /// Receives at least one byte, waiting as long as it takes. 0 is the end of file.
 pub fn recv(fd: RawFd, buffer: &mut [u8]) -> io::Result<usize> {
     waiting(fd, libc::POLLIN, || recv_flags(fd, buffer, 0))
@@ -126,15 +138,40 @@ pub fn send_all(fd: RawFd, mut bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Sends all of `parts` in order, waiting as long as it takes, without SIGPIPE. At most 1,024 parts
-/// (IOV_MAX). The slices are used up.
-pub fn send_all_parts(fd: RawFd, mut parts: &mut [IoSlice<'_>]) -> io::Result<()> {
-    IoSlice::advance_slices(&mut parts, 0);
-    while !parts.is_empty() {
-        let sent = waiting(fd, libc::POLLOUT, || send_parts_once(fd, parts))?;
-        IoSlice::advance_slices(&mut parts, sent);
+/// Parts that [`send_all_parts`] takes at most.
+pub const MAX_PARTS: usize = 136;
+
+/// Sends all of `first` and of `parts`, in this order, waiting as long as it takes, without SIGPIPE.
+/// `parts` is used up; those beyond [`MAX_PARTS`] are not sent.
+pub fn send_all_parts<'a>(
+    fd: RawFd,
+    mut first: &'a [u8],
+    parts: &mut [&'a [u8]],
+) -> io::Result<()> {
+    loop {
+        let mut slices = [IoSlice::new(&[]); MAX_PARTS + 1];
+        let mut count = 0;
+        let mut total = 0;
+        let pieces = std::iter::once(first).chain(parts.iter().copied());
+        for (slice, piece) in slices.iter_mut().zip(pieces.filter(|piece| !piece.is_empty())) {
+            *slice = IoSlice::new(piece);
+            total += piece.len();
+            count += 1;
+        }
+        let slices = slices.get(..count).unwrap_or_default();
+        if slices.is_empty() {
+            return Ok(());
+        }
+        let mut sent = waiting(fd, libc::POLLOUT, || send_parts_once(fd, slices))?;
+        if sent >= total {
+            return Ok(());
+        }
+        for piece in std::iter::once(&mut first).chain(parts.iter_mut()) {
+            let used = sent.min(piece.len());
+            *piece = piece.get(used..).unwrap_or_default();
+            sent -= used;
+        }
     }
-    Ok(())
 }
 
 /// Whether the number is an open descriptor.
@@ -238,14 +275,13 @@ mod tests {
         a.set_nonblocking(true).unwrap();
         let sender = std::thread::spawn(move || {
             let big = vec![7_u8; 1 << 20];
-            let mut parts = [IoSlice::new(b"<"), IoSlice::new(&[]), IoSlice::new(&big)];
-            send_all_parts(a.as_raw_fd(), &mut parts).unwrap();
+            send_all_parts(a.as_raw_fd(), b"<", &mut [&[], &big, b">"]).unwrap();
         });
         let mut all = Vec::new();
         b.read_to_end(&mut all).unwrap();
         sender.join().unwrap();
-        assert_eq!(all.len(), 1 + (1 << 20));
-        assert_eq!(all.first(), Some(&b'<'));
+        assert_eq!(all.len(), 2 + (1 << 20));
+        assert_eq!((all.first(), all.last()), (Some(&b'<'), Some(&b'>')));
     }
 
     #[test]
@@ -255,8 +291,7 @@ mod tests {
         assert_eq!(unsafe { libc::pipe(ends.as_mut_ptr()) }, 0);
         let [reader, writer] = ends;
         send_all(writer, b"abc").unwrap();
-        let mut parts = [IoSlice::new(b"d"), IoSlice::new(b"e")];
-        send_all_parts(writer, &mut parts).unwrap();
+        send_all_parts(writer, b"", &mut [b"d", b"e"]).unwrap();
         close(writer);
         let mut all = [0; 9];
         assert_eq!(recv(reader, &mut all).unwrap(), 5);

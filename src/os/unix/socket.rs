@@ -11,7 +11,7 @@ use std::ptr;
 use std::time::{Duration, Instant};
 
 use super::address::{self, Address, as_path};
-use super::io::{checked_int, recv_now};
+use super::io::{checked_int, discard_now};
 use super::{mark, poll};
 
 /// Bytes read and thrown away at most while closing.
@@ -201,17 +201,19 @@ pub fn close_gracefully(fd: RawFd, patience: Duration) -> io::Result<()> {
 }
 
 fn drain(fd: RawFd, patience: Duration) {
-    let start = Instant::now();
+    let end = Instant::now().checked_add(patience);
     let mut drained = 0;
-    let mut buffer = [0; 8192];
     while drained < MAX_DRAINED {
-        let left = patience.saturating_sub(start.elapsed());
-        if !matches!(poll::one(fd, poll::READABLE, Some(left)), Ok(events) if events != 0) {
-            return;
-        }
-        match recv_now(fd, &mut buffer) {
-            Ok(0) | Err(_) => return,
+        match discard_now(fd) {
+            Ok(0) => return,
             Ok(n) => drained += n,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+                if !matches!(poll::one(fd, poll::READABLE, left), Ok(events) if events != 0) {
+                    return;
+                }
+            }
+            Err(_) => return,
         }
     }
 }

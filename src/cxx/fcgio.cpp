@@ -1,0 +1,279 @@
+// FastCGI streams as C++ streams; what the classes are for is said in fcgio.h.
+//
+// A stream buffer works in one of two ways.
+//
+// With a buffer of the program's, it reads ahead into it and collects output in it, as any stream
+// buffer does.
+//
+// Without one, the program may use the FCGX_Stream beside us: what was read here is read there, and
+// nothing more. A virtual call for each byte is slow, though, so a program that has been looking at
+// single bytes for a while (std::getline, operator>>) gets the rest of the line as get area, inside
+// the stream's own memory. After a line was read to its end, both are again at the same place.
+
+#include "fcgio.h"
+
+#include <climits>
+#include <cstdio>
+#include <cstring>
+
+namespace {
+
+// Bytes that are looked at and taken one by one before the program gets the rest of a line at once.
+// Each counts twice: see underflow and uflow.
+const std::streamsize SINGLE_BYTES = 2 * 32;
+
+// How much of `n` the C functions, which take an int, can do at once.
+int portion(std::streamsize n)
+{
+    return n > INT_MAX ? INT_MAX : static_cast<int>(n);
+}
+
+// Writes `n` bytes. Gives how many the stream has taken. A stream can fail and still have room.
+std::streamsize put(FCGX_Stream *stream, const char *s, std::streamsize n)
+{
+    std::streamsize done = 0;
+
+    while (done < n) {
+        const int part = portion(n - done);
+
+        if (FCGX_PutStr(s + done, part, stream) != part || stream->isClosed)
+            break;
+        done += part;
+    }
+    return done;
+}
+
+// Reads `n` bytes. Gives how many there were before the end.
+std::streamsize get(FCGX_Stream *stream, char *s, std::streamsize n)
+{
+    std::streamsize done = 0;
+
+    while (done < n) {
+        const int part = portion(n - done);
+        const int got = FCGX_GetStr(s + done, part, stream);
+
+        if (got > 0)
+            done += got;
+        if (got != part)
+            break;
+    }
+    return done;
+}
+
+// Whether the next byte lies in the stream's memory. If not, the library has to be asked for it.
+bool at_hand(const FCGX_Stream *stream)
+{
+    return stream->rdNext != stream->stop && stream->isReader && !stream->isClosed;
+}
+
+// Gives bytes from `next` to `end`, a get area inside the stream's memory, back to the stream, unless
+// the program has read on from the stream itself.
+void give_back(FCGX_Stream *stream, char *next, char *end)
+{
+    if (next != end && stream->rdNext == reinterpret_cast<unsigned char *>(end))
+        stream->rdNext = reinterpret_cast<unsigned char *>(next);
+}
+
+} // namespace
+
+fcgi_streambuf::fcgi_streambuf(FCGX_Stream *stream, char *buffer, int length)
+{
+    init(stream, buffer, length);
+}
+
+fcgi_streambuf::fcgi_streambuf(std::streambuf::char_type *buffer, std::streamsize length)
+{
+    init(0, buffer, length);
+}
+
+fcgi_streambuf::fcgi_streambuf(FCGX_Stream *stream)
+{
+    init(stream, 0, 0);
+}
+
+fcgi_streambuf::~fcgi_streambuf(void)
+{
+    // Without pending output the stream is left alone: it may have gone with its request.
+    if (pptr() > pbase())
+        overflow(traits_type::eof());
+}
+
+void fcgi_streambuf::init(FCGX_Stream *stream, std::streambuf::char_type *buffer,
+                          std::streamsize length)
+{
+    fcgx = stream;
+    buf = length > 0 ? buffer : 0;
+    bufsize = buf != 0 ? length : 0;
+    reset();
+}
+
+// Forgets all that was read ahead or not yet written.
+void fcgi_streambuf::reset(void)
+{
+    setg(0, 0, 0);
+    setp(0, 0);
+    if (buf == 0)
+        bufsize = 0;
+}
+
+int fcgi_streambuf::attach(FCGX_Stream *stream)
+{
+    fcgx = stream;
+    reset();
+    return 0;
+}
+
+std::streambuf *fcgi_streambuf::setbuf(std::streambuf::char_type *buffer, std::streamsize length)
+{
+    if (buf != 0)
+        return 0;
+    give_back(fcgx, gptr(), egptr());
+    init(fcgx, buffer, length);
+    return this;
+}
+
+// Passes on what is in the buffer, which is empty then, and `c`. The put area is made here and not
+// before: a reader must not have one.
+fcgi_streambuf::int_type fcgi_streambuf::overflow(int_type c)
+{
+    const std::streamsize pending = pptr() - pbase();
+
+    if (fcgx == 0 || fcgx->isReader || put(fcgx, pbase(), pending) != pending)
+        return traits_type::eof();
+    if (buf != 0)
+        setp(buf, buf + bufsize);
+    if (traits_type::eq_int_type(c, traits_type::eof()))
+        return traits_type::not_eof(c);
+    if (buf != 0) {
+        *pptr() = traits_type::to_char_type(c);
+        pbump(1);
+        return c;
+    }
+    return FCGX_PutChar(c, fcgx) == EOF || fcgx->isClosed ? traits_type::eof() : c;
+}
+
+std::streamsize fcgi_streambuf::xsputn(const std::streambuf::char_type *s, std::streamsize n)
+{
+    if (buf == 0)
+        return fcgx != 0 && !fcgx->isReader ? put(fcgx, s, n) : 0;
+    if (n <= epptr() - pptr())
+        return std::streambuf::xsputn(s, n);
+    if (traits_type::eq_int_type(overflow(traits_type::eof()), traits_type::eof()))
+        return 0;
+    if (n <= epptr() - pptr())
+        return std::streambuf::xsputn(s, n);
+    return put(fcgx, s, n);
+}
+
+// Makes the stream say what the program has read and written here. What was read ahead into a buffer
+// of the program's stays there.
+int fcgi_streambuf::sync()
+{
+    if (fcgx == 0)
+        return -1;
+    if (buf == 0) {
+        give_back(fcgx, gptr(), egptr());
+        setg(0, 0, 0);
+        bufsize = 0;
+    }
+    if (pptr() > pbase()
+        && traits_type::eq_int_type(overflow(traits_type::eof()), traits_type::eof()))
+        return -1;
+    return FCGX_FFlush(fcgx) == 0 ? 0 : -1;
+}
+
+// Shows the next byte. Without a buffer, `bufsize` is even when the last byte was taken by uflow, and
+// odd when the program has looked at the next one since; other ways to read set it back to 0. Behind
+// a line it is two short of the limit, so that the next line needs no more than its first byte alone.
+fcgi_streambuf::int_type fcgi_streambuf::underflow()
+{
+    if (gptr() < egptr())
+        return traits_type::to_int_type(*gptr());
+    if (fcgx == 0)
+        return traits_type::eof();
+    if (buf != 0) {
+        const std::streamsize got = get(fcgx, buf, bufsize);
+
+        // At the end the last bytes stay, to be put back.
+        if (got == 0)
+            return traits_type::eof();
+        setg(buf, buf, buf + got);
+        return traits_type::to_int_type(*buf);
+    }
+    if (!at_hand(fcgx)) {
+        const int c = FCGX_GetChar(fcgx);
+
+        if (c == EOF)
+            return traits_type::eof();
+        FCGX_UnGetChar(c, fcgx);
+    }
+    char *const next = reinterpret_cast<char *>(fcgx->rdNext);
+
+    if (bufsize < SINGLE_BYTES) {
+        bufsize |= 1;
+    } else {
+        const std::size_t ahead = static_cast<std::size_t>(fcgx->stop - fcgx->rdNext);
+        char *const newline = static_cast<char *>(std::memchr(next, '\n', ahead));
+
+        setg(next, next, newline != 0 ? newline + 1 : next + ahead);
+        fcgx->rdNext = reinterpret_cast<unsigned char *>(egptr());
+        bufsize = SINGLE_BYTES - 2;
+    }
+    return traits_type::to_int_type(*next);
+}
+
+// Takes the next byte. The one behind is looked at alone again if a line has ended: nothing of the
+// next line is taken before the program takes its first byte.
+fcgi_streambuf::int_type fcgi_streambuf::uflow()
+{
+    if (buf != 0 || gptr() < egptr()) {
+        const int_type c = underflow();
+
+        if (!traits_type::eq_int_type(c, traits_type::eof()))
+            gbump(1);
+        return c;
+    }
+    if (fcgx == 0)
+        return traits_type::eof();
+    // What could be put back is no longer what was read last.
+    setg(0, 0, 0);
+    bufsize = bufsize & 1 ? bufsize + 1 : 0;
+    const int c = at_hand(fcgx) ? *fcgx->rdNext++ : FCGX_GetChar(fcgx);
+
+    if (c == '\n' && bufsize == SINGLE_BYTES)
+        bufsize -= 2;
+    return c;
+}
+
+std::streamsize fcgi_streambuf::xsgetn(std::streambuf::char_type *s, std::streamsize n)
+{
+    if (buf != 0 || n <= egptr() - gptr())
+        return std::streambuf::xsgetn(s, n);
+    if (fcgx == 0)
+        return 0;
+    const std::streamsize here = std::streambuf::xsgetn(s, egptr() - gptr());
+
+    setg(0, 0, 0);
+    bufsize = 0;
+    return here + get(fcgx, s + here, n - here);
+}
+
+fcgi_istream::fcgi_istream(FCGX_Stream *stream) : std::istream(0), fcgi_strmbuf(stream)
+{
+    rdbuf(&fcgi_strmbuf);
+}
+
+void fcgi_istream::attach(FCGX_Stream *stream)
+{
+    fcgi_strmbuf.attach(stream);
+}
+
+fcgi_ostream::fcgi_ostream(FCGX_Stream *stream) : std::ostream(0), fcgi_strmbuf(stream)
+{
+    rdbuf(&fcgi_strmbuf);
+}
+
+void fcgi_ostream::attach(FCGX_Stream *stream)
+{
+    fcgi_strmbuf.attach(stream);
+}
