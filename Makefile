@@ -3,13 +3,17 @@
 #   make                      everything into $(BUILDDIR)
 #   make check                every test
 #   make demo                 one request through a FastCGI program
+#   make bench                ours beside the original; make bench-counts: what has gates, in a minute
 #   make install PREFIX=/usr LIBDIR=... DESTDIR=...
 #
-# CC CXX AR OBJCOPY CFLAGS LDFLAGS CARGO CARGO_BUILD_TARGET CARGO_TARGET_DIR are honoured.
+# CC CXX AR OBJCOPY READELF CFLAGS LDFLAGS CARGO CARGO_BUILD_TARGET CARGO_TARGET_DIR are honoured.
 
 CARGO   ?= cargo
 OBJCOPY ?= objcopy
+READELF ?= readelf
 INSTALL ?= install
+
+CXXFLAGS ?= -O2
 
 PREFIX       ?= /usr/local
 LIBDIR       ?= $(PREFIX)/lib
@@ -22,6 +26,8 @@ PKGCONFIGDIR ?= $(LIBDIR)/pkgconfig
 API_VERSION := 2.4.7
 SONAME      := libfcgi.so.0
 SHARED      := $(SONAME).0.0
+CXX_SONAME  := libfcgi++.so.0
+CXX_SHARED  := $(CXX_SONAME).0.0
 
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 BUILDDIR   ?= $(TARGET_DIR)/dist
@@ -35,15 +41,16 @@ RUSTC      := $(CARGO) rustc --locked --profile dist --target-dir $(CARGO_DIR)
 
 SYMBOL_LISTS := abi/libfcgi.so.0.symbols $(wildcard abi-extensions.symbols)
 # Distributions put -flto into CFLAGS; nothing here is left for the C compiler to optimise.
-LINK := $(CC) $(CFLAGS) -fno-lto -Wl,--gc-sections @$(BUILDDIR)/roots
+LINK := $(CC) $(CFLAGS) -fno-lto -Wl,--gc-sections @$(BUILDDIR)/roots @$(BUILDDIR)/panics
 
 HEADERS := $(notdir $(wildcard include/*.h))
 MANUALS := $(wildcard man/*.1 man/*.3 man/*.7)
 
-.PHONY: all check demo install uninstall bench clean deps deps-check FORCE
+.PHONY: all check demo install uninstall bench bench-counts clean deps deps-check FORCE
 .DELETE_ON_ERROR:
 
 all: $(addprefix $(BUILDDIR)/, $(SHARED) $(SONAME) libfcgi.so libfcgi.a fcgi.pc cgi-fcgi \
+       $(CXX_SHARED) $(CXX_SONAME) libfcgi++.so libfcgi++.a fcgi++.pc \
        $(HEADERS:%=include/%) $(HEADERS:%=include/fastcgi/%))
 
 # Cargo knows what is out of date. It leaves the files alone if nothing is, and so do we.
@@ -59,16 +66,26 @@ $(BUILDDIR)/symbols: $(SYMBOL_LISTS)
 
 # What the linker starts from when it looks for the sections in use.
 $(BUILDDIR)/roots: $(BUILDDIR)/symbols
-	sed 's/^/-Wl,-u,/' $< > $@
+	{ sed 's/^/-Wl,-u,/' $<; echo -Wl,-u,fcgi_last_resort; } > $@
+
+# Where a panic would go, and what would unwind the stack then: not to Rust's backtrace printer, which
+# is larger than the whole library, nor to libgcc_s, which every process would have to load. Some of
+# the names contain a hash of the compiler. (readelf, because nm stumbles over rustc's archives.)
+PANIC_NAMES := rust_begin_unwind\|__rust_alloc_error_handler\|rust_eh_personality\|_Unwind_[A-Za-z]*
+$(BUILDDIR)/panics: $(ARCHIVE)
+	mkdir -p $(@D)
+	$(READELF) -sW $< | sed -n -e '/ \.[^ ]*$$\| DW\./d' -e \
+	  's/.* \([^ ]*\($(PANIC_NAMES)\)\)$$/-Wl,--defsym=\1=fcgi_last_resort/p' | sort -u > $@
+	test -s $@
 
 $(BUILDDIR)/version-script: $(BUILDDIR)/symbols
 	{ echo '{ global:'; sed 's/$$/;/' $<; echo 'local: *; };'; } > $@
 
 # The names stay preemptible (no -Bsymbolic): programs hold their own copy of _fcgi_sF.
-$(BUILDDIR)/$(SHARED): $(ARCHIVE) $(BUILDDIR)/version-script $(BUILDDIR)/roots
+$(BUILDDIR)/$(SHARED): $(ARCHIVE) $(addprefix $(BUILDDIR)/, version-script roots panics)
 	$(LINK) -shared $(LDFLAGS) -Wl,-soname,$(SONAME) \
 	  -Wl,--version-script=$(BUILDDIR)/version-script -Wl,--no-undefined-version \
-	  -Wl,-z,relro,-z,now,-z,noexecstack,-z,defs -Wl,-s -o $@ $(ARCHIVE)
+	  -Wl,-z,relro,-z,now,-z,noexecstack,-z,defs -Wl,--as-needed -Wl,-s -o $@ $(ARCHIVE)
 
 $(BUILDDIR)/$(SONAME): $(BUILDDIR)/$(SHARED)
 	ln -sf $(SHARED) $@
@@ -78,19 +95,45 @@ $(BUILDDIR)/libfcgi.so: $(BUILDDIR)/$(SONAME)
 
 # One object with our names global and all of Rust's local, instead of the 20 MB that cargo makes;
 # without the bitcode of Rust's standard library, which other versions of LLVM choke on.
-$(BUILDDIR)/libfcgi.a: $(ARCHIVE) $(BUILDDIR)/symbols $(BUILDDIR)/roots
+$(BUILDDIR)/libfcgi.a: $(ARCHIVE) $(addprefix $(BUILDDIR)/, symbols roots panics)
 	$(LINK) -r -nostdlib -o $(BUILDDIR)/fcgi.o $(ARCHIVE)
 	$(OBJCOPY) --keep-global-symbols=$(BUILDDIR)/symbols --strip-unneeded \
 	  --remove-section=.llvmbc --remove-section=.llvmcmd $(BUILDDIR)/fcgi.o
 	rm -f $@
 	$(AR) rcs $@ $(BUILDDIR)/fcgi.o
 
+# The classes of fcgio.h. How a streamsize and an offset are spelled in a name depends on the machine;
+# the list has those of x86_64.
+$(BUILDDIR)/version-script++: abi/libfcgi++.so.0.symbols
+	mkdir -p $(@D)
+	{ echo '{ global:'; sed 's/Pcl$$/Pc?/; s/PKcl$$/PKc?/; s/_n24_/_n*_/; s/$$/;/' $<; \
+	  echo 'local: *; };'; } > $@
+
+$(BUILDDIR)/fcgio.o: src/cxx/fcgio.cpp include/fcgio.h include/fcgiapp.h
+	mkdir -p $(@D)
+	$(CXX) $(CXXFLAGS) -fno-lto -fPIC -Iinclude -c -o $@ $<
+
+$(BUILDDIR)/$(CXX_SHARED): $(BUILDDIR)/fcgio.o $(BUILDDIR)/version-script++ $(BUILDDIR)/$(SHARED)
+	$(CXX) $(CXXFLAGS) -fno-lto -shared $(LDFLAGS) -Wl,-soname,$(CXX_SONAME) \
+	  -Wl,--version-script=$(BUILDDIR)/version-script++ -Wl,--as-needed \
+	  -Wl,-z,relro,-z,now,-z,noexecstack,-z,defs -Wl,-s -o $@ $(BUILDDIR)/fcgio.o $(BUILDDIR)/$(SHARED)
+
+$(BUILDDIR)/$(CXX_SONAME): $(BUILDDIR)/$(CXX_SHARED)
+	ln -sf $(CXX_SHARED) $@
+
+$(BUILDDIR)/libfcgi++.so: $(BUILDDIR)/$(CXX_SONAME)
+	ln -sf $(CXX_SONAME) $@
+
+$(BUILDDIR)/libfcgi++.a: $(BUILDDIR)/fcgio.o
+	rm -f $@
+	$(AR) rcs $@ $<
+
 $(BUILDDIR)/cgi-fcgi: $(BRIDGE)
 	mkdir -p $(@D)
 	cp $< $@
 
 # The prefix may differ from one call to the next: always written anew.
-$(BUILDDIR)/fcgi.pc: pkgconfig/fcgi.pc.in FORCE
+$(BUILDDIR)/%.pc: pkgconfig/%.pc.in FORCE
 	mkdir -p $(@D)
 	$(PKGCONFIG_FILE) $< > $@
 PKGCONFIG_FILE = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(API_VERSION)|' \
@@ -108,19 +151,25 @@ $(BUILDDIR)/include/fastcgi/%.h: include/%.h
 
 INSTALLED := $(addprefix $(DESTDIR), \
   $(addprefix $(LIBDIR)/, $(SHARED) $(SONAME) libfcgi.so libfcgi.a) \
-  $(PKGCONFIGDIR)/fcgi.pc $(BINDIR)/cgi-fcgi \
+  $(addprefix $(LIBDIR)/, $(CXX_SHARED) $(CXX_SONAME) libfcgi++.so libfcgi++.a) \
+  $(PKGCONFIGDIR)/fcgi.pc $(PKGCONFIGDIR)/fcgi++.pc $(BINDIR)/cgi-fcgi \
   $(addprefix $(INCLUDEDIR)/, $(HEADERS) $(HEADERS:%=fastcgi/%)) \
   $(foreach m,$(MANUALS),$(MANDIR)/man$(patsubst .%,%,$(suffix $(m)))/$(notdir $(m))))
 
 # Builds only what was never built: under sudo there is often no cargo.
 install:
-	test -e $(BUILDDIR)/libfcgi.a -a -e $(BUILDDIR)/cgi-fcgi || $(MAKE) all
+	test -e $(BUILDDIR)/libfcgi++.a -a -e $(BUILDDIR)/cgi-fcgi || $(MAKE) all
 	mkdir -p $(sort $(dir $(INSTALLED)))
 	$(INSTALL) -m 755 $(BUILDDIR)/$(SHARED) $(DESTDIR)$(LIBDIR)/$(SHARED)
 	ln -sf $(SHARED) $(DESTDIR)$(LIBDIR)/$(SONAME)
 	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libfcgi.so
 	$(INSTALL) -m 644 $(BUILDDIR)/libfcgi.a $(DESTDIR)$(LIBDIR)/libfcgi.a
+	$(INSTALL) -m 755 $(BUILDDIR)/$(CXX_SHARED) $(DESTDIR)$(LIBDIR)/$(CXX_SHARED)
+	ln -sf $(CXX_SHARED) $(DESTDIR)$(LIBDIR)/$(CXX_SONAME)
+	ln -sf $(CXX_SONAME) $(DESTDIR)$(LIBDIR)/libfcgi++.so
+	$(INSTALL) -m 644 $(BUILDDIR)/libfcgi++.a $(DESTDIR)$(LIBDIR)/libfcgi++.a
 	$(PKGCONFIG_FILE) pkgconfig/fcgi.pc.in > $(DESTDIR)$(PKGCONFIGDIR)/fcgi.pc
+	$(PKGCONFIG_FILE) pkgconfig/fcgi++.pc.in > $(DESTDIR)$(PKGCONFIGDIR)/fcgi++.pc
 	$(INSTALL) -m 755 $(BUILDDIR)/cgi-fcgi $(DESTDIR)$(BINDIR)/cgi-fcgi
 	$(INSTALL) -m 644 $(HEADERS:%=include/%) $(DESTDIR)$(INCLUDEDIR)
 	for h in $(HEADERS); do ln -sf ../$$h $(DESTDIR)$(INCLUDEDIR)/fastcgi/$$h || exit 1; done
@@ -147,8 +196,11 @@ demo:
 	$(MAKE) all
 	+scripts/demo.sh $(BUILDDIR)
 
-bench: all
-	$(CARGO) bench --locked
+# Ours beside the original and beside bare system calls: docs/benchmarks.md. Counts have gates.
+bench bench-counts:
+	scripts/deps.sh install check
+	$(MAKE) all
+	LIBFCGI_DIST=$(BUILDDIR) $(CARGO) bench --locked --bench bench -- $(filter counts,$(@:bench-%=%))
 
 clean:
 	rm -rf $(BUILDDIR)

@@ -377,6 +377,9 @@ DLLAPI int FCGX_StartFilterData(struct FCGX_Stream *stream);
 /**
  * Reads one byte.
  *
+ * stream: not NULL (this goes for the functions that are called for every byte or piece:
+ * FCGX_GetChar, FCGX_PutChar, FCGX_PutStr; the others do nothing then).
+ *
  * Results: the byte, 0 to 255; -1 at the end of the stream and on failure.
  *
  * Side effects: none besides. Thread safety of this and all following functions: one thread at a
@@ -419,6 +422,8 @@ DLLAPI int FCGX_HasSeenEOF(struct FCGX_Stream *stream);
 /**
  * Writes one byte.
  *
+ * stream: not NULL.
+ *
  * Results: the byte, 0 to 255; -1 on failure.
  *
  * Side effects: what was written is sent once the buffer is full (about 8 KB at first), by
@@ -428,6 +433,8 @@ DLLAPI int FCGX_PutChar(int c, struct FCGX_Stream *stream);
 
 /**
  * Writes n bytes.
+ *
+ * stream: not NULL. str: may be NULL if n is 0.
  *
  * Results: n; -1 on failure, also if n is negative: it is not known then how much was sent.
  *

@@ -10,12 +10,12 @@ set -eu
 action=$1
 purpose=$2
 
-packages="gcc libc6-dev make binutils pkg-config"
+packages="gcc g++ libc6-dev make binutils pkg-config"
 if [ "$purpose" = check ]; then
     # Compilers and inspection; the original library as oracle; programs that run on ours.
-    packages="$packages g++ clang abigail-tools curl strace valgrind ca-certificates dpkg-dev
+    packages="$packages clang abigail-tools curl strace valgrind ca-certificates dpkg-dev
         libfcgi-dev libfcgi-bin
-        nginx fcgiwrap spawn-fcgi perl libperl-dev libfcgi-perl libcgi-fast-perl libfcgi-client-perl"
+        nginx php-fpm fcgiwrap spawn-fcgi perl libperl-dev libfcgi-perl libcgi-fast-perl libfcgi-client-perl"
 fi
 
 if ! command -v cargo >/dev/null && [ -z "${CARGO:-}" ]; then

@@ -5,9 +5,11 @@
 mod command_line;
 #[path = "cgi_fcgi/peer.rs"]
 mod peer;
+#[path = "cgi_fcgi/supervise.rs"]
+mod supervise;
 
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -378,6 +380,7 @@ fn a_silent_application_runs_into_the_timeout() {
 
 #[test]
 fn memory_does_not_grow_with_the_request() {
+    const LENGTH: u64 = 1 << 30;
     let (heard_all, all_heard) = mpsc::channel();
     let (leave, left) = mpsc::channel::<()>();
     let dir = TempDir::new();
@@ -388,10 +391,13 @@ fn memory_does_not_grow_with_the_request() {
         let _ = left.recv_timeout(peer::LIMIT);
         c.say(&end(0, 0));
     });
+    // A file that is one large hole.
+    let body = dir.path("body");
+    File::create(&body).unwrap().set_len(LENGTH).unwrap();
     let mut command = bare(OURS, &[&"-bind", &"-connect", &dir.path("socket")]);
-    let input = Input::Bytes(binary(64 << 20));
     command.envs((0..8).map(|n| (format!("NAME{n}"), "v".repeat(100_000))));
-    let running = start(command.env("CONTENT_LENGTH", (64 << 20).to_string()), input);
+    command.env("CONTENT_LENGTH", LENGTH.to_string());
+    let running = start(&mut command, Input::File(File::open(body).unwrap()));
     all_heard.recv_timeout(peer::LIMIT).unwrap();
     let status = fs::read_to_string(format!("/proc/{}/status", running.child.id())).unwrap();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
@@ -399,5 +405,5 @@ fn memory_does_not_grow_with_the_request() {
     assert!(kilobytes < 16 * 1024, "{kilobytes} kB");
     drop(leave);
     assert_eq!(running.finish().status, 0);
-    assert_eq!(peer.heard().body_bytes, 64 << 20);
+    assert_eq!(peer.heard().body_bytes, LENGTH);
 }

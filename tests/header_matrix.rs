@@ -9,9 +9,18 @@ use std::path::Path;
 use support::{TempDir, dist, root};
 use toolchain::{HEADERS, STRICT, command, listed_macros, need_original, output, write};
 
-const C: [&str; 5] = ["c89", "c99", "c11", "c17", "c2x"];
-const CXX: [&str; 5] = ["c++98", "c++11", "c++14", "c++17", "c++20"];
+const C: &[&str] = &["c89", "c99", "c11", "c17", "c2x"];
+const CXX: &[&str] = &["c++98", "c++11", "c++14", "c++17", "c++20", "c++2b"];
 const COMPILERS: [(&str, &str); 2] = [("gcc", "g++"), ("clang", "clang++")];
+
+/// The header that only C++ has.
+const CXX_HEADER: &str = "fcgio.h";
+
+/// The headers of the language whose files end so.
+fn headers(ending: &str) -> Vec<&'static str> {
+    let cxx = (ending == "cpp").then_some(CXX_HEADER);
+    HEADERS.into_iter().chain(cxx).collect()
+}
 
 /// Compiles one file against our headers, without output; every warning is an error.
 fn check(compiler: &str, standard: &str, flags: &[&str], file: &Path) {
@@ -44,9 +53,9 @@ fn each_language(each: impl Fn(&str, &str, &str)) {
 fn alone_twice_and_in_any_order() {
     let dir = TempDir::new();
     each_language(|compiler, standard, ending| {
-        for first in HEADERS {
+        for first in headers(ending) {
             let mut files = Vec::new();
-            for second in HEADERS {
+            for second in headers(ending) {
                 let text = format!("#include <{first}>\n#include <{second}>\nextern int used;\n");
                 files.push(write(&dir, &format!("{first}.{second}.{ending}"), &text));
             }
@@ -60,11 +69,13 @@ fn alone_twice_and_in_any_order() {
 #[test]
 fn all_of_them_forwards_and_backwards() {
     let dir = TempDir::new();
-    let forwards: String = HEADERS.map(|name| format!("#include <fastcgi/{name}>\n")).concat();
-    let mut names = HEADERS;
-    names.reverse();
-    let backwards: String = names.map(|name| format!("#include <{name}>\n")).concat();
     each_language(|compiler, standard, ending| {
+        let lines = |prefix: &str| -> Vec<String> {
+            headers(ending).iter().map(|name| format!("#include <{prefix}{name}>\n")).collect()
+        };
+        let (forwards, mut backwards) = (lines("fastcgi/").concat(), lines(""));
+        backwards.reverse();
+        let backwards = backwards.concat();
         for text in [format!("{forwards}{backwards}"), format!("{backwards}{forwards}")] {
             check(compiler, standard, &[], &write(&dir, &format!("all.{ending}"), &text));
         }
@@ -128,8 +139,10 @@ fn defined(header: &str, flags: &[&str], include: &Path) -> Vec<(String, String)
     // What the Windows branch includes; these systems have no such headers.
     write(&dir, "windows.h", "");
     write(&dir, "winsock2.h", "");
-    let file = write(&dir, "macros.c", &format!("#include <{header}>\n"));
-    let mut gcc = command("gcc", &["-E", "-dM"]);
+    let (compiler, name) =
+        if header == CXX_HEADER { ("g++", "macros.cpp") } else { ("gcc", "macros.c") };
+    let file = write(&dir, name, &format!("#include <{header}>\n"));
+    let mut gcc = command(compiler, &["-E", "-dM"]);
     gcc.args(flags).arg("-I").arg(include).arg("-idirafter");
     let text = output(gcc.arg(dir.path()).arg(file));
     let pair = |line: &str| {
@@ -152,7 +165,7 @@ fn assert_same_number(header: &str, name: &str, value: &str) {
 #[test]
 fn macros_have_their_values() {
     let include = dist().join("include");
-    for header in HEADERS {
+    for header in headers("cpp") {
         let unix = defined(header, &[], &include);
         let windows = defined(header, &["-D_WIN32"], &include);
         for (name, value) in listed_macros(header) {
@@ -171,10 +184,10 @@ fn macros_have_their_values() {
 fn no_macro_beyond_the_original() {
     need_original();
     let include = dist().join("include");
-    for header in HEADERS {
+    for header in headers("cpp") {
         let original = defined(header, &[], Path::new("/usr/include"));
         let known: Vec<String> =
-            HEADERS.iter().flat_map(|header| listed_macros(header)).map(|row| row.0).collect();
+            headers("cpp").into_iter().flat_map(listed_macros).map(|row| row.0).collect();
         for (name, _) in defined(header, &[], &include) {
             let old = original.iter().any(|(found, _)| *found == name);
             assert!(old || known.contains(&name), "{header} defines {name}");

@@ -1,6 +1,6 @@
 //! The environment of a request: a vector of pointers to strings.
 
-use std::ffi::c_char;
+use std::ffi::{CStr, c_char};
 use std::ptr;
 
 /// Pointers kept between requests.
@@ -41,8 +41,11 @@ impl Envp {
 ///
 /// # Safety
 ///
-/// `name` is a string; `envp` is NULL or such a vector.
-pub unsafe fn find(name: *const c_char, envp: *mut *mut c_char) -> *mut c_char {
+/// `envp` is NULL or such a vector.
+pub unsafe fn find(name: &CStr, envp: *mut *mut c_char) -> *mut c_char {
+    let length = name.count_bytes();
+    // SAFETY: a string has a first byte.
+    let first = unsafe { *name.as_ptr() };
     let mut place = envp;
     while !place.is_null() {
         // SAFETY: the vector has not ended before this place.
@@ -50,41 +53,24 @@ pub unsafe fn find(name: *const c_char, envp: *mut *mut c_char) -> *mut c_char {
         if entry.is_null() {
             break;
         }
-        // SAFETY: both are strings, whose first bytes are there. Most entries differ in it.
-        if unsafe { *entry == *name } {
-            // SAFETY: both are strings.
-            if let Some(value) = unsafe { value_of(name, entry) } {
-                return value;
-            }
+        // SAFETY: an entry is a string. Most differ in the first byte; one that is equal in
+        // `length` bytes has another one behind them.
+        let found = unsafe {
+            *entry == first
+                && libc::strncmp(entry, name.as_ptr(), length) == 0
+                && *entry.wrapping_add(length) == b'=' as c_char
+        };
+        if found {
+            return entry.wrapping_add(length + 1);
         }
         place = place.wrapping_add(1);
     }
     ptr::null_mut()
 }
 
-/// The value in `entry` if that is about `name`.
-///
-/// # Safety
-///
-/// Both are strings that end with NUL.
-unsafe fn value_of(mut name: *const c_char, mut entry: *mut c_char) -> Option<*mut c_char> {
-    // SAFETY: all bytes before these were equal and not NUL, so both strings go on up to here.
-    unsafe {
-        while *name != 0 {
-            if *name != *entry {
-                return None;
-            }
-            name = name.wrapping_add(1);
-            entry = entry.wrapping_add(1);
-        }
-        (*entry == b'=' as c_char).then(|| entry.wrapping_add(1))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::ffi::CStr;
 
     #[test]
     fn the_first_whole_name_counts() {
@@ -93,7 +79,7 @@ mod tests {
         let vector = envp.fill(&mut arena, &[0, 5, 9, 13, 21]);
         let get = |name: &CStr| {
             // SAFETY: `vector` was made above and ends with NULL.
-            let value = unsafe { find(name.as_ptr(), vector) };
+            let value = unsafe { find(name, vector) };
             // SAFETY: a value is the end of a string in `arena`.
             (!value.is_null()).then(|| unsafe { CStr::from_ptr(value) }.to_bytes().to_vec())
         };

@@ -27,6 +27,7 @@ pub mod fastcgi;
 pub mod fcgi_stdio;
 pub mod fcgiapp;
 pub mod fcgios;
+pub mod last_resort;
 pub mod library;
 pub mod reader;
 pub mod request;

@@ -151,9 +151,7 @@ impl Connection {
     pub fn step(&mut self) -> Event {
         loop {
             match self.reader.step(self.inbound.unread()) {
-                Step::NeedMore => {
-                    return self.fault.map_or(Event::NeedMore, Event::Broken);
-                }
+                Step::NeedMore => return self.fault.map_or(Event::NeedMore, Event::Broken),
                 Step::Skip(n) => self.inbound.advance(n),
                 Step::Header(header) => {
                     self.inbound.advance(HEADER_LEN);
@@ -164,7 +162,6 @@ impl Connection {
                 Step::Content(n) => match self.whole {
                     None => return Event::Content(n),
                     Some(_) if n < self.reader.content_left() => {
-                        self.inbound.want(self.reader.content_left());
                         return self.fault.map_or(Event::NeedMore, Event::Broken);
                     }
                     Some(whole) => return self.on_whole(whole, n),

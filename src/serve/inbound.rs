@@ -9,9 +9,12 @@ const FIRST_SIZE: usize = 16 * 1024;
 /// Bytes of a buffer once a peer has filled the first one: a whole record of the largest size.
 const FULL_SIZE: usize = MARGIN + 8 + 0xffff + 0xff;
 
+/// Unread bytes with which a waiting connection gives its buffer up.
+const FEW: usize = 512;
+
 /// A buffer whose front is used up as its end is filled.
 ///
-/// Offsets stay valid until [`Inbound::room`] or [`Inbound::want`] is called next.
+/// Offsets stay valid until [`Inbound::room`] or [`Inbound::shrink`] is called next.
 #[derive(Debug, Default)]
 pub struct Inbound {
     bytes: Vec<u8>,
@@ -50,14 +53,13 @@ impl Inbound {
         self.start = self.end.min(self.start.saturating_add(n));
     }
 
-    /// Makes sure that `n` unread bytes can lie together.
-    pub fn want(&mut self, n: usize) {
-        let size = MARGIN.saturating_add(n);
-        if self.bytes.len() < size {
-            self.bytes.resize(size, 0);
-        }
-        if self.start.saturating_add(n) > self.bytes.len() {
+    /// Gives the buffer up for one that just holds the unread bytes, if these are few.
+    pub fn shrink(&mut self) {
+        let unread = self.unread().len();
+        if unread <= FEW && self.bytes.len() >= FIRST_SIZE {
             self.compact();
+            self.bytes.truncate(MARGIN + unread);
+            self.bytes.shrink_to_fit();
         }
     }
 
@@ -89,11 +91,17 @@ impl Inbound {
     /// A peer that fills the buffer gets a larger one: what has arrived decides, not what it claims.
     fn grow(&mut self) {
         let size = match self.bytes.len() {
-            0 => FIRST_SIZE,
+            ..FIRST_SIZE => FIRST_SIZE,
             FULL_SIZE.. => self.bytes.len() + FULL_SIZE,
             _ => FULL_SIZE,
         };
-        self.bytes.resize(size, 0);
+        if self.is_empty() {
+            // Nothing to move: the old memory is free to become part of the new.
+            self.bytes = Vec::new();
+            self.bytes = vec![0; size];
+        } else {
+            self.bytes.resize(size, 0);
+        }
     }
 
     /// Takes note that `n` bytes were put into [`Inbound::room`].
@@ -142,12 +150,28 @@ mod tests {
     }
 
     #[test]
+    fn few_bytes_wait_in_a_small_buffer() {
+        let mut inbound = Inbound::new();
+        put(&mut inbound, b"abcdef");
+        inbound.advance(2);
+        inbound.shrink();
+        assert_eq!(inbound.unread(), b"cdef");
+        assert_eq!(inbound.memory().len(), MARGIN + 4);
+        put(&mut inbound, b"g");
+        assert_eq!(inbound.unread(), b"cdefg");
+    }
+
+    #[test]
     fn a_full_buffer_grows_and_a_large_one_is_given_back() {
         let mut inbound = Inbound::new();
-        inbound.want(70_000);
-        assert_eq!(inbound.room().len(), 70_000);
-        inbound.received(70_000);
-        assert!(!inbound.room().is_empty());
+        let mut received = 0;
+        while received <= FULL_SIZE {
+            let n = inbound.room().len();
+            assert!(n > 0);
+            inbound.received(n);
+            received += n;
+            assert_eq!(inbound.unread().len(), received);
+        }
         inbound.reset();
         assert_eq!(inbound.room().len(), FIRST_SIZE - MARGIN);
     }

@@ -24,6 +24,7 @@
 use std::io::{self, ErrorKind};
 use std::os::fd::RawFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use once_cell::sync::OnceCell;
@@ -47,9 +48,6 @@ const GRACE: Duration = Duration::from_millis(5);
 /// Requests taken in a row from what one connection has sent ahead; then others come first.
 const MOST_IN_A_ROW: u32 = 16;
 
-/// How long the last connection before shutting down may take to send its request.
-const LAST_PATIENCE: Duration = Duration::from_millis(50);
-
 /// How long to leave the listen socket alone when the process is out of descriptors or memory.
 const SHORTAGE_PAUSE: Duration = Duration::from_millis(10);
 
@@ -70,6 +68,8 @@ pub type Arrival = (Connected, Begin);
 pub struct Listener {
     pub(super) fd: RawFd,
     pub(super) epoll: OnceCell<Epoll>,
+    /// Whether the listen socket is registered, and so non-blocking. For good.
+    pub(super) pooled: AtomicBool,
     pub(super) state: Mutex<State>,
 }
 
@@ -78,8 +78,6 @@ pub(super) struct State {
     pub(super) parking: Parking,
     /// Events taken from the kernel and not looked at yet.
     pub(super) ready: Vec<u64>,
-    /// Whether the listen socket is registered, and so non-blocking.
-    pub(super) pooled: bool,
 }
 
 /// How a connection waits.
@@ -96,59 +94,46 @@ fn after(timeout: Duration) -> Option<Instant> {
 impl Listener {
     /// A listener on which nobody waits yet.
     pub(super) const fn new(fd: RawFd) -> Self {
-        let state = State { parking: Parking::new(), ready: Vec::new(), pooled: false };
-        Self { fd, epoll: OnceCell::new(), state: Mutex::new(state) }
+        let state = State { parking: Parking::new(), ready: Vec::new() };
+        Self {
+            fd,
+            epoll: OnceCell::new(),
+            pooled: AtomicBool::new(false),
+            state: Mutex::new(state),
+        }
     }
 
     /// Waits for the next request. `given`: the connection that the caller's last request came on.
     ///
     /// Errors are those of accept4; EINTR also stands for the wish to shut down.
-    pub fn next(self: &Arc<Self>, terms: Terms, given: Option<Connected>) -> io::Result<Arrival> {
-        let mut found = match given {
-            Some(given) if !signal::shutdown_requested() => self.look(given, &terms)?,
-            Some(given) => {
-                given.close(false);
-                None
-            }
-            None => None,
-        };
+    pub fn next(
+        self: &Arc<Self>,
+        terms: Terms,
+        mut given: Option<Connected>,
+    ) -> io::Result<Arrival> {
+        let mut found = None;
         loop {
             if let Some(arrival) = found {
                 return Ok(arrival);
             }
             if signal::shutdown_requested() {
-                return self.last_call(&terms).ok_or_else(interrupted);
+                return self.last_call(given, &terms).ok_or_else(interrupted);
+            }
+            if let Some(given) = given.take() {
+                found = self.look(given, &terms)?;
+                continue;
             }
             found = if self.may_block() { self.plain(&terms)? } else { self.pooled(&terms)? };
         }
     }
 
-    /// Shuts down. A connection that this process was woken for is still served: the kernel woke no
-    /// other for it.
-    fn last_call(self: &Arc<Self>, terms: &Terms) -> Option<Arrival> {
-        let arrival = self.take_announced().then(|| self.accept_announced(terms)).flatten();
-        self.close_parked();
-        arrival
-    }
-
-    fn accept_announced(self: &Arc<Self>, terms: &Terms) -> Option<Arrival> {
-        let (fd, peer) = socket::accept(self.fd).ok()?;
-        let mut connected = Connected::new(fd, new_session());
-        if terms.config.peers.admits(&peer) {
-            let _ = poll::one(fd, READABLE, Some(LAST_PATIENCE));
-            if let Outcome::Ready(begin) = receive_head(&mut connected, terms) {
-                return Some((connected, begin));
-            }
-        }
-        self.close(connected);
-        None
-    }
-
     fn may_block(&self) -> bool {
-        threads::only_one() && {
-            let state = self.state.lock();
-            !state.pooled && state.parking.is_empty()
-        }
+        threads::only_one() && !self.is_pooled() && self.state.lock().parking.is_empty()
+    }
+
+    /// Whether the listen socket is registered, and so non-blocking.
+    pub(super) fn is_pooled(&self) -> bool {
+        self.pooled.load(Ordering::Acquire)
     }
 
     /// Blocks in accept4.
@@ -241,7 +226,7 @@ impl Listener {
     /// if that is not a request.
     fn look(self: &Arc<Self>, mut given: Connected, terms: &Terms) -> io::Result<Option<Arrival>> {
         given.in_a_row += 1;
-        let rest = Rest { stage: Stage::Waiting, deadline: None };
+        let rest = Rest { stage: Stage::Idle, deadline: None };
         if given.in_a_row > MOST_IN_A_ROW && self.epoll().is_ok() && !self.is_programs_own() {
             self.queue_behind_others(given, rest, terms)?;
             return Ok(None);
@@ -268,7 +253,7 @@ impl Listener {
         let rest = match outcome {
             Outcome::Ready(begin) => return Ok(Some((connected, begin))),
             Outcome::Silent => rest,
-            Outcome::Partial => Rest { stage: Stage::Waiting, deadline: None },
+            Outcome::Partial => Rest { stage: Stage::Partial, deadline: None },
             Outcome::Refused => {
                 Rest { stage: Stage::Lingering, deadline: after(terms.config.close_timeout) }
             }
@@ -286,7 +271,7 @@ impl Listener {
 
     /// Whether the program itself made the listen socket non-blocking, for a wait of its own.
     pub(super) fn is_programs_own(&self) -> bool {
-        !self.state.lock().pooled
+        !self.is_pooled()
             && mark::of(self.fd).is_some_and(|mark| !mark.is_set())
             && is_nonblocking(self.fd).unwrap_or(false)
     }
@@ -302,15 +287,8 @@ impl Listener {
 
     /// Closes every parked connection: nobody is going to wait here any more.
     pub(super) fn close_parked(self: &Arc<Self>) {
-        loop {
-            let mut state = self.state.lock();
-            state.ready.clear();
-            let Some(place) = state.parking.any() else { return };
-            let parked = state.parking.take(place);
-            drop(state);
-            if let Some((fd, parked)) = parked {
-                self.close(self.connected(place, fd, parked));
-            }
+        while let Some((connected, _)) = self.take_any() {
+            self.close(connected);
         }
     }
 

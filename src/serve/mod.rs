@@ -33,6 +33,7 @@ pub mod connected;
 pub mod connection;
 pub mod head;
 pub mod inbound;
+mod last_call;
 pub mod listener;
 pub mod listeners;
 pub mod outbound;

@@ -37,14 +37,19 @@ impl Params {
 
     /// Starts a request with the string that says the role; at most 31 bytes count.
     pub fn begin(&mut self, role: &[u8]) {
-        self.starts.clear();
-        self.arena.clear();
-        if self.arena.capacity() > KEPT {
-            self.arena = Vec::new();
-        }
+        self.clear();
         self.starts.push(0);
         self.arena.extend(role.iter().take(ROLE_ROOM - 1));
         self.arena.resize(ROLE_ROOM, 0);
+    }
+
+    /// Forgets the parameters, and gives back what an unusual number of them has taken.
+    pub fn clear(&mut self) {
+        self.starts.clear();
+        self.arena.clear();
+        if self.arena.capacity() > KEPT {
+            *self = Self::new();
+        }
     }
 
     /// Collects a piece of the PARAMS stream. `limit`: bytes of the whole stream.

@@ -13,8 +13,10 @@ use super::session::Session;
 pub enum Stage {
     /// Accepted; nothing was ever said on it.
     Silent,
-    /// Served at least one request, or half a head has arrived.
-    Waiting,
+    /// Part of a request has arrived.
+    Partial,
+    /// Served at least one request, and nothing has come since.
+    Idle,
     /// Refused and told so; waits for the peer to end, so that it can read the answer.
     Lingering,
 }

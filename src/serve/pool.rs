@@ -5,6 +5,7 @@
 use std::io::{self, ErrorKind};
 use std::os::fd::RawFd;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::connected::{Connected, new_session, recycle};
@@ -56,9 +57,11 @@ impl Listener {
         let Some(place) = self.park(connected, rest) else { return Ok(()) };
         let epoll = self.epoll()?;
         self.enter_pool(&mut self.state.lock(), epoll)?;
-        self.wait(epoll, Some(Instant::now()), terms)?;
+        let first = self.wait(epoll, Some(Instant::now()), terms)?;
+        let mut state = self.state.lock();
+        state.ready.extend(first);
         // Its bytes are here already, so that the kernel says nothing of them.
-        self.state.lock().ready.insert(0, place.token());
+        state.ready.insert(0, place.token());
         Ok(())
     }
 
@@ -81,6 +84,7 @@ impl Listener {
         let (kept, spare) = if session.connection().is_fresh() {
             (None, Some(session))
         } else {
+            session.shrink();
             (Some(session), None)
         };
         let Rest { stage, deadline } = rest;
@@ -115,17 +119,22 @@ impl Listener {
             return self.accepted_or_would_block(terms);
         }
         let Ok(epoll) = self.epoll() else { return self.without_epoll(terms) };
-        let waiting = {
+        let (token, deadline) = {
             let mut state = self.state.lock();
             self.enter_pool(&mut state, epoll)?;
-            state.ready.pop().ok_or(state.parking.earliest())
+            (state.ready.pop(), state.parking.earliest())
         };
-        match waiting {
-            Ok(token) => self.follow(token, terms),
-            Err(deadline) => {
-                self.wait(epoll, deadline, terms)?;
-                Ok(None)
-            }
+        match token {
+            Some(token) => self.follow(token, terms),
+            None => match self.wait(epoll, deadline, terms)? {
+                // Looked at by `next` first of all: shutting down, and what to do then.
+                Some(token) if signal::shutdown_requested() => {
+                    self.state.lock().ready.push(token);
+                    Ok(None)
+                }
+                Some(token) => self.follow(token, terms),
+                None => Ok(None),
+            },
         }
     }
 
@@ -149,7 +158,7 @@ impl Listener {
 
     /// Makes the listen socket non-blocking and registers it, once.
     fn enter_pool(&self, state: &mut State, epoll: &Epoll) -> io::Result<()> {
-        if state.pooled {
+        if self.is_pooled() {
             return Ok(());
         }
         if let Some(mark) = mark::of(self.fd) {
@@ -161,19 +170,19 @@ impl Listener {
             Err(error) if is_unwatchable(&error) => {}
             result => result?,
         }
-        state.pooled = true;
+        self.pooled.store(true, Ordering::Release);
         // Whatever is wrong with the descriptor, the first accept4 shows it.
         state.ready.push(LISTEN);
         Ok(())
     }
 
-    /// Takes events from the kernel.
+    /// Takes events from the kernel; gives the first, the others wait in the state.
     fn wait(
         self: &Arc<Self>,
         epoll: &Epoll,
         deadline: Option<Instant>,
         terms: &Terms,
-    ) -> io::Result<()> {
+    ) -> io::Result<Option<u64>> {
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let timeout = left.map_or(LONGEST_WAIT, |left| left.min(LONGEST_WAIT));
         let mut ready = Ready::new();
@@ -183,22 +192,26 @@ impl Listener {
             if !is_open(self.fd) {
                 return Err(not_open());
             }
-            return self.not_accepted(error, terms);
+            return self.not_accepted(error, terms).map(|()| None);
         }
-        let mut state = self.state.lock();
-        state.ready.extend(ready.tokens().filter(|&token| token != WAKE_UP));
-        // Taken from the end: first come, first served.
-        state.ready.reverse();
-        drop(state);
         if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             self.close_expired();
+        }
+        let mut tokens = ready.tokens().filter(|&token| token != WAKE_UP);
+        let first = tokens.next();
+        if let Some(second) = tokens.next() {
+            let mut state = self.state.lock();
+            state.ready.push(second);
+            state.ready.extend(tokens);
+            // Taken from the end: first come, first served.
+            state.ready.reverse();
         }
         if ready.tokens().next().is_none() && left != Some(Duration::ZERO) {
             // A sibling that shuts down may have cleared the flag together with its own.
             set_nonblocking(self.fd, true)?;
-            self.state.lock().ready.push(LISTEN);
+            return Ok(Some(LISTEN));
         }
-        Ok(())
+        Ok(first)
     }
 
     /// Looks at what an event stands for.
@@ -212,7 +225,7 @@ impl Listener {
         let mut connected = self.connected(place, fd, parked);
         let outcome = match rest.stage {
             Stage::Lingering => linger(&mut connected),
-            Stage::Silent | Stage::Waiting => receive_head(&mut connected, terms),
+            Stage::Silent | Stage::Partial | Stage::Idle => receive_head(&mut connected, terms),
         };
         self.settle(connected, outcome, rest, terms)
     }
@@ -228,6 +241,16 @@ impl Listener {
             }
         }
         parked
+    }
+
+    /// Takes any parked connection out, and why it was there.
+    pub(super) fn take_any(self: &Arc<Self>) -> Option<(Connected, Stage)> {
+        let mut state = self.state.lock();
+        let place = state.parking.any()?;
+        let (fd, parked) = state.parking.take(place)?;
+        drop(state);
+        let stage = parked.stage;
+        Some((self.connected(place, fd, parked), stage))
     }
 
     /// A parked connection, in the caller's hands.

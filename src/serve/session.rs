@@ -75,6 +75,12 @@ impl Session {
     /// Makes it a new session; keeps the memory.
     pub fn reset(&mut self) {
         self.connection.reset();
+        self.params.clear();
+    }
+
+    /// Gives back memory that a connection need not hold while it waits.
+    pub fn shrink(&mut self) {
+        self.connection.inbound().shrink();
     }
 
     /// The connection's side.
@@ -138,6 +144,7 @@ impl Session {
     /// Ends a request that the program never sees.
     fn refuse(&mut self, status: ProtocolStatus, close: bool) -> Head {
         self.connection.end_request();
+        self.params.clear();
         Head::Answer { answer: refusal(self.begin.id, status), close }
     }
 

@@ -1,6 +1,7 @@
 //! A scripted application and a runner, for tests of the bridge program. Nothing here uses the
 //! library: the protocol is written out by hand.
 
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
@@ -185,6 +186,8 @@ pub(crate) enum Input {
     Bytes(Vec<u8>),
     /// These bytes, and no end while the program runs.
     Open(Vec<u8>),
+    /// What a file holds.
+    File(File),
 }
 
 /// A program that runs, its outputs being collected.
@@ -198,20 +201,25 @@ pub(crate) struct Running {
 
 /// Starts `command` with `input`.
 pub(crate) fn start(command: &mut Command, input: Input) -> Running {
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let (bytes, open, stdin) = match input {
+        Input::Bytes(bytes) => (bytes, false, Stdio::piped()),
+        Input::Open(bytes) => (bytes, true, Stdio::piped()),
+        Input::File(file) => (Vec::new(), false, file.into()),
+    };
+    command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let stdout = collect(child.stdout.take().unwrap());
     let stderr = collect(child.stderr.take().unwrap());
-    let mut pipe = child.stdin.take().unwrap();
     let (keep, kept) = mpsc::channel();
-    thread::spawn(move || match input {
-        // A program may leave before it has read everything.
-        Input::Bytes(bytes) => drop(pipe.write_all(&bytes)),
-        Input::Open(bytes) => {
+    if let Some(mut pipe) = child.stdin.take() {
+        thread::spawn(move || {
+            // A program may leave before it has read everything.
             let _ = pipe.write_all(&bytes);
-            let _ = keep.send(pipe);
-        }
-    });
+            if open {
+                let _ = keep.send(pipe);
+            }
+        });
+    }
     Running { child, stdout, stderr, _stdin: kept }
 }
 

@@ -10,6 +10,7 @@ use fcgi::os::{io as descriptor, socket, spawn};
 
 use super::failure::{Failure, NAME_STATUS, OTHER_STATUS};
 use super::options::{Application, Mode, Options, shown};
+use super::supervise::Supervisor;
 
 /// Connections that wait for the application to accept them.
 const BACKLOG: i32 = 128;
@@ -19,6 +20,7 @@ pub(crate) fn open(options: &Options) -> Result<Option<RawFd>, Failure> {
     let name = options.name.as_slice();
     match &options.mode {
         Mode::Start(application) => start(name, application).map(|()| None),
+        Mode::Supervise(application) => supervise(name, application).map(|()| None),
         Mode::Carry => connect(name).map(Some),
         Mode::StartAndCarry(application) => match socket::connect(name) {
             Err(error) if nobody_listens(&error) => {
@@ -54,15 +56,33 @@ fn nobody_listens(error: &io::Error) -> bool {
 
 /// Listens at `name` and starts the application's processes with the listen socket as descriptor 0.
 fn start(name: &[u8], application: &Application) -> Result<(), Failure> {
-    let path = shown(&application.path);
+    let (program, listen_socket) = prepare(name, application)?;
+    let started = (0..application.servers).try_for_each(|_| spawn::spawn(&program, listen_socket));
+    descriptor::close(listen_socket);
+    started.map_err(|error| not_started(application, &error))
+}
+
+/// The same, and stays until all of them were told to stop.
+fn supervise(name: &[u8], application: &Application) -> Result<(), Failure> {
+    let (program, listen_socket) = prepare(name, application)?;
+    let supervised = Supervisor::new(&program, listen_socket, application.servers).run();
+    descriptor::close(listen_socket);
+    supervised.map_err(|error| not_started(application, &error))
+}
+
+fn not_started(application: &Application, error: &io::Error) -> Failure {
+    Failure::system(format!("Could not start {}", shown(&application.path)), error)
+}
+
+/// The program to execute and its listen socket.
+fn prepare(name: &[u8], application: &Application) -> Result<(CString, RawFd), Failure> {
     let Some(program) = executable(&application.path) else {
+        let path = shown(&application.path);
         return Err(Failure::new(format!("{path} is not executable"), OTHER_STATUS));
     };
     let listen_socket = socket::listen(name, BACKLOG)
         .map_err(|error| failure(format!("Could not listen at {}", shown(name)), &error))?;
-    let started = (0..application.servers).try_for_each(|_| spawn::spawn(&program, listen_socket));
-    descriptor::close(listen_socket);
-    started.map_err(|error| Failure::system(format!("Could not start {path}"), &error))
+    Ok((program, listen_socket))
 }
 
 /// The path of a file that can be executed.

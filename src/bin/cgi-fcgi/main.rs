@@ -1,7 +1,7 @@
 //! cgi-fcgi: carries a CGI request to a FastCGI application.
 //!
 //! `options` reads the command line, `launch` makes the connection and starts applications,
-//! `request` and `answer` are the two sides of the conversation without input or output, `bridge`
+//! `supervise` starts them again when they end, `request` and `answer` are the two sides of the conversation without input or output, `bridge`
 //! moves the bytes between them and the descriptors.
 
 #![forbid(unsafe_code)]
@@ -13,6 +13,7 @@ mod failure;
 mod launch;
 mod options;
 mod request;
+mod supervise;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -81,6 +82,6 @@ fn say(text: &str) -> ExitCode {
 }
 
 /// Prints on standard error; where nobody can read that, the exit status has to be enough.
-fn complain(text: &str) {
+pub(crate) fn complain(text: &str) {
     let _ = io::stderr().write_all(text.as_bytes());
 }

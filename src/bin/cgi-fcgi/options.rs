@@ -13,6 +13,7 @@ Usage:
     cgi-fcgi [--timeout SECONDS] -bind -connect NAME
     cgi-fcgi [--timeout SECONDS] -connect NAME APPLICATION [SERVERS]
     cgi-fcgi -start -connect NAME APPLICATION [SERVERS]
+    cgi-fcgi -supervise -connect NAME APPLICATION [SERVERS]
     cgi-fcgi -f FILE
     cgi-fcgi --help | --version
 NAME is where the application listens: the path of a unix socket, HOST:PORT,
@@ -53,6 +54,8 @@ pub(crate) enum Mode {
     StartAndCarry(Application),
     /// `-start`: start the application and leave.
     Start(Application),
+    /// `-supervise`: start the application, and again whenever one of its processes ends.
+    Supervise(Application),
 }
 
 /// A program to start, and how many times.
@@ -70,6 +73,7 @@ pub(crate) type Complaints = Vec<String>;
 struct Words {
     bind: bool,
     start: bool,
+    supervise: bool,
     name: Vec<u8>,
     path: Vec<u8>,
     servers: Option<usize>,
@@ -99,6 +103,7 @@ impl Words {
         match argument.as_slice() {
             b"-bind" => self.bind = true,
             b"-start" => self.start = true,
+            b"-supervise" => self.supervise = true,
             b"-connect" => match rest.next() {
                 Some(name) => self.name = name,
                 None => self.complain("Missing connection name after -connect"),
@@ -154,14 +159,21 @@ impl Words {
         if self.bind && self.start {
             self.complain("-bind and -start exclude each other");
         }
+        if self.bind && self.supervise {
+            self.complain("-bind and -supervise exclude each other");
+        }
+        if self.timeout.is_some() && self.supervise {
+            self.complain("--timeout and -supervise exclude each other");
+        }
         if !self.complaints.is_empty() {
             return Err(self.complaints);
         }
         let application = Application { path: self.path, servers: self.servers.unwrap_or(1) };
-        let mode = match (self.bind, self.start) {
-            (true, _) => Mode::Carry,
-            (false, true) => Mode::Start(application),
-            (false, false) => Mode::StartAndCarry(application),
+        let mode = match (self.bind, self.start, self.supervise) {
+            (true, _, _) => Mode::Carry,
+            (_, _, true) => Mode::Supervise(application),
+            (_, true, _) => Mode::Start(application),
+            _ => Mode::StartAndCarry(application),
         };
         Ok(Command::Run(Options { name: self.name, mode, timeout: self.timeout }))
     }
@@ -222,12 +234,15 @@ mod tests {
     }
 
     #[test]
-    fn the_three_modes() {
+    fn the_modes() {
         let options = run("-bind -connect host:9000");
         assert_eq!((options.name, options.mode), (b"host:9000".to_vec(), Mode::Carry));
         assert_eq!(run("-connect s app").mode, Mode::StartAndCarry(application("app", 1)));
         assert_eq!(run("app 3 -start -connect s").mode, Mode::Start(application("app", 3)));
         assert_eq!(run("-bind -connect s app 2").mode, Mode::Carry);
+        for line in ["-supervise -connect s app 3", "-start -supervise -connect s app 3"] {
+            assert_eq!(run(line).mode, Mode::Supervise(application("app", 3)));
+        }
     }
 
     #[test]
@@ -257,6 +272,13 @@ mod tests {
         assert_eq!(complaints("-connect s a b 2 3"), ["Unknown argument b", "Unknown argument 3"]);
         assert_eq!(complaints("-bind -x -connect s"), ["Unknown option -x"]);
         assert_eq!(complaints("-connect s a 0"), ["Number of servers must be greater than 0"]);
+        assert_eq!(
+            complaints("-bind -supervise --timeout 1 -connect s"),
+            [
+                "-bind and -supervise exclude each other",
+                "--timeout and -supervise exclude each other"
+            ]
+        );
         assert_eq!(
             complaints("-bind -connect"),
             ["Missing connection name after -connect", "Missing -connect <connName>"]

@@ -1,6 +1,6 @@
 //! Requests: initialising, accepting, finishing.
 
-use std::ffi::{c_char, c_int};
+use std::ffi::{CStr, c_char, c_int};
 use std::io;
 use std::ptr;
 
@@ -279,7 +279,7 @@ pub unsafe extern "C" fn FCGX_GetParam(name: *const c_char, envp: FCGX_ParamArra
         return ptr::null_mut();
     }
     // SAFETY: the caller passes a C string and a vector that ends with NULL, or NULL.
-    unsafe { envp::find(name, envp) }
+    unsafe { envp::find(CStr::from_ptr(name), envp) }
 }
 
 /// Sets the exit status that FCGI_END_REQUEST reports (specification 5.5, appStatus); 0 without

@@ -32,14 +32,17 @@ pub unsafe extern "C" fn FCGX_StartFilterData(stream: *mut FCGX_Stream) -> c_int
 
 /// Reads one byte.
 ///
+/// stream: not NULL (this goes for the functions that are called for every byte or piece:
+/// FCGX_GetChar, FCGX_PutChar, FCGX_PutStr; the others do nothing then).
+///
 /// Results: the byte, 0 to 255; -1 at the end of the stream and on failure.
 ///
 /// Side effects: none besides. Thread safety of this and all following functions: one thread at a
 /// time for each stream; two threads may use the in and the out stream of one request.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGX_GetChar(stream: *mut FCGX_Stream) -> c_int {
-    // SAFETY: the caller passes a stream or NULL.
-    unsafe { Stream::new(stream) }.map_or(EOF, Stream::get_char)
+    // SAFETY: the caller passes a stream.
+    unsafe { Stream::new_unchecked(stream) }.get_char()
 }
 
 /// Pushes a byte back: the next read gives it first. At least one byte fits before anything was
@@ -113,17 +116,21 @@ pub unsafe extern "C" fn FCGX_HasSeenEOF(stream: *mut FCGX_Stream) -> c_int {
 
 /// Writes one byte.
 ///
+/// stream: not NULL.
+///
 /// Results: the byte, 0 to 255; -1 on failure.
 ///
 /// Side effects: what was written is sent once the buffer is full (about 8 KB at first), by
 /// FCGX_FFlush, and at the end of the stream.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGX_PutChar(c: c_int, stream: *mut FCGX_Stream) -> c_int {
-    // SAFETY: the caller passes a stream or NULL.
-    unsafe { Stream::new(stream) }.map_or(EOF, |stream| stream.put_char(c))
+    // SAFETY: the caller passes a stream.
+    unsafe { Stream::new_unchecked(stream) }.put_char(c)
 }
 
 /// Writes n bytes.
+///
+/// stream: not NULL. str: may be NULL if n is 0.
 ///
 /// Results: n; -1 on failure, also if n is negative: it is not known then how much was sent.
 ///
@@ -135,14 +142,10 @@ pub unsafe extern "C" fn FCGX_PutStr(
     n: c_int,
     stream: *mut FCGX_Stream,
 ) -> c_int {
-    // SAFETY: the caller passes a stream or NULL.
-    let stream = unsafe { Stream::new(stream) };
-    let (Some(stream), Ok(count)) = (stream, usize::try_from(n)) else { return EOF };
-    if str.is_null() && count > 0 {
-        return EOF;
-    }
-    // SAFETY: the caller's memory holds n bytes.
-    if unsafe { stream.put_bytes(str.cast(), count) } { n } else { EOF }
+    // SAFETY: the caller passes a stream.
+    let stream = unsafe { Stream::new_unchecked(stream) };
+    // SAFETY: the caller's memory holds n bytes. A negative n comes out larger than any room.
+    if unsafe { stream.put_bytes(str.cast(), n as isize as usize) } { n } else { EOF }
 }
 
 /// Writes a string, without its NUL.

@@ -80,11 +80,11 @@ pub fn recv_now(fd: RawFd, buffer: &mut [u8]) -> io::Result<usize> {
 pub fn discard_now(fd: RawFd) -> io::Result<usize> {
     let mut rubbish = [MaybeUninit::<u8>::uninit(); 64 * 1024];
     let length = rubbish.len();
-    // SAFETY: the kernel writes at most `length` bytes, and nobody reads them.
-    let receive = || {
-        checked(unsafe { libc::recv(fd, rubbish.as_mut_ptr().cast(), length, libc::MSG_DONTWAIT) })
-    };
-    retrying(receive)
+    let place = rubbish.as_mut_ptr().cast();
+    retrying(|| {
+        // SAFETY: the kernel writes at most `length` bytes, and nobody reads them.
+        checked(unsafe { libc::recv(fd, place, length, libc::MSG_DONTWAIT) })
+    })
 }
 
 /// Receives at least one byte, waiting as long as it takes. 0 is the end of file.

@@ -2,10 +2,10 @@
 
 pub mod address;
 pub mod async_io;
+pub mod children;
 pub mod error;
 pub mod fork;
 pub mod io;
-pub mod last_resort;
 pub mod mark;
 pub mod poll;
 pub mod signal;

@@ -14,8 +14,9 @@ use super::address::{self, Address, as_path};
 use super::io::{checked_int, discard_now};
 use super::{mark, poll};
 
-/// Bytes read and thrown away at most while closing.
-const MAX_DRAINED: usize = 256 * 1024;
+/// Bytes read and thrown away at most while closing. Web servers send a whole upload before they look
+/// at the answer; time is what really bounds this.
+const MAX_DRAINED: usize = 64 << 20;
 
 /// Who is at the other end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,7 +192,7 @@ pub fn close(fd: RawFd) -> io::Result<()> {
 
 /// Closes a connection whose peer may still be sending: closing with unread bytes would destroy
 /// what the peer has not read yet. Nothing more is sent; what comes in is thrown away until the
-/// peer ends, `patience` is over or 256 KB have come. Anything but a connection is closed at once.
+/// peer ends, `patience` is over or 64 MB have come. Anything but a connection is closed at once.
 pub fn close_gracefully(fd: RawFd, patience: Duration) -> io::Result<()> {
     // SAFETY: takes no pointer.
     if unsafe { libc::shutdown(fd, libc::SHUT_WR) } == 0 {

@@ -23,10 +23,15 @@ pub fn spawn(path: &CStr, listen_fd: RawFd) -> io::Result<()> {
     Ok(())
 }
 
+/// The rest of [`spawn`], in the child.
+///
 /// # Safety
 ///
 /// For a child after fork; `arguments` satisfies the requirements of execv(3).
-unsafe fn become_application(arguments: &[*const libc::c_char; 2], listen_fd: RawFd) -> ! {
+pub(super) unsafe fn become_application(
+    arguments: &[*const libc::c_char; 2],
+    listen_fd: RawFd,
+) -> ! {
     // SAFETY: plain numbers, and the caller's promise about `arguments`. All these calls are
     // async-signal-safe and nothing here allocates.
     unsafe {
