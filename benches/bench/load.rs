@@ -1,0 +1,215 @@
+//! The load generator: a web server's side of FastCGI, without a web server. Every byte of every
+//! response is checked.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use fcgi::protocol::record::{HEADER_LEN, Header, RecordType};
+
+use crate::scenario::Scenario;
+use crate::support::wire;
+
+/// Bodies are cut into records of this size, as nginx does it.
+const RECORD: usize = 32 * 1024;
+
+/// What is sent and what must come back.
+pub(crate) struct Exchange {
+    pub(crate) request: Vec<u8>,
+    answer: Vec<u8>,
+    complaint: &'static [u8],
+    pub(crate) kept: bool,
+}
+
+impl Exchange {
+    pub(crate) fn of(scenario: &Scenario) -> Self {
+        let list = scenario.parameters();
+        let list: Vec<(&str, &str)> =
+            list.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let mut request = [wire::begin(1, scenario.kept), wire::params(1, &list)].concat();
+        for piece in scenario.request_body().chunks(RECORD) {
+            request.extend(wire::record(RecordType::Stdin, 1, piece));
+        }
+        request.extend(wire::record(RecordType::Stdin, 1, b""));
+        let (answer, complaint) = (scenario.answer(), scenario.complaint());
+        Self { request, answer, complaint, kept: scenario.kept }
+    }
+
+    /// The response as one that knows it beforehand would send it.
+    pub(crate) fn response(&self) -> Vec<u8> {
+        let mut bytes = wire::stream(RecordType::Stdout, 1, &self.answer);
+        bytes.extend(wire::record(RecordType::EndRequest, 1, &[0; 8]));
+        bytes
+    }
+}
+
+/// A listen socket to be handed to programs, and its address.
+pub(crate) enum Address {
+    Unix(PathBuf),
+    Tcp(SocketAddr),
+}
+
+/// Listens on a new socket in `dir`, or on a TCP port that the system chooses.
+pub(crate) fn listen(tcp: bool, dir: &Path) -> (OwnedFd, Address) {
+    if tcp {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = socket.local_addr().unwrap();
+        (socket.into(), Address::Tcp(address))
+    } else {
+        let path = dir.join("socket");
+        (UnixListener::bind(&path).unwrap().into(), Address::Unix(path))
+    }
+}
+
+enum Socket {
+    Unix(UnixStream),
+    Tcp(TcpStream),
+}
+
+/// How an exchange has ended that did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Answered,
+    /// Nothing came before the time was up.
+    TimeUp,
+}
+
+/// One connection.
+pub(crate) struct Client {
+    socket: Socket,
+    buffer: Vec<u8>,
+    from: usize,
+    to: usize,
+}
+
+impl Client {
+    pub(crate) fn connect(address: &Address) -> io::Result<Self> {
+        let socket = match address {
+            Address::Unix(path) => Socket::Unix(UnixStream::connect(path)?),
+            Address::Tcp(address) => {
+                let stream = TcpStream::connect(address)?;
+                stream.set_nodelay(true)?;
+                Socket::Tcp(stream)
+            }
+        };
+        Ok(Self { socket, buffer: Vec::new(), from: 0, to: 0 })
+    }
+
+    /// How long to wait for bytes before [`Client::receive`] looks at the clock.
+    pub(crate) fn look_up_every(&self, time: Duration) {
+        match &self.socket {
+            Socket::Unix(stream) => stream.set_read_timeout(Some(time)).unwrap(),
+            Socket::Tcp(stream) => stream.set_read_timeout(Some(time)).unwrap(),
+        }
+    }
+
+    pub(crate) fn descriptor(&self) -> RawFd {
+        match &self.socket {
+            Socket::Unix(stream) => stream.as_raw_fd(),
+            Socket::Tcp(stream) => stream.as_raw_fd(),
+        }
+    }
+
+    /// Sends the request. An application may answer before it has read everything, and close.
+    pub(crate) fn send(&mut self, exchange: &Exchange) {
+        let sent = match &mut self.socket {
+            Socket::Unix(stream) => stream.write_all(&exchange.request),
+            Socket::Tcp(stream) => stream.write_all(&exchange.request),
+        };
+        if let Err(error) = sent {
+            let gone = [io::ErrorKind::BrokenPipe, io::ErrorKind::ConnectionReset];
+            assert!(gone.contains(&error.kind()), "sending: {error}");
+        }
+    }
+
+    /// Receives and checks the response, up to its end. Nothing else may follow.
+    pub(crate) fn receive(&mut self, exchange: &Exchange, end: Instant) -> Outcome {
+        let (mut answer, mut complaint) = (exchange.answer.as_slice(), exchange.complaint);
+        if self.buffer.is_empty() {
+            self.buffer.resize((2 * exchange.answer.len()).clamp(4 * 1024, 256 * 1024), 0);
+        }
+        loop {
+            let Some(header) = self.header(end) else { return Outcome::TimeUp };
+            assert_eq!(header.request_id, 1, "request id");
+            let mut left = usize::from(header.content_length);
+            if header.kind == RecordType::EndRequest {
+                left += usize::from(header.padding_length);
+                while self.to - self.from < left {
+                    assert!(self.fill(end), "the connection stops within END_REQUEST");
+                }
+                assert_eq!(self.buffer[self.from..self.from + 5], [0; 5], "END_REQUEST");
+                self.from += left;
+                assert!(answer.is_empty() && complaint.is_empty(), "the response is cut short");
+                assert_eq!(self.from, self.to, "more than the response");
+                return Outcome::Answered;
+            }
+            let expected = match header.kind {
+                RecordType::Stdout => &mut answer,
+                RecordType::Stderr => &mut complaint,
+                kind => panic!("a record of type {kind:?}"),
+            };
+            assert!(left <= expected.len(), "the response is too long");
+            while left > 0 {
+                while self.from == self.to {
+                    assert!(self.fill(end), "the connection stops within a record");
+                }
+                let n = left.min(self.to - self.from);
+                let (head, tail) = expected.split_at(n);
+                assert!(self.buffer[self.from..self.from + n] == *head, "another response");
+                *expected = tail;
+                self.from += n;
+                left -= n;
+            }
+            left = usize::from(header.padding_length);
+            while self.to - self.from < left {
+                assert!(self.fill(end), "the connection stops within padding");
+            }
+            self.from += left;
+        }
+    }
+
+    fn header(&mut self, end: Instant) -> Option<Header> {
+        while self.to - self.from < HEADER_LEN {
+            if !self.fill(end) {
+                return None;
+            }
+        }
+        let bytes = self.buffer[self.from..].first_chunk::<HEADER_LEN>().unwrap();
+        self.from += HEADER_LEN;
+        Some(Header::from_bytes(*bytes))
+    }
+
+    /// Reads something. False when the time is up.
+    fn fill(&mut self, end: Instant) -> bool {
+        if self.from == self.to {
+            (self.from, self.to) = (0, 0);
+        } else if self.to == self.buffer.len() {
+            self.buffer.copy_within(self.from..self.to, 0);
+            (self.from, self.to) = (0, self.to - self.from);
+        }
+        loop {
+            let room = &mut self.buffer[self.to..];
+            let read = match &mut self.socket {
+                Socket::Unix(stream) => stream.read(room),
+                Socket::Tcp(stream) => stream.read(room),
+            };
+            match read {
+                Ok(0) => panic!("closed before the response was complete"),
+                Ok(n) => {
+                    self.to += n;
+                    return true;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if Instant::now() >= end {
+                        return false;
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => panic!("receiving: {error}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! `make bench` and `make bench-counts`: our library beside the original and beside a bare loop of
+//! system calls. The same compiled programs (this directory's C and C++ files) run on both libraries.
+//!
+//! Arguments: `counts`, `times` or nothing for both; then, to see a few rows only, a part of their
+//! titles. Counts that exceed their gates make it fail. Everything together is written to
+//! docs/benchmarks.md and docs/benchmarks.svg.
+
+mod chart;
+mod counts;
+mod footprint;
+mod load;
+mod programs;
+mod report;
+mod scenario;
+#[path = "../../tests/support/mod.rs"]
+mod support;
+mod times;
+
+use std::env;
+use std::fs;
+use std::process::ExitCode;
+
+use programs::Programs;
+use report::{Miss, Table};
+
+/// What stands between these lines of docs/benchmarks.md is written here.
+const BEGIN: &str = "<!-- written by make bench -->\n";
+const END: &str = "<!-- end -->\n";
+
+fn main() -> ExitCode {
+    // Cargo adds an option of its own.
+    let mut words = env::args().skip(1).filter(|word| !word.starts_with("--")).peekable();
+    let mode = words.next_if(|word| word == "counts" || word == "times");
+    let only = words.next();
+    let programs = Programs::build();
+    let (counting, timing) = (mode.as_deref() != Some("times"), mode.as_deref() != Some("counts"));
+    let mut misses = Vec::new();
+    let mut sections = Vec::new();
+    if counting {
+        sections.extend(counted(&programs, only.as_deref(), &mut misses));
+    }
+    if timing {
+        sections.extend(timed(&programs, only.as_deref()));
+    }
+    if counting && timing && only.is_none() {
+        write_page(&sections);
+    }
+    for miss in &misses {
+        println!("over its gate: {miss}");
+    }
+    if misses.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Prints a table and gives it in Markdown.
+fn show(table: &Table) -> String {
+    println!("{}", table.terminal());
+    table.markdown()
+}
+
+fn counted(programs: &Programs, only: Option<&str>, misses: &mut Vec<Miss>) -> Vec<String> {
+    let (table, missed) = report::counts(&counts::count(programs, only.unwrap_or_default()));
+    misses.extend(missed);
+    let mut sections = vec![format!("### Counts per request\n\n{}", show(&table))];
+    if only.is_none() {
+        let (sizes, resident) = (footprint::sizes(programs), footprint::resident(programs));
+        let (table, missed) = report::footprint(&sizes, &resident);
+        misses.extend(missed);
+        sections.push(format!("### Footprint\n\n{}", show(&table)));
+    }
+    sections
+}
+
+fn timed(programs: &Programs, only: Option<&str>) -> Vec<String> {
+    let mood = times::mood();
+    println!("{mood}\n");
+    let rows = times::time(programs, only.unwrap_or_default());
+    let table = show(&report::times(&rows));
+    let mut sections = vec![format!("### Ratios of times\n\n{mood}\n\n{table}")];
+    let unreached = report::unreached(&rows);
+    println!("Not reached:\n{unreached}");
+    sections.push(format!("### Not reached\n\n{unreached}"));
+    if only.is_none() {
+        let starts = report::starts(&footprint::starts(programs));
+        println!("{starts}\n");
+        sections.push(format!("### Starting\n\n{starts}\n"));
+        fs::write(support::root("docs/benchmarks.svg"), chart::svg(&rows)).unwrap();
+    }
+    let absolute = show(&report::absolute(&rows));
+    sections.push(format!("### What the ratios were made of\n\n{absolute}"));
+    sections
+}
+
+/// Puts the sections into docs/benchmarks.md.
+fn write_page(sections: &[String]) {
+    let path = support::root("docs/benchmarks.md");
+    let page = fs::read_to_string(&path).unwrap();
+    let (before, rest) = page.split_once(BEGIN).expect("the page has a place for results");
+    let (_, after) = rest.split_once(END).expect("the place for results has an end");
+    let results = sections.join("\n");
+    fs::write(&path, format!("{before}{BEGIN}\n{results}\n{END}{after}")).unwrap();
+}
