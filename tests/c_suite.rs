@@ -125,17 +125,19 @@ programs! {
     close_order
     create_writer
     cursor_moved
-    edges
     exit_status
     exit_status_of_the_next
     filter
     finish
+    finish_before_accept
     finish_in_another_thread
     flush
     fork_in_request
     free_request
+    free_stream_null
     get_char
     get_line
+    get_line_no_room
     get_param
     get_str
     hand_built_stream
@@ -149,6 +151,8 @@ programs! {
     non_blocking
     open_socket
     open_socket_errors
+    open_socket_port
+    open_socket_v6
     os_accept
     os_async
     os_async_misuse
@@ -164,7 +168,9 @@ programs! {
     prefork
     preset_connection
     print_f
+    print_f_more
     put
+    put_str_negative
     read_errors
     request_copy
     shutdown_pending
@@ -188,5 +194,7 @@ programs! {
     unget
     unread_body
     web_server_addrs
+    web_server_addrs_unix
+    web_server_addrs_v6
     wrong_direction
 }

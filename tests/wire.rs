@@ -1,9 +1,19 @@
 //! Bytes in, bytes out: what an application on the library answers to a web server's records.
 //!
-//! Here is what the original does right: every test runs on both libraries.
+//! Here is what the original does right: every test runs on both libraries. `wire/differences.rs` has
+//! what it does wrong; `wire/sN_*.rs` go through the specification's sections 3 to 6 and its
+//! appendix B, one test per clause that can be tested, named after its section.
 
 #[path = "wire/differences.rs"]
 mod differences;
+#[path = "wire/s3_basics.rs"]
+mod s3_basics;
+#[path = "wire/s4_management.rs"]
+mod s4_management;
+#[path = "wire/s5_requests.rs"]
+mod s5_requests;
+#[path = "wire/s6_roles.rs"]
+mod s6_roles;
 mod support;
 
 use std::time::Duration;
@@ -44,6 +54,18 @@ fn on_both(test: impl Fn(&App)) {
         println!("on {library:?}");
         test(&App::start(library));
     }
+}
+
+/// The same bytes, whole and cut at every offset, get the same answer from both.
+fn split_on_both(bytes: &[u8], expected: &[Record]) {
+    for library in Library::BOTH {
+        assert_eq!(App::start(library).exchange_split(bytes), expected, "on {library:?}");
+    }
+}
+
+/// The bytes, whole and cut at every offset, get this answer from ours.
+fn split_on_ours(bytes: &[u8], expected: &[Record]) {
+    assert_eq!(App::start(Library::Ours).exchange_split(bytes), expected);
 }
 
 #[test]

@@ -53,10 +53,10 @@ impl App {
         PathBuf::from(paths.find(|path| path.contains("/libfcgi.so")).unwrap())
     }
 
-    /// The program's resident memory, in bytes.
-    pub(crate) fn memory(&self) -> usize {
+    /// The most memory, used or only promised, that the program has ever had, in bytes.
+    pub(crate) fn most_memory(&self) -> usize {
         let status = fs::read_to_string(format!("/proc/{}/status", self.running.pid())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmPeak:")).unwrap();
         let kilobytes: usize = line.trim_end_matches("kB").trim().parse().unwrap();
         kilobytes * 1024
     }

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use fcgi::protocol::body::KEEP_CONN;
@@ -158,9 +159,32 @@ pub(crate) struct Connection {
 impl Connection {
     /// Connects; waits for a socket that is not there yet.
     pub(crate) fn open(path: &Path) -> Self {
-        let stream = until("a connection", PATIENCE, || UnixStream::connect(path).ok());
+        Self::on(until("a connection", PATIENCE, || UnixStream::connect(path).ok()).into())
+    }
+
+    /// On a connected stream socket of any kind.
+    pub(crate) fn on(socket: OwnedFd) -> Self {
+        // What is used of UnixStream works on every stream socket.
+        let stream = UnixStream::from(socket);
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         Self { stream, received: Vec::new(), closed: false }
+    }
+
+    /// The socket, for a test that reads and writes it in its own way.
+    pub(crate) fn into_stream(self) -> UnixStream {
+        self.stream
+    }
+
+    /// Sends the bytes again and again, and reads what comes without a look at it, until the moment
+    /// has come.
+    pub(crate) fn flood(self, bytes: &[u8], end: Instant) {
+        let mut reader = self.stream.try_clone().unwrap();
+        thread::scope(|scope| {
+            scope.spawn(move || while reader.read(&mut [0; 65_536]).is_ok_and(|n| n > 0) {});
+            let mut writer = &self.stream;
+            while Instant::now() < end && writer.write_all(bytes).is_ok() {}
+            let _ = writer.shutdown(Shutdown::Both);
+        });
     }
 
     /// Sends bytes. The application may have closed already; then the rest is lost, as in life.
@@ -244,6 +268,12 @@ impl Connection {
         let end = Instant::now() + limit;
         while self.read(end) {}
         records(&self.received).0
+    }
+
+    /// Whether the application has closed its side, or the connection, by now.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.read(Instant::now() + Duration::from_millis(1));
+        self.closed
     }
 
     /// Whether nothing at all comes for a while.

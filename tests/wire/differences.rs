@@ -9,7 +9,7 @@ use super::support::{App, Library};
 use super::{A_WHILE, ID, echo, end, reply};
 
 /// The same bytes get the given answer from ours, and something else from the original.
-fn ours_only(bytes: &[u8], expected: &[Record]) {
+pub(super) fn ours_only(bytes: &[u8], expected: &[Record]) {
     assert_eq!(App::start(Library::Ours).exchange(bytes), expected);
     let mut original = App::start(Library::Original);
     let mut connection = original.connect();
@@ -92,8 +92,7 @@ fn a_second_request_within_the_first_is_refused() {
     ];
     let mut expected = vec![end(2, 0, ProtocolStatus::CantMpxConn)];
     expected.extend(echo(1, "", "one and one"));
-    let answer = App::start(Library::Ours).exchange(&bytes.concat());
-    assert_eq!(answer, expected);
+    ours_only(&bytes.concat(), &expected);
 }
 
 #[test]
@@ -153,12 +152,9 @@ fn an_unknown_role_is_refused_and_the_connection_kept() {
 #[test]
 fn an_abort_before_the_parameters_are_complete_ends_the_request() {
     let bytes = [begin(ID, true), abort(ID), request(2, false, &[], b"next")].concat();
-    let app = App::start(Library::Ours);
-    let answer = app.exchange(&bytes);
-    assert_eq!(answer[0].end_request().map(|end| end.protocol_status), {
-        Some(ProtocolStatus::RequestComplete)
-    });
-    assert_eq!(answer[1..], echo(2, "", "next"));
+    let mut expected = vec![end(ID, 0, ProtocolStatus::RequestComplete)];
+    expected.extend(echo(2, "", "next"));
+    ours_only(&bytes, &expected);
 }
 
 #[test]
@@ -201,14 +197,30 @@ fn parameters_beyond_the_limit_are_refused() {
     let answer = app.exchange(&request(ID, true, &[("LONG", &"x".repeat(2000))], b""));
     assert_eq!(answer, [end(ID, 0, ProtocolStatus::Overloaded)]);
     assert_eq!(app.exchange(&request(ID, false, &[], b"next")), echo(ID, "", "next"));
+
+    // Without a limit of any kind: 20 MB of parameters reach the program.
+    let long = "x".repeat(60_000);
+    let pair = record(RecordType::Params, ID, &pairs(&[("LONG", &long)]));
+    let rest = [record(RecordType::Params, ID, b""), stdin(ID, b"")].concat();
+    let list = [("SIZE", "1")];
+    let first = record(RecordType::Params, ID, &pairs(&list));
+    let bytes = [begin(ID, false), first, pair.repeat(340), rest].concat();
+    assert_eq!(App::start(Library::Original).exchange(&bytes), reply(ID, "x"));
+    let ours = App::start(Library::Ours);
+    assert_eq!(ours.exchange(&bytes), [end(ID, 0, ProtocolStatus::Overloaded)]);
 }
 
 #[test]
 fn claimed_lengths_alone_take_no_memory() {
-    let app = App::start(Library::Ours);
-    let claim = record(RecordType::Params, ID, b"\xff\xff\xff\xff\xff\xff\xff\xff");
-    for _ in 0..20 {
-        assert_eq!(app.exchange(&[begin(ID, false), claim.clone()].concat()), []);
-    }
-    assert!(app.memory() < 64 << 20, "{} bytes in use", app.memory());
+    // Twenty times two texts of 96 MiB each are promised, and none arrives.
+    let claim = record(RecordType::Params, ID, &[0x86, 0, 0, 0, 0x86, 0, 0, 0]);
+    let taken = |library| {
+        let app = App::start(library);
+        for _ in 0..20 {
+            assert_eq!(app.exchange(&[begin(ID, false), claim.clone()].concat()), []);
+        }
+        app.most_memory()
+    };
+    assert!(taken(Library::Ours) < 100 << 20);
+    assert!(taken(Library::Original) > 150 << 20, "the original does it right");
 }

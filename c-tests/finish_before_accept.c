@@ -1,0 +1,18 @@
+/*
+ * FCGX_Finish before any request closes nothing that is not the library's.
+ * differs: API edges: FCGX_Finish before any Accept
+ */
+#include "fcgi_client.h"
+
+int main(void)
+{
+    int standard_input = open("/dev/null", O_RDONLY);
+
+    dup2(standard_input, 0);
+    FCGX_Finish();
+    printf("descriptor 0 is open: %d\n", is_open(0));
+    FCGX_Init();
+    FCGX_Finish();
+    printf("descriptor 0 is open: %d\n", is_open(0));
+    return 0;
+}

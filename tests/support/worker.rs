@@ -1,0 +1,147 @@
+//! A FastCGI program with threads and processes to talk to: worker.c, on one of the two libraries.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use super::wire::{Connection, request};
+use super::{Library, PATIENCE, Running, TempDir, helper, until};
+
+/// How a program gets its listen socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Listen {
+    /// A unix socket as descriptor 0.
+    Unix,
+    /// A TCP socket as descriptor 0.
+    Tcp,
+    /// A unix socket that the program makes with FCGX_OpenSocket.
+    Own,
+}
+
+/// A running worker.c with a socket and a directory of its own.
+pub(crate) struct Worker {
+    // The order matters: the program ends before its directory goes.
+    pub(crate) running: Running,
+    tcp: Option<SocketAddr>,
+    dir: TempDir,
+}
+
+impl Worker {
+    /// Our library on a unix socket as descriptor 0.
+    pub(crate) fn ours(options: &[&str]) -> Self {
+        Self::start(Library::Ours, Listen::Unix, options)
+    }
+
+    pub(crate) fn start(library: Library, listen: Listen, options: &[&str]) -> Self {
+        Self::start_in(&[], library, listen, options)
+    }
+
+    /// Starts it as the last arguments of another command, such as strace.
+    pub(crate) fn start_in(
+        around: &[&str],
+        library: Library,
+        listen: Listen,
+        options: &[&str],
+    ) -> Self {
+        let dir = TempDir::new();
+        let program = helper("worker", library).into_os_string();
+        let mut words = around.iter().map(Into::into).chain([program]);
+        let mut command = Command::new(words.next().unwrap());
+        command.args(words).args(options).current_dir(dir.path());
+        let (socket, tcp) = match listen {
+            Listen::Unix => (OwnedFd::from(UnixListener::bind(dir.join("socket")).unwrap()), None),
+            Listen::Tcp => {
+                let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+                let address = socket.local_addr().unwrap();
+                (socket.into(), Some(address))
+            }
+            Listen::Own => {
+                command.args(["-o", "socket"]);
+                (File::open("/dev/null").unwrap().into(), None)
+            }
+        };
+        command.stdin(Stdio::from(socket));
+        command.stdout(File::create(dir.join("stdout")).unwrap());
+        command.stderr(File::create(dir.join("stderr")).unwrap());
+        // Given the socket by now: what the program does to it must not depend on ours being open.
+        let running = Running::start(library.under(&mut command));
+        Self { running, tcp, dir }
+    }
+
+    pub(crate) fn connect(&self) -> Connection {
+        match self.tcp {
+            Some(address) => Connection::on(TcpStream::connect(address).unwrap().into()),
+            None => Connection::open(&self.dir.join("socket")),
+        }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    /// The program's child processes, once there are so many.
+    pub(crate) fn children(&self, count: usize) -> BTreeSet<u32> {
+        until("child processes", PATIENCE, || {
+            children_of(self.running.pid()).filter(|list| list.len() == count)
+        })
+    }
+
+    /// What Accept has returned so far, one number for each thread that has ended.
+    pub(crate) fn results(&self) -> Vec<i32> {
+        let text = fs::read_to_string(self.dir.join("stdout")).unwrap();
+        text.lines().map(|line| line.parse().unwrap()).collect()
+    }
+
+    /// Sends a signal to the program alone, at once.
+    pub(crate) fn signal(&self, number: i32) {
+        signal(self.running.pid(), number);
+    }
+
+    /// The text answered to a request on a connection of its own.
+    pub(crate) fn ask(&self, list: &[(&str, &str)]) -> String {
+        let mut connection = self.connect();
+        connection.send(&request(1, false, list, b""));
+        let records = connection.until_closed();
+        String::from_utf8(records[0].content.clone()).unwrap()
+    }
+
+    /// Processor time that the program, not its children, has used.
+    pub(crate) fn processor_time(&self) -> Duration {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.running.pid())).unwrap();
+        // The name in parentheses may hold anything; user and system time are fields 14 and 15.
+        let fields = stat.rsplit(')').next().unwrap().split_whitespace();
+        let ticks: u64 = fields.skip(11).take(2).map(|field| field.parse::<u64>().unwrap()).sum();
+        Duration::from_millis(ticks * 10)
+    }
+}
+
+/// Sends a signal to a process at once; it must be there.
+pub(crate) fn signal(process: u32, number: i32) {
+    // SAFETY: takes no pointer; the process is a test's own, and not waited for before.
+    let result = unsafe { libc::kill(process as libc::pid_t, number) };
+    assert_eq!(result, 0, "process {process}");
+}
+
+/// The child processes of a process, if it is there.
+pub(crate) fn children_of(process: u32) -> Option<BTreeSet<u32>> {
+    let text = fs::read_to_string(format!("/proc/{process}/task/{process}/children")).ok()?;
+    text.split_whitespace().map(|number| number.parse().ok()).collect()
+}
+
+/// The state of a process or thread, as /proc shows it: 'S' asleep, 't' held back by a tracer.
+pub(crate) fn state(task: &Path) -> Option<char> {
+    let stat = fs::read_to_string(task.join("stat")).ok()?;
+    // The name in parentheses may hold anything.
+    stat.rsplit(')').next()?.trim_start().chars().next()
+}
+
+/// Waits until a thread sleeps in a system call.
+pub(crate) fn until_asleep(thread: u32) {
+    let task = Path::new("/proc").join(thread.to_string());
+    until("a thread to sleep", PATIENCE, || (state(&task) == Some('S')).then_some(()));
+}

@@ -1,0 +1,104 @@
+//! The end of a connection whose peer is still sending: no response is lost, and nobody is waited
+//! for without bound.
+
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::support::wire::{records, request};
+use super::support::{Library, Listen, PATIENCE, Worker};
+use super::{IN_VAIN, answered, is_answered_within, text};
+
+/// Sends all that it can, then reads all that there is: the text of the answer.
+fn sends_first(mut stream: UnixStream, bytes: &[u8]) -> String {
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    // In pieces, as a body comes in from a slow client; the application may have closed.
+    for piece in bytes.chunks(16_384) {
+        if stream.write_all(piece).is_err() {
+            break;
+        }
+        thread::sleep(Duration::from_micros(200));
+    }
+    let _ = stream.shutdown(Shutdown::Write);
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    text(&records(&answer).0)
+}
+
+#[test]
+fn no_answer_is_lost_while_the_body_is_still_coming() {
+    for listen in [Listen::Unix, Listen::Tcp] {
+        let worker = Worker::start(Library::Ours, listen, &[]);
+        for size in [1000, 100_000, 250_000, 2_000_000] {
+            for read in ["0", "10"] {
+                // Once small enough for the buffers of the socket, once with a body behind it.
+                let bytes = request(1, false, &[("READ", read)], &vec![b'b'; size]);
+                let answer = sends_first(worker.connect().into_stream(), &bytes);
+                assert_eq!(answer, "b".repeat(read.parse().unwrap()), "{listen:?}, {size}");
+                let list = [("SIZE", "100000")];
+                let bytes = request(1, false, &list, &vec![b'b'; size]);
+                let answer = sends_first(worker.connect().into_stream(), &bytes);
+                assert_eq!(answer.len(), 100_000, "{listen:?}, {size}");
+            }
+        }
+    }
+}
+
+#[test]
+fn no_answer_is_lost_to_a_peer_that_reads_late() {
+    for listen in [Listen::Unix, Listen::Tcp] {
+        let worker = Worker::start(Library::Ours, listen, &[]);
+        // More than the buffers hold, to a peer that sends its body at the same time.
+        let bytes = request(1, false, &[("SIZE", "3000000")], &[b'b'; 200_000]);
+        let mut stream = worker.connect().into_stream();
+        let mut writer = stream.try_clone().unwrap();
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                for piece in bytes.chunks(10_000) {
+                    let _ = writer.write_all(piece);
+                    thread::sleep(Duration::from_millis(5));
+                }
+            });
+            thread::sleep(Duration::from_millis(30));
+            let mut answer = Vec::new();
+            stream.set_read_timeout(Some(PATIENCE)).unwrap();
+            let _ = stream.read_to_end(&mut answer);
+            assert_eq!(text(&records(&answer).0).len(), 3_000_000, "{listen:?}");
+        });
+    }
+}
+
+#[test]
+fn a_closing_peer_that_trickles_is_left_in_bounded_time() {
+    let served_in_time = |library| {
+        let worker = Worker::start(library, Listen::Tcp, &[]);
+        let mut trickling = worker.connect();
+        // The body never ends: a byte every 50 ms, from the answer on.
+        let whole = request(1, false, &[("READ", "0")], &[b'b'; 1000]);
+        trickling.send(&whole[..whole.len() - 900]);
+        trickling.until_end_of(1);
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_millis(2300) {
+            trickling.send(b"b");
+            thread::sleep(Duration::from_millis(50));
+        }
+        is_answered_within(worker.connect(), IN_VAIN)
+    };
+    assert!(served_in_time(Library::Ours));
+    assert!(!served_in_time(Library::Original), "the original does it right");
+}
+
+#[test]
+fn a_closing_peer_that_floods_is_left_after_some_bytes() {
+    let worker = Worker::start(Library::Ours, Listen::Tcp, &[]);
+    let mut flooding = worker.connect();
+    flooding.send(&request(1, false, &[("READ", "0")], &[b'b'; 1000])[..100]);
+    flooding.until_end_of(1);
+    let start = Instant::now();
+    flooding.flood(&[b'b'; 50_000], start + Duration::from_secs(3));
+    answered(worker.connect(), "the next");
+    assert!(start.elapsed() < Duration::from_secs(1), "left after {:?}", start.elapsed());
+}

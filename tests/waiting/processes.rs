@@ -1,0 +1,187 @@
+//! Processes that share a listen socket, and the socket's flags.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::time::{Duration, Instant};
+
+use super::support::wire::{Connection, request};
+use super::support::{
+    Library, Listen, PATIENCE, Worker, children_of, need, signal, state, until, until_asleep,
+};
+use super::{AT_MOST, IN_VAIN, answered, echo, is_answered_within, output, text};
+
+const EAGAIN: i32 = -libc::EAGAIN;
+
+/// Asks on a kept connection who serves it.
+fn who(connection: &mut Connection) -> u32 {
+    let start = Instant::now();
+    connection.send(&request(1, true, &[("WHO", "")], b""));
+    output(connection, 1, start).parse().unwrap()
+}
+
+/// Whether the open file behind a process's descriptor 0 is non-blocking.
+fn is_nonblocking(process: u32) -> bool {
+    let info = fs::read_to_string(format!("/proc/{process}/fdinfo/0")).unwrap();
+    let flags = info.lines().find_map(|line| line.strip_prefix("flags:")).unwrap();
+    let flags = i32::from_str_radix(flags.trim(), 8).unwrap();
+    flags & libc::O_NONBLOCK != 0
+}
+
+#[test]
+fn the_plain_case_leaves_the_flags_alone() {
+    let worker = Worker::ours(&[]);
+    for _ in 0..20 {
+        answered(worker.connect(), "body");
+    }
+    assert!(!is_nonblocking(worker.running.pid()));
+}
+
+#[test]
+fn a_child_serves_new_connections_and_none_of_its_parents() {
+    for listen in [Listen::Unix, Listen::Tcp] {
+        for ending in [libc::SIGTERM, libc::SIGKILL] {
+            let worker = Worker::start(Library::Ours, listen, &[]);
+            let parent = worker.running.pid();
+            let mut kept: Vec<Connection> = (0..4).map(|_| worker.connect()).collect();
+            for kept in &mut kept {
+                assert_eq!(who(kept), parent);
+            }
+            let child: u32 = worker.ask(&[("FORK", "")]).parse().unwrap();
+            // The child has to be asked once before its copies are certainly closed.
+            let mut seen = BTreeSet::new();
+            until("an answer of either process", PATIENCE, || {
+                seen.insert(worker.ask(&[("WHO", ""), ("SLEEP", "5")]).parse::<u32>().unwrap());
+                for kept in &mut kept {
+                    assert_eq!(who(kept), parent);
+                }
+                // Both at once: one of them has to be the child's.
+                let mut pair = [worker.connect(), worker.connect()];
+                for one in &mut pair {
+                    one.send(&request(1, false, &[("WHO", ""), ("SLEEP", "20")], b""));
+                }
+                seen.extend(
+                    pair.iter_mut().map(|one| text(&one.until_closed()).parse::<u32>().unwrap()),
+                );
+                (seen.len() == 2).then_some(())
+            });
+            assert_eq!(seen, BTreeSet::from([parent, child]));
+            worker.signal(ending);
+            for kept in &mut kept {
+                assert_eq!(kept.until_closed(), []);
+            }
+            assert_eq!(worker.ask(&[("WHO", "")]), child.to_string());
+        }
+    }
+}
+
+#[test]
+fn a_process_that_shuts_down_leaves_its_siblings_flag_alone() {
+    let worker = Worker::ours(&["-p", "2"]);
+    let processes = worker.children(2);
+    for process in &processes {
+        until_asleep(*process);
+    }
+    // One goes over to waiting for several, which needs a socket that does not block.
+    let mut kept = worker.connect();
+    let pooled = who(&mut kept);
+    who(&mut kept);
+    assert!(is_nonblocking(pooled));
+    let plain = *processes.iter().find(|process| **process != pooled).unwrap();
+    until_asleep(plain);
+    signal(plain, libc::SIGTERM);
+    until("the sibling's end", PATIENCE, || (!worker.results().is_empty()).then_some(()));
+    assert!(is_nonblocking(pooled), "the process that waits for several could block in accept4");
+}
+
+/// Whether one of the process's threads is held back by strace.
+fn is_held_back(process: u32) -> bool {
+    let tasks = fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    tasks.into_iter().any(|task| state(&task.unwrap().path()) == Some('t'))
+}
+
+/// A process is woken for a connection, and at the same moment told to shut down, or killed. Its
+/// sibling was not woken. The connection is served all the same, by the one or the other.
+fn served_although_the_process_that_was_woken(ending: i32) -> Duration {
+    need("strace", "/usr/bin/strace");
+    let strace = ["strace", "-f", "-qq", "-o", "trace", "-e", "trace=epoll_wait"];
+    let late = ["-e", "inject=epoll_wait:delay_exit=200000"];
+    let around = [&strace[..], &late].concat();
+    let worker = Worker::start_in(&around, Library::Ours, Listen::Unix, &["-p", "2", "-t", "1"]);
+    let processes = until("the program's processes", PATIENCE, || {
+        let first = children_of(worker.running.pid())?.into_iter().next_back()?;
+        let trace = fs::read_to_string(worker.path("trace")).ok()?;
+        let waits = trace.matches("epoll_wait(").count();
+        children_of(first).filter(|list| list.len() == 2 && waits >= 2)
+    });
+    let mut connection = worker.connect();
+    let start = Instant::now();
+    connection.send(&request(1, false, &[("WHO", "")], b""));
+    let woken = until("a process to wake up", PATIENCE, || {
+        processes.iter().copied().find(|process| is_held_back(*process))
+    });
+    signal(woken, ending);
+    let served_by: u32 = text(&connection.until_end_of(1)).parse().unwrap();
+    assert!(processes.contains(&served_by));
+    start.elapsed()
+}
+
+#[test]
+fn a_connection_is_not_lost_with_the_process_that_was_woken_for_it() {
+    let took = served_although_the_process_that_was_woken(libc::SIGTERM);
+    assert!(took < AT_MOST, "served after {took:?}");
+    // Nobody can say so for a process that is killed: its siblings look after a second.
+    let took = served_although_the_process_that_was_woken(libc::SIGKILL);
+    assert!(took < 2 * AT_MOST, "served after {took:?}");
+}
+
+#[test]
+fn the_programs_own_nonblocking_socket_does_not_wait() {
+    for library in Library::BOTH {
+        for threads in [&["-n"][..], &["-n", "-t", "3"]] {
+            let mut worker = Worker::start(library, Listen::Own, threads);
+            let status = worker.running.wait(PATIENCE).expect("it waits");
+            assert_eq!(status.code(), Some(0));
+            assert!(worker.results().iter().all(|result| *result == EAGAIN));
+        }
+    }
+}
+
+#[test]
+fn an_inherited_nonblocking_socket_is_waited_on() {
+    for threads in [&["-n"][..], &["-n", "-t", "3"]] {
+        for listen in [Listen::Unix, Listen::Tcp] {
+            let worker = Worker::start(Library::Ours, listen, threads);
+            for _ in 0..3 {
+                answered(worker.connect(), "body");
+            }
+            assert_eq!(worker.results(), []);
+        }
+    }
+    let mut worker = Worker::start(Library::Original, Listen::Unix, &["-n"]);
+    assert!(worker.running.wait(IN_VAIN).is_some(), "the original does it right");
+}
+
+#[test]
+fn a_process_that_loses_the_race_serves_its_kept_connections() {
+    let worker = Worker::ours(&["-p", "4"]);
+    let mut kept: Vec<Connection> = (0..8).map(|_| worker.connect()).collect();
+    for kept in &mut kept {
+        who(kept);
+    }
+    for round in 0..200 {
+        // A burst of connections wakes several processes; most of them find nothing.
+        let mut burst: Vec<Connection> = (0..3).map(|_| worker.connect()).collect();
+        for one in &mut burst {
+            one.send(&echo(1, false, "burst"));
+        }
+        for kept in &mut kept {
+            let start = Instant::now();
+            kept.send(&echo(1, true, &round.to_string()));
+            assert_eq!(output(kept, 1, start), round.to_string());
+        }
+        for one in &mut burst {
+            assert_eq!(text(&one.until_closed()), "burst");
+        }
+    }
+    assert!(is_answered_within(worker.connect(), IN_VAIN));
+}
