@@ -16,7 +16,7 @@ use crate::os::poll::{self, PollFd, READABLE};
 use crate::os::socket;
 
 /// How long the connections that have not had a request yet may take to send it.
-const PATIENCE: Duration = Duration::from_millis(50);
+const PATIENCE: Duration = Duration::from_millis(80);
 
 impl Listener {
     /// One more request, if there is any; then every parked connection is closed.

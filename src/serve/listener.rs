@@ -43,7 +43,7 @@ use crate::os::{mark, signal, threads};
 
 /// How long a process with one thread waits for the first bytes of a new connection before it parks
 /// it: most web servers connect first and send at once.
-const GRACE: Duration = Duration::from_millis(5);
+const GRACE: Duration = Duration::from_millis(20);
 
 /// Requests taken in a row from what one connection has sent ahead; then others come first.
 const MOST_IN_A_ROW: u32 = 16;
@@ -111,19 +111,26 @@ impl Listener {
         terms: Terms,
         mut given: Option<Connected>,
     ) -> io::Result<Arrival> {
-        let mut found = None;
         loop {
-            if let Some(arrival) = found {
-                return Ok(arrival);
-            }
             if signal::shutdown_requested() {
                 return self.last_call(given, &terms).ok_or_else(interrupted);
             }
-            if let Some(given) = given.take() {
-                found = self.look(given, &terms)?;
-                continue;
+            let result = match given.take() {
+                Some(given) => self.look(given, &terms),
+                None if self.may_block() => self.plain(&terms),
+                None => self.pooled(&terms),
+            };
+            match result {
+                Ok(Some(arrival)) => return Ok(arrival),
+                Ok(None) => {}
+                Err(error) => {
+                    if AcceptTrouble::of(&error) == AcceptTrouble::Lasting {
+                        // Nobody is going to wait here any more.
+                        self.close_parked();
+                    }
+                    return Err(error);
+                }
             }
-            found = if self.may_block() { self.plain(&terms)? } else { self.pooled(&terms)? };
         }
     }
 
@@ -180,6 +187,9 @@ impl Listener {
             let _ = poll::poll(&mut fds, Some(GRACE));
             outcome = receive_head(&mut connected, terms);
         }
+        if let Outcome::Ready(begin) = outcome {
+            return Ok(Some((connected, begin)));
+        }
         let patience = (peer == Peer::Unix).then_some(terms.config.keeper_timeout);
         let rest = Rest { stage: Stage::Silent, deadline: patience.and_then(after) };
         self.settle(connected, outcome, rest, terms)
@@ -227,7 +237,8 @@ impl Listener {
     fn look(self: &Arc<Self>, mut given: Connected, terms: &Terms) -> io::Result<Option<Arrival>> {
         given.in_a_row += 1;
         let rest = Rest { stage: Stage::Idle, deadline: None };
-        if given.in_a_row > MOST_IN_A_ROW && self.epoll().is_ok() && !self.is_programs_own() {
+        let may_queue = || self.epoll().and_then(|epoll| self.enter_pool(epoll)).is_ok();
+        if given.in_a_row > MOST_IN_A_ROW && !self.is_programs_own() && may_queue() {
             self.queue_behind_others(given, rest, terms)?;
             return Ok(None);
         }

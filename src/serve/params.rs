@@ -69,18 +69,18 @@ impl Params {
         let arena = self.arena.as_mut_slice();
         let mut next = ROLE_ROOM;
         while next < end {
-            let pair = Place::of_pair(arena, next, end).ok_or(ParamsError::Cut)?;
+            let stream = arena.get(next..end).unwrap_or_default();
+            let pair = Place::of_first(stream, next).ok_or(ParamsError::Cut)?;
             // Ends the string before this one; here were this pair's lengths.
             if let Some(byte) = arena.get_mut(next) {
                 *byte = 0;
             }
             let start = pair.name - 1;
-            let moved = arena.get_mut(start..pair.value).unwrap_or_default();
-            if !moved.is_empty() {
+            if let Some(moved @ [_, ..]) = arena.get_mut(start..pair.value) {
                 moved.copy_within(1.., 0);
-            }
-            if let Some(byte) = moved.last_mut() {
-                *byte = b'=';
+                if let Some(byte) = moved.last_mut() {
+                    *byte = b'=';
+                }
             }
             self.starts.push(start);
             next = pair.end;
@@ -105,15 +105,22 @@ struct Place {
 }
 
 impl Place {
-    /// The pair at `at` in a stream that ends at `stream_end`.
-    fn of_pair(bytes: &[u8], at: usize, stream_end: usize) -> Option<Self> {
-        let stream = bytes.get(..stream_end)?;
-        let (name_length, rest) = split_length(stream.get(at..)?)?;
-        let (value_length, rest) = split_length(rest)?;
-        let name = stream_end - rest.len();
-        let value = name.checked_add(name_length)?;
-        let end = value.checked_add(value_length)?;
-        (end <= stream_end).then_some(Self { name, value, end })
+    /// The first pair of `stream`, which itself lies at `at`.
+    fn of_first(stream: &[u8], at: usize) -> Option<Self> {
+        let (head, name_length, value_length) = match *stream {
+            // Nearly every pair: both lengths in one byte.
+            [name, value, ..] if (name | value) < 0x80 => {
+                (2, usize::from(name), usize::from(value))
+            }
+            _ => {
+                let (name, rest) = split_length(stream)?;
+                let (value, rest) = split_length(rest)?;
+                (stream.len() - rest.len(), name, value)
+            }
+        };
+        let left = (stream.len() - head).checked_sub(name_length)?.checked_sub(value_length)?;
+        let end = at + stream.len() - left;
+        Some(Self { name: at + head, value: end - value_length, end })
     }
 }
 

@@ -12,7 +12,7 @@ use super::connected::{Connected, new_session, recycle};
 use super::head::{linger, receive_head};
 use super::listener::{Arrival, Listener, Rest, State, Terms};
 use super::parking::{Parked, Place, Stage, Watched};
-use crate::os::error::{is_unwatchable, not_open};
+use crate::os::error::{AcceptTrouble, is_unwatchable, not_open};
 use crate::os::io::{is_open, set_nonblocking};
 use crate::os::poll::{self, Epoll, PollFd, READABLE, Ready, Watch};
 use crate::os::{mark, signal, socket, threads};
@@ -23,6 +23,9 @@ const WAKE_UP: u64 = u64::MAX - 1;
 /// The longest single wait; then the listen socket is tried unasked. epoll silently drops a closed
 /// one, and a preforked sibling that was woken for a connection may have died before it took it.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
+/// How long to do without epoll before it is tried again.
+const SHORTAGE_WAIT: Duration = Duration::from_millis(100);
 
 impl Listener {
     pub(super) fn epoll(&self) -> io::Result<&Epoll> {
@@ -56,11 +59,11 @@ impl Listener {
     ) -> io::Result<()> {
         let Some(place) = self.park(connected, rest) else { return Ok(()) };
         let epoll = self.epoll()?;
-        self.enter_pool(&mut self.state.lock(), epoll)?;
         let first = self.wait(epoll, Some(Instant::now()), terms)?;
         let mut state = self.state.lock();
         state.ready.extend(first);
-        // Its bytes are here already, so that the kernel says nothing of them.
+        // Behind everybody, whether the kernel speaks of it or not: its bytes are here already.
+        state.ready.retain(|&token| token != place.token());
         state.ready.insert(0, place.token());
         Ok(())
     }
@@ -119,9 +122,14 @@ impl Listener {
             return self.accepted_or_would_block(terms);
         }
         let Ok(epoll) = self.epoll() else { return self.without_epoll(terms) };
+        if let Err(error) = self.enter_pool(epoll) {
+            return match AcceptTrouble::of(&error) {
+                AcceptTrouble::Lasting => Err(error),
+                _ => self.without_epoll(terms),
+            };
+        }
         let (token, deadline) = {
             let mut state = self.state.lock();
-            self.enter_pool(&mut state, epoll)?;
             (state.ready.pop(), state.parking.earliest())
         };
         match token {
@@ -146,10 +154,10 @@ impl Listener {
         }
     }
 
-    /// Out of descriptors for an epoll instance: waits for the listen socket alone.
+    /// Out of descriptors or memory for epoll: waits for the listen socket alone, for a moment.
     fn without_epoll(self: &Arc<Self>, terms: &Terms) -> io::Result<Option<Arrival>> {
         let mut fds = [PollFd::new(self.fd, READABLE)];
-        match poll::poll(&mut fds, Some(LONGEST_WAIT)) {
+        match poll::poll(&mut fds, Some(SHORTAGE_WAIT)) {
             Ok(0) => Ok(None),
             Ok(_) => self.accepted(socket::accept(self.fd), terms, false),
             Err(error) => self.not_accepted(error, terms).map(|()| None),
@@ -157,7 +165,12 @@ impl Listener {
     }
 
     /// Makes the listen socket non-blocking and registers it, once.
-    fn enter_pool(&self, state: &mut State, epoll: &Epoll) -> io::Result<()> {
+    pub(super) fn enter_pool(&self, epoll: &Epoll) -> io::Result<()> {
+        if self.is_pooled() {
+            return Ok(());
+        }
+        let mut state = self.state.lock();
+        // Another thread may have come first.
         if self.is_pooled() {
             return Ok(());
         }

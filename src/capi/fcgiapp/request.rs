@@ -27,10 +27,10 @@ const NOT_INITIALISED: c_int = -9998;
 pub extern "C" fn FCGX_IsCGI() -> c_int {
     use std::sync::atomic::{AtomicBool, Ordering};
     static FASTCGI: AtomicBool = AtomicBool::new(false);
+    library::initialise();
     if FASTCGI.load(Ordering::Relaxed) {
         return 0;
     }
-    signal::install();
     let found = socket::is_listening(0);
     FASTCGI.store(found, Ordering::Relaxed);
     c_int::from(!found)

@@ -59,7 +59,9 @@ impl AcceptTrouble {
             | libc::EHOSTUNREACH
             | libc::ENONET
             | libc::EPERM => Self::Passing,
-            libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM => Self::Shortage,
+            libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM | libc::ENOSPC => {
+                Self::Shortage
+            }
             _ => Self::Lasting,
         }
     }
