@@ -325,7 +325,7 @@ pub unsafe extern "C" fn OS_AsyncWrite(
 /// Closes a descriptor and cancels its asynchronous operations; their procedures are not called.
 ///
 /// shutdown: not 0 closes a connection gracefully: it tells the peer that nothing more comes and
-/// throws away what the peer still sends, until the peer ends, 256 KB have come or
+/// throws away what the peer still sends, until the peer ends, 64 MB have come or
 /// LIBFCGI_OS_CLOSE_POLL_TIMEOUT milliseconds (2000 by default) are over. Closing with unread
 /// bytes could destroy what the peer has not read yet.
 ///

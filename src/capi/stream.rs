@@ -220,7 +220,23 @@ impl Stream {
     /// # Safety
     ///
     /// `to` may be written for `n` bytes.
+    #[inline]
     pub unsafe fn get_bytes(self, to: *mut c_uchar, n: usize) -> usize {
+        if self.is_open_reader() && n <= self.readable() {
+            // SAFETY: the caller's promise.
+            return unsafe { self.copy_out(to, n) };
+        }
+        // SAFETY: as above.
+        unsafe { self.get_more(to, n) }
+    }
+
+    /// Reads more bytes than there are without a call.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Stream::get_bytes`].
+    #[cold]
+    unsafe fn get_more(self, to: *mut c_uchar, n: usize) -> usize {
         let mut got = 0;
         while self.can_read() {
             let place = to.wrapping_add(got);

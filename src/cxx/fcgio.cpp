@@ -33,6 +33,12 @@ std::streamsize put(FCGX_Stream *stream, const char *s, std::streamsize n)
 {
     std::streamsize done = 0;
 
+    // Where there is room in the stream's own memory, no call is needed.
+    if (n > 0 && n <= stream->stop - stream->wrNext && !stream->isClosed) {
+        std::memcpy(stream->wrNext, s, static_cast<std::size_t>(n));
+        stream->wrNext += n;
+        return n;
+    }
     while (done < n) {
         const int part = portion(n - done);
 
@@ -138,7 +144,8 @@ fcgi_streambuf::int_type fcgi_streambuf::overflow(int_type c)
 {
     const std::streamsize pending = pptr() - pbase();
 
-    if (fcgx == 0 || fcgx->isReader || put(fcgx, pbase(), pending) != pending)
+    if (fcgx == 0 || fcgx->isReader
+        || (pending > 0 && put(fcgx, pbase(), pending) != pending))
         return traits_type::eof();
     if (buf != 0)
         setp(buf, buf + bufsize);

@@ -4,7 +4,7 @@
 pub const MARGIN: usize = 16;
 
 /// Bytes of a buffer at first: a usual request head with a small body fits.
-const FIRST_SIZE: usize = 16 * 1024;
+const FIRST_SIZE: usize = 10 * 1024;
 
 /// Bytes of a buffer once a peer has filled the first one: a whole record of the largest size.
 const FULL_SIZE: usize = MARGIN + 8 + 0xffff + 0xff;
