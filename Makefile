@@ -2,6 +2,7 @@
 #
 #   make                      everything into $(BUILDDIR)
 #   make check                every test
+#   make check-servers        of these, the ones behind web servers and with programs of others
 #   make demo                 one request through a FastCGI program
 #   make bench                ours beside the original; make bench-counts: what has gates, in a minute
 #   make install PREFIX=/usr LIBDIR=... DESTDIR=...
@@ -46,7 +47,7 @@ LINK := $(CC) $(CFLAGS) -fno-lto -Wl,--gc-sections @$(BUILDDIR)/roots @$(BUILDDI
 HEADERS := $(notdir $(wildcard include/*.h))
 MANUALS := $(wildcard man/*.1 man/*.3 man/*.7)
 
-.PHONY: all check demo install uninstall bench bench-counts clean deps deps-check FORCE
+.PHONY: all check check-servers soak fuzz demo install uninstall bench bench-counts clean deps deps-check FORCE
 .DELETE_ON_ERROR:
 
 all: $(addprefix $(BUILDDIR)/, $(SHARED) $(SONAME) libfcgi.so libfcgi.a fcgi.pc cgi-fcgi \
@@ -190,6 +191,22 @@ check:
 	scripts/deps.sh install check
 	$(MAKE) all
 	$(CARGO) test --locked --workspace --no-fail-fast
+
+# The part of it that needs web servers and other people's programs.
+check-servers:
+	scripts/deps.sh install check
+	$(MAKE) all
+	$(CARGO) test --locked --no-fail-fast --test web_servers --test programs
+
+# Ten minutes of requests; "make check" takes 20 seconds of it.
+soak: all
+	LIBFCGI_SOAK_SECONDS=600 $(CARGO) test --locked --release --test soak -- --nocapture
+
+# Twenty minutes for each target of fuzz/, with a nightly compiler and cargo-fuzz.
+FUZZ_SECONDS ?= 1200
+fuzz: all
+	scripts/deps.sh install check
+	LIBFCGI_DIST=$(BUILDDIR) fuzz/run.sh $(FUZZ_SECONDS)
 
 demo:
 	scripts/deps.sh install demo

@@ -15,7 +15,10 @@ if [ "$purpose" = check ]; then
     # Compilers and inspection; the original library as oracle; programs that run on ours.
     packages="$packages clang abigail-tools curl strace valgrind ca-certificates dpkg-dev
         libfcgi-dev libfcgi-bin
-        nginx php-fpm fcgiwrap spawn-fcgi perl libperl-dev libfcgi-perl libcgi-fast-perl libfcgi-client-perl"
+        nginx lighttpd apache2-bin libapache2-mod-fcgid haproxy caddy h2o
+        php-fpm fcgiwrap spawn-fcgi multiwatch perl libperl-dev libfcgi-perl libcgi-fast-perl
+        libfcgi-client-perl libplack-perl lua-wsapi-fcgi clisp-module-fastcgi iipimage-server
+        cgi-mapserver mapcache-cgi bosixnet-webui"
 fi
 
 if ! command -v cargo >/dev/null && [ -z "${CARGO:-}" ]; then

@@ -1,5 +1,9 @@
 //! Debian's unmodified programs on our library, behind a real web server.
 
+#[path = "web_servers/http.rs"]
+mod http;
+#[path = "programs/others.rs"]
+mod others;
 mod support;
 #[path = "programs/web.rs"]
 mod web;
@@ -16,8 +20,9 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use support::{Library, Running, TempDir, dist, need, run, until};
-use web::{Client, Nginx};
+use http::{Client, Response};
+use support::{Library, PATIENCE, Running, TempDir, dist, need, run, until};
+use web::Nginx;
 
 const LIMIT: Duration = Duration::from_secs(30);
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/programs");
@@ -27,11 +32,7 @@ fn fcgiwrap() {
     need("fcgiwrap", "/usr/sbin/fcgiwrap");
     on_both(|library| {
         let dir = prepare();
-        for name in ["hello", "checksum", "large"] {
-            let script = dir.join(name);
-            fs::copy(format!("{FIXTURES}/{name}.sh"), &script).unwrap();
-            fs::set_permissions(&script, Permissions::from_mode(0o755)).unwrap();
-        }
+        put_scripts(&dir);
         let mut fcgiwrap = Command::new("/usr/sbin/fcgiwrap");
         fcgiwrap.args(["-c", "4"]).stdin(listen_socket(&dir));
         serve(library, &dir, &mut fcgiwrap);
@@ -82,6 +83,15 @@ fn prepare() -> TempDir {
     dir
 }
 
+/// The scripts that fcgiwrap runs.
+fn put_scripts(dir: &TempDir) {
+    for name in ["hello", "checksum", "large"] {
+        let script = dir.join(name);
+        fs::copy(format!("{FIXTURES}/{name}.sh"), &script).unwrap();
+        fs::set_permissions(&script, Permissions::from_mode(0o755)).unwrap();
+    }
+}
+
 /// A listen socket for descriptor 0; a program that gets it needs no time to be ready.
 fn listen_socket(dir: &TempDir) -> OwnedFd {
     UnixListener::bind(dir.join("app.sock")).unwrap().into()
@@ -93,15 +103,17 @@ fn serve(library: Library, dir: &TempDir, command: &mut Command) {
     let mut program = Running::start(library.under(command));
     // A script that makes its own socket needs a moment; for the others it is there.
     until("the listen socket", LIMIT, || dir.join("app.sock").exists().then_some(()));
-    let nginx = Nginx::start(dir);
-    let client = &nginx.client;
+    requests(&Nginx::start(dir).client, dir);
+    assert_eq!(mapped(program.pid()), BTreeSet::from([file(library)]), "mapped libraries");
+    timed("SIGTERM", || terminate(&mut program));
+}
 
+/// Every kind of request, to a program that answers as fixtures/programs/request.pl does.
+fn requests(client: &Client, dir: &TempDir) {
     timed("GET", || assert_eq!(text(client.get("/hello?name=value")), "GET name=value"));
     timed("5 MB POST", || post(client));
     timed("20 MB response", || large(client, &dir.join("large.bin")));
     timed("200 in parallel", || parallel(client));
-    assert_eq!(mapped(program.pid()), BTreeSet::from([file(library)]), "mapped libraries");
-    timed("SIGTERM", || terminate(&mut program));
 }
 
 fn post(client: &Client) {
@@ -112,7 +124,7 @@ fn post(client: &Client) {
 
 fn large(client: &Client, file: &Path) {
     let expected = fs::read(file).unwrap();
-    let body = client.get("/large");
+    let body = client.get("/large").body;
     assert_eq!(body.len(), expected.len());
     assert_eq!(sha256(&body), sha256(&expected));
 }
@@ -165,15 +177,18 @@ fn mapped(pid: u32) -> BTreeSet<PathBuf> {
     processes.flat_map(|process| libraries(&process)).collect()
 }
 
+/// The libfcgi of one process. A process that has just been forked has none before it executes its
+/// program.
 fn libraries(pid: &str) -> BTreeSet<PathBuf> {
-    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
-    let files: BTreeSet<PathBuf> = maps
-        .lines()
-        .filter_map(|line| line.find('/').map(|start| PathBuf::from(&line[start..])))
-        .filter(|path| path.file_name().is_some_and(|name| is_libfcgi(name.as_bytes())))
-        .collect();
-    assert!(!files.is_empty(), "process {pid} has mapped no libfcgi");
-    files
+    until("a process to map libfcgi", PATIENCE, || {
+        let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
+        let files: BTreeSet<PathBuf> = maps
+            .lines()
+            .filter_map(|line| line.find('/').map(|start| PathBuf::from(&line[start..])))
+            .filter(|path| path.file_name().is_some_and(|name| is_libfcgi(name.as_bytes())))
+            .collect();
+        (!files.is_empty()).then_some(files)
+    })
 }
 
 fn is_libfcgi(name: &[u8]) -> bool {
@@ -198,11 +213,11 @@ fn sha256(bytes: &[u8]) -> String {
     child.stdin.take().unwrap().write_all(bytes).unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success());
-    text(output.stdout).split_whitespace().next().unwrap().to_owned()
+    String::from_utf8(output.stdout).unwrap().split_whitespace().next().unwrap().to_owned()
 }
 
-fn text(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes).unwrap()
+fn text(response: Response) -> String {
+    String::from_utf8(response.body).unwrap()
 }
 
 fn timed(what: &str, step: impl FnOnce()) {

@@ -1,0 +1,285 @@
+//! Programs of Debian that are not scripts of ours: process managers, and servers of their own kind.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::{
+    FIXTURES, LIMIT, bytes, file, libraries, listen_socket, mapped, need_perl, on_both, prepare,
+    put_scripts, requests, serve, text, workers,
+};
+use crate::http::Client;
+use crate::support::{Library, Running, TempDir, need, run, until};
+use crate::web::Nginx;
+
+#[test]
+fn multiwatch() {
+    need("multiwatch", "/usr/bin/multiwatch");
+    need("fcgiwrap", "/usr/sbin/fcgiwrap");
+    on_both(|library| {
+        let dir = prepare();
+        put_scripts(&dir);
+        let mut multiwatch = Command::new("/usr/bin/multiwatch");
+        multiwatch.args(["-f", "3", "--", "/usr/sbin/fcgiwrap"]).stdin(listen_socket(&dir));
+        let program = Running::start(library.under(&mut multiwatch));
+        let three = || Some(workers(program.pid())).filter(|pids| pids.len() == 3);
+        let pids = until("three processes", LIMIT, three);
+        requests(&Nginx::start(&dir).client, &dir);
+        for pid in pids {
+            assert_eq!(Vec::from_iter(libraries(&pid)), [file(library)]);
+        }
+    });
+}
+
+/// Processes that have left our group; they end with the value.
+struct Orphans(Vec<String>);
+
+impl Drop for Orphans {
+    fn drop(&mut self) {
+        let kill = format!("kill -s KILL {}", self.0.join(" "));
+        let _ = Command::new("sh").args(["-c", &kill]).status();
+    }
+}
+
+#[test]
+fn spawn_fcgi() {
+    need("spawn-fcgi", "/usr/bin/spawn-fcgi");
+    need("fcgiwrap", "/usr/sbin/fcgiwrap");
+    on_both(|library| {
+        let dir = prepare();
+        put_scripts(&dir);
+        let mut spawn = Command::new("/usr/bin/spawn-fcgi");
+        spawn.args(["-F", "3", "-s"]).arg(dir.join("app.sock"));
+        spawn.arg("-P").arg(dir.join("pids")).args(["--", "/usr/sbin/fcgiwrap"]);
+        run(library.under(&mut spawn), LIMIT).must_succeed();
+        let pids = fs::read_to_string(dir.join("pids")).unwrap();
+        let orphans = Orphans(pids.split_whitespace().map(str::to_owned).collect());
+        assert_eq!(orphans.0.len(), 3);
+        requests(&Nginx::start(&dir).client, &dir);
+        for pid in &orphans.0 {
+            assert_eq!(Vec::from_iter(libraries(pid)), [file(library)]);
+        }
+    });
+}
+
+#[test]
+fn plack() {
+    need_perl();
+    need("libplack-perl", "/usr/share/perl5/Plack/Handler/FCGI.pm");
+    on_both(|library| {
+        let dir = prepare();
+        let mut perl = Command::new("perl");
+        perl.arg(format!("{FIXTURES}/plack.pl")).stdin(listen_socket(&dir));
+        serve(library, &dir, &mut perl);
+    });
+}
+
+#[test]
+fn lua_wsapi() {
+    need("lua-wsapi-fcgi", "/usr/bin/wsapi.fcgi");
+    on_both(|library| {
+        let dir = prepare();
+        fs::copy(format!("{FIXTURES}/echo.lua"), dir.join("echo.lua")).unwrap();
+        let mut lua = Command::new("/usr/bin/wsapi.fcgi");
+        lua.stdin(listen_socket(&dir));
+        answer(library, &dir, &mut lua, |client| {
+            let body = bytes(5 << 20);
+            let echo = client.post("/echo.lua", &body).body;
+            assert!(echo == body);
+            for n in 0..50 {
+                assert_eq!(text(client.get(&format!("/echo.lua?n={n}"))), format!("GET n={n}"));
+            }
+        });
+    });
+}
+
+#[test]
+fn clisp() {
+    need("clisp-module-fastcgi", "/usr/share/doc/clisp-module-fastcgi");
+    on_both(|library| {
+        let dir = prepare();
+        let mut clisp = Command::new("clisp");
+        clisp.args(["-q", "-q", "-norc"]).arg(format!("{FIXTURES}/hello.lisp"));
+        clisp.stdin(listen_socket(&dir));
+        answer(library, &dir, &mut clisp, |client| {
+            for n in 0..50 {
+                assert_eq!(text(client.get(&format!("/hello?n={n}"))), format!("GET n={n} "));
+            }
+            let body = vec![b'x'; 100_000];
+            let response = client.post("/hello", &body);
+            assert_eq!(response.body, [b"POST  ", body.as_slice()].concat());
+        });
+    });
+}
+
+#[test]
+fn iipimage() {
+    need("iipimage-server", "/usr/lib/iipimage-server/iipsrv.fcgi");
+    on_both(|library| {
+        let dir = prepare();
+        fs::write(dir.join("image.tif"), image()).unwrap();
+        let mut server = Command::new("/usr/lib/iipimage-server/iipsrv.fcgi");
+        server.env("FILESYSTEM_PREFIX", dir.path()).env("LOGFILE", dir.join("log"));
+        server.arg("--bind").arg(dir.join("app.sock")).stdin(Stdio::null());
+        answer(library, &dir, &mut server, |client| {
+            for _ in 0..10 {
+                let tile = client.get("/program/?FIF=/image.tif&JTL=0,0");
+                assert_eq!(tile.header("content-type"), "image/jpeg");
+                assert!(tile.body.starts_with(b"\xff\xd8\xff") && tile.body.ends_with(b"\xff\xd9"));
+            }
+            let size = text(client.get("/program/?FIF=/image.tif&obj=IIP,1.0&obj=Max-size"));
+            assert!(size.contains("Max-size:256 256"), "{size}");
+        });
+    });
+}
+
+#[test]
+fn mapserver() {
+    need("cgi-mapserver", "/usr/lib/cgi-bin/mapserv");
+    on_both(|library| {
+        let dir = prepare();
+        fs::copy(format!("{FIXTURES}/square.map"), dir.join("square.map")).unwrap();
+        fs::write(dir.join("mapserver.conf"), "CONFIG\nENV\nMS_MAP_PATTERN \".\"\nEND\nEND\n")
+            .unwrap();
+        let mut server = Command::new("/usr/lib/cgi-bin/mapserv");
+        server.env("MAPSERVER_CONFIG_FILE", dir.join("mapserver.conf"));
+        server.stdin(listen_socket(&dir));
+        answer(library, &dir, &mut server, |client| {
+            let map = dir.join("square.map");
+            for _ in 0..10 {
+                let png = client.get(&format!("/?map={}&mode=map", map.display()));
+                assert_png(&png.body, 200);
+            }
+        });
+    });
+}
+
+#[test]
+fn mapcache() {
+    need("mapcache-cgi", "/usr/lib/cgi-bin/mapcache");
+    on_both(|library| {
+        let dir = prepare();
+        let configuration = fs::read_to_string(format!("{FIXTURES}/mapcache.xml")).unwrap();
+        let configuration = configuration.replace("@DIR@", dir.path().to_str().unwrap());
+        fs::write(dir.join("mapcache.xml"), configuration).unwrap();
+        let mut server = Command::new("/usr/lib/cgi-bin/mapcache");
+        server.env("MAPCACHE_CONFIG_FILE", dir.join("mapcache.xml")).stdin(listen_socket(&dir));
+        answer(library, &dir, &mut server, |client| {
+            let capabilities = text(client.get("/program/tms/1.0.0/"));
+            assert!(capabilities.contains("TileMapService"), "{capabilities}");
+            for row in [0, 1, 0, 1] {
+                let tile = client.get(&format!("/program/tms/1.0.0/square@WGS84/0/{row}/0.png"));
+                assert_png(&tile.body, 256);
+            }
+        });
+    });
+}
+
+#[test]
+fn bosixnet_webui() {
+    need("bosixnet-webui", "/usr/bin/bosixnet_webui");
+    on_both(|library| {
+        let dir = prepare();
+        let mut server = Command::new("/usr/bin/bosixnet_webui");
+        server.arg("-l").arg(dir.path()).arg("-c").arg(dir.join("none"));
+        server.stdin(listen_socket(&dir));
+        answer(library, &dir, &mut server, |client| {
+            client.get("/bosixnet/here?fd00::1");
+            for _ in 0..10 {
+                let counter = text(client.get("/bosixnet/counter"));
+                assert!(counter.contains("Counter: "), "{counter}");
+            }
+        });
+    });
+}
+
+/// Starts a program on descriptor 0, sends it requests through nginx, looks at what it has mapped.
+fn answer(library: Library, dir: &TempDir, command: &mut Command, ask: impl Fn(&Client)) {
+    let program = Running::start(library.under(command).stdout(Stdio::null()));
+    until("the listen socket", LIMIT, || dir.join("app.sock").exists().then_some(()));
+    let nginx = Nginx::start(dir);
+    ask(&nginx.client);
+    assert_eq!(Vec::from_iter(mapped(program.pid())), [file(library)], "mapped libraries");
+}
+
+fn assert_png(bytes: &[u8], width: u32) {
+    assert!(bytes.starts_with(b"\x89PNG\r\n\x1a\n"), "\"{}\"", bytes.escape_ascii());
+    assert!(bytes.ends_with(b"IEND\xaeB`\x82"), "cut off");
+    assert_eq!(bytes[16..20], width.to_be_bytes());
+}
+
+/// A TIFF file with one grey tile of 256 x 256 pixels.
+fn image() -> Vec<u8> {
+    const SHORT: u16 = 3;
+    const LONG: u16 = 4;
+    let data = 8 + 2 + 12 * 12 + 4;
+    let entries: [(u16, u16, u32); 12] = [
+        (256, SHORT, 256), // width
+        (257, SHORT, 256), // height
+        (258, SHORT, 8),   // bits
+        (259, SHORT, 1),   // not compressed
+        (262, SHORT, 1),   // 0 is black
+        (277, SHORT, 1),   // samples
+        (284, SHORT, 1),   // contiguous
+        (322, SHORT, 256), // width of a tile
+        (323, SHORT, 256), // height of a tile
+        (324, LONG, data), // where the tile begins
+        (325, LONG, 65_536),
+        (339, SHORT, 1), // unsigned
+    ];
+    let mut file = b"II\x2a\x00\x08\x00\x00\x00\x0c\x00".to_vec();
+    for (tag, kind, value) in entries {
+        file.extend([tag.to_le_bytes(), kind.to_le_bytes()].concat());
+        file.extend([1, value].map(u32::to_le_bytes).concat());
+    }
+    file.extend([0; 4]);
+    file.extend((0..65_536_u32).map(|pixel| (pixel % 256) as u8));
+    file
+}
+
+/// Debian's bridge, which calls the OS_ functions and FCGX_CreateWriter, in front of a program.
+#[test]
+fn cgi_fcgi() {
+    need("libfcgi-bin", "/usr/bin/cgi-fcgi");
+    need("fcgiwrap", "/usr/sbin/fcgiwrap");
+    on_both(|library| {
+        let dir = prepare();
+        put_scripts(&dir);
+        let mut fcgiwrap = Command::new("/usr/sbin/fcgiwrap");
+        fcgiwrap.stdin(listen_socket(&dir));
+        let _fcgiwrap = Running::start(library.under(&mut fcgiwrap));
+        let response = bridge(library, &dir, &["REQUEST_METHOD=GET", "QUERY_STRING=a"], "hello");
+        assert_eq!(response, b"Content-Type: text/plain\r\n\r\nGET a");
+        let response = bridge(library, &dir, &["REQUEST_METHOD=GET"], "large");
+        let large = fs::read(dir.join("large.bin")).unwrap();
+        assert!(response.ends_with(&large), "{} bytes", response.len());
+    });
+}
+
+/// The response that the bridge prints.
+fn bridge(library: Library, dir: &TempDir, variables: &[&str], script: &str) -> Vec<u8> {
+    let mut command = Command::new("/usr/bin/env");
+    command.arg("-i").args(variables);
+    command.arg(format!("SCRIPT_FILENAME={}", dir.join(script).display()));
+    command.arg(format!("LARGE_FILE={}", dir.join("large.bin").display()));
+    if library == Library::Ours {
+        command.arg(format!("LD_LIBRARY_PATH={}", file(library).parent().unwrap().display()));
+    }
+    command.args(["LD_DEBUG=libs"]).arg(format!("LD_DEBUG_OUTPUT={}", dir.join("ld").display()));
+    command.args(["/usr/bin/cgi-fcgi", "-bind", "-connect"]).arg(dir.join("app.sock"));
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_loaded(library, dir.path());
+    output.stdout
+}
+
+/// The dynamic linker has said which library it has loaded.
+fn assert_loaded(library: Library, dir: &Path) {
+    let files = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let said = files.filter(|path| path.to_str().unwrap().contains("/ld."));
+    let said: String = said.map(|path| fs::read_to_string(path).unwrap()).collect();
+    let loaded = said.lines().filter_map(|line| line.split_once("calling init: "));
+    let mut loaded = loaded.map(|(_, path)| path).filter(|path| path.contains("libfcgi.so"));
+    let path = fs::canonicalize(loaded.next().expect("libfcgi is loaded")).unwrap();
+    assert_eq!(path, file(library));
+}

@@ -1,0 +1,58 @@
+//! The configurations of docs/web-servers.md, with this test's paths in the place of the document's.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::support::root;
+
+/// What a snippet says, and what stands there in a test.
+pub(crate) struct Places<'a> {
+    pub(crate) dir: &'a Path,
+    /// Where the web server listens.
+    pub(crate) http: String,
+    /// The port of the application, if it listens on TCP.
+    pub(crate) port: u16,
+}
+
+/// The titles of the document's sections that have a configuration.
+pub(crate) fn titles() -> Vec<String> {
+    let text = text();
+    let titles = text.lines().filter_map(|line| line.strip_prefix("### "));
+    titles.map(str::to_owned).collect()
+}
+
+/// The fenced block below a title of the document.
+pub(crate) fn snippet(title: &str, places: &Places) -> String {
+    let text = text();
+    let (_, section) = text
+        .split_once(&format!("\n### {title}\n"))
+        .unwrap_or_else(|| panic!("docs/web-servers.md has no section {title:?}"));
+    let section = section.split("\n### ").next().unwrap();
+    let block = section.split("\n```").nth(1).and_then(|block| block.split_once('\n'));
+    let (_, block) = block.unwrap_or_else(|| panic!("{title:?} has no fenced block"));
+    let dir = places.dir.to_str().unwrap();
+    block
+        .replace("/run/app/app.sock", &format!("{dir}/app.sock"))
+        .replace("/usr/local/bin/app", &format!("{dir}/app"))
+        .replace("/usr/local/lib", &format!("{dir}/lib"))
+        .replace("/srv/www", &format!("{dir}/www"))
+        .replace("127.0.0.1:9000", &format!("127.0.0.1:{}", places.port))
+        .replace("port: 9000", &format!("port: {}", places.port))
+        .replace("0.0.0.0:80", &places.http)
+}
+
+/// Writes a configuration: a file of tests/fixtures/web with the snippet in it.
+pub(crate) fn configure(frame: &str, snippet: &str, places: &Places) -> PathBuf {
+    let text = fs::read_to_string(root("tests/fixtures/web").join(frame)).unwrap();
+    let path = places.dir.join(frame);
+    let text = text
+        .replace("@DIR@", places.dir.to_str().unwrap())
+        .replace("@HTTP@", &places.http)
+        .replace("@SNIPPET@", snippet);
+    fs::write(&path, text).unwrap();
+    path
+}
+
+fn text() -> String {
+    fs::read_to_string(root("docs/web-servers.md")).unwrap()
+}

@@ -1,0 +1,150 @@
+//! A web server of the test's own in front of the application.
+
+use std::fs::{self, OpenOptions};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard, TryLockError};
+use std::time::Duration;
+
+use crate::app::{Home, Listen};
+use crate::document::{Places, configure, snippet};
+use crate::http::Client;
+use crate::support::{Running, until};
+
+const LIMIT: Duration = Duration::from_secs(20);
+/// Longer than all the other tests together take.
+const WAITING: Duration = Duration::from_secs(400);
+
+/// How the application gets its requests.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Application {
+    /// It listens on a unix socket.
+    Unix,
+    /// It listens on a port of this machine.
+    Tcp,
+    /// The web server starts it.
+    Spawned,
+}
+
+/// A kind of web server.
+pub(crate) struct Kind {
+    /// Its configuration around the document's snippet, in tests/fixtures/web.
+    pub(crate) frame: &'static str,
+    /// It can only listen on ports.
+    pub(crate) http_on_tcp: bool,
+    /// What it calls a unix socket, before the path.
+    pub(crate) unix: &'static str,
+    /// How it is started in the foreground, given its configuration.
+    pub(crate) command: fn(dir: &Path, configuration: &Path) -> Command,
+}
+
+/// At most this many web servers at a time, whatever the machine is.
+static PLACES: [Mutex<()>; 2] = [const { Mutex::new(()) }; 2];
+
+pub(crate) struct Site {
+    // The order matters: the web server and the application end before their directory goes.
+    server: Running,
+    application: Option<(Listen, Running, &'static str)>,
+    pub(crate) client: Client,
+    pub(crate) home: Home,
+    _place: MutexGuard<'static, ()>,
+}
+
+impl Site {
+    /// Starts the application with these options and the web server with the snippet of that title.
+    pub(crate) fn start(
+        kind: &Kind,
+        title: &str,
+        application: Application,
+        options: &'static str,
+    ) -> Self {
+        Self::with_program("app", kind, title, application, options)
+    }
+
+    /// The same with another program of c-tests/web.
+    pub(crate) fn with_program(
+        program: &str,
+        kind: &Kind,
+        title: &str,
+        application: Application,
+        options: &'static str,
+    ) -> Self {
+        let place = until("a free place", WAITING, free_place);
+        let home = Home::new(program);
+        let dir = home.dir.path();
+        let (listen, port) = match application {
+            Application::Unix => (Some(Listen::unix(&dir.join("app.sock"))), 0),
+            Application::Tcp => {
+                let (listen, port) = Listen::tcp();
+                (Some(listen), port)
+            }
+            Application::Spawned => (None, 0),
+        };
+        let (client, http) = address(kind, dir);
+        let places = Places { dir, http, port };
+        let configuration = configure(kind.frame, &snippet(title, &places), &places);
+        let mut command = (kind.command)(dir, &configuration);
+        let log =
+            OpenOptions::new().create(true).append(true).open(dir.join("server.log")).unwrap();
+        command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+        command.env("LD_LIBRARY_PATH", dir.join("lib")).env("HOME", dir).current_dir(dir);
+        let application = listen.map(|listen| {
+            let running = listen.serve(&home, options);
+            (listen, running, options)
+        });
+        let server = Running::start(&mut command);
+        let site = Self { server, application, client, home, _place: place };
+        site.wait_until_ready()
+    }
+
+    fn wait_until_ready(mut self) -> Self {
+        until("the web server to listen", LIMIT, || {
+            let ended = self.server.ended();
+            assert!(ended.is_none(), "the web server has ended, {ended:?}:\n{}", self.log());
+            self.client.connect().ok()
+        });
+        self
+    }
+
+    /// What the web server has said.
+    pub(crate) fn log(&self) -> String {
+        let bytes = fs::read(self.home.dir.join("server.log")).unwrap();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Ends the application and starts it again, as an administrator would; one that the web server
+    /// has started, it starts again.
+    pub(crate) fn restart(&mut self) {
+        match &mut self.application {
+            Some((listen, running, options)) => {
+                running.signal("TERM");
+                assert!(running.wait(LIMIT).is_some(), "the application does not end");
+                *running = listen.serve(&self.home, options);
+            }
+            None => self.home.end(&self.home.serving()),
+        }
+    }
+}
+
+fn free_place() -> Option<MutexGuard<'static, ()>> {
+    PLACES.iter().find_map(|place| match place.try_lock() {
+        Ok(guard) => Some(guard),
+        // A test that has failed has said so.
+        Err(TryLockError::Poisoned(error)) => Some(error.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    })
+}
+
+/// Where the web server will listen, for the client and in the configuration.
+fn address(kind: &Kind, dir: &Path) -> (Client, String) {
+    if kind.http_on_tcp {
+        // Free at this moment; nobody else on this machine asks the system for just this one.
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        (Client::Tcp(port), format!("127.0.0.1:{port}"))
+    } else {
+        let path: PathBuf = dir.join("http.sock");
+        let name = format!("{}{}", kind.unix, path.display());
+        (Client::Unix(path), name)
+    }
+}
