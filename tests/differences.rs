@@ -84,6 +84,10 @@ const ROWS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "Inherited listen socket that is non-blocking",
+        &["waiting/processes::an_inherited_nonblocking_socket_is_waited_on"],
+    ),
+    (
         "Idle kept connection",
         &[
             "waiting/idle::kept_connections_are_served_all_at_once",

@@ -1,0 +1,49 @@
+//! What cgi-fcgi makes of an application's answer.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+#[allow(dead_code)]
+#[path = "../../src/bin/cgi-fcgi/answer.rs"]
+mod answer;
+
+mod request {
+    pub(crate) const REQUEST_ID: u16 = 1;
+}
+
+use answer::{Answer, Event};
+
+/// What was written, and how the answer ended: both as text.
+fn read(bytes: &[u8], piece: usize) -> (Vec<(String, u8)>, String) {
+    let (mut written, mut answer) = (Vec::new(), Answer::new());
+    let (mut used, mut end) = (0, 0);
+    while end < bytes.len() {
+        end = bytes.len().min(end + piece);
+        loop {
+            let pending = &bytes[used..end];
+            match answer.step(pending) {
+                Event::NeedMore => break,
+                Event::Drop(n) => {
+                    assert!(0 < n && n <= pending.len());
+                    used += n;
+                }
+                Event::Output(output, n) => {
+                    assert!(0 < n && n <= pending.len());
+                    written.extend(pending[..n].iter().map(|&byte| (format!("{output:?}"), byte)));
+                    answer.written(n);
+                    used += n;
+                }
+                Event::End(end) => return (written, format!("{end:?}")),
+                Event::Broken(breach) => return (written, breach.to_string()),
+            }
+        }
+    }
+    (written, String::new())
+}
+
+fuzz_target!(|input: &[u8]| {
+    let Some((&piece, bytes)) = input.split_first() else { return };
+    let bytes = &bytes[..bytes.len().min(4096)];
+    let whole = read(bytes, bytes.len().max(1));
+    assert_eq!(read(bytes, usize::from(piece).max(1)), whole);
+});

@@ -1,0 +1,47 @@
+//! The record reader: the same headers and contents however the bytes are cut, and every byte used
+//! exactly once. The first byte of the input says how they are cut.
+#![no_main]
+
+use fcgi::protocol::{HEADER_LEN, Header, Reader, Step};
+use libfuzzer_sys::fuzz_target;
+
+/// Headers and all contents, and how many bytes were used.
+fn read(bytes: &[u8], piece: usize) -> (Vec<Header>, Vec<u8>, usize) {
+    let (mut headers, mut contents, mut used) = (Vec::new(), Vec::new(), 0);
+    let mut reader = Reader::new();
+    let mut end = 0;
+    while end < bytes.len() {
+        end = bytes.len().min(end + piece);
+        loop {
+            let pending = &bytes[used..end];
+            match reader.step(pending) {
+                Step::NeedMore => break,
+                Step::Header(header) => {
+                    headers.push(header);
+                    used += HEADER_LEN;
+                }
+                Step::Content(n) => {
+                    assert!(0 < n && n <= pending.len() && n <= reader.content_left());
+                    contents.extend_from_slice(&pending[..n]);
+                    reader.consume(n);
+                    used += n;
+                }
+                Step::Skip(n) => {
+                    assert!(0 < n && n <= pending.len());
+                    used += n;
+                }
+            }
+        }
+    }
+    (headers, contents, used)
+}
+
+fuzz_target!(|input: &[u8]| {
+    let Some((&piece, bytes)) = input.split_first() else { return };
+    let whole = read(bytes, bytes.len().max(1));
+    assert!(bytes.len() - whole.2 < HEADER_LEN);
+    assert_eq!(read(bytes, usize::from(piece).max(1)), whole);
+    for header in &whole.0 {
+        assert_eq!(Header::from_bytes(header.to_bytes()), *header);
+    }
+});

@@ -1,0 +1,235 @@
+//! System calls that fail or do less than asked, on a schedule from a seed (faults/faults.c), and a
+//! program that is killed. Every response is right, or the connection ends within it; never a wrong
+//! byte, never a crash, never a wait without end.
+
+mod support;
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use fcgi::protocol::RecordType;
+use support::wire::{Connection, Record, records, request};
+use support::{Library, PATIENCE, Running, TempDir, compile, root, run};
+
+/// Requests per test; more when one looks for something rare.
+const REQUESTS: usize = 10_000;
+
+const CLIENTS: usize = 8;
+
+/// careful.c and the preloaded library, built once.
+fn built() -> &'static (PathBuf, PathBuf) {
+    static BUILT: OnceLock<(PathBuf, PathBuf)> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let (program, faults) = (target.join("careful"), target.join("faults.so"));
+        compile(&root("tests/faults/careful.c"), Library::Ours, &program).unwrap();
+        let mut cc = Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()));
+        cc.args(["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC", "-o"]);
+        cc.arg(&faults).arg(root("tests/faults/faults.c")).arg("-ldl");
+        run(&mut cc, Duration::from_secs(60)).must_succeed();
+        (program, faults)
+    })
+}
+
+/// A running careful.c.
+struct Careful {
+    running: Running,
+    dir: TempDir,
+}
+
+impl Careful {
+    fn start(threads: usize, faults: &[(&str, usize)]) -> Self {
+        Self::start_in(TempDir::new(), threads, faults)
+    }
+
+    fn start_in(dir: TempDir, threads: usize, faults: &[(&str, usize)]) -> Self {
+        let (program, preloaded) = built();
+        fs::write(dir.join("count"), [0; 8]).unwrap();
+        let mut command = Command::new(program);
+        command.args(["socket", &threads.to_string()]).current_dir(dir.path());
+        command.stdin(Stdio::null()).stderr(File::create(dir.join("stderr")).unwrap());
+        if !faults.is_empty() {
+            command.env("LD_PRELOAD", preloaded).env("FAULTS_COUNT", dir.join("count"));
+            command.envs(faults.iter().map(|(name, value)| (name, value.to_string())));
+        }
+        let running = Running::start(Library::Ours.under(&mut command));
+        Self { running, dir }
+    }
+
+    fn connect(&self) -> UnixStream {
+        let stream = Connection::open(&self.dir.join("socket")).into_stream();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    }
+
+    /// How many calls were touched.
+    fn touched(&self) -> u64 {
+        u64::from_ne_bytes(fs::read(self.dir.join("count")).unwrap().try_into().unwrap())
+    }
+}
+
+/// Sends a request. The other side may have ended the connection: then the rest is lost.
+fn send(mut stream: &UnixStream, bytes: &[u8]) {
+    let _ = stream.write_all(bytes);
+}
+
+/// What comes up to END_REQUEST or the connection's end, whole records only.
+fn answer(mut stream: &UnixStream) -> Vec<Record> {
+    let (mut received, mut chunk) = (Vec::new(), vec![0; 1 << 17]);
+    loop {
+        let (list, _) = records(&received);
+        if list.last().is_some_and(|record| record.kind == RecordType::EndRequest) {
+            return list;
+        }
+        match stream.read(&mut chunk) {
+            Ok(0) => return list,
+            Ok(n) => received.extend_from_slice(&chunk[..n]),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => panic!("no answer, no end"),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(_) => return list,
+        }
+    }
+}
+
+/// A small generator of numbers: the same in every run.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, limit: u64) -> usize {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((self.0 >> 33) % limit) as usize
+    }
+}
+
+/// A body that tells its places apart.
+fn body(length: usize, start: usize) -> Vec<u8> {
+    (start..start + length).map(|n| (n % 251) as u8).collect()
+}
+
+/// Whether the answer to a body is complete; panics when it is wrong.
+fn is_complete(records: &[Record], body: &[u8]) -> bool {
+    let mut output = Vec::new();
+    let mut ended = false;
+    for record in records {
+        assert_eq!(record.id, 1, "{record:?}");
+        assert!(!ended, "after the end: {record:?}");
+        match record.kind {
+            RecordType::Stdout => output.extend_from_slice(&record.content),
+            RecordType::EndRequest => ended = true,
+            _ => panic!("{record:?}"),
+        }
+    }
+    let broken = output.strip_suffix(b"\nbroken");
+    let told = broken.unwrap_or(&output);
+    assert!(body.starts_with(told), "{} bytes of {} are wrong", told.len(), body.len());
+    let whole = ended && broken.is_none();
+    assert!(!whole || told.len() == body.len(), "{} of {} bytes", told.len(), body.len());
+    whole
+}
+
+/// Some requests, one after the other; how many were answered completely.
+fn client(program: &Careful, number: usize, requests: usize) -> usize {
+    let mut numbers = Numbers(number as u64);
+    let mut kept: Option<UnixStream> = None;
+    let mut complete = 0;
+    for round in 0..requests {
+        let largest = [10, 3000, 100_000][numbers.below(3)];
+        let body = body(numbers.below(largest), round);
+        let keep = numbers.below(2) == 0;
+        let stream = kept.take().unwrap_or_else(|| program.connect());
+        let bytes = request(1, keep, &[("ROUND", &round.to_string())], &body);
+        // Both ways at once: the answer to a large body begins before the body's end.
+        let records = thread::scope(|scope| {
+            scope.spawn(|| send(&stream, &bytes));
+            answer(&stream)
+        });
+        if is_complete(&records, &body) {
+            complete += 1;
+            kept = keep.then_some(stream);
+        }
+    }
+    complete
+}
+
+/// All requests from all clients; how many were answered completely.
+fn exercise(program: &Careful, requests: usize) -> usize {
+    let complete = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for number in 0..CLIENTS {
+            let complete = &complete;
+            scope.spawn(move || {
+                let share = requests / CLIENTS;
+                complete.fetch_add(client(program, number, share), Ordering::Relaxed);
+            });
+        }
+    });
+    complete.into_inner()
+}
+
+fn with_faults(threads: usize, seed: usize, one_in: usize, requests: usize) {
+    let faults = [("FAULTS_SEED", seed), ("FAULTS_CALLS", one_in)];
+    let mut program = Careful::start(threads, &faults);
+    let complete = exercise(&program, requests);
+    let calls = program.touched();
+    println!("{threads} threads, seed {seed}: {complete} of {requests} complete, {calls} faults");
+    assert!(program.running.ended().is_none(), "the program has ended");
+    assert!(calls as usize > requests / one_in, "only {calls} faults");
+    assert!(complete > requests / 2, "only {complete} of {requests} answers");
+}
+
+#[test]
+fn without_faults_every_answer_is_complete() {
+    let program = Careful::start(4, &[]);
+    assert_eq!(exercise(&program, 800), 800);
+}
+
+/// Where the schedules start: the same in every run unless LIBFCGI_FAULTS_SEED says otherwise.
+fn seed() -> usize {
+    std::env::var("LIBFCGI_FAULTS_SEED").map_or(1, |text| text.parse().unwrap())
+}
+
+#[test]
+fn calls_that_fail_on_one_thread() {
+    with_faults(1, seed(), 20, REQUESTS / 2);
+}
+
+#[test]
+fn calls_that_fail_on_several_threads() {
+    with_faults(4, seed(), 20, REQUESTS / 2);
+}
+
+/// Every third call.
+#[test]
+fn calls_that_fail_all_the_time() {
+    let program = Careful::start(2, &[("FAULTS_SEED", seed()), ("FAULTS_CALLS", 3)]);
+    exercise(&program, 400);
+    assert!(program.touched() > 400);
+}
+
+/// Killed in the middle of requests, it can be started on the same socket at once.
+#[test]
+fn killed_and_started_again() {
+    let mut dir = TempDir::new();
+    for round in 0..5 {
+        let mut program = Careful::start_in(dir, 2, &[]);
+        let half = program.connect();
+        let bytes = request(1, true, &[], &body(5000, round));
+        send(&half, &bytes[..bytes.len() - 100]);
+        let good = program.connect();
+        send(&good, &request(1, false, &[], &body(3000, round)));
+        assert!(is_complete(&answer(&good), &body(3000, round)));
+        program.running.signal("KILL");
+        assert!(program.running.wait(PATIENCE).is_some());
+        // What it had answered is right, and nothing comes after it.
+        assert!(!is_complete(&answer(&half), &body(5000, round)));
+        dir = program.dir;
+    }
+}

@@ -1,0 +1,204 @@
+//! What anybody who reaches the socket can send. Each stream of `hostile/streams.rs` is delivered in
+//! every manner of [`Manner`]; `hostile/crowds.rs` has what takes many connections or much patience.
+//!
+//! After each of them the program is alive, has not grown by 16 MB, and the next good request is
+//! answered within two seconds.
+
+#[path = "hostile/crowds.rs"]
+mod crowds;
+#[path = "hostile/streams.rs"]
+mod streams;
+mod support;
+
+use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::net::Shutdown;
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use support::wire::{Connection, request};
+use support::{Library, Listen, Worker};
+
+/// No answer, and no end of a half-closed connection, may take longer.
+const AT_MOST: Duration = Duration::from_secs(2);
+
+/// What the program may grow by, in bytes.
+const GROWTH: usize = 16 << 20;
+
+/// A program under attack.
+struct Target {
+    worker: Worker,
+    before: usize,
+}
+
+impl Target {
+    fn start(listen: Listen, options: &[&str]) -> Self {
+        Self::start_with(listen, options, "LIBFCGI_OS_CLOSE_POLL_TIMEOUT=2000")
+    }
+
+    /// Starts it with a setting of its own.
+    fn start_with(listen: Listen, options: &[&str], setting: &str) -> Self {
+        // What the library holds is of interest, not what malloc keeps of the largest block that
+        // was ever freed: it gives back memory at once.
+        let around = ["env", "MALLOC_TRIM_THRESHOLD_=131072", setting];
+        let worker = Worker::start_in(&around, Library::Ours, listen, options);
+        let mut target = Self { worker, before: usize::MAX };
+        for _ in 0..20 {
+            target.must_be_well("nothing");
+        }
+        target.before = target.memory();
+        target
+    }
+
+    /// Resident memory, in bytes.
+    fn memory(&self) -> usize {
+        let status = format!("/proc/{}/status", self.worker.running.pid());
+        let status = fs::read_to_string(status).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim_end_matches("kB").trim().parse::<usize>().unwrap() * 1024
+    }
+
+    fn socket(&self) -> UnixStream {
+        let stream = self.worker.connect().into_stream();
+        stream.set_write_timeout(Some(AT_MOST)).unwrap();
+        stream.set_read_timeout(Some(AT_MOST)).unwrap();
+        stream
+    }
+
+    /// After `what`: alive, not grown, and it answers.
+    fn must_be_well(&mut self, what: &str) {
+        assert!(self.worker.running.ended().is_none(), "{what}: the program has ended");
+        let start = Instant::now();
+        let mut connection = Connection::on(self.socket().into());
+        connection.send(&request(7, false, &[("AFTER", what)], what.as_bytes()));
+        let records = connection.until_closed();
+        assert_eq!(records[0].content, what.as_bytes(), "after {what}");
+        let took = start.elapsed();
+        assert!(took < AT_MOST, "{what}: the next request took {took:?}");
+        let grown = self.memory().saturating_sub(self.before);
+        assert!(grown < GROWTH, "{what}: {grown} bytes more");
+    }
+}
+
+/// How the bytes come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Manner {
+    /// At once; the answer is read, and the connection must end once ours does.
+    HalfClose,
+    /// At once; then the connection is closed without a look at the answer.
+    Close,
+    /// At once; then the connection is reset.
+    Reset,
+    /// One byte at a time, then half-closed.
+    Bytes,
+    /// At once; then silence, while others ask.
+    Stay,
+}
+
+/// Sends what the other side is willing to take.
+fn send(mut stream: &UnixStream, bytes: &[u8]) {
+    // An end of the connection in the middle is an answer, too.
+    let _ = stream.write_all(bytes);
+}
+
+/// Sends while it reads; the other side must end the connection when ours is half closed.
+fn converse(stream: &UnixStream, pieces: impl Iterator<Item = impl AsRef<[u8]>>, what: &str) {
+    thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let mut chunk = [0; 65_536];
+            loop {
+                match { stream }.read(&mut chunk) {
+                    Ok(0) => return,
+                    Ok(_) => {}
+                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                        panic!("{what}: still open {AT_MOST:?} after the last bytes")
+                    }
+                    Err(_) => return,
+                }
+            }
+        });
+        for piece in pieces {
+            send(stream, piece.as_ref());
+        }
+        let _ = stream.shutdown(Shutdown::Write);
+        assert!(reader.join().is_ok(), "{what}");
+    });
+}
+
+/// Closes so that the other side gets ECONNRESET.
+fn reset(stream: UnixStream) {
+    let linger = libc::linger { l_onoff: 1, l_linger: 0 };
+    let size = size_of::<libc::linger>() as libc::socklen_t;
+    // SAFETY: `linger` lives during the call and `size` is its size.
+    let done = unsafe {
+        let value = (&raw const linger).cast();
+        libc::setsockopt(stream.as_raw_fd(), libc::SOL_SOCKET, libc::SO_LINGER, value, size)
+    };
+    assert_eq!(done, 0, "SO_LINGER");
+}
+
+/// Delivers every stream in one manner.
+fn deliver_all(target: &mut Target, manner: Manner) {
+    for (name, bytes) in streams::all() {
+        let what = format!("{name}, {manner:?}");
+        let stream = target.socket();
+        match manner {
+            Manner::HalfClose => converse(&stream, [&bytes].into_iter(), &what),
+            Manner::Bytes => converse(&stream, bytes.chunks(1).take(1000), &what),
+            Manner::Close => send(&stream, &bytes),
+            Manner::Reset => {
+                send(&stream, &bytes);
+                reset(stream);
+                target.must_be_well(&what);
+                continue;
+            }
+            Manner::Stay => send(&stream, &bytes),
+        }
+        if manner == Manner::Stay {
+            target.must_be_well(&what);
+        }
+        drop(stream);
+        target.must_be_well(&what);
+    }
+}
+
+#[test]
+fn there_are_a_hundred_streams_and_each_has_its_own_name() {
+    let mut names: Vec<_> = streams::all().into_iter().map(|(name, _)| name).collect();
+    let count = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), count);
+    assert!(count >= 100, "{count}");
+}
+
+/// One thread: it must never hang on a peer that has nothing to say.
+#[test]
+fn on_one_thread() {
+    let mut target = Target::start(Listen::Unix, &[]);
+    for manner in [Manner::HalfClose, Manner::Close, Manner::Bytes] {
+        deliver_all(&mut target, manner);
+    }
+}
+
+/// Several threads: some are held by requests whose body does not come.
+#[test]
+fn on_several_threads() {
+    let mut target = Target::start(Listen::Unix, &["-t", "4"]);
+    for manner in [Manner::Stay, Manner::HalfClose] {
+        deliver_all(&mut target, manner);
+    }
+}
+
+#[test]
+fn over_tcp() {
+    for options in [&[][..], &["-t", "4"]] {
+        let mut target = Target::start(Listen::Tcp, options);
+        for manner in [Manner::Reset, Manner::HalfClose] {
+            deliver_all(&mut target, manner);
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Which functions of ours can panic. The library is linked once more, the way libfcgi.a is, but with
+//! its symbols; what is left after that is reachable. Each reference from a function of ours, or from
+//! code of std that was compiled into it, to Rust's panic functions must be in `no_panic/allowed`,
+//! which says why it cannot happen or cannot be avoided. std's own functions are not looked into.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use support::{TempDir, dist, root, run};
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Where a panic, or the end of the process for lack of memory, begins.
+const PANICS: [&str; 9] = [
+    "core::panicking::",
+    "core::option::unwrap_failed",
+    "core::option::expect_failed",
+    "core::result::unwrap_failed",
+    "core::cell::panic_",
+    "core::slice::index::slice_",
+    "core::str::slice_error_fail",
+    "alloc::alloc::handle_alloc_error",
+    "alloc::raw_vec::handle_error",
+];
+
+/// The disassembly with relocations of the whole library.
+fn disassembly() -> String {
+    let dir = TempDir::new();
+    let object = dir.join("fcgi.o");
+    let mut cc = Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()));
+    cc.args(["-fno-lto", "-Wl,--gc-sections", "-r", "-nostdlib"]);
+    cc.args(["roots", "panics"].map(|name| format!("@{}", dist().join(name).display())));
+    cc.arg("-o").arg(&object).arg(dist().join("../cargo/dist/libfcgi.a"));
+    run(&mut cc, LIMIT).must_succeed();
+    let mut objdump = Command::new("objdump");
+    objdump.args(["--disassemble", "--reloc", "--demangle", "--no-show-raw-insn"]);
+    run(objdump.arg(&object), LIMIT).must_succeed()
+}
+
+/// What std's vectors call when they cannot grow; never inlined.
+const GROWTH: [&str; 2] = ["::grow_one", "::do_reserve_and_handle"];
+
+/// A name without what differs from build to build.
+fn plain(name: &str) -> &str {
+    let end = name.rfind("::h").filter(|at| name.len() == at + 19).unwrap_or(name.len());
+    &name[..end]
+}
+
+fn is_ours(function: &str) -> bool {
+    function.contains("fcgi::")
+        || ["FCGX_", "FCGI_", "OS_"].iter().any(|start| function.starts_with(start))
+}
+
+/// Pairs of a function of ours and a panic that it refers to.
+fn references(text: &str) -> BTreeSet<(String, String)> {
+    let (mut found, mut function) = (BTreeSet::new(), "");
+    for line in text.lines() {
+        if let Some((_, name)) = line.strip_suffix(">:").and_then(|line| line.split_once(" <")) {
+            function = plain(name);
+        } else if let Some((_, target)) =
+            line.split_once("R_").and_then(|(_, r)| r.split_once('\t'))
+        {
+            let target = target.rsplit_once(['-', '+']).map_or(target, |(name, _)| name);
+            let target = plain(target);
+            let panics = PANICS.iter().any(|panic| target.starts_with(panic))
+                || GROWTH.iter().any(|growth| target.ends_with(growth));
+            if is_ours(function) && panics {
+                found.insert((function.to_owned(), target.to_owned()));
+            }
+        }
+    }
+    found
+}
+
+/// Lines `FUNCTION <- PANIC: why`; others are comments.
+fn allowed() -> BTreeSet<(String, String)> {
+    let text = fs::read_to_string(root("tests/no_panic/allowed")).unwrap();
+    let lines = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
+    let entry = |line: &str| {
+        let (function, rest) = line.split_once(" <- ").expect("FUNCTION <- PANIC: why");
+        let (panic, why) = rest.split_once(": ").expect("FUNCTION <- PANIC: why");
+        assert!(!why.trim().is_empty(), "{line}: why?");
+        (function.to_owned(), panic.to_owned())
+    };
+    lines.map(entry).collect()
+}
+
+#[test]
+fn no_function_of_ours_can_panic_but_those_that_are_listed() {
+    let text = disassembly();
+    // That the search finds what is there: std's code is full of it.
+    assert!(text.contains("core::panicking::panic_fmt"), "no panic at all: look at this test");
+    let allowed = allowed();
+    let new: Vec<String> = references(&text)
+        .difference(&allowed)
+        .map(|(function, panic)| format!("{function} <- {panic}"))
+        .collect();
+    assert!(new.is_empty(), "these can panic:\n{}", new.join("\n"));
+}
