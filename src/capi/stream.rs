@@ -222,9 +222,12 @@ impl Stream {
     /// `to` may be written for `n` bytes.
     #[inline]
     pub unsafe fn get_bytes(self, to: *mut c_uchar, n: usize) -> usize {
+        let next = self.next_read();
         if self.is_open_reader() && n <= self.readable() {
-            // SAFETY: the caller's promise.
-            return unsafe { self.copy_out(to, n) };
+            self.advance_read(n);
+            // SAFETY: readable bytes lie in the stream's buffer; the caller vouches for `to`.
+            unsafe { ptr::copy(next, to, n) };
+            return n;
         }
         // SAFETY: as above.
         unsafe { self.get_more(to, n) }

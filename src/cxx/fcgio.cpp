@@ -33,12 +33,6 @@ std::streamsize put(FCGX_Stream *stream, const char *s, std::streamsize n)
 {
     std::streamsize done = 0;
 
-    // Where there is room in the stream's own memory, no call is needed.
-    if (n > 0 && n <= stream->stop - stream->wrNext && !stream->isClosed) {
-        std::memcpy(stream->wrNext, s, static_cast<std::size_t>(n));
-        stream->wrNext += n;
-        return n;
-    }
     while (done < n) {
         const int part = portion(n - done);
 
@@ -161,8 +155,17 @@ fcgi_streambuf::int_type fcgi_streambuf::overflow(int_type c)
 
 std::streamsize fcgi_streambuf::xsputn(const std::streambuf::char_type *s, std::streamsize n)
 {
-    if (buf == 0)
-        return fcgx != 0 && !fcgx->isReader ? put(fcgx, s, n) : 0;
+    if (buf == 0) {
+        if (fcgx == 0 || fcgx->isReader)
+            return 0;
+        // Where there is room in the stream's own memory, no call is needed.
+        if (n > 0 && n <= fcgx->stop - fcgx->wrNext && !fcgx->isClosed) {
+            std::memcpy(fcgx->wrNext, s, static_cast<std::size_t>(n));
+            fcgx->wrNext += n;
+            return n;
+        }
+        return put(fcgx, s, n);
+    }
     if (n <= epptr() - pptr())
         return std::streambuf::xsputn(s, n);
     if (traits_type::eq_int_type(overflow(traits_type::eof()), traits_type::eof()))
