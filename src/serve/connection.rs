@@ -114,11 +114,6 @@ impl Connection {
         self.inbound.is_empty() && self.reader.at_header()
     }
 
-    /// Whether received bytes wait here.
-    pub const fn has_bytes(&self) -> bool {
-        !self.inbound.is_empty()
-    }
-
     /// The request that has begun and not ended.
     pub const fn active(&self) -> Option<Active> {
         self.active

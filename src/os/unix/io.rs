@@ -225,14 +225,6 @@ pub fn shutdown_write(fd: RawFd) {
     unsafe { libc::shutdown(fd, libc::SHUT_WR) };
 }
 
-/// Bytes that wait to be received; 0 when that cannot be told.
-pub fn bytes_waiting(fd: RawFd) -> usize {
-    let mut count: libc::c_int = 0;
-    // SAFETY: FIONREAD writes one int, to a place that lives on.
-    let result = unsafe { libc::ioctl(fd, libc::FIONREAD, &raw mut count) };
-    if result < 0 { 0 } else { usize::try_from(count).unwrap_or(0) }
-}
-
 /// Sends all of `bytes` unless the peer takes nothing for `patience`.
 pub fn send_all_within(fd: RawFd, mut bytes: &[u8], patience: Duration) -> io::Result<()> {
     while !bytes.is_empty() {
