@@ -59,13 +59,13 @@ impl Listener {
     ) -> io::Result<()> {
         let Some(place) = self.park(connected, rest) else { return Ok(()) };
         let epoll = self.epoll()?;
-        let first = self.wait(epoll, Some(Instant::now()), terms)?;
+        let waited = self.wait(epoll, Some(Instant::now()), terms);
         let mut state = self.state.lock();
-        state.ready.extend(first);
+        state.ready.extend(waited.as_ref().ok().copied().flatten());
         // Behind everybody, whether the kernel speaks of it or not: its bytes are here already.
         state.ready.retain(|&token| token != place.token());
         state.ready.insert(0, place.token());
-        Ok(())
+        waited.map(drop)
     }
 
     /// Puts a connection where the listener watches it. `None` when that was not possible: it is
