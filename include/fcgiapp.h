@@ -493,7 +493,8 @@ DLLAPI void FCGX_ClearError(struct FCGX_Stream *stream);
  * steps of 8.
  * streamType: the records' type.
  *
- * Results: the stream, to be ended by FCGX_FClose and freed by FCGX_FreeStream.
+ * Results: the stream, to be ended by FCGX_FClose and freed by FCGX_FreeStream; NULL without memory,
+ * with errno ENOMEM.
  */
 DLLAPI
 struct FCGX_Stream *FCGX_CreateWriter(int socket,

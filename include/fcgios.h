@@ -191,7 +191,7 @@ DLLAPI int OS_AsyncReadStdin(void *buf, int len, OS_AsyncProc procPtr, ClientDat
  * offset: not used on Unix; files are read from their present position.
  *
  * Results: 0; -1 after an error, with errno: EBUSY while another read of this descriptor waits,
- * EBADF for a negative descriptor, EINVAL for a negative length and a NULL procedure.
+ * EBADF for a negative descriptor, EINVAL for a negative length and a NULL procedure, ENOMEM.
  *
  * Side effects: the operation waits for OS_DoIo; buf must live until procPtr is called or
  * OS_Close, OS_CloseRead or OS_LibShutdown cancels it. Thread-safe.

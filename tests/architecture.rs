@@ -17,7 +17,7 @@ const LAYERS: [Layer; 5] = [
     Layer {
         name: "serve",
         layers: &["serve", "protocol", "os"],
-        crates: &["core", "std", "parking_lot", "once_cell"],
+        crates: &["core", "std", "once_cell"],
     },
     Layer {
         name: "capi",
@@ -27,7 +27,7 @@ const LAYERS: [Layer; 5] = [
     Layer { name: "bin", layers: &["protocol", "os"], crates: &["core", "std"] },
 ];
 
-const CRATES: [&str; 6] = ["core", "std", "alloc", "libc", "parking_lot", "once_cell"];
+const CRATES: [&str; 5] = ["core", "std", "alloc", "libc", "once_cell"];
 
 /// C functions belong to os. FILE is the subject of fcgi_stdio, so C's stdio belongs there.
 const MAY_CALL_C: [&str; 2] = ["src/os/", "src/capi/fcgi_stdio"];

@@ -261,7 +261,7 @@ fn ask(socket: &Path, body: &[u8], broken_off: bool) -> [Vec<u8>; 2] {
         let of_kind = records.iter().filter(|record| record.kind == kind);
         of_kind.flat_map(|record| record.content.clone()).collect()
     };
-    [content(RecordType::Stdout), content(RecordType::Stderr)]
+    [content(RecordType::STDOUT), content(RecordType::STDERR)]
 }
 
 #[test]

@@ -302,7 +302,7 @@ impl Request {
             return bytes;
         }
         if let Some(data) = &self.data {
-            bytes.extend(wire::stream(RecordType::Data, 1, data));
+            bytes.extend(wire::stream(RecordType::DATA, 1, data));
         }
         bytes
     }
@@ -317,8 +317,8 @@ impl Request {
         for record in connection.until_closed() {
             let text = || String::from_utf8(record.content.clone()).unwrap();
             match record.kind {
-                RecordType::Stdout => answer.stdout += &text(),
-                RecordType::Stderr => answer.stderr += &text(),
+                RecordType::STDOUT => answer.stdout += &text(),
+                RecordType::STDERR => answer.stderr += &text(),
                 _ => answer.end = record.end_request(),
             }
         }

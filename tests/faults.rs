@@ -85,7 +85,7 @@ fn answer(mut stream: &UnixStream) -> Vec<Record> {
     let (mut received, mut chunk) = (Vec::new(), vec![0; 1 << 17]);
     loop {
         let (list, _) = records(&received);
-        if list.last().is_some_and(|record| record.kind == RecordType::EndRequest) {
+        if list.last().is_some_and(|record| record.kind == RecordType::END_REQUEST) {
             return list;
         }
         match stream.read(&mut chunk) {
@@ -122,8 +122,8 @@ fn is_complete(records: &[Record], body: &[u8]) -> bool {
         assert_eq!(record.id, 1, "{record:?}");
         assert!(!ended, "after the end: {record:?}");
         match record.kind {
-            RecordType::Stdout => output.extend_from_slice(&record.content),
-            RecordType::EndRequest => ended = true,
+            RecordType::STDOUT => output.extend_from_slice(&record.content),
+            RecordType::END_REQUEST => ended = true,
             _ => panic!("{record:?}"),
         }
     }

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::os::fd::RawFd;
 
-use fcgi::serve::parking::{Parked, Parking, Place, Stage, Watched};
+use fcgi::serve::parking::{Parked, Parking, Place, Rest, Stage, Watched};
 use shuttle::sync::{Arc, Condvar, Mutex};
 use shuttle::{rand::Rng, thread};
 
@@ -102,6 +102,8 @@ impl Kernel {
 #[derive(Default)]
 struct Process {
     table: Mutex<Parking>,
+    /// Events that came before their connection was parked.
+    ready: Mutex<Vec<(u64, u32)>>,
     kernel: Mutex<Kernel>,
     happened: Condvar,
 }
@@ -132,19 +134,46 @@ impl Process {
         });
     }
 
+    /// As the listener does it: the descriptor is watched first, and parked then. A registration that
+    /// is only renewed is renewed without the lock.
     fn park(&self, fd: RawFd, home: Option<Place>, stage: Stage) {
+        let place = home.unwrap_or_else(|| self.table.lock().unwrap().reserve().unwrap());
+        let arm = || {
+            self.kernel(|kernel| {
+                kernel.watched.insert(fd, Registration { token: place.token(), armed: true })
+            });
+        };
         let mut table = self.table.lock().unwrap();
-        let place = home.unwrap_or_else(|| table.reserve());
-        self.kernel(|kernel| {
-            kernel.open.get_mut(&fd).expect("it is open").holder = None;
-            kernel.watched.insert(fd, Registration { token: place.token(), armed: true });
+        if table.watched(place) == Watched::Once {
+            drop(table);
+            arm();
+        } else {
+            arm();
+            table.set_watched(place, Watched::Once);
+            drop(table);
+        }
+        let mut table = self.table.lock().unwrap();
+        let serial = self.kernel(|kernel| {
+            let client = kernel.open.get_mut(&fd).expect("it is open");
+            client.holder = None;
+            client.serial
         });
-        table.set_watched(place, Watched::Once);
-        table.park(place, fd, Parked { session: None, stage, deadline: None, forks: 0 });
+        let rest = Rest::new(stage, None);
+        if table.park(place, fd, Parked { session: None, rest, forks: 0 }) {
+            self.ready.lock().unwrap().push((place.token(), serial));
+        }
     }
 
     fn claim(&self, place: Place, thread: u32) -> Option<RawFd> {
-        let (fd, _) = self.table.lock().unwrap().take(place)?;
+        let taken = {
+            let mut table = self.table.lock().unwrap();
+            let taken = table.take(place);
+            if taken.is_none() {
+                table.note_early(place);
+            }
+            taken
+        };
+        let (fd, _) = taken?;
         self.hold(fd, thread);
         Some(fd)
     }
@@ -165,7 +194,7 @@ impl Process {
         loop {
             let taken = {
                 let mut table = self.table.lock().unwrap();
-                let Some(place) = table.any() else { return };
+                let Some(place) = table.oldest(None) else { return };
                 table.take(place).map(|(fd, _)| (fd, place))
             };
             if let Some((fd, place)) = taken {
@@ -198,7 +227,8 @@ impl Process {
     /// What a thread does in FCGX_Accept_r, until the wish to shut down.
     fn serve(&self, thread: u32) {
         loop {
-            match self.wait() {
+            let ready = self.ready.lock().unwrap().pop();
+            match ready.map_or_else(|| self.wait(), |(token, serial)| Told::Token(token, serial)) {
                 Told::ShutDown => return self.close_parked(thread),
                 // Another thread may have been faster.
                 Told::Listen => {
@@ -219,12 +249,12 @@ impl Process {
         }
     }
 
-    /// Closes the silent connection that has waited longest, as a thread does that is out of
+    /// Closes the connection that has waited longest, as a thread does that is out of
     /// descriptors.
     fn make_room(&self, thread: u32) {
         let oldest = {
             let mut table = self.table.lock().unwrap();
-            let place = table.oldest_silent();
+            let place = table.oldest(Some(Stage::Idle));
             place.and_then(|place| table.take(place).map(|(fd, _)| (fd, place)))
         };
         if let Some((fd, place)) = oldest {
@@ -360,7 +390,7 @@ fn a_child_closes_parked_connections_and_no_active_one() {
             let kernel = process.kernel.lock().unwrap();
             let mut copies = Vec::new();
             let mut places = Vec::new();
-            while let Some(place) = table.any() {
+            while let Some(place) = table.oldest(None) {
                 let (fd, parked) = table.take(place).unwrap();
                 let client = kernel.open.get(&fd).expect("a parked connection is open");
                 assert_eq!(client.holder, None, "an active connection was parked");
@@ -372,7 +402,9 @@ fn a_child_closes_parked_connections_and_no_active_one() {
             once.dedup();
             assert_eq!(once.len(), copies.len(), "a copy is closed twice");
             // Back to the parent, which has noticed nothing.
-            places.into_iter().for_each(|(place, fd, parked)| table.park(place, fd, parked));
+            for (place, fd, parked) in places {
+                table.park(place, fd, parked);
+            }
         }
         process.shut_down();
         join(threads);

@@ -27,12 +27,12 @@ const WISHES: [(i32, &[&str]); 3] =
     [(libc::SIGTERM, &[]), (libc::SIGUSR1, &[]), (libc::SIGUSR2, &["-s"])];
 
 fn output(records: &[Record]) -> Vec<u8> {
-    let out = records.iter().filter(|record| record.kind == RecordType::Stdout);
+    let out = records.iter().filter(|record| record.kind == RecordType::STDOUT);
     out.flat_map(|record| record.content.clone()).collect()
 }
 
 fn is_complete(records: &[Record]) -> bool {
-    records.last().is_some_and(|record| record.kind == RecordType::EndRequest)
+    records.last().is_some_and(|record| record.kind == RecordType::END_REQUEST)
 }
 
 fn kept(worker: &Worker) -> Connection {

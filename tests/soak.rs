@@ -61,8 +61,8 @@ fn answer(mut stream: &UnixStream, received: &mut Vec<u8>, output: &mut Vec<u8>)
             }
             let content = &rest[..length];
             match header.kind {
-                RecordType::Stdout => output.extend_from_slice(content),
-                RecordType::EndRequest => {
+                RecordType::STDOUT => output.extend_from_slice(content),
+                RecordType::END_REQUEST => {
                     assert_eq!(content, [0; 8]);
                     assert_eq!(rest.len(), whole, "something follows the end");
                     return;

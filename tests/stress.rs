@@ -48,7 +48,7 @@ fn ask(connection: &mut Connection, keep: bool, list: &[(&str, &str)], body: &st
     let start = Instant::now();
     connection.send(&request(1, keep, list, body.as_bytes()));
     let records = connection.until_end_of(1);
-    let out = records.iter().filter(|record| record.kind == RecordType::Stdout);
+    let out = records.iter().filter(|record| record.kind == RecordType::STDOUT);
     let text: Vec<u8> = out.flat_map(|record| record.content.clone()).collect();
     assert_eq!(String::from_utf8(text).unwrap(), body);
     start.elapsed()

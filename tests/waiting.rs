@@ -36,7 +36,7 @@ fn output(connection: &mut Connection, id: u16, since: Instant) -> String {
 
 /// What a list of records has as output.
 fn text(records: &[Record]) -> String {
-    let out = records.iter().filter(|record| record.kind == RecordType::Stdout);
+    let out = records.iter().filter(|record| record.kind == RecordType::STDOUT);
     String::from_utf8(out.flat_map(|record| record.content.clone()).collect()).unwrap()
 }
 

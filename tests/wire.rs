@@ -32,14 +32,14 @@ const ID: u16 = 1;
 
 fn end(id: u16, app_status: u32, protocol_status: ProtocolStatus) -> Record {
     let body = EndRequest { app_status, protocol_status }.to_bytes();
-    Record::new(RecordType::EndRequest, id, &body)
+    Record::new(RecordType::END_REQUEST, id, &body)
 }
 
 /// A whole reply: output, end of output, normal end of the request.
 fn reply(id: u16, output: &str) -> Vec<Record> {
     vec![
-        Record::new(RecordType::Stdout, id, output.as_bytes()),
-        Record::new(RecordType::Stdout, id, b""),
+        Record::new(RecordType::STDOUT, id, output.as_bytes()),
+        Record::new(RecordType::STDOUT, id, b""),
         end(id, 0, ProtocolStatus::RequestComplete),
     ]
 }
@@ -112,9 +112,9 @@ fn one_body_in_many_records() {
     on_both(|app| {
         let mut bytes = [begin(ID, false), params(ID, &[])].concat();
         for byte in b"in pieces".chunks(1) {
-            bytes.extend(record(RecordType::Stdin, ID, byte));
+            bytes.extend(record(RecordType::STDIN, ID, byte));
         }
-        bytes.extend(record(RecordType::Stdin, ID, b""));
+        bytes.extend(record(RecordType::STDIN, ID, b""));
         assert_eq!(app.exchange(&bytes), echo(ID, "", "in pieces"));
     });
 }
@@ -141,9 +141,9 @@ fn pairs_in_both_length_forms_and_in_pieces() {
         let content = b"\x80\0\0\x01\x80\0\0\x02Axy";
         let mut bytes = begin(ID, false);
         for byte in content.chunks(1) {
-            bytes.extend(record(RecordType::Params, ID, byte));
+            bytes.extend(record(RecordType::PARAMS, ID, byte));
         }
-        bytes.extend([record(RecordType::Params, ID, b""), stdin(ID, b"")].concat());
+        bytes.extend([record(RecordType::PARAMS, ID, b""), stdin(ID, b"")].concat());
         assert_eq!(app.exchange(&bytes), echo(ID, "A=xy\n", ""));
     });
 }
@@ -154,11 +154,11 @@ fn content_may_have_any_padding() {
         for padding in 0..=255 {
             let bytes = [
                 begin(ID, false),
-                padded(RecordType::Params, ID, &pairs(&[("A", "B")]), padding),
-                record(RecordType::Params, ID, b""),
-                padded(RecordType::Stdin, ID, b"one ", padding),
-                padded(RecordType::Stdin, ID, b"two", padding),
-                record(RecordType::Stdin, ID, b""),
+                padded(RecordType::PARAMS, ID, &pairs(&[("A", "B")]), padding),
+                record(RecordType::PARAMS, ID, b""),
+                padded(RecordType::STDIN, ID, b"one ", padding),
+                padded(RecordType::STDIN, ID, b"two", padding),
+                record(RecordType::STDIN, ID, b""),
             ];
             assert_eq!(app.exchange(&bytes.concat()), echo(ID, "A=B\n", "one two"), "{padding}");
         }
@@ -186,7 +186,7 @@ fn a_filter_reads_the_body_and_then_the_file() {
             begin_role(ID, Role::Filter, false),
             params(ID, &[]),
             stdin(ID, b"input"),
-            stream(RecordType::Data, ID, b"the file"),
+            stream(RecordType::DATA, ID, b"the file"),
         ];
         let expected = "FCGI_ROLE=FILTER\nbody: input\nerror: 0\n\
                         StartFilterData: 0\ndata: the file\nerror: 0\n";
@@ -198,13 +198,13 @@ fn a_filter_reads_the_body_and_then_the_file() {
 fn the_error_stream_has_records_only_if_it_is_used() {
     on_both(|app| {
         let answer = app.exchange(&request(ID, false, &[("LOG", "oops"), ("SIZE", "0")], b""));
-        let log = |text: &[u8]| Record::new(RecordType::Stderr, ID, text);
+        let log = |text: &[u8]| Record::new(RecordType::STDERR, ID, text);
         assert_eq!(
             answer,
             [
                 log(b"oops"),
                 log(b""),
-                Record::new(RecordType::Stdout, ID, b""),
+                Record::new(RecordType::STDOUT, ID, b""),
                 end(ID, 0, ProtocolStatus::RequestComplete),
             ]
         );
@@ -240,13 +240,13 @@ fn records_of_other_requests_are_ignored() {
     on_both(|app| {
         let bytes = [
             begin(ID, false),
-            record(RecordType::Stdin, 9, b"not ours"),
-            record(RecordType::Params, 9, &pairs(&[("NOT", "ours")])),
+            record(RecordType::STDIN, 9, b"not ours"),
+            record(RecordType::PARAMS, 9, &pairs(&[("NOT", "ours")])),
             params(ID, &[("A", "B")]),
-            record(RecordType::Stdin, 9, b"not ours"),
-            record(RecordType::Stdin, ID, b"ours"),
+            record(RecordType::STDIN, 9, b"not ours"),
+            record(RecordType::STDIN, ID, b"ours"),
             abort(9),
-            record(RecordType::Stdin, ID, b""),
+            record(RecordType::STDIN, ID, b""),
         ];
         assert_eq!(app.exchange(&bytes.concat()), echo(ID, "A=B\n", "ours"));
     });
@@ -255,7 +255,7 @@ fn records_of_other_requests_are_ignored() {
 #[test]
 fn broken_input_is_an_error_of_the_stream_and_the_answer_is_complete() {
     on_both(|app| {
-        let head = [begin(ID, false), params(ID, &[]), record(RecordType::Stdin, ID, b"text")];
+        let head = [begin(ID, false), params(ID, &[]), record(RecordType::STDIN, ID, b"text")];
         let told = |error| reply(ID, &format!("FCGI_ROLE=RESPONDER\nbody: text\nerror: {error}\n"));
         assert_eq!(app.exchange(&head.concat()), told(-3));
         let another_version = b"\x02\x05\0\x01\0\x04\0\0more";
@@ -266,7 +266,7 @@ fn broken_input_is_an_error_of_the_stream_and_the_answer_is_complete() {
 #[test]
 fn a_broken_head_closes_the_connection_and_the_next_is_served() {
     on_both(|app| {
-        let half_a_pair = record(RecordType::Params, ID, b"\x04\x05NAMEva");
+        let half_a_pair = record(RecordType::PARAMS, ID, b"\x04\x05NAMEva");
         let heads = [
             b"".to_vec(),
             b"\x01\x01\0".to_vec(),
@@ -296,7 +296,7 @@ fn variables_are_told_before_the_request() {
         let bytes = [get_values(&names), request(ID, false, &[], b"x")].concat();
         let mut answer = app.exchange(&bytes);
         let values = answer.remove(0);
-        assert_eq!((values.kind, values.id), (RecordType::GetValuesResult, 0));
+        assert_eq!((values.kind, values.id), (RecordType::GET_VALUES_RESULT, 0));
         // The order of the pairs is the application's business.
         let mut told: Vec<_> = fcgi::protocol::name_value::Pairs::new(&values.content).collect();
         told.sort_unstable();
@@ -315,9 +315,9 @@ fn variables_are_told_before_the_request() {
 #[test]
 fn unknown_management_records_are_refused() {
     on_both(|app| {
-        let bytes = [record(RecordType::Unknown(42), 0, b""), request(ID, false, &[], b"x")];
+        let bytes = [record(RecordType::from_byte(42), 0, b""), request(ID, false, &[], b"x")];
         let mut expected = echo(ID, "", "x");
-        let refusal = Record::new(RecordType::UnknownType, 0, b"\x2a\0\0\0\0\0\0\0");
+        let refusal = Record::new(RecordType::UNKNOWN_TYPE, 0, b"\x2a\0\0\0\0\0\0\0");
         expected.insert(0, refusal);
         assert_eq!(app.exchange(&bytes.concat()), expected);
     });

@@ -31,17 +31,17 @@ impl Exchange {
             list.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let mut request = [wire::begin(1, scenario.kept), wire::params(1, &list)].concat();
         for piece in scenario.request_body().chunks(RECORD) {
-            request.extend(wire::record(RecordType::Stdin, 1, piece));
+            request.extend(wire::record(RecordType::STDIN, 1, piece));
         }
-        request.extend(wire::record(RecordType::Stdin, 1, b""));
+        request.extend(wire::record(RecordType::STDIN, 1, b""));
         let (answer, complaint) = (scenario.answer(), scenario.complaint());
         Self { request, answer, complaint, kept: scenario.kept }
     }
 
     /// The response as one that knows it beforehand would send it.
     pub(crate) fn response(&self) -> Vec<u8> {
-        let mut bytes = wire::stream(RecordType::Stdout, 1, &self.answer);
-        bytes.extend(wire::record(RecordType::EndRequest, 1, &[0; 8]));
+        let mut bytes = wire::stream(RecordType::STDOUT, 1, &self.answer);
+        bytes.extend(wire::record(RecordType::END_REQUEST, 1, &[0; 8]));
         bytes
     }
 }
@@ -135,7 +135,7 @@ impl Client {
             let Some(header) = self.header(end) else { return Outcome::TimeUp };
             assert_eq!(header.request_id, 1, "request id");
             let mut left = usize::from(header.content_length);
-            if header.kind == RecordType::EndRequest {
+            if header.kind == RecordType::END_REQUEST {
                 left += usize::from(header.padding_length);
                 while self.to - self.from < left {
                     assert!(self.fill(end), "the connection stops within END_REQUEST");
@@ -147,8 +147,8 @@ impl Client {
                 return Outcome::Answered;
             }
             let expected = match header.kind {
-                RecordType::Stdout => &mut answer,
-                RecordType::Stderr => &mut complaint,
+                RecordType::STDOUT => &mut answer,
+                RecordType::STDERR => &mut complaint,
                 kind => panic!("a record of type {kind:?}"),
             };
             assert!(left <= expected.len(), "the response is too long");

@@ -3,6 +3,8 @@
 use std::ffi::{CStr, c_char};
 use std::ptr;
 
+use crate::os::memory::{NoMemory, extend, push};
+
 /// Pointers kept between requests.
 const KEPT: usize = 1024;
 
@@ -19,12 +21,16 @@ impl Envp {
     }
 
     /// Fills the vector with pointers to the strings that start at `starts` in `arena`, and NULL.
-    pub fn fill(&mut self, arena: &mut [u8], starts: &[usize]) -> *mut *mut c_char {
+    pub fn fill(
+        &mut self,
+        arena: &mut [u8],
+        starts: &[usize],
+    ) -> Result<*mut *mut c_char, NoMemory> {
         let base: *mut c_char = arena.as_mut_ptr().cast();
         self.pointers.clear();
-        self.pointers.extend(starts.iter().map(|&start| base.wrapping_add(start)));
-        self.pointers.push(ptr::null_mut());
-        self.pointers.as_mut_ptr()
+        extend(&mut self.pointers, starts.iter().map(|&start| base.wrapping_add(start)))?;
+        push(&mut self.pointers, ptr::null_mut()).map_err(|_| NoMemory)?;
+        Ok(self.pointers.as_mut_ptr())
     }
 
     /// Forgets the pointers and gives back memory of an unusually long vector.
@@ -76,7 +82,7 @@ mod tests {
     fn the_first_whole_name_counts() {
         let mut arena = b"AB=1\0A=2\0A=3\0NOVALUE\0E=\0".to_vec();
         let mut envp = Envp::new();
-        let vector = envp.fill(&mut arena, &[0, 5, 9, 13, 21]);
+        let vector = envp.fill(&mut arena, &[0, 5, 9, 13, 21]).unwrap();
         let get = |name: &CStr| {
             // SAFETY: `vector` was made above and ends with NULL.
             let value = unsafe { find(name, vector) };

@@ -164,22 +164,22 @@ mod tests {
     #[test]
     fn record_types_are_those_of_the_protocol_layer() {
         let pairs = [
-            (FCGI_BEGIN_REQUEST, RecordType::BeginRequest),
-            (FCGI_ABORT_REQUEST, RecordType::AbortRequest),
-            (FCGI_END_REQUEST, RecordType::EndRequest),
-            (FCGI_PARAMS, RecordType::Params),
-            (FCGI_STDIN, RecordType::Stdin),
-            (FCGI_STDOUT, RecordType::Stdout),
-            (FCGI_STDERR, RecordType::Stderr),
-            (FCGI_DATA, RecordType::Data),
-            (FCGI_GET_VALUES, RecordType::GetValues),
-            (FCGI_GET_VALUES_RESULT, RecordType::GetValuesResult),
-            (FCGI_UNKNOWN_TYPE, RecordType::UnknownType),
+            (FCGI_BEGIN_REQUEST, RecordType::BEGIN_REQUEST),
+            (FCGI_ABORT_REQUEST, RecordType::ABORT_REQUEST),
+            (FCGI_END_REQUEST, RecordType::END_REQUEST),
+            (FCGI_PARAMS, RecordType::PARAMS),
+            (FCGI_STDIN, RecordType::STDIN),
+            (FCGI_STDOUT, RecordType::STDOUT),
+            (FCGI_STDERR, RecordType::STDERR),
+            (FCGI_DATA, RecordType::DATA),
+            (FCGI_GET_VALUES, RecordType::GET_VALUES),
+            (FCGI_GET_VALUES_RESULT, RecordType::GET_VALUES_RESULT),
+            (FCGI_UNKNOWN_TYPE, RecordType::UNKNOWN_TYPE),
         ];
         for (number, kind) in pairs {
             assert_eq!(number, c_int::from(kind.to_byte()));
         }
-        assert_eq!(RecordType::from_byte(12), RecordType::Unknown((FCGI_MAXTYPE + 1) as u8));
+        assert_eq!(RecordType::UNKNOWN_TYPE.to_byte(), FCGI_MAXTYPE as u8);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::library;
 use crate::os::async_io::{self, Direction};
 use crate::os::error::{errno_of, set_errno};
+use crate::os::memory::boxed;
 use crate::os::{io as fd_io, signal, socket, spawn};
 use crate::serve::peers::PeerList;
 use crate::serve::{blocking, config};
@@ -258,7 +259,8 @@ fn start(
         return fail(&error(libc::EINVAL));
     };
     let transfer = Transfer { fd, direction, buffer: buffer.cast(), len, proc, data };
-    status(async_io::arm(fd, direction, Box::new(move || transfer.run())))
+    let action = boxed(move || transfer.run()).map_err(io::Error::from);
+    status(action.and_then(|action| async_io::arm(fd, direction, action)))
 }
 
 /// Starts an asynchronous read of descriptor 0, as OS_AsyncRead does.
@@ -283,7 +285,7 @@ pub unsafe extern "C" fn OS_AsyncReadStdin(
 /// offset: not used on Unix; files are read from their present position.
 ///
 /// Results: 0; -1 after an error, with errno: EBUSY while another read of this descriptor waits,
-/// EBADF for a negative descriptor, EINVAL for a negative length and a NULL procedure.
+/// EBADF for a negative descriptor, EINVAL for a negative length and a NULL procedure, ENOMEM.
 ///
 /// Side effects: the operation waits for OS_DoIo; buf must live until procPtr is called or
 /// OS_Close, OS_CloseRead or OS_LibShutdown cancels it. Thread-safe.
@@ -397,8 +399,9 @@ pub unsafe extern "C" fn OS_DoIo(tmo: *mut libc::timeval) -> c_int {
 }
 
 fn duration(time: &libc::timeval) -> Option<Duration> {
-    let micros = u32::try_from(time.tv_usec).ok().filter(|&micros| micros < 1_000_000)?;
-    Some(Duration::new(u64::try_from(time.tv_sec).ok()?, micros * 1000))
+    let micros = u64::try_from(time.tv_usec).ok().filter(|&micros| micros < 1_000_000)?;
+    let seconds = u64::try_from(time.tv_sec).ok()?;
+    Some(Duration::from_micros(seconds.saturating_mul(1_000_000).saturating_add(micros)))
 }
 
 /// Waits for the next connection.

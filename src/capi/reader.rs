@@ -86,7 +86,8 @@ pub(super) unsafe extern "C" fn fill(stream: *mut FCGX_Stream) {
 /// Receives once; an error ends the connection.
 fn receive(connected: &mut Connected, fd: c_int, stream: Stream) {
     let connection = connected.session.connection();
-    let result = fd_io::recv(fd, connection.room());
+    let room = connection.room().map_err(io::Error::from);
+    let result = room.and_then(|room| fd_io::recv(fd, room));
     received(connected, stream, result);
 }
 
@@ -125,7 +126,8 @@ pub(super) unsafe fn get_directly(stream: Stream, to: *mut u8, n: usize) -> Opti
     }
     // SAFETY: the caller's promise; the slice is used for one call.
     let memory = unsafe { slice::from_raw_parts_mut(to, n) };
-    let room = connected.session.connection().room();
+    // Without memory for what lies behind, the caller's is filled all the same.
+    let room = connected.session.connection().room().unwrap_or_default();
     let result = fd_io::recv_parts(fd, &mut [IoSliceMut::new(memory), IoSliceMut::new(room)]);
     let got = result.as_ref().map_or(0, |&got| got);
     let direct = got.min(n);

@@ -1,7 +1,7 @@
 //! What stands behind an accepted `FCGX_Request`: a block with its connection, its streams and its
 //! environment.
 
-use std::ffi::c_int;
+use std::ffi::{c_char, c_int};
 use std::ptr;
 
 use super::envp::Envp;
@@ -10,9 +10,10 @@ use super::reader;
 use super::stream::Stream;
 use super::writer::{self, Writer};
 use crate::os::io;
+use crate::os::memory::{NoMemory, boxed};
 use crate::protocol::record::RecordType;
 use crate::serve::outbound::Stream as RecordStream;
-use crate::serve::store::Store;
+use crate::serve::store::{MOST, Store};
 use crate::serve::{Begin, Connected};
 
 /// Streams, output buffers, environment and connection of one request.
@@ -34,7 +35,7 @@ struct Spare(Box<Block>);
 // SAFETY: a spare block has no connection and no streams in use; its pointers are never followed.
 unsafe impl Send for Spare {}
 
-static BLOCKS: Store<Spare> = Store::new();
+static BLOCKS: Store<Spare> = Store::new(MOST);
 
 const NO_STREAM: FCGX_Stream = FCGX_Stream {
     rdNext: ptr::null_mut(),
@@ -139,20 +140,44 @@ pub unsafe fn take_kept(request: *mut FCGX_Request) -> Option<Connected> {
     None
 }
 
-/// Gives an accepted request to the program.
+/// Gives an accepted request to the program. Without memory for it the connection is closed, and the
+/// request holds none.
 ///
 /// # Safety
 ///
 /// As for [`block_of`].
-pub unsafe fn begin(request: *mut FCGX_Request, connected: Connected, begin: Begin) {
+pub unsafe fn begin(
+    request: *mut FCGX_Request,
+    connected: Connected,
+    begin: Begin,
+) -> Result<(), NoMemory> {
     // SAFETY: the caller's promise.
     let mut block = unsafe { block_of(request) };
     if block.is_null() {
-        let spare = BLOCKS.take().map_or_else(|| Box::new(Block::new()), |spare| spare.0);
-        block = Box::into_raw(spare);
+        let spare = BLOCKS.take().map_or_else(|| boxed(Block::new()), |spare| Ok(spare.0));
+        match spare {
+            Ok(spare) => block = Box::into_raw(spare),
+            Err(error) => {
+                connected.close(false);
+                return Err(error);
+            }
+        }
     }
-    // SAFETY: a live block of this request alone; no stream of it is in the program's hands.
-    unsafe { open(&mut *block, request, connected, begin) };
+    // SAFETY: the caller's promise. The block is a live one of this request alone; no stream of it
+    // is in the program's hands, and the reference ends with the call.
+    let envp = unsafe {
+        (*request).paramsPtr = block.cast::<Params>();
+        (*request).ipcFd = connected.fd;
+        open(&mut *block, request, connected, begin)
+    };
+    let envp = match envp {
+        Ok(envp) => envp,
+        Err(error) => {
+            // SAFETY: as above.
+            unsafe { end(request, true) };
+            return Err(error);
+        }
+    };
     // SAFETY: the caller's promise; the places in the block live until `end`.
     unsafe {
         let r = request;
@@ -161,7 +186,7 @@ pub unsafe fn begin(request: *mut FCGX_Request, connected: Connected, begin: Beg
         (*r).r#in = &raw mut (*block).body;
         (*r).out = &raw mut (*block).out;
         (*r).err = &raw mut (*block).err;
-        (*r).paramsPtr = block.cast::<Params>();
+        (*r).envp = envp;
         (*r).isBeginProcessed = 1;
         (*r).keepConnection = c_int::from(begin.keep);
         (*r).appStatus = 0;
@@ -169,15 +194,24 @@ pub unsafe fn begin(request: *mut FCGX_Request, connected: Connected, begin: Beg
     }
     // SAFETY: the cursors are set through the same pointers that the program gets.
     unsafe { place_cursors(request, block) };
+    Ok(())
 }
 
-fn open(block: &mut Block, request: *mut FCGX_Request, connected: Connected, begin: Begin) {
+/// Everything that needs memory; gives the environment.
+fn open(
+    block: &mut Block,
+    request: *mut FCGX_Request,
+    connected: Connected,
+    begin: Begin,
+) -> Result<*mut *mut c_char, NoMemory> {
     block.request = request;
-    block.connected = Some(connected);
     let stream = |kind| RecordStream { kind, id: begin.id };
-    block.out_writer.begin(request, stream(RecordType::Stdout));
-    block.err_writer.begin(request, stream(RecordType::Stderr));
-    block.out_writer.allocate();
+    block.out_writer.begin(request, stream(RecordType::STDOUT));
+    block.err_writer.begin(request, stream(RecordType::STDERR));
+    let connected = block.connected.insert(connected);
+    block.out_writer.prepare()?;
+    let (arena, starts) = connected.session.params();
+    block.envp.fill(arena, starts)
 }
 
 /// # Safety
@@ -192,13 +226,13 @@ unsafe fn place_cursors(request: *mut FCGX_Request, block: *mut Block) {
         if let Some(out) = Stream::new((*request).out) {
             (*block).out_writer.place(out);
         }
+        if let Some(err) = Stream::new((*request).err) {
+            (*block).err_writer.place(err);
+        }
         let Some(connected) = (*block).connected.as_mut() else { return };
         if let Some(body) = Stream::new((*request).r#in) {
             reader::start(body, connected);
         }
-        (*request).ipcFd = connected.fd;
-        let (arena, starts) = connected.session.params();
-        (*request).envp = (*block).envp.fill(arena, starts);
     }
 }
 
@@ -349,7 +383,6 @@ pub fn clear_store() {
 mod tests {
     use super::*;
     use crate::capi::fcgiapp::{FCGX_Finish_r, FCGX_GetStr, FCGX_PutS, FCGX_UnGetChar};
-    use crate::serve::connected::new_session;
     use crate::serve::session::Head;
     use std::io::Read;
     use std::os::fd::{AsRawFd, IntoRawFd};
@@ -366,16 +399,16 @@ mod tests {
         let r = &raw mut request;
         for _ in 0..2 {
             let (ours, mut peer) = UnixStream::pair().unwrap();
-            let mut connected = Connected::new(ours.as_raw_fd(), new_session());
+            let mut connected = Connected::open(ours.as_raw_fd()).unwrap();
             let connection = connected.session.connection();
             let received = [HEAD, BODY].concat();
-            connection.room()[..received.len()].copy_from_slice(&received);
+            connection.room().unwrap()[..received.len()].copy_from_slice(&received);
             connection.received(received.len());
             let Head::Ready(start) = connected.session.head(1000) else { panic!("no head") };
             let mut text = [0_u8; 8];
             // SAFETY: `r` points to a request that stays where it is; the streams are its own.
             unsafe {
-                begin(r, connected, start);
+                begin(r, connected, start).unwrap();
                 assert_eq!(ours.into_raw_fd(), (*r).ipcFd);
                 assert_eq!(FCGX_UnGetChar(c_int::from(b'<'), (*r).r#in), c_int::from(b'<'));
                 assert_eq!(FCGX_GetStr(text.as_mut_ptr().cast(), 8, (*r).r#in), 5);

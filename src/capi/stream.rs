@@ -295,13 +295,18 @@ impl Stream {
     }
 
     #[cold]
+    #[inline(never)]
     fn put_char_slowly(self, c: c_int) -> c_int {
-        if self.make_room() { self.put_char(c) } else { EOF }
+        let byte = c as c_uchar;
+        // SAFETY: `byte` is one byte.
+        let put = unsafe { self.put_bytes(&raw const byte, 1) };
+        if put { c_int::from(byte) } else { EOF }
     }
 
-    /// Sends what is there so that there is room again. False if there is none.
+    /// Makes room behind a full buffer, by sending what is there if need be. False if there is none.
     fn make_room(self) -> bool {
-        !self.is_closed() && !self.is_reader() && self.empty(0) && self.writable() > 0
+        let open = !self.is_closed() && !self.is_reader();
+        open && (writer::open_next(self) || self.empty(0)) && self.writable() > 0
     }
 
     /// Writes `n` bytes. False after an error: not all of them are on their way.

@@ -8,8 +8,9 @@ use std::slice;
 use super::fcgiapp::{FCGX_Request, FCGX_Stream};
 use super::stream::Stream;
 use crate::os::error::errno_of;
+use crate::os::memory::NoMemory;
 use crate::protocol::body::{EndRequest, ProtocolStatus};
-use crate::protocol::record::{MAX_WRITTEN_CONTENT, RecordType};
+use crate::protocol::record::RecordType;
 use crate::protocol::writer::end_request;
 use crate::serve::outbound::{FIRST_CONTENT, Outbound, Stream as RecordStream, send_both};
 
@@ -28,7 +29,8 @@ pub struct Writer {
     outbound: Outbound,
     stream: RecordStream,
     target: Target,
-    used: bool,
+    /// Whether it has had any content.
+    written: bool,
 }
 
 impl Writer {
@@ -36,36 +38,42 @@ impl Writer {
     pub const fn new() -> Self {
         Self {
             outbound: Outbound::new(),
-            stream: RecordStream { kind: RecordType::Stdout, id: 0 },
+            stream: RecordStream { kind: RecordType::STDOUT, id: 0 },
             target: Target::Descriptor(-1),
-            used: false,
+            written: false,
         }
     }
 
     /// A writer to a descriptor, with records of `content` bytes.
-    pub fn to_descriptor(fd: c_int, stream: RecordStream, content: usize) -> Self {
+    pub fn to_descriptor(
+        fd: c_int,
+        stream: RecordStream,
+        content: usize,
+    ) -> Result<Self, NoMemory> {
         let mut writer = Self::new();
         writer.target = Target::Descriptor(fd);
         writer.stream = stream;
-        writer.outbound.allocate(content);
-        writer
+        writer.outbound.allocate(content)?;
+        Ok(writer)
     }
 
     /// Makes it the writer of an accepted request.
     pub(super) fn begin(&mut self, request: *mut FCGX_Request, stream: RecordStream) {
         self.target = Target::Request(request);
         self.stream = stream;
-        self.used = false;
+        self.written = false;
+        self.outbound.reuse();
     }
 
-    /// Gets a first buffer, so that the program has room from the start.
-    pub(super) fn allocate(&mut self) {
-        self.outbound.allocate(FIRST_CONTENT);
+    /// Gets a first buffer, if it has none. Programs write into the one of STDOUT without asking;
+    /// that of STDERR comes with the first write.
+    pub(super) fn prepare(&mut self) -> Result<(), NoMemory> {
+        if self.outbound.capacity() > 0 { Ok(()) } else { self.outbound.allocate(FIRST_CONTENT) }
     }
 
     /// Forgets the request.
     pub(super) fn rest(&mut self) {
-        self.outbound.trim(MAX_WRITTEN_CONTENT);
+        self.outbound.rest();
     }
 
     /// The request it belongs to, if any.
@@ -91,21 +99,25 @@ impl Writer {
         stream.set_writable(base.wrapping_add(start), base.wrapping_add(end));
     }
 
-    /// Seals what the program has written; gives how much that was.
-    fn seal(&mut self, stream: Stream) -> usize {
+    /// Content bytes that the program has put into the open record.
+    fn used(&mut self, stream: Stream) -> usize {
         let (start, end) = self.outbound.window();
         let base = self.outbound.memory().as_mut_ptr() as usize;
-        let used = (stream.next_write() as usize).saturating_sub(base + start).min(end - start);
+        (stream.next_write() as usize).saturating_sub(base + start).min(end - start)
+    }
+
+    /// Seals what the program has written.
+    fn seal(&mut self, stream: Stream) {
+        let used = self.used(stream);
         self.outbound.seal(self.stream, used);
-        self.used |= used > 0;
-        used
+        self.written |= used > 0;
     }
 
     /// Seals what was written and adds what ends the stream, and the request with its last
     /// writer. STDERR has an end only if it was used.
     fn seal_end(&mut self, stream: Stream) {
         self.seal(stream);
-        if self.used || self.stream.kind != RecordType::Stderr {
+        if self.written || self.stream.kind != RecordType::STDERR {
             self.outbound.end(self.stream);
         }
         if let Target::Request(request) = self.target {
@@ -161,17 +173,16 @@ pub(super) unsafe extern "C" fn empty(stream: *mut FCGX_Stream, close: c_int) {
     }
     // SAFETY: the stream carries this procedure.
     let Some(writer) = (unsafe { writer_of(stream) }) else { return stream.set_closed(1) };
-    let much = if close == 0 {
-        // The printf family flushes before the buffer is quite full.
-        let used = writer.seal(stream);
-        used >= writer.outbound.capacity() / 2
+    if close == 0 {
+        writer.seal(stream);
     } else {
         writer.seal_end(stream);
-        false
-    };
-    let result = writer.send();
-    if much && result.is_ok() {
-        writer.grow();
+    }
+    // The printf family flushes before the buffer is quite full.
+    let much = writer.outbound.sealed().len() > writer.outbound.capacity() / 2;
+    let mut result = writer.send();
+    if close == 0 && result.is_ok() {
+        result = writer.grow(much).map_err(io::Error::from);
     }
     writer.place(stream);
     if let Err(error) = result {
@@ -184,14 +195,32 @@ pub(super) unsafe extern "C" fn empty(stream: *mut FCGX_Stream, close: c_int) {
 }
 
 impl Writer {
-    /// A request whose answer does not fit into the first buffer gets a larger one.
-    fn grow(&mut self) {
-        if matches!(self.target, Target::Request(_)) {
-            let next =
-                if self.outbound.capacity() == 0 { FIRST_CONTENT } else { MAX_WRITTEN_CONTENT };
-            self.outbound.allocate(next);
+    /// A stream that is written to gets a first buffer; a request whose answer does not fit into
+    /// that, a larger one.
+    fn grow(&mut self, much: bool) -> Result<(), NoMemory> {
+        self.prepare()?;
+        if much && matches!(self.target, Target::Request(_)) {
+            self.outbound.enlarge();
         }
+        Ok(())
     }
+}
+
+/// Goes on in the same buffer after a full record, without sending. False where there is no room
+/// for another one: then it is the empty procedure's turn.
+pub(super) fn open_next(stream: Stream) -> bool {
+    if !is_ours(stream) {
+        return false;
+    }
+    // SAFETY: just asked.
+    let Some(writer) = (unsafe { writer_of(stream) }) else { return false };
+    let used = writer.used(stream);
+    if !writer.outbound.has_room_behind(used) {
+        return false;
+    }
+    writer.seal(stream);
+    writer.place(stream);
+    true
 }
 
 /// Sends what was written and the caller's bytes behind it, without copying them. `None` when that
@@ -210,7 +239,7 @@ pub(super) unsafe fn put_directly(stream: Stream, from: *const u8, n: usize) -> 
         return None;
     }
     writer.seal(stream);
-    writer.used = true;
+    writer.written = true;
     let fd = writer.descriptor();
     // SAFETY: the caller's promise; the slice is used for one call.
     let content = unsafe { slice::from_raw_parts(from, n) };

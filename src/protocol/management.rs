@@ -64,7 +64,7 @@ pub fn get_values_result(content: &[u8], capacity: Capacity) -> Answer {
         }
     }
     let length = (result.as_bytes().len() - HEADER_LEN) as u16;
-    result.set_header(Header::new(RecordType::GetValuesResult, NULL_REQUEST_ID, length));
+    result.set_header(Header::new(RecordType::GET_VALUES_RESULT, NULL_REQUEST_ID, length));
     result
 }
 

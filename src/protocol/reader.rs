@@ -116,7 +116,7 @@ mod tests {
     fn records_are_the_same_however_they_are_cut() {
         let mut bytes = Vec::new();
         for (content, padding) in [(&b"hello"[..], 3u8), (b"", 255), (b"", 0), (b"x", 0)] {
-            let mut header = Header::new(RecordType::Stdin, 1, content.len() as u16);
+            let mut header = Header::new(RecordType::STDIN, 1, content.len() as u16);
             header.padding_length = padding;
             bytes.extend_from_slice(&header.to_bytes());
             bytes.extend_from_slice(content);
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn unwanted_content_goes_with_its_padding() {
-        let mut header = Header::new(RecordType::Data, 1, 0xffff);
+        let mut header = Header::new(RecordType::DATA, 1, 0xffff);
         header.padding_length = 0xff;
         let mut reader = Reader::new();
         assert_eq!(reader.step(&header.to_bytes()), Step::Header(header));

@@ -55,25 +55,25 @@ pub fn route(header: &Header, active: Option<Active>) -> Route {
     }
     if header.request_id == NULL_REQUEST_ID {
         return match header.kind {
-            RecordType::GetValues => Route::GetValues,
+            RecordType::GET_VALUES => Route::GetValues,
             other => Route::UnknownManagement(other.to_byte()),
         };
     }
     let Some(active) = active else {
         return match header.kind {
-            RecordType::BeginRequest => Route::Begin,
+            RecordType::BEGIN_REQUEST => Route::Begin,
             _ => Route::Ignore,
         };
     };
     let own = header.request_id == active.id;
     match (header.kind, active.phase) {
-        (RecordType::BeginRequest, _) if own => Route::BegunTwice,
-        (RecordType::BeginRequest, _) => Route::CannotMultiplex,
+        (RecordType::BEGIN_REQUEST, _) if own => Route::BegunTwice,
+        (RecordType::BEGIN_REQUEST, _) => Route::CannotMultiplex,
         _ if !own => Route::Ignore,
-        (RecordType::AbortRequest, _) => Route::Abort,
-        (RecordType::Params, Phase::Params)
-        | (RecordType::Stdin, Phase::Stdin)
-        | (RecordType::Data, Phase::Data) => Route::Stream,
+        (RecordType::ABORT_REQUEST, _) => Route::Abort,
+        (RecordType::PARAMS, Phase::Params)
+        | (RecordType::STDIN, Phase::Stdin)
+        | (RecordType::DATA, Phase::Data) => Route::Stream,
         _ => Route::Ignore,
     }
 }
@@ -98,34 +98,34 @@ mod tests {
     #[test]
     fn id_zero_is_management_in_every_phase() {
         for phase in [Phase::Params, Phase::Stdin, Phase::Data, Phase::Ended] {
-            assert_eq!(at(RecordType::GetValues, 0, phase), Route::GetValues);
-            assert_eq!(at(RecordType::BeginRequest, 0, phase), Route::UnknownManagement(1));
-            assert_eq!(at(RecordType::Unknown(99), 0, phase), Route::UnknownManagement(99));
+            assert_eq!(at(RecordType::GET_VALUES, 0, phase), Route::GetValues);
+            assert_eq!(at(RecordType::BEGIN_REQUEST, 0, phase), Route::UnknownManagement(1));
+            assert_eq!(at(RecordType::from_byte(99), 0, phase), Route::UnknownManagement(99));
         }
     }
 
     #[test]
     fn a_stream_counts_in_its_own_phase_only() {
-        assert_eq!(at(RecordType::Params, 7, Phase::Params), Route::Stream);
-        assert_eq!(at(RecordType::Stdin, 7, Phase::Params), Route::Ignore);
-        assert_eq!(at(RecordType::Stdin, 7, Phase::Stdin), Route::Stream);
-        assert_eq!(at(RecordType::Stdin, 7, Phase::Data), Route::Ignore);
-        assert_eq!(at(RecordType::Data, 7, Phase::Data), Route::Stream);
-        assert_eq!(at(RecordType::Stdin, 7, Phase::Ended), Route::Ignore);
-        assert_eq!(at(RecordType::Stdin, 8, Phase::Stdin), Route::Ignore);
+        assert_eq!(at(RecordType::PARAMS, 7, Phase::Params), Route::Stream);
+        assert_eq!(at(RecordType::STDIN, 7, Phase::Params), Route::Ignore);
+        assert_eq!(at(RecordType::STDIN, 7, Phase::Stdin), Route::Stream);
+        assert_eq!(at(RecordType::STDIN, 7, Phase::Data), Route::Ignore);
+        assert_eq!(at(RecordType::DATA, 7, Phase::Data), Route::Stream);
+        assert_eq!(at(RecordType::STDIN, 7, Phase::Ended), Route::Ignore);
+        assert_eq!(at(RecordType::STDIN, 8, Phase::Stdin), Route::Ignore);
     }
 
     #[test]
     fn beginnings_and_aborts() {
-        assert_eq!(at(RecordType::BeginRequest, 8, Phase::Stdin), Route::CannotMultiplex);
-        assert_eq!(at(RecordType::BeginRequest, 7, Phase::Stdin), Route::BegunTwice);
-        assert_eq!(at(RecordType::AbortRequest, 7, Phase::Stdin), Route::Abort);
-        assert_eq!(at(RecordType::AbortRequest, 8, Phase::Stdin), Route::Ignore);
+        assert_eq!(at(RecordType::BEGIN_REQUEST, 8, Phase::Stdin), Route::CannotMultiplex);
+        assert_eq!(at(RecordType::BEGIN_REQUEST, 7, Phase::Stdin), Route::BegunTwice);
+        assert_eq!(at(RecordType::ABORT_REQUEST, 7, Phase::Stdin), Route::Abort);
+        assert_eq!(at(RecordType::ABORT_REQUEST, 8, Phase::Stdin), Route::Ignore);
     }
 
     #[test]
     fn another_version_is_refused_before_all_else() {
-        let header = Header { version: 2, ..Header::new(RecordType::GetValues, 0, 0) };
+        let header = Header { version: 2, ..Header::new(RecordType::GET_VALUES, 0, 0) };
         assert_eq!(route(&header, None), Route::UnsupportedVersion);
     }
 }

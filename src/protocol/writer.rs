@@ -73,12 +73,12 @@ const fn fixed(kind: RecordType, request_id: u16, body: [u8; BODY_LEN]) -> [u8; 
 
 /// A whole END_REQUEST record (specification 5.5).
 pub const fn end_request(request_id: u16, end: EndRequest) -> [u8; FIXED_RECORD_LEN] {
-    fixed(RecordType::EndRequest, request_id, end.to_bytes())
+    fixed(RecordType::END_REQUEST, request_id, end.to_bytes())
 }
 
 /// A whole UNKNOWN_TYPE record (specification 4.2).
 pub const fn unknown_type_record(type_byte: u8) -> [u8; FIXED_RECORD_LEN] {
-    fixed(RecordType::UnknownType, NULL_REQUEST_ID, unknown_type(type_byte))
+    fixed(RecordType::UNKNOWN_TYPE, NULL_REQUEST_ID, unknown_type(type_byte))
 }
 
 /// The record that ends a stream: a header without content (specification 3.3).
@@ -103,14 +103,14 @@ mod tests {
         let end = EndRequest { app_status: 5, protocol_status: ProtocolStatus::Overloaded };
         assert_eq!(end_request(0x0203, end), [1, 3, 2, 3, 0, 8, 0, 0, 0, 0, 0, 5, 2, 0, 0, 0]);
         assert_eq!(unknown_type_record(99), [1, 11, 0, 0, 0, 8, 0, 0, 99, 0, 0, 0, 0, 0, 0, 0]);
-        assert_eq!(end_of_stream(RecordType::Stdout, 1), [1, 6, 0, 1, 0, 0, 0, 0]);
+        assert_eq!(end_of_stream(RecordType::STDOUT, 1), [1, 6, 0, 1, 0, 0, 0, 0]);
     }
 
     #[test]
     fn large_contents_are_cut() {
-        let (header, n) = next_record(RecordType::Stdout, 1, 1 << 20);
+        let (header, n) = next_record(RecordType::STDOUT, 1, 1 << 20);
         assert_eq!(n, 65_528);
         assert_eq!(header, [1, 6, 0, 1, 0xff, 0xf8, 0, 0]);
-        assert_eq!(next_record(RecordType::Stdout, 1, 3).1, 3);
+        assert_eq!(next_record(RecordType::STDOUT, 1, 3).1, 3);
     }
 }

@@ -16,8 +16,14 @@ pub struct Config {
     /// How long a peer on a unix socket may stay silent after connecting
     /// (LIBFCGI_IS_AF_UNIX_KEEPER_POLL_TIMEOUT).
     pub keeper_timeout: Duration,
+    /// How long any other peer may stay silent after connecting (LIBFCGI_FIRST_BYTE_TIMEOUT).
+    pub first_byte_timeout: Option<Duration>,
+    /// How long the head of a request may take from its first byte on (LIBFCGI_HEAD_TIMEOUT).
+    pub head_timeout: Option<Duration>,
     /// Bytes of parameters that one request may have (LIBFCGI_MAX_PARAMS_BYTES).
     pub max_params: usize,
+    /// Connections without a request that one listen socket may have (LIBFCGI_MAX_WAITING).
+    pub max_waiting: usize,
     /// Web servers that may connect (FCGI_WEB_SERVER_ADDRS).
     pub peers: PeerList,
 }
@@ -40,12 +46,21 @@ impl Config {
         };
         let milliseconds =
             |name, default| Duration::from_millis(number(name, default).unwrap_or(default));
+        let limit = |name, default| match number(name, default).unwrap_or(default) {
+            0 => None,
+            limit => Some(limit),
+        };
         let max_params = number("LIBFCGI_MAX_PARAMS_BYTES", 16 << 20).unwrap_or(16 << 20);
+        let max_waiting = limit("LIBFCGI_MAX_WAITING", 4096);
         let peers = variable("FCGI_WEB_SERVER_ADDRS").unwrap_or_default();
         Self {
             close_timeout: milliseconds("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", 2000),
             keeper_timeout: milliseconds("LIBFCGI_IS_AF_UNIX_KEEPER_POLL_TIMEOUT", 2000),
+            first_byte_timeout: limit("LIBFCGI_FIRST_BYTE_TIMEOUT", 60_000)
+                .map(Duration::from_millis),
+            head_timeout: limit("LIBFCGI_HEAD_TIMEOUT", 60_000).map(Duration::from_millis),
             max_params: usize::try_from(max_params).unwrap_or(usize::MAX),
+            max_waiting: max_waiting.map_or(usize::MAX, |most| most as usize),
             peers: PeerList::parse(peers.as_bytes()),
         }
     }
@@ -80,6 +95,17 @@ mod tests {
         assert_eq!(config.close_timeout, Duration::from_secs(2));
         assert_eq!(config.keeper_timeout, Duration::from_secs(2));
         assert_eq!(config.max_params, 16 << 20);
+        assert_eq!(config.first_byte_timeout, Some(Duration::from_secs(60)));
+        assert_eq!(config.head_timeout, Some(Duration::from_secs(60)));
+        assert_eq!(config.max_waiting, 4096);
+    }
+
+    #[test]
+    fn no_limit_is_0() {
+        assert_eq!(with("LIBFCGI_FIRST_BYTE_TIMEOUT", "0").first_byte_timeout, None);
+        assert_eq!(with("LIBFCGI_HEAD_TIMEOUT", "0").head_timeout, None);
+        assert_eq!(with("LIBFCGI_HEAD_TIMEOUT", "7").head_timeout, Some(Duration::from_millis(7)));
+        assert_eq!(with("LIBFCGI_MAX_WAITING", "0").max_waiting, usize::MAX);
     }
 
     #[test]

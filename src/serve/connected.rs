@@ -7,6 +7,8 @@ use super::config;
 use super::listener::Listener;
 use super::parking::Place;
 use super::session::Session;
+use super::store::SESSIONS;
+use crate::os::memory::{NoMemory, boxed};
 use crate::os::{fork, io, socket};
 
 /// A connection and the listener that watches it while it has no request.
@@ -26,9 +28,21 @@ pub struct Connected {
 }
 
 impl Connected {
-    /// A connection just accepted, or found in the program's hands.
-    pub fn new(fd: RawFd, session: Box<Session>) -> Self {
-        let (forks, generation) = (fork::count(), fork::generation());
+    /// A connection just accepted, or found in the program's hands. Without memory for what it is
+    /// going to say it is closed.
+    pub fn open(fd: RawFd) -> Result<Self, NoMemory> {
+        match new_session() {
+            Ok(session) => Ok(Self::new(fd, session, fork::count())),
+            Err(error) => {
+                io::close(fd);
+                Err(error)
+            }
+        }
+    }
+
+    /// A connection that was accepted when [`fork::count`] was `forks`.
+    pub(super) fn new(fd: RawFd, session: Box<Session>, forks: usize) -> Self {
+        let generation = fork::generation();
         Self { fd, session, home: None, in_a_row: 0, forks, generation }
     }
 
@@ -69,20 +83,12 @@ impl Connected {
         if detached {
             io::close(self.fd);
         } else if complete {
-            self.close_at_once();
+            close_at_once(self.fd, self.forks);
         } else {
             // Nobody is left to tell about a connection that cannot be closed.
             let _ = socket::close_gracefully(self.fd, config::get().close_timeout);
         }
         recycle(self.session);
-    }
-
-    /// Closes one that needs no care: nothing more comes, or nothing that matters was sent.
-    pub(super) fn close_at_once(&self) {
-        if self.forks != fork::count() {
-            io::shutdown_write(self.fd);
-        }
-        io::close(self.fd);
     }
 
     /// Closes this process's copy of a connection that is the parent's.
@@ -107,13 +113,22 @@ impl Connected {
     }
 }
 
+/// Closes a connection that needs no care: nothing more comes, or nothing that matters was sent.
+/// `forks`: [`fork::count`] when it was accepted.
+pub(super) fn close_at_once(fd: RawFd, forks: usize) {
+    if forks != fork::count() {
+        io::shutdown_write(fd);
+    }
+    io::close(fd);
+}
+
 /// A session for a connection, from the store if there is one.
-pub fn new_session() -> Box<Session> {
-    super::store::SESSIONS.take().unwrap_or_default()
+pub(super) fn new_session() -> Result<Box<Session>, NoMemory> {
+    SESSIONS.take().map_or_else(|| boxed(Session::new()), Ok)
 }
 
 /// Gives a session back.
 pub(super) fn recycle(mut session: Box<Session>) {
     session.reset();
-    super::store::SESSIONS.put(session);
+    SESSIONS.put(session);
 }

@@ -4,6 +4,7 @@
 //! [`Event::NeedMore`] asks for it, and sends what [`Event::Answer`] holds.
 
 use super::inbound::Inbound;
+use crate::os::memory::NoMemory;
 use crate::protocol::body::{BODY_LEN, BeginRequest, EndRequest, ProtocolStatus};
 use crate::protocol::management::{Capacity, get_values_result};
 use crate::protocol::reader::{Reader, Step};
@@ -82,7 +83,7 @@ impl Connection {
     }
 
     /// Room to receive into; never empty.
-    pub fn room(&mut self) -> &mut [u8] {
+    pub fn room(&mut self) -> Result<&mut [u8], NoMemory> {
         self.inbound.room()
     }
 

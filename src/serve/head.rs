@@ -3,8 +3,10 @@
 use std::io::{self, ErrorKind};
 use std::time::Instant;
 
+use super::config::Config;
 use super::connected::{Connected, recycle};
 use super::listener::{Arrival, Terms};
+use super::parking::{Rest, Stage};
 use super::session::{Begin, Head};
 use crate::os::error::{interrupted, not_open};
 use crate::os::io::{is_open, recv_now, send_now, shutdown_write};
@@ -18,7 +20,9 @@ pub(super) enum Outcome {
     Ready(Begin),
     /// Nothing new.
     Silent,
-    /// Something, but no whole head.
+    /// Records that needed at most an answer; nothing of a request.
+    Idle,
+    /// No whole head yet.
     Partial,
     /// A request that was refused; the connection ends once the peer has read that.
     Refused,
@@ -26,19 +30,35 @@ pub(super) enum Outcome {
     Over,
 }
 
+impl Outcome {
+    /// How a connection waits from now on that has waited as in `before`; `None` when it has a
+    /// request, or is over.
+    pub(super) fn rest(self, before: Rest, config: &Config) -> Option<Rest> {
+        match self {
+            Self::Silent => Some(before),
+            Self::Idle => Some(Rest::IDLE),
+            // The time is that of the whole head.
+            Self::Partial if before.stage == Stage::Partial => Some(before),
+            Self::Partial => Some(Rest::new(Stage::Partial, config.head_timeout)),
+            Self::Refused => Some(Rest::new(Stage::Lingering, Some(config.close_timeout))),
+            Self::Ready(_) | Self::Over => None,
+        }
+    }
+}
+
 /// Receives what is there and reads on in the head, without waiting.
 pub(super) fn receive_head(connected: &mut Connected, terms: &Terms) -> Outcome {
     let mut heard = false;
     loop {
-        match read_head(connected, terms) {
-            Outcome::Silent => {}
-            outcome => return outcome,
+        if let Some(outcome) = step(connected, terms) {
+            return outcome;
         }
         let connection = connected.session.connection();
-        match recv_now(connected.fd, connection.room()) {
+        let room = connection.room().map_err(io::Error::from);
+        match room.and_then(|room| recv_now(connected.fd, room)) {
             Ok(n) => connection.received(n),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                return if heard { Outcome::Partial } else { Outcome::Silent };
+                return unfinished(connected, heard);
             }
             Err(_) => return Outcome::Over,
         }
@@ -48,29 +68,45 @@ pub(super) fn receive_head(connected: &mut Connected, terms: &Terms) -> Outcome 
 
 /// Reads on in the head with what was received before.
 pub(super) fn read_head(connected: &mut Connected, terms: &Terms) -> Outcome {
+    step(connected, terms).unwrap_or_else(|| unfinished(connected, false))
+}
+
+fn unfinished(connected: &mut Connected, heard: bool) -> Outcome {
+    if !connected.session.connection().is_fresh() {
+        Outcome::Partial
+    } else if heard {
+        Outcome::Idle
+    } else {
+        Outcome::Silent
+    }
+}
+
+/// Reads on in the head; `None` when more has to be received.
+fn step(connected: &mut Connected, terms: &Terms) -> Option<Outcome> {
     loop {
         match connected.session.head(terms.config.max_params) {
-            Head::Ready(begin) => return Outcome::Ready(begin),
-            Head::Broken => return Outcome::Over,
+            Head::Ready(begin) => return Some(Outcome::Ready(begin)),
+            Head::Broken => return Some(Outcome::Over),
             Head::Answer { answer, close } => {
                 let bytes = answer.as_bytes();
                 // A peer that does not even take a short answer is not waited for.
                 if !send_now(connected.fd, bytes).is_ok_and(|sent| sent == bytes.len()) {
-                    return Outcome::Over;
+                    return Some(Outcome::Over);
                 }
                 if close {
                     shutdown_write(connected.fd);
-                    return Outcome::Refused;
+                    return Some(Outcome::Refused);
                 }
             }
-            Head::NeedMore => return Outcome::Silent,
+            Head::NeedMore => return None,
         }
     }
 }
 
 /// Throws away what a refused peer still sends, without waiting.
 pub(super) fn linger(connected: &mut Connected) -> Outcome {
-    match recv_now(connected.fd, connected.session.connection().room()) {
+    let room = connected.session.connection().room().map_err(io::Error::from);
+    match room.and_then(|room| recv_now(connected.fd, room)) {
         Err(error) if error.kind() == ErrorKind::WouldBlock => Outcome::Silent,
         Ok(0) | Err(_) => Outcome::Over,
         Ok(_) => Outcome::Silent,
@@ -80,14 +116,17 @@ pub(super) fn linger(connected: &mut Connected) -> Outcome {
 /// Waits for a request on this connection and no other. `None` when it ends without one.
 pub fn wait_alone(
     mut connected: Connected,
-    deadline: Option<Instant>,
+    mut rest: Rest,
     terms: &Terms,
 ) -> io::Result<Option<Arrival>> {
     loop {
-        match receive_head(&mut connected, terms) {
-            Outcome::Ready(begin) => return Ok(Some((connected, begin))),
-            Outcome::Refused | Outcome::Over => break,
-            Outcome::Silent | Outcome::Partial => {}
+        let outcome = receive_head(&mut connected, terms);
+        if let Outcome::Ready(begin) = outcome {
+            return Ok(Some((connected, begin)));
+        }
+        match outcome.rest(rest, terms.config) {
+            Some(next) if next.stage != Stage::Lingering => rest = next,
+            _ => break,
         }
         if signal::shutdown_requested() {
             connected.close(false);
@@ -95,7 +134,7 @@ pub fn wait_alone(
         }
         let wake_up = signal::wake_up_descriptor().unwrap_or(-1);
         let mut fds = [PollFd::new(connected.fd, READABLE), PollFd::new(wake_up, READABLE)];
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let left = rest.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         match poll::poll(&mut fds, left) {
             Ok(0) => break,
             Ok(_) => {}

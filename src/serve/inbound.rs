@@ -1,10 +1,13 @@
 //! Bytes received and not yet used, of one connection.
 
+use crate::os::memory::{NoMemory, zeroed};
+use crate::protocol::writer::copy;
+
 /// Dead bytes in front of the unread ones, always: a program may push back what it has read.
 pub const MARGIN: usize = 16;
 
 /// Bytes of a buffer at first: a usual request head with a small body fits.
-const FIRST_SIZE: usize = 10 * 1024;
+const FIRST_SIZE: usize = 8 * 1024;
 
 /// Bytes of a buffer once a peer has filled the first one: a whole record of the largest size.
 const FULL_SIZE: usize = MARGIN + 8 + 0xffff + 0xff;
@@ -55,12 +58,18 @@ impl Inbound {
 
     /// Gives the buffer up for one that just holds the unread bytes, if these are few.
     pub fn shrink(&mut self) {
-        let unread = self.unread().len();
-        if unread <= FEW && self.bytes.len() >= FIRST_SIZE {
-            self.compact();
-            self.bytes.truncate(MARGIN + unread);
-            self.bytes.shrink_to_fit();
+        let unread = self.unread();
+        if unread.len() > FEW || self.bytes.len() < FIRST_SIZE {
+            return;
         }
+        let end = MARGIN + unread.len();
+        // Without memory for a small buffer the large one has to stay.
+        let Ok(mut small) = zeroed(end) else { return };
+        if let Some(place) = small.get_mut(MARGIN..) {
+            copy(place, unread);
+        }
+        self.bytes = small;
+        (self.start, self.end) = (MARGIN, end);
     }
 
     fn compact(&mut self) {
@@ -72,36 +81,39 @@ impl Inbound {
     }
 
     /// Room to receive into; never empty.
-    pub fn room(&mut self) -> &mut [u8] {
+    pub fn room(&mut self) -> Result<&mut [u8], NoMemory> {
         if self.start == self.end {
             if self.end == self.bytes.len() && self.end < FULL_SIZE {
-                self.grow();
+                self.grow()?;
             }
             (self.start, self.end) = (MARGIN, MARGIN);
         } else if self.end == self.bytes.len() {
             if self.start > MARGIN {
                 self.compact();
             } else {
-                self.grow();
+                self.grow()?;
             }
         }
-        self.bytes.get_mut(self.end..).unwrap_or_default()
+        self.bytes.get_mut(self.end..).ok_or(NoMemory)
     }
 
     /// A peer that fills the buffer gets a larger one: what has arrived decides, not what it claims.
-    fn grow(&mut self) {
+    fn grow(&mut self) -> Result<(), NoMemory> {
         let size = match self.bytes.len() {
             ..FIRST_SIZE => FIRST_SIZE,
             FULL_SIZE.. => self.bytes.len() + FULL_SIZE,
             _ => FULL_SIZE,
         };
-        if self.is_empty() {
+        let unread = self.end - self.start;
+        if unread == 0 {
             // Nothing to move: the old memory is free to become part of the new.
+            (self.start, self.end) = (0, 0);
             self.bytes = Vec::new();
-            self.bytes = vec![0; size];
-        } else {
-            self.bytes.resize(size, 0);
         }
+        let mut larger = zeroed(size)?;
+        copy(&mut larger, &self.bytes);
+        self.bytes = larger;
+        Ok(())
     }
 
     /// Takes note that `n` bytes were put into [`Inbound::room`].
@@ -124,7 +136,7 @@ mod tests {
     use super::*;
 
     fn put(inbound: &mut Inbound, bytes: &[u8]) {
-        inbound.room()[..bytes.len()].copy_from_slice(bytes);
+        inbound.room().unwrap()[..bytes.len()].copy_from_slice(bytes);
         inbound.received(bytes.len());
     }
 
@@ -142,10 +154,10 @@ mod tests {
     #[test]
     fn unread_bytes_move_to_the_front_when_the_end_is_reached() {
         let mut inbound = Inbound::new();
-        let size = inbound.room().len();
+        let size = inbound.room().unwrap().len();
         inbound.received(size);
         inbound.advance(size - 2);
-        assert!(inbound.room().len() >= size - 2);
+        assert!(inbound.room().unwrap().len() >= size - 2);
         assert_eq!((inbound.position(), inbound.unread().len()), (MARGIN, 2));
     }
 
@@ -166,13 +178,13 @@ mod tests {
         let mut inbound = Inbound::new();
         let mut received = 0;
         while received <= FULL_SIZE {
-            let n = inbound.room().len();
+            let n = inbound.room().unwrap().len();
             assert!(n > 0);
             inbound.received(n);
             received += n;
             assert_eq!(inbound.unread().len(), received);
         }
         inbound.reset();
-        assert_eq!(inbound.room().len(), FIRST_SIZE - MARGIN);
+        assert_eq!(inbound.room().unwrap().len(), FIRST_SIZE - MARGIN);
     }
 }

@@ -5,17 +5,20 @@
 //! served. So is a connection that this process was woken for and had not accepted yet, because the
 //! kernel woke no other for it.
 
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::connected::{Connected, new_session};
+use super::connected::Connected;
 use super::head::{Outcome, receive_head};
-use super::listener::{Arrival, Listener, Rest, Terms};
-use super::parking::Stage;
+use super::listener::{Arrival, Listener, Terms};
+use super::parking::{Rest, Stage};
+use crate::os::memory::{NoMemory, push, reserve};
 use crate::os::poll::{self, PollFd, READABLE};
 use crate::os::socket;
 
-/// How long the connections that have not had a request yet may take to send it.
+/// How long the connections that have not had a request yet may take to send it: every thread is to
+/// be back within 100 ms.
 const PATIENCE: Duration = Duration::from_millis(80);
 
 impl Listener {
@@ -26,27 +29,27 @@ impl Listener {
         terms: &Terms,
     ) -> Option<Arrival> {
         let end = Instant::now().checked_add(PATIENCE);
-        let mut undecided: Vec<Connected> = self.accept_announced(terms).into_iter().collect();
+        let mut undecided = Vec::new();
+        if let Some(connected) = self.accept_announced(terms) {
+            self.decide_later(connected, &mut undecided);
+        }
         let mut next = given.map(|given| (given, Stage::Idle));
         while let Some((connected, stage)) = next.take().or_else(|| self.take_any()) {
             if stage == Stage::Lingering {
                 self.close(connected);
             } else if let Some(arrival) = self.ask(connected, stage, terms, &mut undecided) {
-                return Some(self.last(arrival, undecided));
+                return Some(self.last(arrival, undecided, terms));
             }
         }
         while !undecided.is_empty() {
-            let mut fds: Vec<_> =
-                undecided.iter().map(|connected| PollFd::new(connected.fd, READABLE)).collect();
             let left = end.map(|end| end.saturating_duration_since(Instant::now()));
-            if left.is_none_or(|left| left.is_zero()) {
+            if left.is_none_or(|left| left.is_zero()) || wait_for_any(&undecided, left).is_err() {
                 break;
             }
             // What came true, if anything, shows when they are asked.
-            let _ = poll::poll(&mut fds, left);
             for connected in std::mem::take(&mut undecided) {
                 if let Some(arrival) = self.ask(connected, Stage::Silent, terms, &mut undecided) {
-                    return Some(self.last(arrival, undecided));
+                    return Some(self.last(arrival, undecided, terms));
                 }
             }
         }
@@ -65,17 +68,32 @@ impl Listener {
     ) -> Option<Arrival> {
         match receive_head(&mut connected, terms) {
             Outcome::Ready(begin) => return Some((connected, begin)),
-            Outcome::Partial => undecided.push(connected),
-            Outcome::Silent if stage != Stage::Idle => undecided.push(connected),
-            Outcome::Silent | Outcome::Refused | Outcome::Over => self.close(connected),
+            Outcome::Partial => self.decide_later(connected, undecided),
+            Outcome::Silent | Outcome::Idle if stage != Stage::Idle => {
+                self.decide_later(connected, undecided);
+            }
+            Outcome::Silent | Outcome::Idle | Outcome::Refused | Outcome::Over => {
+                self.close(connected);
+            }
         }
         None
     }
 
+    fn decide_later(&self, connected: Connected, undecided: &mut Vec<Connected>) {
+        if let Err(connected) = push(undecided, connected) {
+            self.close(connected);
+        }
+    }
+
     /// A request after which its connection is closed. The undecided wait for the next call.
-    fn last(self: &Arc<Self>, arrival: Arrival, undecided: Vec<Connected>) -> Arrival {
+    fn last(
+        self: &Arc<Self>,
+        arrival: Arrival,
+        undecided: Vec<Connected>,
+        terms: &Terms,
+    ) -> Arrival {
         for connected in undecided {
-            self.park(connected, Rest { stage: Stage::Partial, deadline: None });
+            self.park(connected, Rest::new(Stage::Partial, None), terms);
         }
         let (connected, mut begin) = arrival;
         begin.keep = false;
@@ -87,11 +105,24 @@ impl Listener {
             return None;
         }
         let (fd, peer) = socket::accept(self.fd).ok()?;
-        let connected = Connected::new(fd, new_session());
+        let connected = Connected::open(fd).ok()?;
         if terms.config.peers.admits(&peer) {
             return Some(connected);
         }
         self.close(connected);
         None
+    }
+}
+
+/// Waits until something happens on one of the connections.
+fn wait_for_any(undecided: &[Connected], patience: Option<Duration>) -> io::Result<()> {
+    let mut fds = Vec::new();
+    reserve(&mut fds, undecided.len())?;
+    for connected in undecided {
+        push(&mut fds, PollFd::new(connected.fd, READABLE)).map_err(|_| NoMemory)?;
+    }
+    match poll::poll(&mut fds, patience) {
+        Err(error) if error.kind() != ErrorKind::Interrupted => Err(error),
+        _ => Ok(()),
     }
 }

@@ -25,19 +25,20 @@ use std::io::{self, ErrorKind};
 use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use once_cell::sync::OnceCell;
-use parking_lot::Mutex;
 
 use super::config::Config;
-use super::connected::{Connected, new_session, recycle};
+use super::connected::{Connected, close_at_once, recycle};
 use super::head::{Outcome, read_head, receive_head, wait_alone};
-use super::parking::{Parking, Place, Stage, Watched};
+use super::parking::{Parked, Parking, Place, Rest, Stage, Watched};
 use super::session::Begin;
 use crate::os::error::{AcceptTrouble, interrupted};
 use crate::os::io::{close, is_nonblocking};
-use crate::os::poll::{self, Epoll, PollFd, READABLE};
+use crate::os::lock::Lock;
+use crate::os::memory::{NoMemory, push, reserve};
+use crate::os::poll::{self, Epoll, PollFd, READABLE, Ready};
 use crate::os::socket::{self, Peer};
 use crate::os::{mark, signal, threads};
 
@@ -70,25 +71,52 @@ pub struct Listener {
     pub(super) epoll: OnceCell<Epoll>,
     /// Whether the listen socket is registered, and so non-blocking. For good.
     pub(super) pooled: AtomicBool,
-    pub(super) state: Mutex<State>,
+    /// Whether a connection was ever parked.
+    pub(super) parked: AtomicBool,
+    pub(super) state: Lock<State>,
 }
 
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) parking: Parking,
-    /// Events taken from the kernel and not looked at yet.
+    /// Events not looked at yet, the first one last.
     pub(super) ready: Vec<u64>,
 }
 
-/// How a connection waits.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Rest {
-    pub(super) stage: Stage,
-    pub(super) deadline: Option<Instant>,
-}
+impl State {
+    /// A place for a connection that has none.
+    pub(super) fn new_place(&mut self) -> Result<Place, NoMemory> {
+        let place = self.parking.reserve()?;
+        // Noting an event must not need memory.
+        let most = self.parking.places_made() + Ready::MOST;
+        let more = most.saturating_sub(self.ready.len());
+        let enough = reserve(&mut self.ready, more);
+        if enough.is_err() {
+            self.parking.release(place);
+        }
+        enough.map(|()| place)
+    }
 
-fn after(timeout: Duration) -> Option<Instant> {
-    Instant::now().checked_add(timeout)
+    /// Takes out the connection that has waited longest, of all stages or of all but one.
+    pub(super) fn take_oldest(&mut self, but: Option<Stage>) -> Option<(Place, RawFd, Parked)> {
+        let place = self.parking.oldest(but)?;
+        self.parking.take(place).map(|(fd, parked)| (place, fd, parked))
+    }
+
+    /// Notes an event, to be looked at behind all others.
+    pub(super) fn queue(&mut self, event: u64) {
+        let mut moved = event;
+        for place in &mut self.ready {
+            std::mem::swap(place, &mut moved);
+        }
+        self.look_next_at(moved);
+    }
+
+    /// Notes an event, to be looked at before all others.
+    pub(super) fn look_next_at(&mut self, event: u64) {
+        // There is room: see `new_place`. Those of the listen socket come again.
+        let _ = push(&mut self.ready, event);
+    }
 }
 
 impl Listener {
@@ -99,7 +127,8 @@ impl Listener {
             fd,
             epoll: OnceCell::new(),
             pooled: AtomicBool::new(false),
-            state: Mutex::new(state),
+            parked: AtomicBool::new(false),
+            state: Lock::new(state),
         }
     }
 
@@ -135,7 +164,7 @@ impl Listener {
     }
 
     fn may_block(&self) -> bool {
-        threads::only_one() && !self.is_pooled() && self.state.lock().parking.is_empty()
+        threads::only_one() && !self.is_pooled() && !self.parked.load(Ordering::Relaxed)
     }
 
     /// Whether the listen socket is registered, and so non-blocking.
@@ -177,7 +206,7 @@ impl Listener {
             close(fd);
             return Ok(None);
         }
-        let mut connected = Connected::new(fd, new_session());
+        let Ok(mut connected) = Connected::open(fd) else { return Ok(None) };
         let mut outcome = receive_head(&mut connected, terms);
         if matches!(outcome, Outcome::Silent) && threads::only_one() {
             // Only this thread could serve others in the meantime; anything that happens to the
@@ -190,8 +219,11 @@ impl Listener {
         if let Outcome::Ready(begin) = outcome {
             return Ok(Some((connected, begin)));
         }
-        let patience = (peer == Peer::Unix).then_some(terms.config.keeper_timeout);
-        let rest = Rest { stage: Stage::Silent, deadline: patience.and_then(after) };
+        let patience = match peer {
+            Peer::Unix => Some(terms.config.keeper_timeout),
+            _ => terms.config.first_byte_timeout,
+        };
+        let rest = Rest::new(Stage::Silent, patience);
         self.settle(connected, outcome, rest, terms)
     }
 
@@ -214,29 +246,24 @@ impl Listener {
         }
     }
 
-    /// Makes room by closing the oldest connection that has said nothing, or waits a moment.
-    fn wait_out_shortage(self: &Arc<Self>) {
-        let oldest = {
-            let mut state = self.state.lock();
-            let place = state.parking.oldest_silent();
-            place.and_then(|place| state.parking.take(place).map(|parked| (place, parked)))
-        };
-        match oldest {
-            Some((place, (fd, parked))) => self.close(self.connected(place, fd, parked)),
-            None => {
-                let wake_up = signal::wake_up_descriptor().unwrap_or(-1);
-                let mut fds = [PollFd::new(wake_up, READABLE)];
-                // Ends early for a signal, which the caller looks at.
-                let _ = poll::poll(&mut fds, Some(SHORTAGE_PAUSE));
-            }
+    /// Makes room by closing the connection that has waited longest for the rest of its first
+    /// request, or waits a moment. Web servers keep idle ones because they mean to use them.
+    fn wait_out_shortage(&self) {
+        let oldest = self.state.lock().take_oldest(Some(Stage::Idle));
+        if let Some((place, fd, parked)) = oldest {
+            return self.discard(place, fd, parked);
         }
+        let wake_up = signal::wake_up_descriptor().unwrap_or(-1);
+        let mut fds = [PollFd::new(wake_up, READABLE)];
+        // Ends early for a signal, which the caller looks at.
+        let _ = poll::poll(&mut fds, Some(SHORTAGE_PAUSE));
     }
 
     /// A connection whose last request is over: looks at what was received with it, and parks it
     /// if that is not a request.
     fn look(self: &Arc<Self>, mut given: Connected, terms: &Terms) -> io::Result<Option<Arrival>> {
         given.in_a_row += 1;
-        let rest = Rest { stage: Stage::Idle, deadline: None };
+        let rest = Rest::IDLE;
         let may_queue = || self.epoll().and_then(|epoll| self.enter_pool(epoll)).is_ok();
         if given.in_a_row > MOST_IN_A_ROW && !self.is_programs_own() && may_queue() {
             self.queue_behind_others(given, rest, terms)?;
@@ -261,22 +288,17 @@ impl Listener {
         rest: Rest,
         terms: &Terms,
     ) -> io::Result<Option<Arrival>> {
-        let rest = match outcome {
-            Outcome::Ready(begin) => return Ok(Some((connected, begin))),
-            Outcome::Silent => rest,
-            Outcome::Partial => Rest { stage: Stage::Partial, deadline: None },
-            Outcome::Refused => {
-                Rest { stage: Stage::Lingering, deadline: after(terms.config.close_timeout) }
-            }
-            Outcome::Over => {
-                self.close(connected);
-                return Ok(None);
-            }
+        if let Outcome::Ready(begin) = outcome {
+            return Ok(Some((connected, begin)));
+        }
+        let Some(rest) = outcome.rest(rest, terms.config) else {
+            self.close(connected);
+            return Ok(None);
         };
         if self.is_programs_own() || self.epoll().is_err() {
-            return wait_alone(connected, rest.deadline, terms);
+            return wait_alone(connected, rest, terms);
         }
-        self.park(connected, rest);
+        self.park(connected, rest, terms);
         Ok(None)
     }
 
@@ -292,14 +314,25 @@ impl Listener {
         if let Some((_, place)) = connected.home.take() {
             self.forget(connected.fd, place);
         }
-        connected.close_at_once();
+        close_at_once(connected.fd, connected.forks);
         recycle(connected.session);
     }
 
+    /// Closes a connection that was just taken out of its place.
+    pub(super) fn discard(&self, place: Place, fd: RawFd, parked: Parked) {
+        self.forget(fd, place);
+        close_at_once(fd, parked.forks);
+        if let Some(session) = parked.session {
+            recycle(session);
+        }
+    }
+
     /// Closes every parked connection: nobody is going to wait here any more.
-    pub(super) fn close_parked(self: &Arc<Self>) {
-        while let Some((connected, _)) = self.take_any() {
-            self.close(connected);
+    pub(super) fn close_parked(&self) {
+        loop {
+            let oldest = self.state.lock().take_oldest(None);
+            let Some((place, fd, parked)) = oldest else { return };
+            self.discard(place, fd, parked);
         }
     }
 
@@ -323,10 +356,8 @@ impl Listener {
     /// the parent's end of them. A lock held at the moment of the fork leaves them open.
     pub(super) fn abandon(&self) {
         let Some(mut state) = self.state.try_lock() else { return };
-        while let Some(place) = state.parking.any() {
-            if let Some((fd, _)) = state.parking.take(place) {
-                close(fd);
-            }
+        while let Some((_, fd, _)) = state.take_oldest(None) {
+            close(fd);
         }
         if let Some(epoll) = self.epoll.get() {
             epoll.close_copy();

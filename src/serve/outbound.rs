@@ -2,13 +2,17 @@
 //!
 //! The program writes content where a record header has already been given its eight bytes, so a
 //! flush fills in the header and sends header, content and whatever ends the request as one piece.
+//! A first buffer holds one record of 8 KB; an answer that is longer borrows one of a few large
+//! buffers, for two records of the largest size, until the request ends.
 
 use std::io;
 use std::os::fd::RawFd;
 
+use super::store::Store;
 use crate::os::io::{MAX_PARTS, send_all, send_all_parts};
+use crate::os::memory::{NoMemory, zeroed};
 use crate::protocol::record::{HEADER_LEN, Header, MAX_WRITTEN_CONTENT, RecordType};
-use crate::protocol::writer::{FIXED_RECORD_LEN, copy, end_of_stream, next_record};
+use crate::protocol::writer::{FIXED_RECORD_LEN, end_of_stream, next_record};
 
 /// Room behind the content for the ends of both streams and END_REQUEST.
 const TAIL: usize = 2 * HEADER_LEN + FIXED_RECORD_LEN;
@@ -16,6 +20,12 @@ const TAIL: usize = 2 * HEADER_LEN + FIXED_RECORD_LEN;
 /// Content bytes of a first buffer: with its header 8 KB, after which old programs that stream
 /// progress expect their first bytes to be on their way.
 pub const FIRST_CONTENT: usize = 8192 - HEADER_LEN;
+
+/// Bytes of a large buffer.
+const LARGE: usize = 2 * (HEADER_LEN + MAX_WRITTEN_CONTENT) + TAIL;
+
+/// Large buffers that nobody uses at the moment: not one for each idle request.
+static SPARE: Store<Vec<u8>> = Store::new(4);
 
 /// Records of one large content that go into one system call: few or many.
 const FEW: usize = 4;
@@ -34,6 +44,10 @@ pub struct Stream {
 #[derive(Debug, Default)]
 pub struct Outbound {
     bytes: Vec<u8>,
+    /// The first buffer, while `bytes` is a large one.
+    first: Vec<u8>,
+    /// Serves a stream without a buffer, which can only end.
+    ends: [u8; TAIL],
     sealed: usize,
     limit: usize,
 }
@@ -41,18 +55,20 @@ pub struct Outbound {
 impl Outbound {
     /// No buffer yet.
     pub const fn new() -> Self {
-        Self { bytes: Vec::new(), sealed: 0, limit: 0 }
+        Self { bytes: Vec::new(), first: Vec::new(), ends: [0; TAIL], sealed: 0, limit: 0 }
     }
 
-    /// Sets the size of a full record to `content` bytes, and gets the memory that this needs. What
-    /// was not sent yet is lost.
-    pub fn allocate(&mut self, content: usize) {
-        self.limit = content.min(MAX_WRITTEN_CONTENT);
-        let size = HEADER_LEN + self.limit + TAIL;
-        if self.bytes.len() < size {
-            self.bytes = vec![0; size];
-        }
-        self.sealed = 0;
+    /// Gets a buffer for one record of `content` bytes.
+    pub fn allocate(&mut self, content: usize) -> Result<(), NoMemory> {
+        let content = content.min(MAX_WRITTEN_CONTENT);
+        self.bytes = zeroed(HEADER_LEN + content + TAIL)?;
+        self.limit = content;
+        Ok(())
+    }
+
+    /// Goes on with the buffer of an earlier request, if there is one.
+    pub fn reuse(&mut self) {
+        self.limit = self.bytes.len().saturating_sub(HEADER_LEN + TAIL);
     }
 
     /// Content bytes of a full record.
@@ -60,10 +76,22 @@ impl Outbound {
         self.limit
     }
 
-    /// Gives up the records, and memory beyond `content` bytes.
-    pub fn trim(&mut self, content: usize) {
-        if self.bytes.len() > HEADER_LEN + content + TAIL {
-            self.bytes = Vec::new();
+    /// Goes over to a large buffer; without memory for one everything stays. Nothing may be sealed
+    /// or written.
+    pub fn enlarge(&mut self) {
+        if !self.first.is_empty() {
+            return;
+        }
+        let Some(large) = SPARE.take().or_else(|| zeroed(LARGE).ok()) else { return };
+        self.first = std::mem::replace(&mut self.bytes, large);
+        self.limit = MAX_WRITTEN_CONTENT;
+    }
+
+    /// Gives up the records, and a large buffer.
+    pub fn rest(&mut self) {
+        if !self.first.is_empty() {
+            let first = std::mem::take(&mut self.first);
+            SPARE.put(std::mem::replace(&mut self.bytes, first));
         }
         (self.sealed, self.limit) = (0, 0);
     }
@@ -80,15 +108,20 @@ impl Outbound {
         if start > end { (0, 0) } else { (start, end.min(start + self.limit)) }
     }
 
+    /// Whether there is room worth writing into behind an open record with `used` bytes.
+    pub fn has_room_behind(&self, used: usize) -> bool {
+        let start = self.sealed + 2 * HEADER_LEN + used;
+        self.limit > 0 && start + self.limit / 2 < self.bytes.len().saturating_sub(TAIL)
+    }
+
     /// Closes the open record, which has `used` bytes of content; without any there is no record.
     pub fn seal(&mut self, stream: Stream, used: usize) {
         if used == 0 {
             return;
         }
         let header = Header::new(stream.kind, stream.id, used as u16).to_bytes();
-        if let Some(place) = self.bytes.get_mut(self.sealed..self.sealed + HEADER_LEN) {
-            copy(place, &header);
-            self.sealed += HEADER_LEN + used;
+        if self.append(&header) {
+            self.sealed += used;
         }
     }
 
@@ -97,23 +130,23 @@ impl Outbound {
         self.append(&end_of_stream(stream.kind, stream.id));
     }
 
-    /// Adds a whole record.
-    pub fn append(&mut self, record: &[u8]) {
-        let end = self.sealed + record.len();
-        match self.bytes.get_mut(self.sealed..end) {
-            Some(place) => copy(place, record),
-            // Only while there is no buffer: a stream that was never written to.
-            None => {
-                self.bytes.truncate(self.sealed);
-                self.bytes.extend_from_slice(record);
-            }
+    /// Adds a whole record, or the header of one whose content lies there already. There is always
+    /// room for those that end a request.
+    pub fn append<const N: usize>(&mut self, record: &[u8; N]) -> bool {
+        let room = if self.bytes.is_empty() { &mut self.ends[..] } else { &mut self.bytes };
+        let place = room.get_mut(self.sealed..).and_then(<[u8]>::first_chunk_mut);
+        let fits = place.is_some();
+        if let Some(place) = place {
+            *place = *record;
+            self.sealed += N;
         }
-        self.sealed = end;
+        fits
     }
 
     /// The sealed records.
     pub fn sealed(&self) -> &[u8] {
-        self.bytes.get(..self.sealed).unwrap_or_default()
+        let room = if self.bytes.is_empty() { &self.ends[..] } else { &self.bytes };
+        room.get(..self.sealed).unwrap_or_default()
     }
 
     /// Forgets the sealed records.
@@ -135,6 +168,11 @@ impl Outbound {
         self.clear();
         result
     }
+}
+
+/// Gives back the large buffers that nobody uses.
+pub fn clear_spare() {
+    SPARE.clear();
 }
 
 /// Sends the sealed records of both, in this order, in one piece.
@@ -193,7 +231,7 @@ mod tests {
     use std::os::fd::AsRawFd;
     use std::os::unix::net::UnixStream;
 
-    const OUT: Stream = Stream { kind: RecordType::Stdout, id: 1 };
+    const OUT: Stream = Stream { kind: RecordType::STDOUT, id: 1 };
 
     fn write(outbound: &mut Outbound, content: &[u8]) {
         let (start, _) = outbound.window();
@@ -204,7 +242,7 @@ mod tests {
     #[test]
     fn records_follow_each_other() {
         let mut outbound = Outbound::new();
-        outbound.allocate(32);
+        outbound.allocate(32).unwrap();
         write(&mut outbound, b"abc");
         outbound.seal(OUT, 0);
         outbound.end(OUT);
@@ -214,7 +252,7 @@ mod tests {
     #[test]
     fn the_window_leaves_room_for_the_ends() {
         let mut outbound = Outbound::new();
-        outbound.allocate(100);
+        outbound.allocate(100).unwrap();
         let (start, end) = outbound.window();
         assert_eq!((start, end - start), (8, 100));
         write(&mut outbound, &[7; 100]);
@@ -222,6 +260,24 @@ mod tests {
         outbound.append(&[0; TAIL]);
         assert_eq!(outbound.memory().len(), before);
         assert_eq!(outbound.window(), (0, 0));
+    }
+
+    #[test]
+    fn a_large_buffer_holds_two_records_and_goes_back() {
+        let mut outbound = Outbound::new();
+        outbound.allocate(FIRST_CONTENT).unwrap();
+        assert!(!outbound.has_room_behind(FIRST_CONTENT));
+        outbound.enlarge();
+        for has_room in [true, false] {
+            assert_eq!(outbound.has_room_behind(MAX_WRITTEN_CONTENT), has_room);
+            write(&mut outbound, &[7; MAX_WRITTEN_CONTENT]);
+        }
+        outbound.append(&[0; TAIL]);
+        assert_eq!(outbound.sealed().len(), LARGE);
+        outbound.rest();
+        outbound.reuse();
+        assert_eq!(outbound.capacity(), FIRST_CONTENT);
+        clear_spare();
     }
 
     #[test]
@@ -240,7 +296,7 @@ mod tests {
         let copy = content.clone();
         let sender = std::thread::spawn(move || {
             let mut outbound = Outbound::new();
-            outbound.allocate(8);
+            outbound.allocate(8).unwrap();
             write(&mut outbound, b"first");
             outbound.send_with(a.as_raw_fd(), OUT, &copy).unwrap();
         });

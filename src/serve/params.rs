@@ -5,10 +5,28 @@
 //! moves down by one, `=` takes the place that becomes free between name and value, and NUL the
 //! first byte of the next pair, whose lengths have been read by then. Values never move.
 
+use crate::os::memory::{self, push};
 use crate::protocol::name_value::split_length;
 
 /// Room for the first string, `FCGI_ROLE=…`.
 const ROLE_ROOM: usize = 32;
+
+/// The first string of a request's environment, with NULs behind it.
+#[derive(Clone, Copy, Debug)]
+pub struct RoleString([u8; ROLE_ROOM]);
+
+impl RoleString {
+    /// The string; its first 31 bytes count.
+    pub const fn new(text: &[u8]) -> Self {
+        let mut room = [0; ROLE_ROOM];
+        let mut at = 0;
+        while at < text.len() && at < ROLE_ROOM - 1 {
+            room[at] = text[at];
+            at += 1;
+        }
+        Self(room)
+    }
+}
 
 /// Memory kept between requests, in bytes.
 const KEPT: usize = 64 * 1024;
@@ -20,6 +38,14 @@ pub enum ParamsError {
     TooMany,
     /// The stream ended within a pair.
     Cut,
+    /// There is no memory for them.
+    NoMemory,
+}
+
+impl From<memory::NoMemory> for ParamsError {
+    fn from(_: memory::NoMemory) -> Self {
+        Self::NoMemory
+    }
 }
 
 /// Strings, each ended by NUL, and where each starts.
@@ -35,12 +61,12 @@ impl Params {
         Self { arena: Vec::new(), starts: Vec::new() }
     }
 
-    /// Starts a request with the string that says the role; at most 31 bytes count.
-    pub fn begin(&mut self, role: &[u8]) {
+    /// Starts a request with the string that says the role.
+    pub fn begin(&mut self, role: &RoleString) -> Result<(), ParamsError> {
         self.clear();
-        self.starts.push(0);
-        self.arena.extend(role.iter().take(ROLE_ROOM - 1));
-        self.arena.resize(ROLE_ROOM, 0);
+        push(&mut self.starts, 0).map_err(|_| ParamsError::NoMemory)?;
+        memory::append(&mut self.arena, &role.0)?;
+        Ok(())
     }
 
     /// Forgets the parameters, and gives back what an unusual number of them has taken.
@@ -57,7 +83,7 @@ impl Params {
         if self.arena.len().saturating_add(content.len()) > limit.saturating_add(ROLE_ROOM) {
             return Err(ParamsError::TooMany);
         }
-        self.arena.extend_from_slice(content);
+        memory::append(&mut self.arena, content)?;
         Ok(())
     }
 
@@ -65,7 +91,7 @@ impl Params {
     pub fn decode(&mut self) -> Result<(), ParamsError> {
         let end = self.arena.len();
         // The NUL of the last string lies behind the stream.
-        self.arena.push(0);
+        push(&mut self.arena, 0).map_err(|_| ParamsError::NoMemory)?;
         let arena = self.arena.as_mut_slice();
         let mut next = ROLE_ROOM;
         while next < end {
@@ -82,7 +108,7 @@ impl Params {
                     *byte = b'=';
                 }
             }
-            self.starts.push(start);
+            push(&mut self.starts, start).map_err(|_| ParamsError::NoMemory)?;
             next = pair.end;
         }
         if let Some(byte) = arena.last_mut() {
@@ -130,7 +156,7 @@ mod tests {
 
     fn strings(stream: &[u8]) -> Result<Vec<Vec<u8>>, ParamsError> {
         let mut params = Params::new();
-        params.begin(b"FCGI_ROLE=FILTER");
+        params.begin(&RoleString::new(b"FCGI_ROLE=FILTER"))?;
         params.append(stream, 1 << 20)?;
         params.decode()?;
         let (arena, starts) = params.strings();
@@ -158,7 +184,7 @@ mod tests {
     #[test]
     fn the_limit_counts_the_bytes_of_the_stream() {
         let mut params = Params::new();
-        params.begin(b"");
+        params.begin(&RoleString::new(b"")).unwrap();
         assert_eq!(params.append(&[0; 10], 10), Ok(()));
         assert_eq!(params.append(&[0; 1], 10), Err(ParamsError::TooMany));
     }

@@ -4,21 +4,42 @@
 //! arrives late for an earlier connection in the same slot is recognised.
 
 use std::os::fd::RawFd;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::session::Session;
+use crate::os::memory::{NoMemory, push, reserve};
 
 /// Why a connection is parked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     /// Accepted; nothing was ever said on it.
     Silent,
-    /// Part of a request has arrived.
-    Partial,
-    /// Served at least one request, and nothing has come since.
-    Idle,
     /// Refused and told so; waits for the peer to end, so that it can read the answer.
     Lingering,
+    /// Has had an answer, and nothing has come since.
+    Idle,
+    /// Part of a request has arrived.
+    Partial,
+}
+
+/// Why a connection waits, and until when.
+#[derive(Clone, Copy, Debug)]
+pub struct Rest {
+    /// Why.
+    pub stage: Stage,
+    /// When to close it.
+    pub deadline: Option<Instant>,
+}
+
+impl Rest {
+    /// A connection whose last request is over.
+    pub const IDLE: Self = Self { stage: Stage::Idle, deadline: None };
+
+    /// From now on for so long; without a limit for ever.
+    pub fn new(stage: Stage, patience: Option<Duration>) -> Self {
+        let deadline = patience.and_then(|patience| Instant::now().checked_add(patience));
+        Self { stage, deadline }
+    }
 }
 
 /// A parked connection.
@@ -27,9 +48,7 @@ pub struct Parked {
     /// What was received; `None` as long as there is nothing to remember.
     pub session: Option<Box<Session>>,
     /// Why it is here.
-    pub stage: Stage,
-    /// When to close it.
-    pub deadline: Option<Instant>,
+    pub rest: Rest,
     /// [`crate::os::fork::count`] when it was accepted.
     pub forks: usize,
 }
@@ -70,6 +89,8 @@ struct Slot {
     fd: RawFd,
     watched: Watched,
     used: bool,
+    /// An event came between the moment from which the descriptor is watched and that of parking.
+    early: bool,
     order: u64,
     parked: Option<Parked>,
 }
@@ -90,9 +111,19 @@ impl Parking {
         Self { slots: Vec::new(), free: Vec::new(), parked: 0, order: 0, earliest: None }
     }
 
+    /// How many connections are parked.
+    pub const fn len(&self) -> usize {
+        self.parked
+    }
+
     /// Whether no connection is parked.
     pub const fn is_empty(&self) -> bool {
         self.parked == 0
+    }
+
+    /// Places in use, and free ones that were.
+    pub fn places_made(&self) -> usize {
+        self.slots.len()
     }
 
     /// When the next deadline may be; never later than the earliest one.
@@ -106,25 +137,35 @@ impl Parking {
     }
 
     /// A place for a connection that has none.
-    pub fn reserve(&mut self) -> Place {
-        let number = self.free.pop().unwrap_or(self.slots.len() as u32);
-        if number as usize == self.slots.len() {
-            self.slots.push(Slot {
-                generation: 0,
-                fd: -1,
-                watched: Watched::No,
-                used: false,
-                order: 0,
-                parked: None,
-            });
-        }
+    pub fn reserve(&mut self) -> Result<Place, NoMemory> {
+        let number = match self.free.pop() {
+            Some(number) => number,
+            None => self.new_slot()?,
+        };
         let mut place = Place { slot: number, generation: 0 };
         if let Some(slot) = self.slots.get_mut(number as usize) {
             slot.used = true;
             slot.watched = Watched::No;
+            slot.early = false;
             place.generation = slot.generation;
         }
-        place
+        Ok(place)
+    }
+
+    fn new_slot(&mut self) -> Result<u32, NoMemory> {
+        // Giving a place up must not need memory.
+        reserve(&mut self.free, self.slots.len() + 1)?;
+        let slot = Slot {
+            generation: 0,
+            fd: -1,
+            watched: Watched::No,
+            used: false,
+            early: false,
+            order: 0,
+            parked: None,
+        };
+        push(&mut self.slots, slot).map_err(|_| NoMemory)?;
+        Ok(self.slots.len() as u32 - 1)
     }
 
     /// How the place's descriptor is watched.
@@ -139,19 +180,20 @@ impl Parking {
         }
     }
 
-    /// Puts a connection into its place.
-    pub fn park(&mut self, place: Place, fd: RawFd, parked: Parked) {
-        if let Some(deadline) = parked.deadline {
+    /// Puts a connection into its place. True when an event for it has come already.
+    pub fn park(&mut self, place: Place, fd: RawFd, parked: Parked) -> bool {
+        if let Some(deadline) = parked.rest.deadline {
             self.earliest = Some(self.earliest.map_or(deadline, |e| e.min(deadline)));
         }
         self.order += 1;
         let order = self.order;
-        if let Some(slot) = self.slot(place) {
-            slot.parked = Some(parked);
-            slot.fd = fd;
-            slot.order = order;
-            self.parked += 1;
-        }
+        let Some(slot) = self.slot(place) else { return false };
+        let early = std::mem::take(&mut slot.early);
+        slot.parked = Some(parked);
+        slot.fd = fd;
+        slot.order = order;
+        self.parked += 1;
+        early
     }
 
     /// Takes a connection and its descriptor out; it keeps its place. `None` when there is none
@@ -162,6 +204,13 @@ impl Parking {
         let fd = slot.fd;
         self.parked -= 1;
         Some((fd, parked))
+    }
+
+    /// Takes note of an event for a connection that is about to be parked.
+    pub fn note_early(&mut self, place: Place) {
+        if let Some(slot) = self.slot(place) {
+            slot.early = slot.watched == Watched::Once;
+        }
     }
 
     /// The descriptor of a connection that is out but still watched all the time; from now on it
@@ -183,7 +232,8 @@ impl Parking {
             if slot.parked.take().is_some() {
                 self.parked -= 1;
             }
-            self.free.push(place.slot);
+            // `new_slot` has made room.
+            let _ = push(&mut self.free, place.slot);
         }
     }
 
@@ -201,7 +251,7 @@ impl Parking {
         let mut earliest: Option<Instant> = None;
         let mut expired = None;
         for (place, parked) in self.places() {
-            match parked.deadline {
+            match parked.rest.deadline {
                 Some(deadline) if deadline <= now && expired.is_none() => expired = Some(place),
                 Some(deadline) => earliest = Some(earliest.map_or(deadline, |e| e.min(deadline))),
                 None => {}
@@ -211,19 +261,14 @@ impl Parking {
         expired
     }
 
-    /// The connection that was parked first of those that have said nothing.
-    pub fn oldest_silent(&self) -> Option<Place> {
-        let silent = self.places().filter(|(_, parked)| parked.stage == Stage::Silent);
-        silent.min_by_key(|(place, _)| self.order_of(*place)).map(|(place, _)| place)
+    /// The connection that has waited longest, of all stages or of all but one.
+    pub fn oldest(&self, but: Option<Stage>) -> Option<Place> {
+        let eligible = self.places().filter(|(_, parked)| Some(parked.rest.stage) != but);
+        eligible.min_by_key(|(place, _)| self.order_of(*place)).map(|(place, _)| place)
     }
 
     fn order_of(&self, place: Place) -> u64 {
         self.slots.get(place.slot as usize).map_or(0, |slot| slot.order)
-    }
-
-    /// Any parked connection.
-    pub fn any(&self) -> Option<Place> {
-        self.places().next().map(|(place, _)| place)
     }
 }
 
@@ -233,19 +278,19 @@ mod tests {
     use std::time::Duration;
 
     fn parked(deadline: Option<Instant>) -> Parked {
-        Parked { session: None, stage: Stage::Silent, deadline, forks: 0 }
+        Parked { session: None, rest: Rest { stage: Stage::Silent, deadline }, forks: 0 }
     }
 
     #[test]
     fn a_late_event_for_an_earlier_connection_finds_nothing() {
         let mut parking = Parking::new();
-        let first = parking.reserve();
+        let first = parking.reserve().unwrap();
         parking.park(first, 7, parked(None));
         assert_eq!(Place::from_token(first.token()), first);
         assert_eq!(parking.take(first).map(|(fd, _)| fd), Some(7));
         assert!(parking.take(first).is_none());
         parking.release(first);
-        let second = parking.reserve();
+        let second = parking.reserve().unwrap();
         parking.park(second, 8, parked(None));
         assert!(parking.take(first).is_none());
         assert_eq!(parking.take(second).map(|(fd, _)| fd), Some(8));
@@ -257,7 +302,7 @@ mod tests {
         let mut parking = Parking::new();
         let now = Instant::now();
         for (fd, seconds) in [(1, 20), (2, 10), (3, 30)] {
-            let place = parking.reserve();
+            let place = parking.reserve().unwrap();
             parking.park(place, fd, parked(Some(now + Duration::from_secs(seconds))));
         }
         assert_eq!(parking.earliest(), Some(now + Duration::from_secs(10)));
@@ -266,14 +311,41 @@ mod tests {
         assert_eq!(parking.take(place).map(|(fd, _)| fd), Some(2));
         assert_eq!(parking.earliest(), Some(now + Duration::from_secs(20)));
         assert!(parking.expired(now + Duration::from_secs(15)).is_none());
-        let oldest = parking.oldest_silent().unwrap();
-        assert_eq!(parking.take(oldest).map(|(fd, _)| fd), Some(1));
+    }
+
+    #[test]
+    fn the_oldest_is_the_one_that_was_parked_first() {
+        let mut parking = Parking::new();
+        let places: Vec<_> = (1..4).map(|fd| (fd, parking.reserve().unwrap())).collect();
+        for (fd, place) in places.into_iter().rev() {
+            parking.park(place, fd, parked(None));
+        }
+        assert!(parking.oldest(Some(Stage::Silent)).is_none());
+        let order = std::iter::from_fn(|| {
+            let place = parking.oldest(Some(Stage::Idle))?;
+            parking.take(place).map(|(fd, _)| fd)
+        });
+        assert!(order.eq([3, 2, 1]));
+    }
+
+    #[test]
+    fn an_event_before_parking_is_told_when_parking() {
+        let mut parking = Parking::new();
+        let place = parking.reserve().unwrap();
+        parking.note_early(place);
+        assert!(!parking.park(place, 5, parked(None)));
+        assert!(parking.take(place).is_some());
+        parking.set_watched(place, Watched::Once);
+        parking.note_early(place);
+        assert!(parking.park(place, 5, parked(None)));
+        assert!(parking.take(place).is_some());
+        assert!(!parking.park(place, 5, parked(None)));
     }
 
     #[test]
     fn a_place_keeps_how_it_is_watched_until_it_is_released() {
         let mut parking = Parking::new();
-        let place = parking.reserve();
+        let place = parking.reserve().unwrap();
         parking.set_watched(place, Watched::Level);
         parking.park(place, 5, parked(None));
         assert_eq!(parking.unwatch_out(place), None);
@@ -282,7 +354,7 @@ mod tests {
         assert_eq!(parking.unwatch_out(place), Some(5));
         assert_eq!(parking.unwatch_out(place), None);
         parking.release(place);
-        let again = parking.reserve();
+        let again = parking.reserve().unwrap();
         assert_eq!(parking.watched(again), Watched::No);
     }
 }

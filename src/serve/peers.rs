@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use crate::os::memory::push;
 use crate::os::socket::Peer;
 
 /// One entry of the list. An entry that is no address is not kept: it matches nobody.
@@ -25,7 +26,12 @@ impl PeerList {
         if list.is_empty() {
             return Self::default();
         }
-        Self { entries: Some(list.split(|&byte| byte == b',').filter_map(entry).collect()) }
+        let mut entries = Vec::new();
+        for entry in list.split(|&byte| byte == b',').filter_map(entry) {
+            // A peer for whose entry there is no memory is not admitted.
+            let _ = push(&mut entries, entry);
+        }
+        Self { entries: Some(entries) }
     }
 
     /// Whether the peer may connect. Unix peers always may: the variable is often exported for all

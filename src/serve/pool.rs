@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use super::connected::{Connected, new_session, recycle};
 use super::head::{linger, receive_head};
-use super::listener::{Arrival, Listener, Rest, State, Terms};
-use super::parking::{Parked, Place, Stage, Watched};
+use super::listener::{Arrival, Listener, Terms};
+use super::parking::{Parked, Place, Rest, Stage, Watched};
 use crate::os::error::{AcceptTrouble, is_unwatchable, not_open};
 use crate::os::io::{is_open, set_nonblocking};
 use crate::os::poll::{self, Epoll, PollFd, READABLE, Ready, Watch};
@@ -57,31 +57,32 @@ impl Listener {
         rest: Rest,
         terms: &Terms,
     ) -> io::Result<()> {
-        let Some(place) = self.park(connected, rest) else { return Ok(()) };
+        let Some(place) = self.park(connected, rest, terms) else { return Ok(()) };
         let epoll = self.epoll()?;
         let waited = self.wait(epoll, Some(Instant::now()), terms);
         let mut state = self.state.lock();
-        state.ready.extend(waited.as_ref().ok().copied().flatten());
+        if let Ok(Some(event)) = waited {
+            state.look_next_at(event);
+        }
         // Behind everybody, whether the kernel speaks of it or not: its bytes are here already.
         state.ready.retain(|&token| token != place.token());
-        state.ready.insert(0, place.token());
+        state.queue(place.token());
         waited.map(drop)
     }
 
     /// Puts a connection where the listener watches it. `None` when that was not possible: it is
     /// closed then.
-    pub(super) fn park(self: &Arc<Self>, mut connected: Connected, rest: Rest) -> Option<Place> {
-        let mut state = self.state.lock();
-        let place = match connected.home.take() {
-            Some((_, place)) => place,
-            None => state.parking.reserve(),
-        };
-        if self.watch(&mut state, connected.fd, place).is_err() {
-            drop(state);
-            connected.home = Some((Arc::clone(self), place));
+    pub(super) fn park(
+        self: &Arc<Self>,
+        mut connected: Connected,
+        rest: Rest,
+        terms: &Terms,
+    ) -> Option<Place> {
+        let Ok(place) = self.watch(&mut connected) else {
             self.close(connected);
             return None;
-        }
+        };
+        self.parked.store(true, Ordering::Relaxed);
         let Connected { fd, mut session, forks, .. } = connected;
         // Most parked connections have nothing to remember; their memory serves others.
         let (kept, spare) = if session.connection().is_fresh() {
@@ -90,30 +91,53 @@ impl Listener {
             session.shrink();
             (Some(session), None)
         };
-        let Rest { stage, deadline } = rest;
-        state.parking.park(place, fd, Parked { session: kept, stage, deadline, forks });
+        let mut state = self.state.lock();
+        if state.parking.park(place, fd, Parked { session: kept, rest, forks }) {
+            state.look_next_at(place.token());
+        }
+        let surplus = state.parking.len() > terms.config.max_waiting;
+        let oldest = if surplus { state.take_oldest(None) } else { None };
         drop(state);
+        if let Some((place, fd, parked)) = oldest {
+            self.discard(place, fd, parked);
+        }
         if let Some(session) = spare {
             recycle(session);
         }
         Some(place)
     }
 
-    /// Registers a descriptor that is going to be parked.
-    fn watch(&self, state: &mut State, fd: RawFd, place: Place) -> io::Result<()> {
+    /// Gives a connection that is going to be parked its place, and registers it. An event may come
+    /// before it is parked: see [`Listener::claim`].
+    fn watch(self: &Arc<Self>, connected: &mut Connected) -> io::Result<Place> {
         let epoll = self.epoll()?;
         let (wanted, watch) = if threads::only_one() {
             (Watched::Level, Watch::Level)
         } else {
             (Watched::Once, Watch::OneShot)
         };
-        match state.parking.watched(place) {
-            Watched::No => epoll.add(fd, watch, place.token())?,
-            Watched::Level if wanted == Watched::Level => {}
-            Watched::Level | Watched::Once => epoll.modify(fd, watch, place.token())?,
+        let mut state = self.state.lock();
+        let place = match &connected.home {
+            Some((_, place)) => *place,
+            None => {
+                let place = state.new_place()?;
+                connected.home = Some((Arc::clone(self), place));
+                place
+            }
+        };
+        let token = place.token();
+        match (state.parking.watched(place), wanted) {
+            (Watched::Level, Watched::Level) => return Ok(place),
+            (Watched::Once, Watched::Once) => {
+                // Silent so far, and in nobody's hands but ours: others need not wait for this.
+                drop(state);
+                return epoll.modify(connected.fd, watch, token).map(|()| place);
+            }
+            (Watched::No, _) => epoll.add(connected.fd, watch, token)?,
+            (Watched::Level | Watched::Once, _) => epoll.modify(connected.fd, watch, token)?,
         }
         state.parking.set_watched(place, wanted);
-        Ok(())
+        Ok(place)
     }
 
     /// Waits for the listen socket and all parked connections.
@@ -137,7 +161,7 @@ impl Listener {
             None => match self.wait(epoll, deadline, terms)? {
                 // Looked at by `next` first of all: shutting down, and what to do then.
                 Some(token) if signal::shutdown_requested() => {
-                    self.state.lock().ready.push(token);
+                    self.state.lock().look_next_at(token);
                     Ok(None)
                 }
                 Some(token) => self.follow(token, terms),
@@ -185,7 +209,7 @@ impl Listener {
         }
         self.pooled.store(true, Ordering::Release);
         // Whatever is wrong with the descriptor, the first accept4 shows it.
-        state.ready.push(LISTEN);
+        state.look_next_at(LISTEN);
         Ok(())
     }
 
@@ -214,10 +238,7 @@ impl Listener {
         let first = tokens.next();
         if let Some(second) = tokens.next() {
             let mut state = self.state.lock();
-            state.ready.push(second);
-            state.ready.extend(tokens);
-            // Taken from the end: first come, first served.
-            state.ready.reverse();
+            std::iter::once(second).chain(tokens).for_each(|token| state.queue(token));
         }
         if ready.tokens().next().is_none() && left != Some(Duration::ZERO) {
             // A sibling that shuts down may have cleared the flag together with its own.
@@ -234,8 +255,8 @@ impl Listener {
         }
         let place = Place::from_token(token);
         let Some((fd, parked)) = self.claim(place) else { return Ok(None) };
-        let rest = Rest { stage: parked.stage, deadline: parked.deadline };
-        let mut connected = self.connected(place, fd, parked);
+        let rest = parked.rest;
+        let Some(mut connected) = self.connected(place, fd, parked) else { return Ok(None) };
         let outcome = match rest.stage {
             Stage::Lingering => linger(&mut connected),
             Stage::Silent | Stage::Partial | Stage::Idle => receive_head(&mut connected, terms),
@@ -243,12 +264,14 @@ impl Listener {
         self.settle(connected, outcome, rest, terms)
     }
 
-    /// Takes a parked connection out. One that is out already reports only because it was
-    /// registered while the process had one thread: that ends here.
+    /// Takes a parked connection out. One that is not there is about to be parked by another thread,
+    /// which then sees to the event; or it was registered while the process had one thread and is
+    /// out on a request: then this registration ends here.
     fn claim(&self, place: Place) -> Option<(RawFd, Parked)> {
         let mut state = self.state.lock();
         let parked = state.parking.take(place);
         if parked.is_none() {
+            state.parking.note_early(place);
             if let (Some(epoll), Some(fd)) = (self.epoll.get(), state.parking.unwatch_out(place)) {
                 epoll.remove(fd);
             }
@@ -258,28 +281,37 @@ impl Listener {
 
     /// Takes any parked connection out, and why it was there.
     pub(super) fn take_any(self: &Arc<Self>) -> Option<(Connected, Stage)> {
-        let mut state = self.state.lock();
-        let place = state.parking.any()?;
-        let (fd, parked) = state.parking.take(place)?;
-        drop(state);
-        let stage = parked.stage;
-        Some((self.connected(place, fd, parked), stage))
+        loop {
+            let (place, fd, parked) = self.state.lock().take_oldest(None)?;
+            let stage = parked.rest.stage;
+            if let Some(connected) = self.connected(place, fd, parked) {
+                return Some((connected, stage));
+            }
+        }
     }
 
-    /// A parked connection, in the caller's hands.
-    pub(super) fn connected(
+    /// A connection that was parked, in the caller's hands. Without memory for what it is going to
+    /// say it is closed.
+    fn connected(
         self: &Arc<Self>,
         place: Place,
         fd: RawFd,
-        parked: Parked,
-    ) -> Connected {
-        let mut connected = Connected::new(fd, parked.session.unwrap_or_else(new_session));
-        connected.forks = parked.forks;
+        mut parked: Parked,
+    ) -> Option<Connected> {
+        let session = match parked.session.take() {
+            Some(session) => Ok(session),
+            None => new_session(),
+        };
+        let Ok(session) = session else {
+            self.discard(place, fd, parked);
+            return None;
+        };
+        let mut connected = Connected::new(fd, session, parked.forks);
         connected.home = Some((Arc::clone(self), place));
-        connected
+        Some(connected)
     }
 
-    pub(super) fn close_expired(self: &Arc<Self>) {
+    fn close_expired(&self) {
         let now = Instant::now();
         loop {
             let mut state = self.state.lock();
@@ -290,7 +322,7 @@ impl Listener {
             let parked = state.parking.take(place);
             drop(state);
             if let Some((fd, parked)) = parked {
-                self.close(self.connected(place, fd, parked));
+                self.discard(place, fd, parked);
             }
         }
     }

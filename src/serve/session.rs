@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use super::connection::{Connection, Event, Fault, refusal};
-use super::params::{Params, ParamsError};
+use super::params::{Params, ParamsError, RoleString};
 use crate::protocol::body::{BeginRequest, ProtocolStatus, Role};
 use crate::protocol::route::Phase;
 use crate::protocol::writer::Answer;
@@ -129,16 +129,21 @@ impl Session {
 
     fn begin(&mut self, id: u16, begin: BeginRequest) -> Option<Head> {
         self.begin = Begin { id, role: begin.role, keep: begin.keep_connection() };
-        let role: &[u8] = match begin.role {
-            Role::Responder => b"FCGI_ROLE=RESPONDER",
-            Role::Authorizer => b"FCGI_ROLE=AUTHORIZER",
-            Role::Filter => b"FCGI_ROLE=FILTER",
+        const RESPONDER: RoleString = RoleString::new(b"FCGI_ROLE=RESPONDER");
+        const AUTHORIZER: RoleString = RoleString::new(b"FCGI_ROLE=AUTHORIZER");
+        const FILTER: RoleString = RoleString::new(b"FCGI_ROLE=FILTER");
+        let role = match begin.role {
+            Role::Responder => &RESPONDER,
+            Role::Authorizer => &AUTHORIZER,
+            Role::Filter => &FILTER,
             Role::Unknown(_) => {
                 return Some(self.refuse(ProtocolStatus::UnknownRole, !self.begin.keep));
             }
         };
-        self.params.begin(role);
-        None
+        match self.params.begin(role) {
+            Ok(()) => None,
+            Err(_) => Some(self.refuse(ProtocolStatus::Overloaded, true)),
+        }
     }
 
     /// Ends a request that the program never sees.
@@ -154,9 +159,12 @@ impl Session {
                 self.connection.set_phase(Phase::Stdin);
                 Head::Ready(self.begin)
             }
-            Err(ParamsError::Cut | ParamsError::TooMany) => {
+            Err(ParamsError::Cut) => {
                 self.connection.break_off(Fault::Protocol);
                 Head::Broken
+            }
+            Err(ParamsError::TooMany | ParamsError::NoMemory) => {
+                self.refuse(ProtocolStatus::Overloaded, true)
             }
         }
     }
@@ -265,16 +273,16 @@ mod tests {
 
     fn request(role: u8, flags: u8, body: &[u8]) -> Vec<u8> {
         [
-            record(RecordType::BeginRequest, 1, &[0, role, flags, 0, 0, 0, 0, 0]),
-            record(RecordType::Params, 1, b"\x01\x01ab"),
-            record(RecordType::Params, 1, b""),
-            record(RecordType::Stdin, 1, body),
+            record(RecordType::BEGIN_REQUEST, 1, &[0, role, flags, 0, 0, 0, 0, 0]),
+            record(RecordType::PARAMS, 1, b"\x01\x01ab"),
+            record(RecordType::PARAMS, 1, b""),
+            record(RecordType::STDIN, 1, body),
         ]
         .concat()
     }
 
     fn feed(session: &mut Session, bytes: &[u8]) {
-        let room = session.connection().room();
+        let room = session.connection().room().unwrap();
         room[..bytes.len()].copy_from_slice(bytes);
         session.connection().received(bytes.len());
     }
@@ -289,7 +297,7 @@ mod tests {
 
     #[test]
     fn a_request_is_the_same_in_one_piece_and_byte_by_byte() {
-        let bytes = [request(1, 1, b"hello"), record(RecordType::Stdin, 1, b"")].concat();
+        let bytes = [request(1, 1, b"hello"), record(RecordType::STDIN, 1, b"")].concat();
         for piece in [bytes.len(), 1, 7] {
             let mut session = Session::new();
             let (mut begin, mut body, mut ended) = (None, Vec::new(), false);
@@ -318,7 +326,7 @@ mod tests {
     fn an_unread_body_is_not_the_next_request() {
         let mut session = Session::new();
         let hidden = request(1, 0, b"");
-        let late = record(RecordType::Stdin, 1, b"late");
+        let late = record(RecordType::STDIN, 1, b"late");
         feed(&mut session, &[request(1, 1, &hidden), late, request(2, 1, b"")].concat());
         assert!(matches!(session.head(LIMIT), Head::Ready(_)));
         session.end_kept();
@@ -330,7 +338,7 @@ mod tests {
 
     #[test]
     fn the_end_of_the_input_is_found_in_what_was_received() {
-        let whole = [request(1, 0, b"body"), record(RecordType::Stdin, 1, b"")].concat();
+        let whole = [request(1, 0, b"body"), record(RecordType::STDIN, 1, b"")].concat();
         for (bytes, complete) in [(&whole[..], true), (&whole[..whole.len() - 1], false)] {
             let mut session = Session::new();
             feed(&mut session, bytes);
@@ -344,7 +352,7 @@ mod tests {
         for (bytes, expected) in [
             (request(9, 0, b""), Some((3, true))),
             (request(9, 1, b""), Some((3, false))),
-            (record(RecordType::BeginRequest, 1, b"short"), None),
+            (record(RecordType::BEGIN_REQUEST, 1, b"short"), None),
         ] {
             let mut session = Session::new();
             feed(&mut session, &bytes);
@@ -364,7 +372,7 @@ mod tests {
     #[test]
     fn an_abort_ends_the_body_with_a_fault_once() {
         let mut session = Session::new();
-        let abort = record(RecordType::AbortRequest, 1, b"");
+        let abort = record(RecordType::ABORT_REQUEST, 1, b"");
         feed(&mut session, &[request(1, 1, b"x"), abort].concat());
         assert!(matches!(session.head(LIMIT), Head::Ready(_)));
         assert_eq!(read_all(&mut session), b"x");
@@ -376,9 +384,9 @@ mod tests {
     fn a_filter_reads_its_data_after_its_stdin() {
         let mut session = Session::new();
         let rest = [
-            record(RecordType::Stdin, 1, b""),
-            record(RecordType::Data, 1, b"file"),
-            record(RecordType::Data, 1, b""),
+            record(RecordType::STDIN, 1, b""),
+            record(RecordType::DATA, 1, b"file"),
+            record(RecordType::DATA, 1, b""),
         ];
         feed(&mut session, &[request(3, 0, b"in"), rest.concat()].concat());
         assert!(matches!(session.head(LIMIT), Head::Ready(_)));

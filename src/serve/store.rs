@@ -1,51 +1,48 @@
 //! Memory kept between requests, so that the steady state needs no allocation.
 
-use parking_lot::Mutex;
-
 use super::session::Session;
 use crate::os::fork::PerProcess;
-
-/// Things that one process keeps for reuse at most.
-const MOST: usize = 32;
+use crate::os::lock::Lock;
+use crate::os::memory::push;
 
 /// A bounded heap of things for reuse. After fork the child starts with an empty one.
 pub struct Store<T: Send + 'static> {
-    things: PerProcess<Mutex<Vec<T>>>,
+    things: PerProcess<Lock<Vec<T>>>,
+    most: usize,
 }
 
 impl<T: Send + 'static> Store<T> {
-    /// An empty store.
-    pub const fn new() -> Self {
-        Self { things: PerProcess::new() }
+    /// An empty store, in which one process keeps at most so many.
+    pub const fn new(most: usize) -> Self {
+        Self { things: PerProcess::new(Lock::new(Vec::new())), most }
     }
 
     /// A thing given back earlier.
     pub fn take(&self) -> Option<T> {
-        self.things.get().lock().pop()
+        self.things.get()?.lock().pop()
     }
 
-    /// Keeps a thing; beyond the bound it is dropped.
+    /// Keeps a thing; beyond the bound, and without memory, it is dropped.
     pub fn put(&self, thing: T) {
-        let mut things = self.things.get().lock();
-        if things.len() < MOST {
-            things.push(thing);
-        }
+        let Some(things) = self.things.get() else { return };
+        let mut things = things.lock();
+        let refused =
+            if things.len() < self.most { push(&mut things, thing).err() } else { Some(thing) };
+        drop(things);
+        drop(refused);
     }
 
     /// Drops everything kept.
     pub fn clear(&self) {
-        let things = std::mem::take(&mut *self.things.get().lock());
+        let things = self.things.get().map(|things| std::mem::take(&mut *things.lock()));
         drop(things);
     }
 }
 
-impl<T: Send + 'static> Default for Store<T> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
+/// Sessions, and blocks, that one process keeps for reuse at most.
+pub const MOST: usize = 32;
 
-pub(super) static SESSIONS: Store<Box<Session>> = Store::new();
+pub(super) static SESSIONS: Store<Box<Session>> = Store::new(MOST);
 
 #[cfg(test)]
 mod tests {
@@ -53,7 +50,7 @@ mod tests {
 
     #[test]
     fn the_store_is_bounded_and_can_be_emptied() {
-        let store: Store<u32> = Store::new();
+        let store: Store<u32> = Store::new(MOST);
         assert_eq!(store.take(), None);
         (0..100).for_each(|n| store.put(n));
         assert_eq!(store.take(), Some(MOST as u32 - 1));

@@ -39,7 +39,7 @@ pub(crate) fn begin(id: u16, keep: bool) -> Vec<u8> {
 /// BEGIN_REQUEST.
 pub(crate) fn begin_role(id: u16, role: Role, keep: bool) -> Vec<u8> {
     let flags = if keep { KEEP_CONN } else { 0 };
-    record(RecordType::BeginRequest, id, &BeginRequest { role, flags }.to_bytes())
+    record(RecordType::BEGIN_REQUEST, id, &BeginRequest { role, flags }.to_bytes())
 }
 
 /// The content of PARAMS or GET_VALUES: pairs with lengths in their short forms.
@@ -58,12 +58,12 @@ pub(crate) fn pairs(pairs: &[(&str, &str)]) -> Vec<u8> {
 
 /// All parameters: one PARAMS record, unless there are none, and the empty one.
 pub(crate) fn params(id: u16, list: &[(&str, &str)]) -> Vec<u8> {
-    stream(RecordType::Params, id, &pairs(list))
+    stream(RecordType::PARAMS, id, &pairs(list))
 }
 
 /// A whole body: one STDIN record, unless it is empty, and the empty one.
 pub(crate) fn stdin(id: u16, body: &[u8]) -> Vec<u8> {
-    stream(RecordType::Stdin, id, body)
+    stream(RecordType::STDIN, id, body)
 }
 
 /// A whole stream of the given kind.
@@ -83,13 +83,13 @@ pub(crate) fn request(id: u16, keep: bool, list: &[(&str, &str)], body: &[u8]) -
 
 /// ABORT_REQUEST.
 pub(crate) fn abort(id: u16) -> Vec<u8> {
-    record(RecordType::AbortRequest, id, b"")
+    record(RecordType::ABORT_REQUEST, id, b"")
 }
 
 /// GET_VALUES for the given names.
 pub(crate) fn get_values(names: &[&str]) -> Vec<u8> {
     let list: Vec<(&str, &str)> = names.iter().map(|name| (*name, "")).collect();
-    record(RecordType::GetValues, 0, &pairs(&list))
+    record(RecordType::GET_VALUES, 0, &pairs(&list))
 }
 
 /// A record that was received. Padding is not part of it.
@@ -108,7 +108,7 @@ impl Record {
     /// END_REQUEST's content, if this is one.
     pub(crate) fn end_request(&self) -> Option<EndRequest> {
         let body = self.content.as_slice().try_into().ok()?;
-        (self.kind == RecordType::EndRequest).then(|| EndRequest::from_bytes(body))
+        (self.kind == RecordType::END_REQUEST).then(|| EndRequest::from_bytes(body))
     }
 }
 
@@ -133,7 +133,7 @@ pub(crate) fn records(mut bytes: &[u8]) -> (Vec<Record>, &[u8]) {
         let Some((content, rest)) = rest.split_at_checked(length) else { break };
         let Some(rest) = rest.get(usize::from(header.padding_length)..) else { break };
         bytes = rest;
-        let joins = matches!(header.kind, RecordType::Stdout | RecordType::Stderr) && length > 0;
+        let joins = matches!(header.kind, RecordType::STDOUT | RecordType::STDERR) && length > 0;
         match list.last_mut() {
             Some(last)
                 if joins
@@ -260,7 +260,7 @@ impl Connection {
 
     /// What comes until the END_REQUEST of one request.
     pub(crate) fn until_end_of(&mut self, id: u16) -> Vec<Record> {
-        self.until_record(|record| record.kind == RecordType::EndRequest && record.id == id)
+        self.until_record(|record| record.kind == RecordType::END_REQUEST && record.id == id)
     }
 
     /// What comes before the connection's end, or within the limit. Half a record is left out.

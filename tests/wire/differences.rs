@@ -22,7 +22,7 @@ fn a_variable_asked_for_twice_is_told_once() {
     let bytes = [get_values(&["FCGI_MAX_CONNS"; 20]), request(ID, false, &[], b"x")].concat();
     let mut expected = echo(ID, "", "x");
     let values = pairs(&[("FCGI_MAX_CONNS", "1")]);
-    expected.insert(0, Record::new(RecordType::GetValuesResult, 0, &values));
+    expected.insert(0, Record::new(RecordType::GET_VALUES_RESULT, 0, &values));
     ours_only(&bytes, &expected);
 }
 
@@ -34,7 +34,7 @@ fn variables_are_told_at_once() {
         connection.send(&get_values(&["FCGI_MAX_REQS"])).within(A_WHILE)
     };
     let values = pairs(&[("FCGI_MAX_REQS", "1")]);
-    let expected = [Record::new(RecordType::GetValuesResult, 0, &values)];
+    let expected = [Record::new(RecordType::GET_VALUES_RESULT, 0, &values)];
     assert_eq!(told_at_once(Library::Ours), expected);
     assert_ne!(told_at_once(Library::Original), expected);
 }
@@ -56,10 +56,10 @@ fn a_late_end_of_the_body_does_not_end_the_connection() {
         let app = App::start(library);
         let mut connection = app.connect();
         let first =
-            [begin(ID, true), params(ID, &[("READ", "4")]), record(RecordType::Stdin, ID, b"body")];
+            [begin(ID, true), params(ID, &[("READ", "4")]), record(RecordType::STDIN, ID, b"body")];
         connection.send(&first.concat());
         let mut records = connection.until_end_of(ID);
-        connection.send(&record(RecordType::Stdin, ID, b"")).send(&abort(ID));
+        connection.send(&record(RecordType::STDIN, ID, b"")).send(&abort(ID));
         connection.send(&request(ID, false, &[], b"second")).half_close();
         records.extend(connection.until_closed());
         records
@@ -85,10 +85,10 @@ fn a_second_request_within_the_first_is_refused() {
     let bytes = [
         begin(1, false),
         params(1, &[]),
-        record(RecordType::Stdin, 1, b"one "),
+        record(RecordType::STDIN, 1, b"one "),
         request(2, false, &[], b"two"),
-        record(RecordType::Stdin, 1, b"and one"),
-        record(RecordType::Stdin, 1, b""),
+        record(RecordType::STDIN, 1, b"and one"),
+        record(RecordType::STDIN, 1, b""),
     ];
     let mut expected = vec![end(2, 0, ProtocolStatus::CantMpxConn)];
     expected.extend(echo(1, "", "one and one"));
@@ -98,7 +98,7 @@ fn a_second_request_within_the_first_is_refused() {
 #[test]
 fn an_empty_record_of_another_request_takes_nothing_with_it() {
     let bytes =
-        [begin(ID, false), params(ID, &[]), record(RecordType::Stdin, 9, b""), stdin(ID, b"whole")];
+        [begin(ID, false), params(ID, &[]), record(RecordType::STDIN, 9, b""), stdin(ID, b"whole")];
     ours_only(&bytes.concat(), &echo(ID, "", "whole"));
 }
 
@@ -107,11 +107,11 @@ fn every_record_may_have_padding() {
     let begin_body = begin(ID, false).split_off(8);
     for padding in [1, 7, 8, 255] {
         let bytes = [
-            padded(RecordType::BeginRequest, ID, &begin_body, padding),
-            padded(RecordType::Params, ID, &pairs(&[("A", "B")]), padding),
-            padded(RecordType::Params, ID, b"", padding),
-            padded(RecordType::Stdin, ID, b"body", padding),
-            padded(RecordType::Stdin, ID, b"", padding),
+            padded(RecordType::BEGIN_REQUEST, ID, &begin_body, padding),
+            padded(RecordType::PARAMS, ID, &pairs(&[("A", "B")]), padding),
+            padded(RecordType::PARAMS, ID, b"", padding),
+            padded(RecordType::STDIN, ID, b"body", padding),
+            padded(RecordType::STDIN, ID, b"", padding),
         ];
         ours_only(&bytes.concat(), &echo(ID, "A=B\n", "body"));
     }
@@ -122,17 +122,17 @@ fn an_unknown_management_record_leaves_no_content_behind() {
     let bytes = [
         begin(ID, false),
         params(ID, &[]),
-        record(RecordType::Unknown(200), 0, b"what is this"),
+        record(RecordType::from_byte(200), 0, b"what is this"),
         stdin(ID, b"body"),
     ];
     let mut expected = echo(ID, "", "body");
-    expected.insert(0, Record::new(RecordType::UnknownType, 0, b"\xc8\0\0\0\0\0\0\0"));
+    expected.insert(0, Record::new(RecordType::UNKNOWN_TYPE, 0, b"\xc8\0\0\0\0\0\0\0"));
     ours_only(&bytes.concat(), &expected);
 }
 
 #[test]
 fn half_the_parameters_are_no_request() {
-    let bytes = [begin(ID, false), record(RecordType::Params, ID, &pairs(&[("A", "B")]))];
+    let bytes = [begin(ID, false), record(RecordType::PARAMS, ID, &pairs(&[("A", "B")]))];
     ours_only(&bytes.concat(), &[]);
 }
 
@@ -162,7 +162,7 @@ fn an_abort_in_the_body_is_an_error_of_the_stream() {
     let bytes = [
         begin(ID, true),
         params(ID, &[]),
-        record(RecordType::Stdin, ID, b"part"),
+        record(RecordType::STDIN, ID, b"part"),
         abort(ID),
         request(2, false, &[], b"next"),
     ];
@@ -200,10 +200,10 @@ fn parameters_beyond_the_limit_are_refused() {
 
     // Without a limit of any kind: 20 MB of parameters reach the program.
     let long = "x".repeat(60_000);
-    let pair = record(RecordType::Params, ID, &pairs(&[("LONG", &long)]));
-    let rest = [record(RecordType::Params, ID, b""), stdin(ID, b"")].concat();
+    let pair = record(RecordType::PARAMS, ID, &pairs(&[("LONG", &long)]));
+    let rest = [record(RecordType::PARAMS, ID, b""), stdin(ID, b"")].concat();
     let list = [("SIZE", "1")];
-    let first = record(RecordType::Params, ID, &pairs(&list));
+    let first = record(RecordType::PARAMS, ID, &pairs(&list));
     let bytes = [begin(ID, false), first, pair.repeat(340), rest].concat();
     assert_eq!(App::start(Library::Original).exchange(&bytes), reply(ID, "x"));
     let ours = App::start(Library::Ours);
@@ -213,7 +213,7 @@ fn parameters_beyond_the_limit_are_refused() {
 #[test]
 fn claimed_lengths_alone_take_no_memory() {
     // Twenty times two texts of 96 MiB each are promised, and none arrives.
-    let claim = record(RecordType::Params, ID, &[0x86, 0, 0, 0, 0x86, 0, 0, 0]);
+    let claim = record(RecordType::PARAMS, ID, &[0x86, 0, 0, 0, 0x86, 0, 0, 0]);
     let taken = |library| {
         let app = App::start(library);
         for _ in 0..20 {

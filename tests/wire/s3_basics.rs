@@ -20,11 +20,11 @@ fn of_type(byte: u8, id: u16, content: &[u8]) -> Vec<u8> {
 fn in_records() -> [Vec<u8>; 6] {
     [
         begin(ID, false),
-        record(RecordType::Params, ID, &pairs(&[("A", "B")])),
-        record(RecordType::Params, ID, b""),
-        record(RecordType::Stdin, ID, b"one "),
-        record(RecordType::Stdin, ID, b"two"),
-        record(RecordType::Stdin, ID, b""),
+        record(RecordType::PARAMS, ID, &pairs(&[("A", "B")])),
+        record(RecordType::PARAMS, ID, b""),
+        record(RecordType::STDIN, ID, b"one "),
+        record(RecordType::STDIN, ID, b"two"),
+        record(RecordType::STDIN, ID, b""),
     ]
 }
 
@@ -63,11 +63,11 @@ fn s3_3_padding_of_0_to_255_bytes_follows_any_record() {
     let body = BeginRequest { role: Role::Responder, flags: 0 }.to_bytes();
     let list = pairs(&[("A", "B")]);
     let parts: [(RecordType, &[u8]); 5] = [
-        (RecordType::BeginRequest, &body),
-        (RecordType::Params, &list),
-        (RecordType::Params, b""),
-        (RecordType::Stdin, b"body"),
-        (RecordType::Stdin, b""),
+        (RecordType::BEGIN_REQUEST, &body),
+        (RecordType::PARAMS, &list),
+        (RecordType::PARAMS, b""),
+        (RecordType::STDIN, b"body"),
+        (RecordType::STDIN, b""),
     ];
     for which in 0..parts.len() {
         for padding in 0..=255 {
@@ -84,7 +84,7 @@ fn s3_3_padding_of_0_to_255_bytes_follows_any_record() {
 #[test]
 fn s3_3_padding_is_ignored_whatever_it_holds() {
     let looks_like_records = abort(ID).repeat(3);
-    let mut stuffed = padded(RecordType::Stdin, ID, b"one ", 24);
+    let mut stuffed = padded(RecordType::STDIN, ID, b"one ", 24);
     let at = stuffed.len() - 24;
     stuffed[at..].copy_from_slice(&looks_like_records);
     let bytes = [begin(ID, false), params(ID, &[]), stuffed, stdin(ID, b"two")].concat();
@@ -107,8 +107,8 @@ fn s3_3_the_value_of_a_stream_does_not_depend_on_its_records() {
         let expected = app.exchange(
             &[
                 begin(ID, false),
-                record(RecordType::Params, ID, &list),
-                record(RecordType::Params, ID, b""),
+                record(RecordType::PARAMS, ID, &list),
+                record(RecordType::PARAMS, ID, b""),
                 stdin(ID, b"the body"),
             ]
             .concat(),
@@ -116,12 +116,12 @@ fn s3_3_the_value_of_a_stream_does_not_depend_on_its_records() {
         for at in 1..list.len() {
             let bytes = [
                 begin(ID, false),
-                record(RecordType::Params, ID, &list[..at]),
-                record(RecordType::Params, ID, &list[at..]),
-                record(RecordType::Params, ID, b""),
-                record(RecordType::Stdin, ID, &b"the body"[..at % 7 + 1]),
-                record(RecordType::Stdin, ID, &b"the body"[at % 7 + 1..]),
-                record(RecordType::Stdin, ID, b""),
+                record(RecordType::PARAMS, ID, &list[..at]),
+                record(RecordType::PARAMS, ID, &list[at..]),
+                record(RecordType::PARAMS, ID, b""),
+                record(RecordType::STDIN, ID, &b"the body"[..at % 7 + 1]),
+                record(RecordType::STDIN, ID, &b"the body"[at % 7 + 1..]),
+                record(RecordType::STDIN, ID, b""),
             ];
             assert_eq!(app.exchange(&bytes.concat()), expected, "cut at {at}");
         }
@@ -180,11 +180,11 @@ fn s3_3_an_id_is_inactive_from_its_end_to_its_next_begin() {
 #[test]
 fn s3_3_an_empty_record_that_is_ignored_ends_nothing() {
     let strays = [
-        record(RecordType::Data, ID, b""),
-        record(RecordType::Stdout, ID, b""),
-        record(RecordType::Stdin, 9, b""),
-        record(RecordType::Params, 9, b""),
-        record(RecordType::Params, ID, b""),
+        record(RecordType::DATA, ID, b""),
+        record(RecordType::STDOUT, ID, b""),
+        record(RecordType::STDIN, 9, b""),
+        record(RecordType::PARAMS, 9, b""),
+        record(RecordType::PARAMS, ID, b""),
     ];
     for stray in &strays {
         let [start, list, list_end, one, two, stdin_end] = in_records();
@@ -195,7 +195,7 @@ fn s3_3_an_empty_record_that_is_ignored_ends_nothing() {
 
 #[test]
 fn s3_3_application_records_do_not_have_the_null_id() {
-    let mut expected = vec![Record::new(RecordType::UnknownType, 0, b"\x01\0\0\0\0\0\0\0")];
+    let mut expected = vec![Record::new(RecordType::UNKNOWN_TYPE, 0, b"\x01\0\0\0\0\0\0\0")];
     expected.extend(echo(ID, "", "x"));
     split_on_ours(&[begin(0, true), request(ID, false, &[], b"x")].concat(), &expected);
 }
@@ -204,7 +204,7 @@ fn s3_3_application_records_do_not_have_the_null_id() {
 fn s3_3_management_records_have_no_other_id_than_null() {
     // With the id of an active request, of an inactive one, and before any: no answer.
     for id in [ID, 9] {
-        let query = record(RecordType::GetValues, id, &pairs(&[("FCGI_MAX_CONNS", "")]));
+        let query = record(RecordType::GET_VALUES, id, &pairs(&[("FCGI_MAX_CONNS", "")]));
         let unknown = of_type(77, id, b"who knows");
         for stray in [query, unknown] {
             let bytes = [
@@ -245,8 +245,8 @@ fn pair(name: &[u8], long_name: bool, value: &[u8], long_value: bool) -> Vec<u8>
 }
 
 fn with_params(content: &[u8]) -> Vec<u8> {
-    let list = record(RecordType::Params, ID, content);
-    [begin(ID, false), list, record(RecordType::Params, ID, b""), stdin(ID, b"")].concat()
+    let list = record(RecordType::PARAMS, ID, content);
+    [begin(ID, false), list, record(RecordType::PARAMS, ID, b""), stdin(ID, b"")].concat()
 }
 
 #[test]
@@ -288,7 +288,7 @@ fn s3_4_values_are_any_bytes() {
     on_both(|app| {
         let answer = app.exchange(&with_params(&content));
         let told = [b"FCGI_ROLE=RESPONDER\nALL=", &value[..], b"\nbody: \nerror: 0\n"].concat();
-        assert_eq!(answer[0], Record::new(RecordType::Stdout, ID, &told));
+        assert_eq!(answer[0], Record::new(RecordType::STDOUT, ID, &told));
     });
 }
 
@@ -361,7 +361,7 @@ fn pipelined_requests_may_be_cut_anywhere() {
         request(1, true, &[("READ", "1")], b"two"),
         request(3, false, &[], b"three"),
     ];
-    let values = Record::new(RecordType::GetValuesResult, 0, &pairs(&[("FCGI_MAX_REQS", "1")]));
+    let values = Record::new(RecordType::GET_VALUES_RESULT, 0, &pairs(&[("FCGI_MAX_REQS", "1")]));
     let expected =
         [echo(1, "A=1\n", "one"), vec![values], echo(1, "READ=1\n", "t"), echo(3, "", "three")];
     split_on_ours(&bytes.concat(), &expected.concat());
@@ -372,10 +372,10 @@ fn a_refused_request_may_be_cut_anywhere() {
     let bytes = [
         begin(1, false),
         params(1, &[]),
-        record(RecordType::Stdin, 1, b"one "),
+        record(RecordType::STDIN, 1, b"one "),
         request(2, true, &[("NOT", "this")], b"nor this"),
-        record(RecordType::Stdin, 1, b"and one"),
-        record(RecordType::Stdin, 1, b""),
+        record(RecordType::STDIN, 1, b"and one"),
+        record(RecordType::STDIN, 1, b""),
     ];
     let mut expected = vec![end(2, 0, ProtocolStatus::CantMpxConn)];
     expected.extend(echo(1, "", "one and one"));

@@ -9,11 +9,11 @@ use super::support::{App, Library};
 use super::{A_WHILE, ID, echo, on_both, split_on_ours};
 
 fn values(told: &[(&str, &str)]) -> Record {
-    Record::new(RecordType::GetValuesResult, 0, &pairs(told))
+    Record::new(RecordType::GET_VALUES_RESULT, 0, &pairs(told))
 }
 
 fn unknown_type(byte: u8) -> Record {
-    Record::new(RecordType::UnknownType, 0, &[byte, 0, 0, 0, 0, 0, 0, 0])
+    Record::new(RecordType::UNKNOWN_TYPE, 0, &[byte, 0, 0, 0, 0, 0, 0, 0])
 }
 
 /// Puts `management` before each record of a request in turn, and behind the last one; the answer
@@ -22,12 +22,12 @@ fn anywhere(management: &[u8], answer: &Record) {
     let app = App::start(Library::Ours);
     let records = [
         begin(ID, true),
-        record(RecordType::Params, ID, &pairs(&[("A", "B")])),
-        record(RecordType::Params, ID, &pairs(&[("C", "D")])),
-        record(RecordType::Params, ID, b""),
-        record(RecordType::Stdin, ID, b"one "),
-        record(RecordType::Stdin, ID, b"two"),
-        record(RecordType::Stdin, ID, b""),
+        record(RecordType::PARAMS, ID, &pairs(&[("A", "B")])),
+        record(RecordType::PARAMS, ID, &pairs(&[("C", "D")])),
+        record(RecordType::PARAMS, ID, b""),
+        record(RecordType::STDIN, ID, b"one "),
+        record(RecordType::STDIN, ID, b"two"),
+        record(RecordType::STDIN, ID, b""),
     ];
     for at in 0..=records.len() {
         let bytes = [&records[..at], &[management.to_vec()], &records[at..]].concat().concat();
@@ -53,7 +53,7 @@ fn s4_1_a_kept_connection_answers_without_the_program() {
     let mut connection = app.connect();
     for round in 0..3 {
         connection.send(&get_values(&["FCGI_MPXS_CONNS"]));
-        let told = connection.until_record(|record| record.kind == RecordType::GetValuesResult);
+        let told = connection.until_record(|record| record.kind == RecordType::GET_VALUES_RESULT);
         assert_eq!(told, [values(&[("FCGI_MPXS_CONNS", "0")])], "round {round}");
         connection.send(&request(ID, true, &[], b"x"));
         assert_eq!(connection.until_end_of(ID), echo(ID, "", "x"));
@@ -81,7 +81,7 @@ fn s4_1_values_are_told_in_the_order_asked() {
 
 #[test]
 fn s4_1_a_value_in_the_query_does_not_matter() {
-    let query = record(RecordType::GetValues, 0, &pairs(&[("FCGI_MAX_REQS", "a value")]));
+    let query = record(RecordType::GET_VALUES, 0, &pairs(&[("FCGI_MAX_REQS", "a value")]));
     let bytes = [query, request(ID, false, &[], b"x")].concat();
     split_on_ours(&bytes, &[vec![values(&[("FCGI_MAX_REQS", "1")])], echo(ID, "", "x")].concat());
 }
@@ -90,7 +90,7 @@ fn s4_1_a_value_in_the_query_does_not_matter() {
 fn s4_1_the_largest_query_has_a_bounded_answer() {
     let app = App::start(Library::Ours);
     let list: Vec<u8> = pairs(&[("FCGI_MAX_REQS", "")]).repeat(4000);
-    let query = padded(RecordType::GetValues, 0, &list, 255);
+    let query = padded(RecordType::GET_VALUES, 0, &list, 255);
     let bytes = [query, request(ID, false, &[], b"x")].concat();
     let expected = [vec![values(&[("FCGI_MAX_REQS", "1")])], echo(ID, "", "x")].concat();
     assert_eq!(app.exchange(&bytes), expected);
@@ -100,7 +100,7 @@ fn s4_1_the_largest_query_has_a_bounded_answer() {
 fn s4_1_a_query_that_is_cut_off_is_answered_as_far_as_it_goes() {
     let mut list = pairs(&[("FCGI_MAX_REQS", ""), ("FCGI_MAX_CONNS", "")]);
     list.pop();
-    let bytes = [record(RecordType::GetValues, 0, &list), request(ID, false, &[], b"x")].concat();
+    let bytes = [record(RecordType::GET_VALUES, 0, &list), request(ID, false, &[], b"x")].concat();
     split_on_ours(&bytes, &[vec![values(&[("FCGI_MAX_REQS", "1")])], echo(ID, "", "x")].concat());
 }
 
@@ -110,7 +110,7 @@ fn s4_2_every_other_type_is_unknown() {
     let mut connection = app.connect();
     for byte in (0..=255).filter(|&byte| byte != 9) {
         connection.send(&padded(RecordType::from_byte(byte), 0, b"content", byte));
-        let told = connection.until_record(|record| record.kind == RecordType::UnknownType);
+        let told = connection.until_record(|record| record.kind == RecordType::UNKNOWN_TYPE);
         assert_eq!(told, [unknown_type(byte)]);
     }
     connection.send(&request(ID, false, &[], b"x"));
@@ -119,7 +119,7 @@ fn s4_2_every_other_type_is_unknown() {
 
 #[test]
 fn s4_2_unknown_types_are_refused_at_any_time() {
-    let unknown = padded(RecordType::Unknown(200), 0, b"what is this", 3);
+    let unknown = padded(RecordType::from_byte(200), 0, b"what is this", 3);
     anywhere(&unknown, &unknown_type(200));
 }
 
@@ -127,7 +127,7 @@ fn s4_2_unknown_types_are_refused_at_any_time() {
 fn management_records_are_answered_while_the_body_is_awaited() {
     let app = App::start(Library::Ours);
     let mut connection = app.connect();
-    let head = [begin(ID, false), params(ID, &[]), record(RecordType::Stdin, ID, b"one ")];
+    let head = [begin(ID, false), params(ID, &[]), record(RecordType::STDIN, ID, b"one ")];
     connection.send(&head.concat()).send(&get_values(&["FCGI_MAX_REQS"]));
     assert_eq!(connection.within(A_WHILE), [values(&[("FCGI_MAX_REQS", "1")])]);
     connection.send(&stdin(ID, b"two"));

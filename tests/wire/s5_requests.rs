@@ -17,7 +17,7 @@ fn s5_1_the_three_roles() {
             (Role::Authorizer, "AUTHORIZER"),
             (Role::Filter, "FILTER"),
         ] {
-            let data = stream(RecordType::Data, ID, b"");
+            let data = stream(RecordType::DATA, ID, b"");
             let rest = [params(ID, &[]), stdin(ID, b""), data].concat();
             let answer = app.exchange(&[begin_role(ID, role, false), rest].concat());
             let first = format!("FCGI_ROLE={name}\n");
@@ -56,7 +56,7 @@ fn s5_1_an_unknown_role_may_be_cut_anywhere() {
 #[test]
 fn s5_1_a_longer_body_of_begin_is_read_as_far_as_it_is_known() {
     let body = BeginRequest { role: Role::Responder, flags: 0 }.to_bytes();
-    let longer = padded(RecordType::BeginRequest, ID, &[&body[..], b"more"].concat(), 4);
+    let longer = padded(RecordType::BEGIN_REQUEST, ID, &[&body[..], b"more"].concat(), 4);
     let bytes = [longer, params(ID, &[]), stdin(ID, b"body")].concat();
     split_on_ours(&bytes, &echo(ID, "", "body"));
 }
@@ -65,7 +65,7 @@ fn s5_1_a_longer_body_of_begin_is_read_as_far_as_it_is_known() {
 fn s5_1_a_shorter_body_of_begin_is_no_request() {
     let app = App::start(Library::Ours);
     for length in 0..8 {
-        let short = record(RecordType::BeginRequest, ID, &[0, 1, 0, 0, 0, 0, 0][..length.min(7)]);
+        let short = record(RecordType::BEGIN_REQUEST, ID, &[0, 1, 0, 0, 0, 0, 0][..length.min(7)]);
         let rest = [params(ID, &[]), stdin(ID, b"body")].concat();
         assert_eq!(app.exchange(&[short, rest].concat()), [], "{length} bytes");
     }
@@ -77,7 +77,7 @@ fn s5_1_a_request_that_begins_twice_ends_the_connection() {
     let app = App::start(Library::Ours);
     assert_eq!(app.exchange(&[begin(ID, true), request(ID, true, &[], b"x")].concat()), []);
     let answer = app.exchange(
-        &[begin(ID, true), params(ID, &[]), record(RecordType::Stdin, ID, b"x"), begin(ID, true)]
+        &[begin(ID, true), params(ID, &[]), record(RecordType::STDIN, ID, b"x"), begin(ID, true)]
             .concat(),
     );
     assert_eq!(answer, reply(ID, "FCGI_ROLE=RESPONDER\nbody: x\nerror: -3\n"));
@@ -90,10 +90,10 @@ fn s5_2_only_the_empty_record_ends_the_parameters() {
     let mut connection = app.connect();
     connection.send(&begin(ID, false));
     for name in ["A", "B", "C"] {
-        connection.send(&record(RecordType::Params, ID, &pairs(&[(name, "x")])));
+        connection.send(&record(RecordType::PARAMS, ID, &pairs(&[(name, "x")])));
         assert!(connection.is_silent(A_WHILE / 4));
     }
-    connection.send(&[record(RecordType::Params, ID, b""), stdin(ID, b"")].concat());
+    connection.send(&[record(RecordType::PARAMS, ID, b""), stdin(ID, b"")].concat());
     assert_eq!(connection.until_closed(), echo(ID, "A=x\nB=x\nC=x\n", ""));
 }
 
@@ -103,7 +103,7 @@ fn s5_3_the_body_is_any_bytes() {
     on_both(|app| {
         let answer = app.exchange(&request(ID, false, &[], &body));
         let told = [b"FCGI_ROLE=RESPONDER\nbody: ", &body[..], b"\nerror: 0\n"].concat();
-        assert_eq!(answer[0], Record::new(RecordType::Stdout, ID, &told));
+        assert_eq!(answer[0], Record::new(RecordType::STDOUT, ID, &told));
     });
 }
 
@@ -134,17 +134,17 @@ fn s5_4_an_abort_after_begin() {
 
 #[test]
 fn s5_4_an_abort_among_the_parameters() {
-    let whole = record(RecordType::Params, ID, &pairs(&[("A", "B")]));
+    let whole = record(RecordType::PARAMS, ID, &pairs(&[("A", "B")]));
     aborted(&[whole], &[], &ended());
-    let half = record(RecordType::Params, ID, b"\x04\x05NAMEva");
-    aborted(&[half], &[record(RecordType::Params, ID, b"")], &ended());
+    let half = record(RecordType::PARAMS, ID, b"\x04\x05NAMEva");
+    aborted(&[half], &[record(RecordType::PARAMS, ID, b"")], &ended());
 }
 
 #[test]
 fn s5_4_an_abort_before_and_in_the_body() {
     let told = |body| reply(ID, &format!("FCGI_ROLE=RESPONDER\nbody: {body}\nerror: -3\n"));
     aborted(&[params(ID, &[])], &[], &told(""));
-    let part = record(RecordType::Stdin, ID, b"part");
+    let part = record(RecordType::STDIN, ID, b"part");
     aborted(&[params(ID, &[]), part.clone()], &[], &told("part"));
     aborted(&[params(ID, &[]), part], &[stdin(ID, b"late")], &told("part"));
 }
@@ -157,7 +157,7 @@ fn s5_4_an_abort_after_the_body() {
 #[test]
 fn s5_4_an_abort_that_the_program_does_not_read() {
     let list = params(ID, &[("READ", "2")]);
-    let part = record(RecordType::Stdin, ID, b"body");
+    let part = record(RecordType::STDIN, ID, b"body");
     aborted(&[list, part], &[], &echo(ID, "READ=2\n", "bo"));
 }
 
@@ -167,7 +167,7 @@ fn s5_4_an_abort_in_the_data_of_a_filter() {
         begin_role(ID, Role::Filter, true),
         params(ID, &[]),
         stdin(ID, b"in"),
-        record(RecordType::Data, ID, b"half"),
+        record(RecordType::DATA, ID, b"half"),
         abort(ID),
         request(2, false, &[], b"next"),
     ];
@@ -183,9 +183,9 @@ fn s5_4_an_abort_of_another_request_aborts_nothing() {
         abort(9),
         params(ID, &[]),
         abort(9),
-        record(RecordType::Stdin, ID, b"body"),
-        padded(RecordType::AbortRequest, 9, b"with content", 7),
-        record(RecordType::Stdin, ID, b""),
+        record(RecordType::STDIN, ID, b"body"),
+        padded(RecordType::ABORT_REQUEST, 9, b"with content", 7),
+        record(RecordType::STDIN, ID, b""),
     ];
     split_on_ours(&bytes.concat(), &echo(ID, "", "body"));
 }
@@ -195,7 +195,7 @@ fn s5_4_the_program_answers_an_aborted_request_with_its_own_status() {
     let bytes = [
         begin(ID, true),
         params(ID, &[("STATUS", "7")]),
-        record(RecordType::Stdin, ID, b"part"),
+        record(RecordType::STDIN, ID, b"part"),
         abort(ID),
         request(2, false, &[], b"next"),
     ];
@@ -220,7 +220,7 @@ fn s5_5_the_application_status_has_four_bytes() {
 
 #[test]
 fn s5_5_every_concurrent_request_is_refused() {
-    let part = |text| record(RecordType::Stdin, 1, text);
+    let part = |text| record(RecordType::STDIN, 1, text);
     let bytes = [
         [begin(1, true), request(7, true, &[], b"in the parameters"), params(1, &[])].concat(),
         [part(b"one "), begin(2, true), begin(3, false), part(b"two"), begin(2, true)].concat(),
@@ -253,18 +253,18 @@ fn b_examples_1_and_2_requests_without_and_with_a_body() {
     let list = b"\x0b\x02SERVER_PORT80\x0b\x0eSERVER_ADDR199.170.183.42";
     let whole = [
         begin(ID, false),
-        record(RecordType::Params, ID, list),
-        record(RecordType::Params, ID, b""),
-        record(RecordType::Stdin, ID, b""),
+        record(RecordType::PARAMS, ID, list),
+        record(RecordType::PARAMS, ID, b""),
+        record(RecordType::STDIN, ID, b""),
     ];
     split_on_both(&whole.concat(), &echo(ID, told, ""));
     let in_pieces = [
         begin(ID, false),
-        record(RecordType::Params, ID, &list[..20]),
-        record(RecordType::Params, ID, &list[20..]),
-        record(RecordType::Params, ID, b""),
-        record(RecordType::Stdin, ID, b"quantity=100&item=3047936"),
-        record(RecordType::Stdin, ID, b""),
+        record(RecordType::PARAMS, ID, &list[..20]),
+        record(RecordType::PARAMS, ID, &list[20..]),
+        record(RecordType::PARAMS, ID, b""),
+        record(RecordType::STDIN, ID, b"quantity=100&item=3047936"),
+        record(RecordType::STDIN, ID, b""),
     ];
     split_on_both(&in_pieces.concat(), &echo(ID, told, "quantity=100&item=3047936"));
 }
@@ -275,8 +275,8 @@ fn b_example_3_an_error_with_its_message_and_status() {
     on_both(|app| {
         let answer = app.exchange(&request(ID, false, &list, b""));
         let log = b"config error: missing SI_UID\n";
-        assert!(answer.contains(&Record::new(RecordType::Stderr, ID, log)), "{answer:?}");
-        assert!(answer.contains(&Record::new(RecordType::Stderr, ID, b"")), "{answer:?}");
+        assert!(answer.contains(&Record::new(RecordType::STDERR, ID, log)), "{answer:?}");
+        assert!(answer.contains(&Record::new(RecordType::STDERR, ID, b"")), "{answer:?}");
         assert_eq!(answer.last(), Some(&end(ID, 938, ProtocolStatus::RequestComplete)));
     });
 }
@@ -287,10 +287,10 @@ fn b_example_4_the_second_of_two_multiplexed_requests_is_refused() {
         begin(1, true),
         params(1, &[("A", "1")]),
         begin(2, true),
-        record(RecordType::Params, 2, &pairs(&[("A", "2")])),
-        record(RecordType::Stdin, 1, b""),
-        record(RecordType::Params, 2, b""),
-        record(RecordType::Stdin, 2, b""),
+        record(RecordType::PARAMS, 2, &pairs(&[("A", "2")])),
+        record(RecordType::STDIN, 1, b""),
+        record(RecordType::PARAMS, 2, b""),
+        record(RecordType::STDIN, 2, b""),
     ];
     let mut expected = vec![end(2, 0, ProtocolStatus::CantMpxConn)];
     expected.extend(echo(1, "A=1\n", ""));

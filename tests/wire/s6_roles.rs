@@ -12,7 +12,7 @@ use super::{A_WHILE, ID, echo, end, on_both, reply, split_on_both, split_on_ours
 fn s6_1_a_stream_has_a_record_even_if_it_is_empty_unless_it_is_stderr() {
     let bytes = request(ID, false, &[("SIZE", "0")], b"");
     let expected =
-        [Record::new(RecordType::Stdout, ID, b""), end(ID, 0, ProtocolStatus::RequestComplete)];
+        [Record::new(RecordType::STDOUT, ID, b""), end(ID, 0, ProtocolStatus::RequestComplete)];
     split_on_both(&bytes, &expected);
 }
 
@@ -21,10 +21,10 @@ fn s6_2_nothing_is_written_before_the_parameters_are_complete() {
     on_both(|app| {
         let mut connection = app.connect();
         connection.send(
-            &[begin(ID, false), record(RecordType::Params, ID, &pairs(&[("SIZE", "9")]))].concat(),
+            &[begin(ID, false), record(RecordType::PARAMS, ID, &pairs(&[("SIZE", "9")]))].concat(),
         );
         assert!(connection.is_silent(A_WHILE));
-        connection.send(&[record(RecordType::Params, ID, b""), stdin(ID, b"")].concat());
+        connection.send(&[record(RecordType::PARAMS, ID, b""), stdin(ID, b"")].concat());
         assert_eq!(connection.until_closed(), reply(ID, "xxxxxxxxx"));
     });
 }
@@ -78,7 +78,7 @@ fn s6_3_authorizers_follow_each_other_without_stdin() {
 }
 
 fn filter(id: u16, keep: bool, list: &[(&str, &str)], body: &[u8], data: &[u8]) -> Vec<u8> {
-    let input = [params(id, list), stdin(id, body), stream(RecordType::Data, id, data)];
+    let input = [params(id, list), stdin(id, body), stream(RecordType::DATA, id, data)];
     [begin_role(id, Role::Filter, keep), input.concat()].concat()
 }
 
@@ -107,9 +107,9 @@ fn s6_4_data_before_the_end_of_stdin_is_not_of_the_body() {
     let bytes = [
         begin_role(ID, Role::Filter, false),
         params(ID, &[]),
-        record(RecordType::Data, ID, b"too early"),
+        record(RecordType::DATA, ID, b"too early"),
         stdin(ID, b"in"),
-        stream(RecordType::Data, ID, b"file"),
+        stream(RecordType::DATA, ID, b"file"),
     ];
     split_on_ours(&bytes.concat(), &filtered(ID, "", "in", "file"));
 }
@@ -119,7 +119,7 @@ fn s6_4_data_of_a_responder_is_ignored() {
     let bytes = [
         begin(ID, false),
         params(ID, &[]),
-        record(RecordType::Data, ID, b"what for"),
+        record(RecordType::DATA, ID, b"what for"),
         stdin(ID, b"in"),
     ];
     split_on_ours(&bytes.concat(), &echo(ID, "", "in"));
@@ -145,7 +145,7 @@ fn s6_4_writing_may_begin_before_data_is_read() {
     let head = [params(ID, &[("SIZE", "100000")]), stdin(ID, b"")].concat();
     connection.send(&[begin_role(ID, Role::Filter, true), head].concat());
     assert_eq!(connection.until_end_of(ID), reply(ID, &"x".repeat(100_000)));
-    connection.send(&stream(RecordType::Data, ID, b"late"));
+    connection.send(&stream(RecordType::DATA, ID, b"late"));
     connection.send(&request(2, false, &[], b"next"));
     assert_eq!(connection.until_closed(), echo(2, "", "next"));
 }

@@ -115,12 +115,12 @@ fn content_of(header: &Header) -> Result<Content, Breach> {
         return Err(Breach::RequestId(header.request_id));
     }
     match header.kind {
-        RecordType::Stdout => Ok(Content::Output(Output::Stdout)),
-        RecordType::Stderr => Ok(Content::Output(Output::Stderr)),
-        RecordType::EndRequest if usize::from(header.content_length) == BODY_LEN => {
+        RecordType::STDOUT => Ok(Content::Output(Output::Stdout)),
+        RecordType::STDERR => Ok(Content::Output(Output::Stderr)),
+        RecordType::END_REQUEST if usize::from(header.content_length) == BODY_LEN => {
             Ok(Content::End)
         }
-        RecordType::EndRequest => Err(Breach::EndLength(header.content_length)),
+        RecordType::END_REQUEST => Err(Breach::EndLength(header.content_length)),
         other => Err(Breach::Type(other)),
     }
 }
@@ -169,9 +169,9 @@ mod tests {
 
     #[test]
     fn the_answer_is_the_same_however_it_is_cut() {
-        let mut bytes = record(RecordType::Stdout, b"hello", 3);
-        bytes.extend(record(RecordType::Stderr, b"oops", 255));
-        bytes.extend(record(RecordType::Stdout, b"", 0));
+        let mut bytes = record(RecordType::STDOUT, b"hello", 3);
+        bytes.extend(record(RecordType::STDERR, b"oops", 255));
+        bytes.extend(record(RecordType::STDOUT, b"", 0));
         bytes.extend(end_request(REQUEST_ID, END));
         for piece in 1..=bytes.len() {
             let expected = (b"hello".to_vec(), b"oops".to_vec(), Event::End(END));
@@ -186,14 +186,14 @@ mod tests {
             other => panic!("{header:?}: {other:?}"),
         };
         let header = |kind, id, length| Header::new(kind, id, length);
-        let stdout = header(RecordType::Stdout, REQUEST_ID, 1);
+        let stdout = header(RecordType::STDOUT, REQUEST_ID, 1);
         assert_eq!(broken(Header { version: 2, ..stdout }), Breach::Version(2));
-        assert_eq!(broken(header(RecordType::Stdout, 2, 1)), Breach::RequestId(2));
-        assert_eq!(broken(header(RecordType::GetValuesResult, 0, 0)), Breach::RequestId(0));
-        assert_eq!(broken(header(RecordType::Stdin, 1, 0)), Breach::Type(RecordType::Stdin));
+        assert_eq!(broken(header(RecordType::STDOUT, 2, 1)), Breach::RequestId(2));
+        assert_eq!(broken(header(RecordType::GET_VALUES_RESULT, 0, 0)), Breach::RequestId(0));
+        assert_eq!(broken(header(RecordType::STDIN, 1, 0)), Breach::Type(RecordType::STDIN));
         for length in [0, 7, 9, 65_535] {
             assert_eq!(
-                broken(header(RecordType::EndRequest, 1, length)),
+                broken(header(RecordType::END_REQUEST, 1, length)),
                 Breach::EndLength(length)
             );
         }

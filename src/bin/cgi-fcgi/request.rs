@@ -50,7 +50,7 @@ impl<I: Iterator<Item = Variable>> Request<I> {
             filled: 0,
         };
         let begin = BeginRequest { role: Role::Responder, flags: 0 };
-        let header = Header::new(RecordType::BeginRequest, REQUEST_ID, BODY_LEN as u16);
+        let header = Header::new(RecordType::BEGIN_REQUEST, REQUEST_ID, BODY_LEN as u16);
         request.push(&header.to_bytes());
         request.push(&begin.to_bytes());
         request.put_params();
@@ -86,7 +86,7 @@ impl<I: Iterator<Item = Variable>> Request<I> {
         let Stage::Body(left) = self.stage else { return Ok(()) };
         let limit = usize::try_from(left).unwrap_or(usize::MAX);
         let n = read(content_room(&mut self.buffer, self.filled, limit))?;
-        self.put_record(RecordType::Stdin, n);
+        self.put_record(RecordType::STDIN, n);
         self.await_body(if n == 0 { 0 } else { left.saturating_sub(n as u64) });
         Ok(())
     }
@@ -101,9 +101,9 @@ impl<I: Iterator<Item = Variable>> Request<I> {
     fn put_params(&mut self) {
         let room = content_room(&mut self.buffer, self.filled, MAX_WRITTEN_CONTENT);
         let n = self.params.read(room);
-        self.put_record(RecordType::Params, n);
+        self.put_record(RecordType::PARAMS, n);
         if n < MAX_WRITTEN_CONTENT {
-            self.push(&end_of_stream(RecordType::Params, REQUEST_ID));
+            self.push(&end_of_stream(RecordType::PARAMS, REQUEST_ID));
             self.await_body(self.body_length);
         }
     }
@@ -112,7 +112,7 @@ impl<I: Iterator<Item = Variable>> Request<I> {
     fn await_body(&mut self, left: u64) {
         self.stage = Stage::Body(left);
         if left == 0 {
-            self.push(&end_of_stream(RecordType::Stdin, REQUEST_ID));
+            self.push(&end_of_stream(RecordType::STDIN, REQUEST_ID));
             self.stage = Stage::Complete;
         }
     }

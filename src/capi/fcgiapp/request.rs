@@ -10,8 +10,8 @@ use crate::capi::stream::Stream;
 use crate::capi::{envp, library, request};
 use crate::os::error::errno_of;
 use crate::os::{signal, socket};
-use crate::serve::connected::new_session;
 use crate::serve::head::wait_alone;
+use crate::serve::parking::Rest;
 use crate::serve::{Connected, Terms, config, listeners};
 
 /// FCGX_Accept_r before FCGX_Init.
@@ -145,23 +145,25 @@ unsafe fn accept(request: *mut FCGX_Request) -> io::Result<()> {
     let mut given = unsafe { request::take_kept(request) };
     // SAFETY: the caller's promise.
     let fd = unsafe { std::mem::replace(&mut (*request).ipcFd, -1) };
-    let mut arrival = None;
-    match given.take() {
+    if given.as_ref().is_some_and(Connected::is_inherited) {
         // The parent's: it will go on serving that connection.
-        Some(kept) if kept.is_inherited() => kept.close_copy(),
-        None if fd >= 0 => {
-            let connected = Connected::new(fd, new_session());
-            arrival = wait_alone(connected, None, &terms)?;
+        given.take().into_iter().for_each(Connected::close_copy);
+    } else if given.is_none() && fd >= 0 {
+        if let Some((connected, begin)) = wait_alone(Connected::open(fd)?, Rest::IDLE, &terms)? {
+            // SAFETY: the caller's promise.
+            if unsafe { request::begin(request, connected, begin) }.is_ok() {
+                return Ok(());
+            }
         }
-        kept => given = kept,
     }
-    let (connected, begin) = match arrival {
-        Some(arrival) => arrival,
-        None => listeners::of(sock).next(terms, given)?,
-    };
-    // SAFETY: the caller's promise.
-    unsafe { request::begin(request, connected, begin) };
-    Ok(())
+    loop {
+        let (connected, begin) = listeners::of(sock)?.next(terms, given.take())?;
+        // SAFETY: the caller's promise. A request for which there is no memory is lost; others may
+        // do.
+        if unsafe { request::begin(request, connected, begin) }.is_ok() {
+            return Ok(());
+        }
+    }
 }
 
 /// Finishes a request: sends what its streams still hold, their ends, and FCGI_END_REQUEST with
@@ -182,6 +184,9 @@ pub unsafe extern "C" fn FCGX_Finish_r(request: *mut FCGX_Request) {
     }
     // SAFETY: the caller passes a request that was initialised.
     unsafe {
+        if (*request).paramsPtr.is_null() && (*request).ipcFd < 0 {
+            return;
+        }
         let mut good = true;
         if !(*request).r#in.is_null() {
             good = request::close_streams(request) && request::is_sound(request);

@@ -7,6 +7,8 @@ use super::types::{FCGX_CALL_SEQ_ERROR, FCGX_Stream};
 use crate::capi::request;
 use crate::capi::stream::{EOF, Stream};
 use crate::capi::writer::{self, Writer};
+use crate::os::error::set_errno;
+use crate::os::memory::boxed;
 use crate::protocol::record::RecordType;
 use crate::serve::outbound::Stream as RecordStream;
 
@@ -225,7 +227,8 @@ struct Created {
 /// steps of 8.
 /// streamType: the records' type.
 ///
-/// Results: the stream, to be ended by FCGX_FClose and freed by FCGX_FreeStream.
+/// Results: the stream, to be ended by FCGX_FClose and freed by FCGX_FreeStream; NULL without memory,
+/// with errno ENOMEM.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGX_CreateWriter(
     socket: c_int,
@@ -242,7 +245,11 @@ pub unsafe extern "C" fn FCGX_CreateWriter(
         content as usize,
     );
     let stream = request::fresh_writer(ptr::null_mut());
-    let created = Box::into_raw(Box::new(Created { stream, writer }));
+    let created = writer.and_then(|writer| boxed(Created { stream, writer }));
+    let Ok(created) = created.map(Box::into_raw) else {
+        set_errno(libc::ENOMEM);
+        return ptr::null_mut();
+    };
     // SAFETY: just made; the two places live until FCGX_FreeStream.
     unsafe {
         (*created).stream.data = (&raw mut (*created).writer).cast();

@@ -11,40 +11,37 @@ use std::os::unix::ffi::OsStrExt;
 pub const MAX_PATH: usize = 107;
 
 /// What a name such as "/run/app.sock", ":9000" or "host:9000" stands for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Address {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Address<'a> {
     /// The file of a unix socket.
-    Path(Vec<u8>),
+    Path(&'a [u8]),
     /// A TCP port of every interface.
     Port(u16),
-    /// A TCP port of one host: a name or an address without brackets.
+    /// A TCP port of one address.
+    Socket(SocketAddr),
+    /// A TCP port of one host.
     HostPort {
-        /// The host.
-        host: String,
+        /// The host's name or IPv4 address.
+        host: &'a str,
         /// The port.
         port: u16,
     },
 }
 
-impl Address {
+impl<'a> Address<'a> {
     /// Reads a name: "path", ":port", "*:port", "host:port" or `[v6]:port`. What stands behind the
     /// first colon must be a number greater than 0; otherwise the whole name is a path.
     ///
     /// A port above 65535 is EINVAL, a path longer than [`MAX_PATH`] is ENAMETOOLONG.
-    pub fn parse(name: &[u8]) -> io::Result<Self> {
+    pub fn parse(name: &'a [u8]) -> io::Result<Self> {
         if let Some((host, port)) = split_v6(name) {
-            return Ok(Self::HostPort { host: host.to_string(), port: port? });
+            return Ok(Self::Socket(SocketAddr::new(IpAddr::V6(host), port?)));
         }
         match split_host(name) {
-            Some((host, port)) => {
-                let port = port?;
-                Ok(match host {
-                    "" | "*" => Self::Port(port),
-                    host => Self::HostPort { host: host.to_owned(), port },
-                })
-            }
+            Some(("" | "*", port)) => Ok(Self::Port(port?)),
+            Some((host, port)) => Ok(Self::HostPort { host, port: port? }),
             None if name.len() > MAX_PATH => Err(io::Error::from_raw_os_error(libc::ENAMETOOLONG)),
-            None => Ok(Self::Path(name.to_owned())),
+            None => Ok(Self::Path(name)),
         }
     }
 }
@@ -108,12 +105,16 @@ pub(super) fn this_machine(port: u16) -> SocketAddr {
 mod tests {
     use super::*;
 
-    fn parsed(name: &str) -> Address {
+    fn parsed(name: &str) -> Address<'_> {
         Address::parse(name.as_bytes()).unwrap()
     }
 
-    fn host(host: &str, port: u16) -> Address {
-        Address::HostPort { host: host.to_owned(), port }
+    fn host(host: &str, port: u16) -> Address<'_> {
+        Address::HostPort { host, port }
+    }
+
+    fn v6(host: Ipv6Addr, port: u16) -> Address<'static> {
+        Address::Socket(SocketAddr::new(host.into(), port))
     }
 
     fn errno(name: &[u8]) -> Option<i32> {
@@ -126,8 +127,8 @@ mod tests {
         assert_eq!(parsed("*:65535"), Address::Port(65535));
         assert_eq!(parsed("127.0.0.1:9000"), host("127.0.0.1", 9000));
         assert_eq!(parsed("localhost:0080"), host("localhost", 80));
-        assert_eq!(parsed("[::1]:9000"), host("::1", 9000));
-        assert_eq!(parsed("[::]:0"), host("::", 0));
+        assert_eq!(parsed("[::1]:9000"), v6(Ipv6Addr::LOCALHOST, 9000));
+        assert_eq!(parsed("[::]:0"), v6(Ipv6Addr::UNSPECIFIED, 0));
     }
 
     #[test]
@@ -153,7 +154,7 @@ mod tests {
             "[host]:x",
             "",
         ] {
-            assert_eq!(parsed(name), Address::Path(name.into()), "{name}");
+            assert_eq!(parsed(name), Address::Path(name.as_bytes()), "{name}");
         }
     }
 

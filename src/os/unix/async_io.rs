@@ -3,17 +3,18 @@
 //! A descriptor may have one action waiting for each direction. What an action does is its
 //! owner's affair; here it is only decided when.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::RawFd;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::MutexGuard;
 use std::time::{Duration, Instant};
 
+use super::lock::Lock;
+use super::memory::{NoMemory, push, reserve};
 use super::poll::{self, PollFd};
 use super::signal;
 
 /// What an action waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// Something to read, the end, or an error.
     Read,
@@ -40,6 +41,8 @@ impl Direction {
 pub type Action = Box<dyn FnOnce() + Send>;
 
 struct Armed {
+    fd: RawFd,
+    direction: Direction,
     /// Tells an action from a later one for the same descriptor and direction.
     number: u64,
     action: Action,
@@ -47,72 +50,86 @@ struct Armed {
 
 struct Table {
     next_number: u64,
-    armed: BTreeMap<(RawFd, Direction), Armed>,
+    /// In no order; programs have few at a time.
+    armed: Vec<Armed>,
 }
 
-static TABLE: Mutex<Table> = Mutex::new(Table { next_number: 0, armed: BTreeMap::new() });
+static TABLE: Lock<Table> = Lock::new(Table { next_number: 0, armed: Vec::new() });
 
 /// The table. The lock is never held while an action runs or the kernel is waited for.
 fn table() -> MutexGuard<'static, Table> {
-    TABLE.lock().unwrap_or_else(PoisonError::into_inner)
+    TABLE.lock()
+}
+
+impl Table {
+    fn find(&self, fd: RawFd, direction: Direction) -> Option<usize> {
+        self.armed.iter().position(|armed| armed.fd == fd && armed.direction == direction)
+    }
+
+    /// Takes the action out if it was armed no later than `newest`.
+    fn take(&mut self, fd: RawFd, direction: Direction, newest: u64) -> Option<Action> {
+        let at = self.find(fd, direction)?;
+        let armed = self.armed.get(at).filter(|armed| armed.number <= newest);
+        armed?;
+        let last = self.armed.pop()?;
+        match self.armed.get_mut(at) {
+            Some(place) => Some(std::mem::replace(place, last).action),
+            None => Some(last.action),
+        }
+    }
 }
 
 /// Lets `action` wait for the descriptor. EBUSY when one waits already for this direction, EBADF
-/// for a negative number.
+/// for a negative number, ENOMEM.
 pub fn arm(fd: RawFd, direction: Direction, action: Action) -> io::Result<()> {
     if fd < 0 {
         return Err(io::Error::from_raw_os_error(libc::EBADF));
     }
     let mut table = table();
-    if table.armed.contains_key(&(fd, direction)) {
+    if table.find(fd, direction).is_some() {
         return Err(io::Error::from_raw_os_error(libc::EBUSY));
     }
     table.next_number += 1;
-    let number = table.next_number;
-    table.armed.insert((fd, direction), Armed { number, action });
-    Ok(())
+    let armed = Armed { fd, direction, number: table.next_number, action };
+    let refused = push(&mut table.armed, armed);
+    drop(table);
+    refused.map_err(|_| NoMemory.into())
 }
 
 /// Forgets the action that waits for this direction of the descriptor.
 pub fn cancel(fd: RawFd, direction: Direction) {
-    table().armed.remove(&(fd, direction));
+    let cancelled = table().take(fd, direction, u64::MAX);
+    drop(cancelled);
 }
 
 /// Forgets every action.
 pub fn cancel_all() {
-    table().armed.clear();
+    let cancelled = std::mem::take(&mut table().armed);
+    drop(cancelled);
 }
 
 /// One entry for each descriptor that an action waits for, and the number of the newest action.
-fn snapshot() -> (Vec<PollFd>, u64) {
+fn snapshot() -> Result<(Vec<PollFd>, u64), NoMemory> {
     let table = table();
-    let mut fds: Vec<PollFd> = Vec::with_capacity(table.armed.len());
-    for &(fd, direction) in table.armed.keys() {
-        match fds.last_mut() {
-            Some(last) if last.fd == fd => last.events |= direction.event(),
-            _ => fds.push(PollFd::new(fd, direction.event())),
+    let mut fds: Vec<PollFd> = Vec::new();
+    reserve(&mut fds, table.armed.len())?;
+    for armed in &table.armed {
+        let event = armed.direction.event();
+        match fds.iter_mut().find(|entry| entry.fd == armed.fd) {
+            Some(entry) => entry.events |= event,
+            None => push(&mut fds, PollFd::new(armed.fd, event)).map_err(|_| NoMemory)?,
         }
     }
-    (fds, table.next_number)
-}
-
-/// The action, if it is still waiting and was when the wait began.
-fn take(fd: RawFd, direction: Direction, newest: u64) -> Option<Action> {
-    let mut table = table();
-    let armed = table.armed.get(&(fd, direction))?;
-    if armed.number > newest {
-        return None;
-    }
-    table.armed.remove(&(fd, direction)).map(|armed| armed.action)
+    Ok((fds, table.next_number))
 }
 
 /// Waits until a descriptor is ready, then runs the actions of all that are, in the order of their
 /// numbers, reading before writing. Actions that these arm wait for the next call; those that they
 /// cancel do not run. Only a signal that asks for shutting down ends the wait, with `Interrupted`.
 ///
-/// Gives what was left of `timeout` when the wait ended.
+/// Gives what was left of `timeout` when the wait ended. ENOMEM before it began.
 pub fn wait(timeout: Option<Duration>) -> io::Result<Option<Duration>> {
-    let (mut fds, newest) = snapshot();
+    let (mut fds, newest) = snapshot()?;
     let start = Instant::now();
     let left = || timeout.map(|timeout| timeout.saturating_sub(start.elapsed()));
     while let Err(error) = poll::poll(&mut fds, left()) {
@@ -121,10 +138,15 @@ pub fn wait(timeout: Option<Duration>) -> io::Result<Option<Duration>> {
         }
     }
     let left = left();
-    for entry in &fds {
+    let mut done = -1;
+    while let Some(entry) =
+        fds.iter().filter(|entry| entry.revents != 0 && entry.fd > done).min_by_key(|e| e.fd)
+    {
+        done = entry.fd;
         for direction in [Direction::Read, Direction::Write] {
             if direction.is_ready(entry.revents) {
-                if let Some(action) = take(entry.fd, direction, newest) {
+                let action = table().take(entry.fd, direction, newest);
+                if let Some(action) = action {
                     action();
                 }
             }
@@ -142,10 +164,10 @@ mod tests {
     use std::sync::mpsc::{Sender, channel};
 
     /// There is one table: the tests take turns.
-    static TURN: Mutex<()> = Mutex::new(());
+    static TURN: Lock<()> = Lock::new(());
 
     fn turn() -> MutexGuard<'static, ()> {
-        TURN.lock().unwrap_or_else(PoisonError::into_inner)
+        TURN.lock()
     }
 
     fn tell(to: &Sender<&'static str>, what: &'static str) -> Action {

@@ -4,6 +4,8 @@ use std::ptr;
 use std::sync::Once;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
+use super::memory::boxed;
+
 static GENERATION: AtomicUsize = AtomicUsize::new(0);
 static FORKED: AtomicUsize = AtomicUsize::new(0);
 
@@ -48,13 +50,16 @@ struct Node<T> {
 /// A lock inside the parent's value may have been held by a thread that the child does not have;
 /// the child never touches it, except through [`PerProcess::inherited`].
 pub struct PerProcess<T> {
+    /// That of the process that loaded the library.
+    first: T,
+    /// Those of its descendants.
     newest: AtomicPtr<Node<T>>,
 }
 
 impl<T: Default + Send + Sync + 'static> PerProcess<T> {
-    /// Nothing is made before the first use.
-    pub const fn new() -> Self {
-        Self { newest: AtomicPtr::new(ptr::null_mut()) }
+    /// `first` is for the process that loaded the library; others start with the default.
+    pub const fn new(first: T) -> Self {
+        Self { first, newest: AtomicPtr::new(ptr::null_mut()) }
     }
 
     fn newest(&self) -> Option<&Node<T>> {
@@ -62,48 +67,44 @@ impl<T: Default + Send + Sync + 'static> PerProcess<T> {
         unsafe { self.newest.load(Ordering::Acquire).as_ref() }
     }
 
-    /// This process's value.
-    pub fn get(&self) -> &T {
+    /// This process's value. `None` in a child that has no memory for it.
+    pub fn get(&self) -> Option<&T> {
+        if generation() == 0 {
+            watch();
+            return Some(&self.first);
+        }
         match self.newest() {
-            Some(node) if node.generation == generation() => &node.value,
+            Some(node) if node.generation == generation() => Some(&node.value),
             _ => self.renew(),
         }
     }
 
     /// The value of the process that this one was forked from, while this one has none of its own.
     pub fn inherited(&self) -> Option<&T> {
-        self.newest().filter(|node| node.generation != generation()).map(|node| &node.value)
+        let (owner, value) =
+            self.newest().map_or((0, &self.first), |node| (node.generation, &node.value));
+        (owner != generation()).then_some(value)
     }
 
     #[cold]
-    fn renew(&self) -> &T {
-        watch();
+    fn renew(&self) -> Option<&T> {
         loop {
             let parents = self.newest.load(Ordering::Acquire);
             // SAFETY: a node in the list is never freed nor changed.
             if let Some(node) = unsafe { parents.as_ref() } {
                 if node.generation == generation() {
-                    return &node.value;
+                    return Some(&node.value);
                 }
             }
-            let node = Box::into_raw(Box::new(Node {
-                generation: generation(),
-                value: T::default(),
-                parents,
-            }));
+            let node = Node { generation: generation(), value: T::default(), parents };
+            let node = Box::into_raw(boxed(node).ok()?);
             match self.newest.compare_exchange(parents, node, Ordering::AcqRel, Ordering::Acquire) {
                 // SAFETY: just put into the list, where nodes are never freed.
-                Ok(_) => return unsafe { &(*node).value },
+                Ok(_) => return Some(unsafe { &(*node).value }),
                 // SAFETY: made above and seen by nobody else.
                 Err(_) => drop(unsafe { Box::from_raw(node) }),
             }
         }
-    }
-}
-
-impl<T: Default + Send + Sync + 'static> Default for PerProcess<T> {
-    fn default() -> Self {
-        Self::new()
     }
 }
 
@@ -125,23 +126,23 @@ mod tests {
 
     #[test]
     fn the_value_stays_while_nobody_forks() {
-        let value: PerProcess<Mutex<u32>> = PerProcess::new();
-        *value.get().lock().unwrap() = 5;
-        assert_eq!(*value.get().lock().unwrap(), 5);
+        let value: PerProcess<Mutex<u32>> = PerProcess::new(Mutex::new(0));
+        *value.get().unwrap().lock().unwrap() = 5;
+        assert_eq!(*value.get().unwrap().lock().unwrap(), 5);
         assert!(value.inherited().is_none());
     }
 
     #[test]
     #[cfg_attr(miri, ignore = "no fork in Miri")]
     fn a_child_starts_afresh() {
-        let value: PerProcess<Mutex<u32>> = PerProcess::new();
-        *value.get().lock().unwrap() = 5;
+        let value: PerProcess<Mutex<u32>> = PerProcess::new(Mutex::new(0));
+        *value.get().unwrap().lock().unwrap() = 5;
         let before = count();
         // SAFETY: the child only reads memory and leaves by _exit.
         let child = unsafe { libc::fork() };
         if child == 0 {
             let inherited = value.inherited().is_some_and(|v| v.try_lock().is_ok_and(|v| *v == 5));
-            let fresh = value.get().try_lock().is_ok_and(|v| *v == 0);
+            let fresh = value.get().is_some_and(|v| v.try_lock().is_ok_and(|v| *v == 0));
             // SAFETY: ends the child without running the parent's handlers.
             unsafe { libc::_exit(i32::from(!(inherited && fresh))) };
         }
@@ -150,6 +151,6 @@ mod tests {
         assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
         assert_eq!(status, 0);
         assert_ne!(count(), before);
-        assert_eq!(*value.get().lock().unwrap(), 5);
+        assert_eq!(*value.get().unwrap().lock().unwrap(), 5);
     }
 }

@@ -38,9 +38,10 @@ pub enum Peer {
 /// name of a temporary one) are replaced; anything else there is EEXIST.
 pub fn listen(name: &[u8], backlog: libc::c_int) -> io::Result<RawFd> {
     let fd = match Address::parse(name)? {
-        Address::Path(path) => prepared(bind_path(as_path(&path))?, backlog)?,
+        Address::Path(path) => prepared(bind_path(as_path(path))?, backlog)?,
         Address::Port(port) => listen_tcp(&[address::any(port)], backlog)?,
-        Address::HostPort { host, port } => listen_tcp(&address::resolve(&host, port)?, backlog)?,
+        Address::Socket(address) => listen_tcp(&[address], backlog)?,
+        Address::HostPort { host, port } => listen_tcp(&address::resolve(host, port)?, backlog)?,
     };
     mark::register(fd);
     Ok(fd)
@@ -91,9 +92,10 @@ fn make_way(path: &Path) -> io::Result<()> {
 /// Executed programs inherit the connection.
 pub fn connect(name: &[u8]) -> io::Result<RawFd> {
     match Address::parse(name)? {
-        Address::Path(path) => inheritable(UnixStream::connect(as_path(&path))?),
+        Address::Path(path) => inheritable(UnixStream::connect(as_path(path))?),
         Address::Port(port) => connect_tcp(&[address::this_machine(port)]),
-        Address::HostPort { host, port } => connect_tcp(&address::resolve(&host, port)?),
+        Address::Socket(address) => connect_tcp(&[address]),
+        Address::HostPort { host, port } => connect_tcp(&address::resolve(host, port)?),
     }
 }
 
