@@ -1,4 +1,4 @@
-//! What the targets share: socket pairs, requests, and answers taken apart.
+//! What the targets share: socket pairs, requests, pieces, and answers taken apart.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -17,14 +17,19 @@ pub fn record(kind: RecordType, id: u16, content: &[u8]) -> Vec<u8> {
 
 /// A Responder's request with these pairs, encoded already, and this body.
 pub fn request(keep: bool, pairs: &[u8], body: &[u8]) -> Vec<u8> {
-    let mut bytes = record(RecordType::BeginRequest, 1, &[0, 1, u8::from(keep), 0, 0, 0, 0, 0]);
-    for (kind, content) in [(RecordType::Params, pairs), (RecordType::Stdin, body)] {
+    let mut bytes = record(RecordType::BEGIN_REQUEST, 1, &[0, 1, u8::from(keep), 0, 0, 0, 0, 0]);
+    for (kind, content) in [(RecordType::PARAMS, pairs), (RecordType::STDIN, body)] {
         if !content.is_empty() {
             bytes.extend(record(kind, 1, content));
         }
         bytes.extend(record(kind, 1, b""));
     }
     bytes
+}
+
+/// Into pieces of how many bytes a target cuts these: any change of them may change it.
+pub fn piece(bytes: &[u8]) -> usize {
+    usize::from(bytes.iter().fold(0, |sum: u8, byte| sum.wrapping_add(*byte))).max(1)
 }
 
 /// The records of an answer, which must be whole and of version 1.

@@ -16,7 +16,7 @@ use fuzz_support::{record, records, request, send, so_far, until_closed};
 use libfuzzer_sys::fuzz_target;
 
 /// More than fits into the sockets' buffers is not of interest here.
-const MOST: usize = 16_000;
+const MOST: usize = 20_000;
 
 /// Where the program listens, and its listen socket.
 fn listening() -> &'static (PathBuf, i32) {
@@ -71,9 +71,9 @@ fuzz_target!(|bytes: &[u8]| {
     serve();
     records(&so_far(&hostile));
     let expected = [
-        record(RecordType::Stdout, 1, b"good"),
-        record(RecordType::Stdout, 1, b""),
-        record(RecordType::EndRequest, 1, &[0; 8]),
+        record(RecordType::STDOUT, 1, b"good"),
+        record(RecordType::STDOUT, 1, b""),
+        record(RecordType::END_REQUEST, 1, &[0; 8]),
     ];
     assert_eq!(records(&until_closed(&good)), records(&expected.concat()));
 });

@@ -50,7 +50,8 @@ fn stream(bytes: &mut Vec<u8>, kind: RecordType, content: &[u8], choices: &mut C
 /// A request as a web server could send it.
 fn well_formed(choices: &mut Choices) -> Vec<u8> {
     let role = 1 + choices.byte() % 3;
-    let mut bytes = Header::new(RecordType::BeginRequest, 1, HEADER_LEN as u16).to_bytes().to_vec();
+    let mut bytes =
+        Header::new(RecordType::BEGIN_REQUEST, 1, HEADER_LEN as u16).to_bytes().to_vec();
     bytes.extend([0, role, 0, 0, 0, 0, 0, 0]);
     let mut pairs = Vec::new();
     for _ in 0..choices.byte() % 8 {
@@ -62,12 +63,12 @@ fn well_formed(choices: &mut Choices) -> Vec<u8> {
         pairs.extend(name);
         pairs.extend(value);
     }
-    stream(&mut bytes, RecordType::Params, &pairs, choices);
+    stream(&mut bytes, RecordType::PARAMS, &pairs, choices);
     let body = choices.text();
-    stream(&mut bytes, RecordType::Stdin, &body, choices);
+    stream(&mut bytes, RecordType::STDIN, &body, choices);
     if role == 3 {
         let file = choices.text();
-        stream(&mut bytes, RecordType::Data, &file, choices);
+        stream(&mut bytes, RecordType::DATA, &file, choices);
     }
     bytes
 }
@@ -80,9 +81,9 @@ fn answer(variable: &str, bytes: &[u8]) -> [Vec<u8>; 3] {
     let mut parts = [const { Vec::new() }; 3];
     for (kind, _, content) in records(&until_closed(&socket)) {
         match kind {
-            RecordType::Stdout => parts[0].extend(content),
-            RecordType::Stderr => parts[1].extend(content),
-            RecordType::EndRequest => parts[2].extend(content),
+            RecordType::STDOUT => parts[0].extend(content),
+            RecordType::STDERR => parts[1].extend(content),
+            RecordType::END_REQUEST => parts[2].extend(content),
             other => panic!("{other:?}"),
         }
     }

@@ -2,7 +2,7 @@
 #![no_main]
 
 use fcgi::protocol::name_value::{Pairs, encode_length};
-use fcgi::serve::params::Params;
+use fcgi::serve::params::{Params, RoleString};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -22,7 +22,7 @@ fuzz_target!(|bytes: &[u8]| {
     assert_eq!(Pairs::new(&encoded).collect::<Vec<_>>(), list);
 
     let mut params = Params::new();
-    params.begin(b"FCGI_ROLE=RESPONDER");
+    params.begin(&RoleString::new(b"FCGI_ROLE=RESPONDER")).unwrap();
     let limit = 1 << 16;
     let taken = bytes.chunks(7).try_for_each(|piece| params.append(piece, limit));
     assert_eq!(taken.is_ok(), bytes.len() <= limit);
