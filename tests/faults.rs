@@ -1,5 +1,5 @@
-//! System calls that fail or do less than asked, on a schedule from a seed (faults/faults.c), and a
-//! program that is killed. Every response is right, or the connection ends within it; never a wrong
+//! System calls that fail or do less than asked, and memory that runs out, on a schedule from a seed
+//! (faults/faults.c), and a program that is killed. Every response is right, or the connection ends within it; never a wrong
 //! byte, never a crash, never a wait without end.
 
 mod support;
@@ -123,7 +123,8 @@ fn is_complete(records: &[Record], body: &[u8]) -> bool {
         assert!(!ended, "after the end: {record:?}");
         match record.kind {
             RecordType::STDOUT => output.extend_from_slice(&record.content),
-            RecordType::END_REQUEST => ended = true,
+            // Anything but FCGI_REQUEST_COMPLETE: the program has not seen it.
+            RecordType::END_REQUEST => ended = record.content[4] == 0,
             _ => panic!("{record:?}"),
         }
     }
@@ -135,8 +136,9 @@ fn is_complete(records: &[Record], body: &[u8]) -> bool {
     whole
 }
 
-/// Some requests, one after the other; how many were answered completely.
-fn client(program: &Careful, number: usize, requests: usize) -> usize {
+/// Some requests, one after the other, with up to so many parameters; how many were answered
+/// completely.
+fn client(program: &Careful, number: usize, requests: usize, most: u64) -> usize {
     let mut numbers = Numbers(number as u64);
     let mut kept: Option<UnixStream> = None;
     let mut complete = 0;
@@ -145,7 +147,12 @@ fn client(program: &Careful, number: usize, requests: usize) -> usize {
         let body = body(numbers.below(largest), round);
         let keep = numbers.below(2) == 0;
         let stream = kept.take().unwrap_or_else(|| program.connect());
-        let bytes = request(1, keep, &[("ROUND", &round.to_string())], &body);
+        let list: Vec<_> =
+            (0..=numbers.below(most)).map(|n| (format!("ROUND_{n}"), round)).collect();
+        let list: Vec<_> = list.iter().map(|(name, n)| (name, n.to_string())).collect();
+        let list: Vec<_> =
+            list.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let bytes = request(1, keep, &list, &body);
         // Both ways at once: the answer to a large body begins before the body's end.
         let records = thread::scope(|scope| {
             scope.spawn(|| send(&stream, &bytes));
@@ -160,35 +167,35 @@ fn client(program: &Careful, number: usize, requests: usize) -> usize {
 }
 
 /// All requests from all clients; how many were answered completely.
-fn exercise(program: &Careful, requests: usize) -> usize {
+fn exercise(program: &Careful, requests: usize, most: u64) -> usize {
     let complete = AtomicUsize::new(0);
     thread::scope(|scope| {
         for number in 0..CLIENTS {
             let complete = &complete;
             scope.spawn(move || {
                 let share = requests / CLIENTS;
-                complete.fetch_add(client(program, number, share), Ordering::Relaxed);
+                complete.fetch_add(client(program, number, share, most), Ordering::Relaxed);
             });
         }
     });
     complete.into_inner()
 }
 
-fn with_faults(threads: usize, seed: usize, one_in: usize, requests: usize) {
-    let faults = [("FAULTS_SEED", seed), ("FAULTS_CALLS", one_in)];
-    let mut program = Careful::start(threads, &faults);
-    let complete = exercise(&program, requests);
-    let calls = program.touched();
-    println!("{threads} threads, seed {seed}: {complete} of {requests} complete, {calls} faults");
+/// Serves requests while the kind of call that `kind` names fails, one in `one_in`.
+fn with_faults(threads: usize, kind: &str, one_in: usize, requests: usize, most: u64) {
+    let mut program = Careful::start(threads, &[("FAULTS_SEED", seed()), (kind, one_in)]);
+    let complete = exercise(&program, requests, most);
+    let faults = program.touched();
+    println!("{threads} threads, {kind}: {complete} of {requests} complete, {faults} faults");
     assert!(program.running.ended().is_none(), "the program has ended");
-    assert!(calls as usize > requests / one_in, "only {calls} faults");
+    assert!(faults as usize > requests / one_in, "only {faults} faults");
     assert!(complete > requests / 2, "only {complete} of {requests} answers");
 }
 
 #[test]
 fn without_faults_every_answer_is_complete() {
     let program = Careful::start(4, &[]);
-    assert_eq!(exercise(&program, 800), 800);
+    assert_eq!(exercise(&program, 800, 1), 800);
 }
 
 /// Where the schedules start: the same in every run unless LIBFCGI_FAULTS_SEED says otherwise.
@@ -198,19 +205,32 @@ fn seed() -> usize {
 
 #[test]
 fn calls_that_fail_on_one_thread() {
-    with_faults(1, seed(), 20, REQUESTS / 2);
+    with_faults(1, "FAULTS_CALLS", 20, REQUESTS / 2, 1);
 }
 
 #[test]
 fn calls_that_fail_on_several_threads() {
-    with_faults(4, seed(), 20, REQUESTS / 2);
+    with_faults(4, "FAULTS_CALLS", 20, REQUESTS / 2, 1);
+}
+
+/// With enough parameters that memory is given back after them, and needed anew.
+const MANY: u64 = 5000;
+
+#[test]
+fn no_memory_on_one_thread() {
+    with_faults(1, "FAULTS_MEMORY", 30, REQUESTS / 4, MANY);
+}
+
+#[test]
+fn no_memory_on_several_threads() {
+    with_faults(4, "FAULTS_MEMORY", 30, REQUESTS / 4, MANY);
 }
 
 /// Every third call.
 #[test]
 fn calls_that_fail_all_the_time() {
     let program = Careful::start(2, &[("FAULTS_SEED", seed()), ("FAULTS_CALLS", 3)]);
-    exercise(&program, 400);
+    exercise(&program, 400, 1);
     assert!(program.touched() > 400);
 }
 

@@ -4,6 +4,7 @@
  *
  *   FAULTS_SEED=n    where the schedule starts
  *   FAULTS_CALLS=n   one call in n is touched (0: none)
+ *   FAULTS_MEMORY=n  one allocation of libfcgi in n fails, once a connection was accepted (0: none)
  *   FAULTS_COUNT=f   a file of 8 bytes: how many calls were touched
  *
  * Every error is one that the kernel documents for the call.
@@ -17,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -24,7 +26,8 @@
 #include <unistd.h>
 
 static _Atomic uint64_t number;
-static unsigned long calls;
+static unsigned long calls, memory;
+static _Atomic int begun;
 static _Atomic uint64_t nowhere;
 static _Atomic uint64_t *touched = &nowhere;
 
@@ -66,6 +69,7 @@ __attribute__((constructor)) static void begin(void)
         close(fd);
     number = setting("FAULTS_SEED");
     calls = setting("FAULTS_CALLS");
+    memory = setting("FAULTS_MEMORY");
 }
 
 /* 1 when the call is to fail: errno is then one of the errors. */
@@ -155,9 +159,14 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 
 int accept4(int fd, struct sockaddr *address, socklen_t *length, int flags)
 {
+    int accepted;
+
     if (FAILS(EINTR, ECONNABORTED, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPROTO))
         return -1;
-    return REAL(accept4)(fd, address, length, flags);
+    accepted = REAL(accept4)(fd, address, length, flags);
+    if (accepted >= 0)
+        begun = 1;
+    return accepted;
 }
 
 int epoll_wait(int fd, struct epoll_event *events, int count, int milliseconds)
@@ -186,4 +195,38 @@ int poll(struct pollfd *fds, nfds_t count, int milliseconds)
     if (FAILS(EINTR, ENOMEM))
         return -1;
     return REAL(poll)(fds, count, milliseconds);
+}
+
+/* The C library's own names for what is replaced here: dlsym may allocate. */
+void *__libc_malloc(size_t);
+void *__libc_calloc(size_t, size_t);
+void *__libc_realloc(void *, size_t);
+
+/* Whether an allocation that returns to `caller` is to fail. The program's own allocations, and
+ * those of the C library, never fail. */
+static int no_memory(void *caller)
+{
+    Dl_info info;
+
+    if (memory == 0 || !begun || dladdr(caller, &info) == 0)
+        return 0;
+    if (strstr(info.dli_fname, "libfcgi.so") == NULL || !due(memory))
+        return 0;
+    errno = ENOMEM;
+    return 1;
+}
+
+void *malloc(size_t size)
+{
+    return no_memory(__builtin_return_address(0)) ? NULL : __libc_malloc(size);
+}
+
+void *calloc(size_t count, size_t size)
+{
+    return no_memory(__builtin_return_address(0)) ? NULL : __libc_calloc(count, size);
+}
+
+void *realloc(void *old, size_t size)
+{
+    return no_memory(__builtin_return_address(0)) ? NULL : __libc_realloc(old, size);
 }
