@@ -255,7 +255,8 @@ DLLAPI int FCGX_InitRequest(struct FCGX_Request *request, int sock, int flags);
  * and other errors of accept4(2); -9998 before FCGX_Init. The struct holds no request then.
  *
  * Side effects: in, out, err and envp are valid until the request is finished. What a connection
- * sends that is no request is answered or refused as the FastCGI specification says (4, 5.5);
+ * sends that is no request is answered or refused as the FastCGI specification says (4, 5.5); one
+ * that is silent or slow for too long, or for which there is no memory, is closed (libfcgi(7));
  * web servers that FCGI_WEB_SERVER_ADDRS does not list are disconnected. From the second
  * thread or the first idle connection on, the listen socket is made non-blocking.
  *

@@ -97,6 +97,10 @@ const ROWS: &[(&str, &[&str])] = &[
     ),
     ("Silent new connections on a unix socket", &["waiting/idle::silent_peers_delay_nobody"]),
     (
+        "Connection over TCP that says nothing, or half a request head on any",
+        &["waiting/limits::the_first_byte_over_tcp", "waiting/limits::a_whole_head"],
+    ),
+    (
         "Closing while the peer goes on sending a little at a time",
         &["waiting/closing::a_closing_peer_that_trickles_is_left_in_bounded_time"],
     ),

@@ -6,6 +6,8 @@ mod calls;
 mod closing;
 #[path = "waiting/idle.rs"]
 mod idle;
+#[path = "waiting/limits.rs"]
+mod limits;
 #[path = "waiting/processes.rs"]
 mod processes;
 mod support;
