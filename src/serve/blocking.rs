@@ -5,6 +5,7 @@ use std::os::fd::RawFd;
 
 use super::config;
 use super::peers::PeerList;
+use crate::os::error::shut_down;
 use crate::os::mark::{self, Mark};
 use crate::os::poll::{self, PollFd};
 use crate::os::socket::{self, Peer};
@@ -44,6 +45,7 @@ fn wait(listen_fd: RawFd, fail_on_intr: bool) -> io::Result<()> {
     let mut fds = [listen_fd, wake_up].map(|fd| PollFd::new(fd, poll::READABLE));
     match poll::poll(&mut fds, None) {
         Err(error) if fail_on_intr || error.kind() != io::ErrorKind::Interrupted => Err(error),
+        Ok(_) if fds[0].hung_up() => Err(shut_down()),
         _ => Ok(()),
     }
 }

@@ -51,12 +51,21 @@ pub fn opened(fd: RawFd) {
     }
 }
 
-/// Closes every parked connection and gives back memory kept for later.
+/// Closes every parked connection and gives back memory kept for later. A listener that threads wait
+/// on, or that a request in progress came through, stays.
 pub fn shut_down() {
     let mut passed = 0;
     while let Some(listener) = all().ok().and_then(|list| list.lock().get(passed).map(Arc::clone)) {
         listener.close_parked();
         passed += 1;
+    }
+    if let Ok(list) = all() {
+        // New users come through `of` only, which has to wait for the list.
+        let mut list = list.lock();
+        list.retain(|listener| Arc::strong_count(listener) > 1);
+        if list.is_empty() {
+            *list = Vec::new();
+        }
     }
     SESSIONS.clear();
     outbound::clear_spare();

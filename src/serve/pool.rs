@@ -12,13 +12,16 @@ use super::connected::{Connected, new_session, recycle};
 use super::head::{linger, receive_head};
 use super::listener::{Arrival, Listener, Terms};
 use super::parking::{Parked, Place, Rest, Stage, Watched};
-use crate::os::error::{AcceptTrouble, is_unwatchable, not_open};
+use crate::os::error::{self, AcceptTrouble, is_unwatchable, not_open};
 use crate::os::io::{is_open, set_nonblocking};
 use crate::os::poll::{self, Epoll, PollFd, READABLE, Ready, Watch};
-use crate::os::{mark, signal, socket, threads};
+use crate::os::socket::{self, Peer};
+use crate::os::{mark, signal, threads};
 
 const LISTEN: u64 = u64::MAX;
 const WAKE_UP: u64 = u64::MAX - 1;
+/// The listen socket was shut down. A non-blocking accept4 does not tell that on unix sockets.
+const SHUT_DOWN: u64 = u64::MAX - 2;
 
 /// The longest single wait; then the listen socket is tried unasked. epoll silently drops a closed
 /// one, and a preforked sibling that was woken for a connection may have died before it took it.
@@ -26,6 +29,14 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// How long to do without epoll before it is tried again.
 const SHORTAGE_WAIT: Duration = Duration::from_millis(100);
+
+/// Accepts once; on a socket that was shut down there is no next time.
+fn accept(fd: RawFd, shut_down: bool) -> io::Result<(RawFd, Peer)> {
+    match socket::accept(fd) {
+        Err(error) if shut_down && error.kind() == ErrorKind::WouldBlock => Err(error::shut_down()),
+        result => result,
+    }
+}
 
 impl Listener {
     pub(super) fn epoll(&self) -> io::Result<&Epoll> {
@@ -183,7 +194,10 @@ impl Listener {
         let mut fds = [PollFd::new(self.fd, READABLE)];
         match poll::poll(&mut fds, Some(SHORTAGE_WAIT)) {
             Ok(0) => Ok(None),
-            Ok(_) => self.accepted(socket::accept(self.fd), terms, false),
+            Ok(_) => {
+                let accepted = accept(self.fd, fds.iter().any(PollFd::hung_up));
+                self.accepted(accepted, terms, false)
+            }
             Err(error) => self.not_accepted(error, terms).map(|()| None),
         }
     }
@@ -234,7 +248,11 @@ impl Listener {
         if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             self.close_expired();
         }
-        let mut tokens = ready.tokens().filter(|&token| token != WAKE_UP);
+        let mut tokens = ready.events().filter_map(|event| match event {
+            (WAKE_UP, _) => None,
+            (LISTEN, true) => Some(SHUT_DOWN),
+            (token, _) => Some(token),
+        });
         let first = tokens.next();
         if let Some(second) = tokens.next() {
             let mut state = self.state.lock();
@@ -250,8 +268,9 @@ impl Listener {
 
     /// Looks at what an event stands for.
     fn follow(self: &Arc<Self>, token: u64, terms: &Terms) -> io::Result<Option<Arrival>> {
-        if token == LISTEN {
-            return self.accepted(socket::accept(self.fd), terms, false);
+        if token == LISTEN || token == SHUT_DOWN {
+            let accepted = accept(self.fd, token == SHUT_DOWN);
+            return self.accepted(accepted, terms, false);
         }
         let place = Place::from_token(token);
         let Some((fd, parked)) = self.claim(place) else { return Ok(None) };

@@ -3,13 +3,16 @@
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
-use std::os::unix::net::UnixStream;
+use std::os::fd::AsRawFd;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::support::wire::{records, request};
-use super::support::{Library, Listen, PATIENCE, Worker};
+use super::support::wire::{Connection, get_values, records, request};
+use super::support::{Library, Listen, PATIENCE, TempDir, Worker};
 use super::{IN_VAIN, answered, is_answered_within, text};
+
+use fcgi::serve::{Terms, config, listeners};
 
 /// Sends all that it can, then reads all that there is: the text of the answer.
 fn sends_first(mut stream: UnixStream, bytes: &[u8]) -> String {
@@ -101,4 +104,29 @@ fn a_closing_peer_that_floods_is_left_after_some_bytes() {
     flooding.flood(&[b'b'; 50_000], start + Duration::from_secs(3));
     answered(worker.connect(), "the next");
     assert!(start.elapsed() < Duration::from_secs(1), "left after {:?}", start.elapsed());
+}
+
+/// Programs shut their listen socket down to get their threads back. Nobody waits on it any more then:
+/// idle connections that came through it are closed.
+#[test]
+fn every_thread_comes_back_from_a_listen_socket_that_is_shut_down() {
+    let dir = TempDir::new();
+    let listener = UnixListener::bind(dir.join("socket")).unwrap();
+    let fd = listener.as_raw_fd();
+    let mut idle = Connection::open(&dir.join("socket"));
+    thread::scope(|scope| {
+        let wait = || {
+            let terms = Terms { fail_on_intr: false, config: config::get() };
+            listeners::of(fd).unwrap().next(terms, None).map(drop)
+        };
+        let waiting = [0; 4].map(|_| scope.spawn(wait));
+        idle.send(&get_values(&["FCGI_MAX_CONNS"])).until_record(|_| true);
+        // SAFETY: takes no pointer; `listener` keeps the descriptor open.
+        assert_eq!(unsafe { libc::shutdown(fd, libc::SHUT_RDWR) }, 0);
+        for waiting in waiting {
+            let error = waiting.join().unwrap().unwrap_err();
+            assert_eq!(error.raw_os_error(), Some(libc::EINVAL));
+        }
+    });
+    assert_eq!(idle.until_closed(), []);
 }

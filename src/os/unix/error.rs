@@ -26,6 +26,11 @@ pub fn not_open() -> io::Error {
     io::Error::from_raw_os_error(libc::EBADF)
 }
 
+/// A listen socket was shut down: EINVAL, as a blocking accept4 says it.
+pub fn shut_down() -> io::Error {
+    io::Error::from_raw_os_error(libc::EINVAL)
+}
+
 /// Whether a descriptor cannot be watched by epoll, because it is always ready: a regular file.
 pub fn is_unwatchable(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::EPERM)

@@ -24,6 +24,11 @@ pub struct PollFd {
 }
 
 impl PollFd {
+    /// Whether the descriptor has hung up.
+    pub const fn hung_up(&self) -> bool {
+        self.revents & libc::POLLHUP != 0
+    }
+
     /// An entry with nothing come true yet.
     pub const fn new(fd: RawFd, events: i16) -> Self {
         Self { fd, events, revents: 0 }
@@ -92,7 +97,13 @@ impl Ready {
 
     /// The tokens of the last wait.
     pub fn tokens(&self) -> impl Iterator<Item = u64> + '_ {
-        self.events.iter().take(self.count).map(|event| event.u64)
+        self.events().map(|(token, _)| token)
+    }
+
+    /// The tokens of the last wait, and whether their descriptor has hung up.
+    pub fn events(&self) -> impl Iterator<Item = (u64, bool)> + '_ {
+        let hung_up = |bits: u32| bits & libc::EPOLLHUP as u32 != 0;
+        self.events.iter().take(self.count).map(move |event| (event.u64, hung_up(event.events)))
     }
 }
 
