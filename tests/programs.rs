@@ -1,5 +1,7 @@
 //! Debian's unmodified programs on our library, behind a real web server.
 
+#[path = "programs/bridge.rs"]
+mod bridge;
 #[path = "web_servers/http.rs"]
 mod http;
 #[path = "programs/others.rs"]
@@ -25,6 +27,7 @@ use support::{Library, PATIENCE, Running, TempDir, dist, need, run, until};
 use web::Nginx;
 
 const LIMIT: Duration = Duration::from_secs(30);
+const FCGIWRAP: &str = "/usr/sbin/fcgiwrap";
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/programs");
 
 #[test]

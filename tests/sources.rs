@@ -1,7 +1,10 @@
-//! Source that nobody here wrote compiles against our headers without a change, and runs.
+//! Source that nobody here wrote compiles against our headers without a change, and runs; test suites
+//! that nobody here wrote succeed on our library.
 
 #[path = "sources/fetch.rs"]
 mod fetch;
+#[path = "sources/suites.rs"]
+mod suites;
 mod support;
 
 use std::fs;
@@ -168,7 +171,8 @@ fn loaded_from<'a>(library: Library, dir: &TempDir, command: &'a mut Command) ->
     command.env("LD_DEBUG", "libs").env("LD_DEBUG_OUTPUT", dir.join("linker/said"))
 }
 
-fn assert_loaded(library: Library, dir: &TempDir) {
+/// Every process that has loaded libfcgi has loaded this one. Returns how many there are.
+fn assert_loaded(library: Library, dir: &TempDir) -> usize {
     let mut loaded = Vec::new();
     for entry in fs::read_dir(dir.join("linker")).unwrap() {
         let said = fs::read_to_string(entry.unwrap().path()).unwrap();
@@ -176,10 +180,11 @@ fn assert_loaded(library: Library, dir: &TempDir) {
         loaded.extend(files.map(|(_, file)| PathBuf::from(file)).filter(|f| is_libfcgi(f)));
     }
     assert!(!loaded.is_empty(), "no process has loaded libfcgi");
-    for file in loaded {
+    for file in &loaded {
         let ours = file.parent() == Some(dist());
         assert_eq!(ours, library == Library::Ours, "{}", file.display());
     }
+    loaded.len()
 }
 
 fn is_libfcgi(file: &Path) -> bool {

@@ -1,7 +1,7 @@
 //! Programs of Debian that are not scripts of ours: process managers, and servers of their own kind.
 
-use std::fs;
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::fs::{self, File};
 use std::process::{Command, Stdio};
 
 use super::{
@@ -9,7 +9,7 @@ use super::{
     put_scripts, requests, serve, text, workers,
 };
 use crate::http::Client;
-use crate::support::{Library, Running, TempDir, need, run, until};
+use crate::support::{Library, Running, TempDir, children_of, need, signal, until, until_asleep};
 use crate::web::Nginx;
 
 #[test]
@@ -51,7 +51,9 @@ fn spawn_fcgi() {
         let mut spawn = Command::new("/usr/bin/spawn-fcgi");
         spawn.args(["-F", "3", "-s"]).arg(dir.join("app.sock"));
         spawn.arg("-P").arg(dir.join("pids")).args(["--", "/usr/sbin/fcgiwrap"]);
-        run(library.under(&mut spawn), LIMIT).must_succeed();
+        // Not run(): it ends the group, and the last process may not have left that yet.
+        let mut spawning = Running::start(library.under(&mut spawn).stdout(Stdio::null()));
+        assert!(spawning.wait(LIMIT).expect("spawn-fcgi ends").success());
         let pids = fs::read_to_string(dir.join("pids")).unwrap();
         let orphans = Orphans(pids.split_whitespace().map(str::to_owned).collect());
         assert_eq!(orphans.0.len(), 3);
@@ -72,6 +74,51 @@ fn plack() {
         perl.arg(format!("{FIXTURES}/plack.pl")).stdin(listen_socket(&dir));
         serve(library, &dir, &mut perl);
     });
+}
+
+/// The process manager ends processes and starts others: one that has died, all of them on SIGHUP,
+/// none after SIGTERM.
+#[test]
+fn fcgi_procmanager() {
+    need_perl();
+    need("libfcgi-procmanager-perl", "/usr/share/perl5/FCGI/ProcManager.pm");
+    on_both(|library| {
+        let dir = prepare();
+        let mut perl = Command::new("perl");
+        perl.arg(format!("{FIXTURES}/procmanager.pl")).arg("3").stdin(listen_socket(&dir));
+        perl.stderr(File::create(dir.join("manager.log")).unwrap());
+        let mut manager = Running::start(library.under(&mut perl));
+        let nginx = Nginx::start(&dir);
+
+        let first = new_workers(&manager, &BTreeSet::new(), 3);
+        requests(&nginx.client, &dir);
+        assert_eq!(mapped(manager.pid()), BTreeSet::from([file(library)]));
+
+        let dead = *first.first().unwrap();
+        signal(dead, libc::SIGKILL);
+        let second = new_workers(&manager, &BTreeSet::from([dead]), 3);
+        assert!(second.is_superset(&(&first - &BTreeSet::from([dead]))));
+        requests(&nginx.client, &dir);
+
+        // A signal between a request and the next accept goes lost, with any library.
+        second.iter().copied().for_each(until_asleep);
+        manager.signal("HUP");
+        let third = new_workers(&manager, &second, 3);
+        requests(&nginx.client, &dir);
+        assert_eq!(mapped(manager.pid()), BTreeSet::from([file(library)]));
+
+        third.iter().copied().for_each(until_asleep);
+        manager.signal("TERM");
+        assert_eq!(manager.wait(LIMIT).expect("the manager ends").code(), Some(0));
+    });
+}
+
+/// The manager's processes, once there are so many and none of `old`.
+fn new_workers(manager: &Running, old: &BTreeSet<u32>, count: usize) -> BTreeSet<u32> {
+    until("new processes", LIMIT, || {
+        let all = children_of(manager.pid())?;
+        (all.len() == count && all.is_disjoint(old)).then_some(all)
+    })
 }
 
 #[test]
@@ -235,51 +282,4 @@ fn image() -> Vec<u8> {
     file.extend([0; 4]);
     file.extend((0..65_536_u32).map(|pixel| (pixel % 256) as u8));
     file
-}
-
-/// Debian's bridge, which calls the OS_ functions and FCGX_CreateWriter, in front of a program.
-#[test]
-fn cgi_fcgi() {
-    need("libfcgi-bin", "/usr/bin/cgi-fcgi");
-    need("fcgiwrap", "/usr/sbin/fcgiwrap");
-    on_both(|library| {
-        let dir = prepare();
-        put_scripts(&dir);
-        let mut fcgiwrap = Command::new("/usr/sbin/fcgiwrap");
-        fcgiwrap.stdin(listen_socket(&dir));
-        let _fcgiwrap = Running::start(library.under(&mut fcgiwrap));
-        let response = bridge(library, &dir, &["REQUEST_METHOD=GET", "QUERY_STRING=a"], "hello");
-        assert_eq!(response, b"Content-Type: text/plain\r\n\r\nGET a");
-        let response = bridge(library, &dir, &["REQUEST_METHOD=GET"], "large");
-        let large = fs::read(dir.join("large.bin")).unwrap();
-        assert!(response.ends_with(&large), "{} bytes", response.len());
-    });
-}
-
-/// The response that the bridge prints.
-fn bridge(library: Library, dir: &TempDir, variables: &[&str], script: &str) -> Vec<u8> {
-    let mut command = Command::new("/usr/bin/env");
-    command.arg("-i").args(variables);
-    command.arg(format!("SCRIPT_FILENAME={}", dir.join(script).display()));
-    command.arg(format!("LARGE_FILE={}", dir.join("large.bin").display()));
-    if library == Library::Ours {
-        command.arg(format!("LD_LIBRARY_PATH={}", file(library).parent().unwrap().display()));
-    }
-    command.args(["LD_DEBUG=libs"]).arg(format!("LD_DEBUG_OUTPUT={}", dir.join("ld").display()));
-    command.args(["/usr/bin/cgi-fcgi", "-bind", "-connect"]).arg(dir.join("app.sock"));
-    let output = command.stdin(Stdio::null()).output().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    assert_loaded(library, dir.path());
-    output.stdout
-}
-
-/// The dynamic linker has said which library it has loaded.
-fn assert_loaded(library: Library, dir: &Path) {
-    let files = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
-    let said = files.filter(|path| path.to_str().unwrap().contains("/ld."));
-    let said: String = said.map(|path| fs::read_to_string(path).unwrap()).collect();
-    let loaded = said.lines().filter_map(|line| line.split_once("calling init: "));
-    let mut loaded = loaded.map(|(_, path)| path).filter(|path| path.contains("libfcgi.so"));
-    let path = fs::canonicalize(loaded.next().expect("libfcgi is loaded")).unwrap();
-    assert_eq!(path, file(library));
 }

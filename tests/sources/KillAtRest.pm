@@ -1,0 +1,33 @@
+# Lets a test send SIGTERM only when the process and its children sleep. Sent as soon as the client has its
+# answer, it may arrive right before accept: then nothing wakes the server, and the test waits for long.
+package KillAtRest;
+use strict;
+use warnings;
+use Time::HiRes 'sleep';
+
+sub content {
+    open my $file, '<', shift or return '';
+    return readline($file) // '';
+}
+
+# A process that has gone rests, too.
+sub at_rest {
+    my $process = shift;
+    content("/proc/$process/stat") !~ /.*\) [RDtT]/ or return 0;
+    at_rest($_) or return 0 for split ' ', content("/proc/$process/task/$process/children");
+    return 1;
+}
+
+BEGIN {
+    *CORE::GLOBAL::kill = sub {
+        my ($signal, @processes) = @_;
+        if ($signal eq 'TERM') {
+            for my $process (@processes) {
+                sleep 0.002 until at_rest($process);
+            }
+        }
+        return CORE::kill($signal, @processes);
+    };
+}
+
+1;
