@@ -47,7 +47,7 @@ LINK := $(CC) $(CFLAGS) -fno-lto -Wl,--gc-sections @$(BUILDDIR)/roots @$(BUILDDI
 HEADERS := $(notdir $(wildcard include/*.h))
 MANUALS := $(wildcard man/*.1 man/*.3 man/*.7)
 
-.PHONY: all check check-servers soak fuzz demo install uninstall bench bench-counts clean deps deps-check FORCE
+.PHONY: all check check-servers soak fuzz sanitizers demo install uninstall bench bench-counts clean deps deps-check testable FORCE
 .DELETE_ON_ERROR:
 
 all: $(addprefix $(BUILDDIR)/, $(SHARED) $(SONAME) libfcgi.so libfcgi.a fcgi.pc cgi-fcgi \
@@ -187,15 +187,16 @@ deps:
 deps-check:
 	scripts/deps.sh list check
 
-check:
+# One after the other, also under -j: building needs what is installed.
+testable:
 	scripts/deps.sh install check
 	$(MAKE) all
+
+check: testable
 	$(CARGO) test --locked --workspace --no-fail-fast
 
 # The part of it that needs web servers and other people's programs.
-check-servers:
-	scripts/deps.sh install check
-	$(MAKE) all
+check-servers: testable
 	$(CARGO) test --locked --no-fail-fast --test web_servers --test programs
 
 # Ten minutes of requests; "make check" takes 20 seconds of it.
@@ -204,9 +205,13 @@ soak: all
 
 # Twenty minutes for each target of fuzz/, with a nightly compiler and cargo-fuzz.
 FUZZ_SECONDS ?= 1200
-fuzz: all
-	scripts/deps.sh install check
+fuzz: testable
 	LIBFCGI_DIST=$(BUILDDIR) fuzz/run.sh $(FUZZ_SECONDS)
+
+# With AddressSanitizer and ThreadSanitizer, three minutes; needs a nightly compiler with rust-src.
+sanitizers:
+	scripts/deps.sh install check
+	scripts/sanitizers.sh
 
 demo:
 	scripts/deps.sh install demo
@@ -214,10 +219,11 @@ demo:
 	+scripts/demo.sh $(BUILDDIR)
 
 # Ours beside the original and beside bare system calls: docs/benchmarks.md. Counts have gates.
-bench bench-counts:
-	scripts/deps.sh install check
-	$(MAKE) all
-	LIBFCGI_DIST=$(BUILDDIR) $(CARGO) bench --locked --bench bench -- $(filter counts,$(@:bench-%=%))
+BENCH := LIBFCGI_DIST=$(BUILDDIR) $(CARGO) bench --locked --bench bench --
+bench: testable
+	$(BENCH)
+bench-counts: testable
+	$(BENCH) counts
 
 clean:
 	rm -rf $(BUILDDIR)

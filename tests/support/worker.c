@@ -65,11 +65,10 @@ static void copy_body(FCGX_Request *request)
     }
 }
 
+static char piece[50000]; /* of 'x', from main */
+
 static void write_size(FCGX_Request *request, int size)
 {
-    static char piece[50000];
-
-    memset(piece, 'x', sizeof piece);
     while (size > 0) {
         int n = size < 50000 ? size : 50000;
 
@@ -175,6 +174,7 @@ int main(int argc, char **argv)
     struct rlimit files;
     int option, threads = 0, processes = 0, nonblocking = 0;
 
+    memset(piece, 'x', sizeof piece);
     while ((option = getopt(argc, argv, "o:nt:p:asif:")) != -1) {
         if (option == 'o')
             listen_socket = FCGX_OpenSocket(optarg, 64);

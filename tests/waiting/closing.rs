@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -114,19 +115,20 @@ fn every_thread_comes_back_from_a_listen_socket_that_is_shut_down() {
     let listener = UnixListener::bind(dir.join("socket")).unwrap();
     let fd = listener.as_raw_fd();
     let mut idle = Connection::open(&dir.join("socket"));
-    thread::scope(|scope| {
-        let wait = || {
+    let (tell, told) = mpsc::channel();
+    for _ in 0..4 {
+        let tell = tell.clone();
+        thread::spawn(move || {
             let terms = Terms { fail_on_intr: false, config: config::get() };
-            listeners::of(fd).unwrap().next(terms, None).map(drop)
-        };
-        let waiting = [0; 4].map(|_| scope.spawn(wait));
-        idle.send(&get_values(&["FCGI_MAX_CONNS"])).until_record(|_| true);
-        // SAFETY: takes no pointer; `listener` keeps the descriptor open.
-        assert_eq!(unsafe { libc::shutdown(fd, libc::SHUT_RDWR) }, 0);
-        for waiting in waiting {
-            let error = waiting.join().unwrap().unwrap_err();
-            assert_eq!(error.raw_os_error(), Some(libc::EINVAL));
-        }
-    });
+            tell.send(listeners::of(fd).unwrap().next(terms, None).map(drop))
+        });
+    }
+    idle.send(&get_values(&["FCGI_MAX_CONNS"])).until_record(|_| true);
+    // SAFETY: takes no pointer; `listener` keeps the descriptor open.
+    assert_eq!(unsafe { libc::shutdown(fd, libc::SHUT_RDWR) }, 0);
+    for _ in 0..4 {
+        let error = told.recv_timeout(PATIENCE).expect("a thread comes back").unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::EINVAL));
+    }
     assert_eq!(idle.until_closed(), []);
 }

@@ -86,9 +86,9 @@ fn split_host(name: &[u8]) -> Option<(&str, io::Result<u16>)> {
 pub(super) fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     let unknown = || io::Error::from_raw_os_error(libc::EADDRNOTAVAIL);
     let found = (host, port).to_socket_addrs().map_err(|_| unknown())?;
-    let mut found: Vec<_> = found.collect();
-    found.sort_by_key(SocketAddr::is_ipv6);
-    if found.is_empty() { Err(unknown()) } else { Ok(found) }
+    let (mut ordered, v6): (Vec<_>, Vec<_>) = found.partition(SocketAddr::is_ipv4);
+    ordered.extend(v6);
+    if ordered.is_empty() { Err(unknown()) } else { Ok(ordered) }
 }
 
 /// The address under which every IPv4 interface listens on `port`.

@@ -1,0 +1,147 @@
+#!/usr/bin/env bash
+# The tests on a library and programs with AddressSanitizer and with ThreadSanitizer: `make sanitizers`.
+# Usage: scripts/sanitizers.sh [address|thread]
+#
+# Needs clang and a nightly compiler with rust-src. Each report is a file; one of them fails the run,
+# also if the test that it belongs to goes well. The original library is not looked at.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# A make above us, and where it builds to, are not for the builds below.
+unset MAKEFLAGS MFLAGS MAKELEVEL BUILDDIR
+
+target=${CARGO_TARGET_DIR:-target}
+mkdir -p "$target/sanitizers"
+target=$(realpath "$target")
+export CARGO_TARGET_DIR=$target
+host=$(rustc +nightly -vV | sed -n 's/^host: //p')
+libraries=$(rustc +nightly --print target-libdir)
+
+# A compiler for C: clang's sanitizer, and in the programs rustc's runtime, which fits the library and
+# exists everywhere where rustc does. Usage: make_compiler SANITIZER RUNTIME FILE
+make_compiler() {
+    cat > "$3" <<EOF
+#!/usr/bin/env bash
+arguments=()
+runtime=(-rdynamic -Wl,--whole-archive $(printf '%q' "$2") -Wl,--no-whole-archive -lpthread -lrt -ldl -lm)
+for argument; do
+    case \$argument in
+    -c) runtime=() ;;
+    -shared) runtime=(-Wl,-z,undefs) ;; # the program has the runtime
+    -Wl,-s) continue ;; # reports are to have names
+    esac
+    arguments+=("\$argument")
+done
+exec clang -Xclang -fsanitize=$1 -fno-omit-frame-pointer "\${arguments[@]}" "\${runtime[@]}"
+EOF
+    chmod +x "$3"
+}
+
+# The shared library and the headers, by the Makefile's rules. Usage: build SANITIZER CARGO...
+build() {
+    local -a wanted=(libfcgi.so)
+    local header
+    for header in include/*.h; do
+        wanted+=("$header" "include/fastcgi/${header##*/}")
+    done
+    CARGO_TARGET_DIR=$place CARGO_BUILD_TARGET=$host CARGO_PROFILE_DIST_DEBUG=line-tables-only \
+        RUSTFLAGS="-Zsanitizer=$1 -Cforce-frame-pointers=yes" \
+        make -s CC="$place/cc" CARGO="${*:2}" "${wanted[@]/#/$place/dist/}"
+    readelf -W --dyn-syms "$place/dist/libfcgi.so" | grep " __$runtime" >/dev/null || {
+        echo "the library is not instrumented" >&2
+        exit 1
+    }
+}
+
+# A program on the library, in a directory of its own; its status. Usage: program FILE
+program() {
+    local dir status=0
+    dir=$(mktemp -d)
+    "$place/cc" -g -I"$place/dist/include" -Ic-tests -o "$dir/program" "$1" \
+        -L"$place/dist" -lfcgi -lpthread
+    (cd "$dir" && LD_LIBRARY_PATH=$place/dist ./program) || status=$?
+    rm -rf "$dir"
+    return $status
+}
+
+# What breaks the rules on purpose must be reported, by its name. Usage: planted SANITIZER REPORT
+planted() {
+    program "tests/sanitizers/$1.c" && {
+        echo "tests/sanitizers/$1.c: no error" >&2
+        exit 1
+    }
+    cat "$reports"/* | grep -A3 "$2"
+    rm -f "$reports"/*
+}
+
+failed=0
+
+# Some tests; goes on if they fail. Usage: tests ARGUMENT...
+tests() {
+    local runner="'env', 'CC=$place/cc', 'LIBFCGI_DIST=$place/dist', 'LIBFCGI_HOSTILE_GROWTH=64'"
+    printf '\n== %s: %s\n' "$runtime" "$*"
+    cargo test --locked --no-fail-fast --config "target.$host.runner = [$runner]" "$@" || failed=1
+}
+
+# Sets the names that the functions above use. Usage: prepare SANITIZER NAME CARGO...
+prepare() {
+    local -a archive=("$libraries"/librustc*_rt."$2".a)
+    place=$target/sanitizers/$1
+    reports=$place/reports
+    runtime=$2
+    rm -rf "$reports"
+    mkdir -p "$reports"
+    make_compiler "$1" "${archive[0]}" "$place/cc"
+    build "$1" "${@:3}"
+}
+options() {
+    export ASAN_OPTIONS="log_path=$reports/report $*" TSAN_OPTIONS="log_path=$reports/report $*"
+}
+
+address() {
+    prepare address asan cargo +nightly
+    # Memory that was freed is to go back at once: hostile.rs measures it.
+    local usual="quarantine_size_mb=1 allocator_release_to_os_interval_ms=0"
+    options "$usual"
+    planted address heap-buffer-overflow
+    program tests/memory/shut_down.c || failed=1
+    # Programs that lose something themselves: a request that they initialise again, and what is left
+    # of a file after freopen has failed.
+    local -a losers=(init_request_again init_again stdio_files)
+    tests --test c_suite --test hostile --test ownership -- "${losers[@]/#/--skip=}"
+    # Without the one that measures address space, of which the sanitizer takes terabytes.
+    tests --test wire -- --skip claimed_lengths_alone_take_no_memory
+    options "$usual" detect_leaks=0
+    tests --test c_suite --test ownership -- --exact "${losers[@]}"
+}
+
+thread() {
+    # With a std of its own: locks that it does not see would make races of what is none.
+    prepare thread tsan cargo +nightly -Zbuild-std=std,panic_abort
+    options
+    planted thread 'data race'
+    local -a programs
+    mapfile -t programs < <(grep -lE 'pthread_create|fork\(\)|sigaction' c-tests/*.c |
+        sed 's|.*/||; s|\.c$||')
+    tests --test c_suite -- --exact "${programs[@]}"
+    # Two that name a descriptor: the runtime's thread in the child makes the library open others.
+    tests --test ownership -- --skip fork_kept --skip fork_parked
+    # The runtime makes system calls of its own; calls.rs counts them.
+    tests --test waiting -- --skip calls::
+    LIBFCGI_STRESS_SECONDS=${LIBFCGI_STRESS_SECONDS:-4} tests --test stress
+    tests --test soak
+    tests --test hostile -- --exact on_several_threads
+}
+
+[ $# -gt 0 ] || set -- address thread
+for sanitizer; do
+    "$sanitizer"
+    if [ -n "$(ls "$reports")" ]; then
+        tail -n +1 "$reports"/*
+        failed=1
+    fi
+done
+[ "$failed" -eq 0 ] || {
+    printf '\n### the sanitizers have found something, or a test has failed\n' >&2
+    exit 1
+}
+printf '\n### no report\n'
