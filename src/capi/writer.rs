@@ -8,6 +8,7 @@ use std::slice;
 use super::fcgiapp::{FCGX_Request, FCGX_Stream};
 use super::stream::Stream;
 use crate::os::error::errno_of;
+use crate::os::io::shutdown_write;
 use crate::os::memory::NoMemory;
 use crate::protocol::body::{EndRequest, ProtocolStatus};
 use crate::protocol::record::RecordType;
@@ -31,6 +32,9 @@ pub struct Writer {
     target: Target,
     /// Whether it has had any content.
     written: bool,
+    /// Whether nothing may follow: its end is there, or what came before it has not been sent in
+    /// whole.
+    ended: bool,
 }
 
 impl Writer {
@@ -41,6 +45,7 @@ impl Writer {
             stream: RecordStream { kind: RecordType::STDOUT, id: 0 },
             target: Target::Descriptor(-1),
             written: false,
+            ended: false,
         }
     }
 
@@ -61,7 +66,7 @@ impl Writer {
     pub(super) fn begin(&mut self, request: *mut FCGX_Request, stream: RecordStream) {
         self.target = Target::Request(request);
         self.stream = stream;
-        self.written = false;
+        (self.written, self.ended) = (false, false);
         self.outbound.reuse();
     }
 
@@ -117,6 +122,7 @@ impl Writer {
     /// writer. STDERR has an end only if it was used.
     fn seal_end(&mut self, stream: Stream) {
         self.seal(stream);
+        self.ended = true;
         if self.written || self.stream.kind != RecordType::STDERR {
             self.outbound.end(self.stream);
         }
@@ -136,7 +142,21 @@ impl Writer {
 
     fn send(&mut self) -> io::Result<()> {
         let fd = self.descriptor();
-        if self.outbound.sealed().is_empty() { Ok(()) } else { self.outbound.send(fd) }
+        let result =
+            if self.outbound.sealed().is_empty() { Ok(()) } else { self.outbound.send(fd) };
+        if result.is_err() {
+            self.cut_off();
+        }
+        result
+    }
+
+    /// A record may have been sent in part. Nothing can follow it, of the other stream either: the
+    /// peer gets to see the end.
+    fn cut_off(&mut self) {
+        self.ended = true;
+        if matches!(self.target, Target::Request(_)) {
+            shutdown_write(self.descriptor());
+        }
     }
 }
 
@@ -168,11 +188,12 @@ pub(super) unsafe fn writer_of<'a>(stream: Stream) -> Option<&'a mut Writer> {
 pub(super) unsafe extern "C" fn empty(stream: *mut FCGX_Stream, close: c_int) {
     // SAFETY: C calls this with the stream that carries it.
     let Some(stream) = (unsafe { Stream::new(stream) }) else { return };
-    if stream.is_closed() {
-        return;
-    }
     // SAFETY: the stream carries this procedure.
     let Some(writer) = (unsafe { writer_of(stream) }) else { return stream.set_closed(1) };
+    // A stream that an error has closed still has its end, if nothing is missing before it.
+    if stream.is_closed() && (close == 0 || writer.ended) {
+        return;
+    }
     if close == 0 {
         writer.seal(stream);
     } else {
@@ -244,6 +265,9 @@ pub(super) unsafe fn put_directly(stream: Stream, from: *const u8, n: usize) -> 
     // SAFETY: the caller's promise; the slice is used for one call.
     let content = unsafe { slice::from_raw_parts(from, n) };
     let result = writer.outbound.send_with(fd, writer.stream, content);
+    if result.is_err() {
+        writer.cut_off();
+    }
     writer.place(stream);
     if let Err(error) = &result {
         stream.fail(errno_of(error));
@@ -262,7 +286,7 @@ pub(super) unsafe fn close_both(err: Stream, out: Stream) {
     // SAFETY: the caller's promise; the two writers are two places.
     let (Some(first), Some(second)) = (unsafe { (writer_of(err), writer_of(out)) }) else { return };
     for (stream, writer) in [(err, &mut *first), (out, &mut *second)] {
-        if !stream.is_closed() {
+        if !writer.ended {
             writer.seal_end(stream);
         }
     }

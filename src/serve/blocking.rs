@@ -45,7 +45,7 @@ fn wait(listen_fd: RawFd, fail_on_intr: bool) -> io::Result<()> {
     let mut fds = [listen_fd, wake_up].map(|fd| PollFd::new(fd, poll::READABLE));
     match poll::poll(&mut fds, None) {
         Err(error) if fail_on_intr || error.kind() != io::ErrorKind::Interrupted => Err(error),
-        Ok(_) if fds[0].hung_up() => Err(shut_down()),
+        Ok(_) if socket::is_shut_down(listen_fd) => Err(shut_down()),
         _ => Ok(()),
     }
 }

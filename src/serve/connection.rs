@@ -110,6 +110,13 @@ impl Connection {
         self.is_idle() && self.is_sound() && self.active.is_none()
     }
 
+    /// Whether part of something was received that is wanted in whole: of a header, of a management
+    /// record, of a request. Not what is left of the body of a request that has ended.
+    pub const fn is_in_head(&self) -> bool {
+        let in_header = self.reader.at_header() && !self.inbound.is_empty();
+        in_header || self.whole.is_some() || self.active.is_some()
+    }
+
     /// Whether nothing of a record, needed or not, waits here.
     pub const fn is_idle(&self) -> bool {
         self.inbound.is_empty() && self.reader.at_header()

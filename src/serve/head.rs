@@ -72,7 +72,7 @@ pub(super) fn read_head(connected: &mut Connected, terms: &Terms) -> Outcome {
 }
 
 fn unfinished(connected: &mut Connected, heard: bool) -> Outcome {
-    if !connected.session.connection().is_fresh() {
+    if connected.session.connection().is_in_head() {
         Outcome::Partial
     } else if heard {
         Outcome::Idle

@@ -13,6 +13,7 @@ use super::connected::Connected;
 use super::head::{Outcome, receive_head};
 use super::listener::{Arrival, Listener, Terms};
 use super::parking::{Rest, Stage};
+use crate::os::io::{close, set_nonblocking};
 use crate::os::memory::{NoMemory, push, reserve};
 use crate::os::poll::{self, PollFd, READABLE};
 use crate::os::socket;
@@ -104,12 +105,13 @@ impl Listener {
         if !self.take_announced() {
             return None;
         }
+        // A sibling that shuts down may have cleared the flag together with its own.
+        set_nonblocking(self.fd, true).ok()?;
         let (fd, peer) = socket::accept(self.fd).ok()?;
-        let connected = Connected::open(fd).ok()?;
         if terms.config.peers.admits(&peer) {
-            return Some(connected);
+            return Connected::open(fd).ok();
         }
-        self.close(connected);
+        close(fd);
         None
     }
 }

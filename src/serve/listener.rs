@@ -18,13 +18,15 @@
 //! A connection whose request is in the program's hands keeps its place in the table. With one
 //! thread it also stays registered, level-triggered, because nobody waits while the request is
 //! active: a kept request then costs epoll_wait, recv, send. With several threads it is registered
-//! one-shot, so that it is silent until it is parked again. Should a thread be told of a connection
-//! that is out (it was registered when there was one thread), it removes the registration.
+//! one-shot, so that it is silent until it is given back. That registration is renewed first, because
+//! it is a system call, and the connection parked then, under the lock; an event that another thread
+//! gets in between is noted in the place. Should a thread be told of a connection that is out (it was
+//! registered when there was one thread), it removes the registration.
 
 use std::io::{self, ErrorKind};
 use std::os::fd::RawFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use once_cell::sync::OnceCell;
@@ -73,6 +75,8 @@ pub struct Listener {
     pub(super) pooled: AtomicBool,
     /// Whether a connection was ever parked.
     pub(super) parked: AtomicBool,
+    /// Calls of accept4 that found nothing since one that did.
+    pub(super) in_vain: AtomicU32,
     pub(super) state: Lock<State>,
 }
 
@@ -103,8 +107,17 @@ impl State {
         self.parking.take(place).map(|(fd, parked)| (place, fd, parked))
     }
 
+    /// Takes out the connection that is the first to close when there are too many: web servers keep
+    /// idle ones because they mean to use them.
+    pub(super) fn take_least_worth(&mut self) -> Option<(Place, RawFd, Parked)> {
+        self.take_oldest(Some(Stage::Idle)).or_else(|| self.take_oldest(None))
+    }
+
     /// Notes an event, to be looked at behind all others.
     pub(super) fn queue(&mut self, event: u64) {
+        if self.ready.contains(&event) {
+            return;
+        }
         let mut moved = event;
         for place in &mut self.ready {
             std::mem::swap(place, &mut moved);
@@ -128,6 +141,7 @@ impl Listener {
             epoll: OnceCell::new(),
             pooled: AtomicBool::new(false),
             parked: AtomicBool::new(false),
+            in_vain: AtomicU32::new(0),
             state: Lock::new(state),
         }
     }
@@ -247,7 +261,7 @@ impl Listener {
     }
 
     /// Makes room by closing the connection that has waited longest for the rest of its first
-    /// request, or waits a moment. Web servers keep idle ones because they mean to use them.
+    /// request, or waits a moment.
     fn wait_out_shortage(&self) {
         let oldest = self.state.lock().take_oldest(Some(Stage::Idle));
         if let Some((place, fd, parked)) = oldest {
@@ -358,9 +372,6 @@ impl Listener {
         let Some(mut state) = self.state.try_lock() else { return };
         while let Some((_, fd, _)) = state.take_oldest(None) {
             close(fd);
-        }
-        if let Some(epoll) = self.epoll.get() {
-            epoll.close_copy();
         }
     }
 }

@@ -12,31 +12,24 @@ use super::connected::{Connected, new_session, recycle};
 use super::head::{linger, receive_head};
 use super::listener::{Arrival, Listener, Terms};
 use super::parking::{Parked, Place, Rest, Stage, Watched};
-use crate::os::error::{self, AcceptTrouble, is_unwatchable, not_open};
+use crate::os::error::{AcceptTrouble, is_unwatchable, not_open, shut_down};
 use crate::os::io::{is_open, set_nonblocking};
 use crate::os::poll::{self, Epoll, PollFd, READABLE, Ready, Watch};
-use crate::os::socket::{self, Peer};
-use crate::os::{mark, signal, threads};
+use crate::os::{mark, signal, socket, threads};
 
 const LISTEN: u64 = u64::MAX;
 const WAKE_UP: u64 = u64::MAX - 1;
-/// The listen socket was shut down. A non-blocking accept4 does not tell that on unix sockets.
-const SHUT_DOWN: u64 = u64::MAX - 2;
 
 /// The longest single wait; then the listen socket is tried unasked. epoll silently drops a closed
 /// one, and a preforked sibling that was woken for a connection may have died before it took it.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
+/// How many times the kernel may announce a connection that is not there, because others were faster,
+/// before the listen socket is looked at.
+const MOST_IN_VAIN: u32 = 16;
+
 /// How long to do without epoll before it is tried again.
 const SHORTAGE_WAIT: Duration = Duration::from_millis(100);
-
-/// Accepts once; on a socket that was shut down there is no next time.
-fn accept(fd: RawFd, shut_down: bool) -> io::Result<(RawFd, Peer)> {
-    match socket::accept(fd) {
-        Err(error) if shut_down && error.kind() == ErrorKind::WouldBlock => Err(error::shut_down()),
-        result => result,
-    }
-}
 
 impl Listener {
     pub(super) fn epoll(&self) -> io::Result<&Epoll> {
@@ -107,7 +100,7 @@ impl Listener {
             state.look_next_at(place.token());
         }
         let surplus = state.parking.len() > terms.config.max_waiting;
-        let oldest = if surplus { state.take_oldest(None) } else { None };
+        let oldest = if surplus { state.take_least_worth() } else { None };
         drop(state);
         if let Some((place, fd, parked)) = oldest {
             self.discard(place, fd, parked);
@@ -165,7 +158,12 @@ impl Listener {
         }
         let (token, deadline) = {
             let mut state = self.state.lock();
-            (state.ready.pop(), state.parking.earliest())
+            let deadline = state.parking.earliest();
+            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                drop(state);
+                return self.expire(terms);
+            }
+            (state.ready.pop(), deadline)
         };
         match token {
             Some(token) => self.follow(token, terms),
@@ -194,10 +192,7 @@ impl Listener {
         let mut fds = [PollFd::new(self.fd, READABLE)];
         match poll::poll(&mut fds, Some(SHORTAGE_WAIT)) {
             Ok(0) => Ok(None),
-            Ok(_) => {
-                let accepted = accept(self.fd, fds.iter().any(PollFd::hung_up));
-                self.accepted(accepted, terms, false)
-            }
+            Ok(_) => self.accept(terms),
             Err(error) => self.not_accepted(error, terms).map(|()| None),
         }
     }
@@ -245,14 +240,7 @@ impl Listener {
             }
             return self.not_accepted(error, terms).map(|()| None);
         }
-        if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-            self.close_expired();
-        }
-        let mut tokens = ready.events().filter_map(|event| match event {
-            (WAKE_UP, _) => None,
-            (LISTEN, true) => Some(SHUT_DOWN),
-            (token, _) => Some(token),
-        });
+        let mut tokens = ready.tokens().filter(|&token| token != WAKE_UP);
         let first = tokens.next();
         if let Some(second) = tokens.next() {
             let mut state = self.state.lock();
@@ -266,11 +254,23 @@ impl Listener {
         Ok(first)
     }
 
+    /// Accepts once, without waiting.
+    fn accept(self: &Arc<Self>, terms: &Terms) -> io::Result<Option<Arrival>> {
+        let result = socket::accept(self.fd);
+        if result.is_ok() {
+            self.in_vain.store(0, Ordering::Relaxed);
+        } else if self.in_vain.fetch_add(1, Ordering::Relaxed) >= MOST_IN_VAIN
+            && socket::is_shut_down(self.fd)
+        {
+            return Err(shut_down());
+        }
+        self.accepted(result, terms, false)
+    }
+
     /// Looks at what an event stands for.
     fn follow(self: &Arc<Self>, token: u64, terms: &Terms) -> io::Result<Option<Arrival>> {
-        if token == LISTEN || token == SHUT_DOWN {
-            let accepted = accept(self.fd, token == SHUT_DOWN);
-            return self.accepted(accepted, terms, false);
+        if token == LISTEN {
+            return self.accept(terms);
         }
         let place = Place::from_token(token);
         let Some((fd, parked)) = self.claim(place) else { return Ok(None) };
@@ -283,9 +283,9 @@ impl Listener {
         self.settle(connected, outcome, rest, terms)
     }
 
-    /// Takes a parked connection out. One that is not there is about to be parked by another thread,
-    /// which then sees to the event; or it was registered while the process had one thread and is
-    /// out on a request: then this registration ends here.
+    /// Takes a parked connection out. One that is not there may be about to be parked by another
+    /// thread, which then sees to the event. Or it was registered while the process had one thread and
+    /// is out on a request: then this registration ends here.
     fn claim(&self, place: Place) -> Option<(RawFd, Parked)> {
         let mut state = self.state.lock();
         let parked = state.parking.take(place);
@@ -330,19 +330,31 @@ impl Listener {
         Some(connected)
     }
 
-    fn close_expired(&self) {
+    /// Sees to a connection whose time is over, if there is one.
+    fn expire(self: &Arc<Self>, terms: &Terms) -> io::Result<Option<Arrival>> {
         let now = Instant::now();
-        loop {
+        let expired = {
             let mut state = self.state.lock();
-            if state.parking.earliest().is_none_or(|earliest| earliest > now) {
-                return;
-            }
-            let Some(place) = state.parking.expired(now) else { return };
-            let parked = state.parking.take(place);
-            drop(state);
-            if let Some((fd, parked)) = parked {
-                self.discard(place, fd, parked);
-            }
+            let place = state.parking.expired(now);
+            place
+                .and_then(|place| state.parking.take(place).map(|(fd, parked)| (place, fd, parked)))
+        };
+        let Some((place, fd, parked)) = expired else { return Ok(None) };
+        let rest = parked.rest;
+        // It may have spoken in time, while every thread was busy.
+        let has_spoken = rest.stage != Stage::Lingering
+            && poll::one(fd, READABLE, Some(Duration::ZERO)).is_ok_and(|events| events != 0);
+        if !has_spoken {
+            self.discard(place, fd, parked);
+            return Ok(None);
         }
+        let Some(mut connected) = self.connected(place, fd, parked) else { return Ok(None) };
+        let outcome = receive_head(&mut connected, terms);
+        let goes_on = outcome.rest(rest, terms.config);
+        if goes_on.is_some_and(|rest| rest.deadline.is_some_and(|deadline| deadline <= now)) {
+            self.close(connected);
+            return Ok(None);
+        }
+        self.settle(connected, outcome, rest, terms)
     }
 }

@@ -24,11 +24,6 @@ pub struct PollFd {
 }
 
 impl PollFd {
-    /// Whether the descriptor has hung up.
-    pub const fn hung_up(&self) -> bool {
-        self.revents & libc::POLLHUP != 0
-    }
-
     /// An entry with nothing come true yet.
     pub const fn new(fd: RawFd, events: i16) -> Self {
         Self { fd, events, revents: 0 }
@@ -97,13 +92,7 @@ impl Ready {
 
     /// The tokens of the last wait.
     pub fn tokens(&self) -> impl Iterator<Item = u64> + '_ {
-        self.events().map(|(token, _)| token)
-    }
-
-    /// The tokens of the last wait, and whether their descriptor has hung up.
-    pub fn events(&self) -> impl Iterator<Item = (u64, bool)> + '_ {
-        let hung_up = |bits: u32| bits & libc::EPOLLHUP as u32 != 0;
-        self.events.iter().take(self.count).map(move |event| (event.u64, hung_up(event.events)))
+        self.events.iter().take(self.count).map(|event| event.u64)
     }
 }
 
@@ -169,11 +158,6 @@ impl Epoll {
     /// The instance's own descriptor: readable when a watched one is ready.
     pub fn descriptor(&self) -> RawFd {
         self.fd
-    }
-
-    /// Closes this process's copy of the parent's instance, which is not used any more.
-    pub fn close_copy(&self) {
-        close(self.fd);
     }
 }
 

@@ -158,6 +158,13 @@ pub fn accept(listen_fd: RawFd) -> io::Result<(RawFd, Peer)> {
     Ok((checked_int(fd)?, name.peer()))
 }
 
+/// Whether a listen socket was shut down. accept4 does not say so on a unix socket that is
+/// non-blocking, nor an event of epoll on one that was shut down for reading.
+pub fn is_shut_down(listen_fd: RawFd) -> bool {
+    let over = libc::POLLHUP | libc::POLLRDHUP;
+    poll::one(listen_fd, libc::POLLRDHUP, Some(Duration::ZERO)).is_ok_and(|found| found & over != 0)
+}
+
 /// Whether the descriptor is a socket without a peer: what a web server gives a FastCGI
 /// application as descriptor 0, while a CGI program gets a pipe, a file or a connected socket.
 pub fn is_listening(fd: RawFd) -> bool {
