@@ -133,6 +133,7 @@ programs! {
     finish_in_another_thread
     flush
     fork_in_request
+    fork_then_free
     free_request
     free_stream_null
     get_char

@@ -67,9 +67,10 @@ impl Served {
         client
     }
 
-    /// A number of /proc/PID/status, in KB.
-    fn status(&self, field: &str) -> f64 {
-        let text = fs::read_to_string(format!("/proc/{}/status", self.running.pid())).unwrap();
+    /// A number of /proc/PID/smaps_rollup, in KB. (Those of /proc/PID/status lag behind.)
+    fn resident(&self, field: &str) -> f64 {
+        let text =
+            fs::read_to_string(format!("/proc/{}/smaps_rollup", self.running.pid())).unwrap();
         let line = text.lines().find(|line| line.starts_with(field)).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
@@ -93,7 +94,7 @@ pub(crate) fn resident(programs: &Programs) -> Vec<Resident> {
             clients.iter_mut().for_each(|client| client.send(&exchange));
             clients.iter_mut().for_each(|client| ask_once(client, &exchange));
         }
-        Memory { anonymous: served.status("RssAnon"), all: served.status("VmRSS") }
+        Memory { anonymous: served.resident("Anonymous:"), all: served.resident("Rss:") }
     };
     let row = |scenario| Resident {
         scenario,

@@ -7,7 +7,7 @@ use crate::protocol::writer::copy;
 pub const MARGIN: usize = 16;
 
 /// Bytes of a buffer at first: a usual request head with a small body fits.
-const FIRST_SIZE: usize = 8 * 1024;
+const FIRST_SIZE: usize = 6 * 1024;
 
 /// Bytes of a buffer once a peer has filled the first one: a whole record of the largest size.
 const FULL_SIZE: usize = MARGIN + 8 + 0xffff + 0xff;
