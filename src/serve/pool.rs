@@ -96,13 +96,13 @@ impl Listener {
             (Some(session), None)
         };
         let mut state = self.state.lock();
+        let full = state.parking.len() >= terms.config.max_waiting;
+        let surplus = if full { state.take_least_worth() } else { None };
         if state.parking.park(place, fd, Parked { session: kept, rest, forks }) {
             state.look_next_at(place.token());
         }
-        let surplus = state.parking.len() > terms.config.max_waiting;
-        let oldest = if surplus { state.take_least_worth() } else { None };
         drop(state);
-        if let Some((place, fd, parked)) = oldest {
+        if let Some((place, fd, parked)) = surplus {
             self.discard(place, fd, parked);
         }
         if let Some(session) = spare {
