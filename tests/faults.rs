@@ -253,3 +253,30 @@ fn killed_and_started_again() {
         dir = program.dir;
     }
 }
+
+/// The first output to STDERR is what asks for its buffer.
+#[test]
+fn no_memory_for_the_error_stream() {
+    let dir = TempDir::new();
+    let program = dir.join("error_stream");
+    compile(&root("tests/faults/error_stream.c"), Library::Ours, &program).unwrap();
+    let mut command = Command::new(&program);
+    let ended = run(Library::Ours.under(command.current_dir(dir.path())), PATIENCE);
+    let wanted = "\
+accept 0
+put -1, no memory 1
+  STDOUT 1: \"output\"
+  STDOUT 1: end
+  END_REQUEST 1: 3 REQUEST_COMPLETE
+  closed
+accept 0
+put 5, no memory 0
+  STDERR 1: \"error\"
+  STDERR 1: end
+  STDOUT 1: \"output\"
+  STDOUT 1: end
+  END_REQUEST 1: 3 REQUEST_COMPLETE
+  closed
+";
+    assert_eq!(ended.must_succeed(), wanted);
+}

@@ -247,6 +247,9 @@ impl Listener {
             std::iter::once(second).chain(tokens).for_each(|token| state.queue(token));
         }
         if ready.tokens().next().is_none() && left != Some(Duration::ZERO) {
+            if socket::is_shut_down(self.fd) {
+                return Err(shut_down());
+            }
             // A sibling that shuts down may have cleared the flag together with its own.
             set_nonblocking(self.fd, true)?;
             return Ok(Some(LISTEN));

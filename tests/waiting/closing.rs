@@ -2,8 +2,8 @@
 //! for without bound.
 
 use std::io::{Read, Write};
-use std::net::Shutdown;
-use std::os::fd::AsRawFd;
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::mpsc;
 use std::thread;
@@ -111,10 +111,20 @@ fn a_closing_peer_that_floods_is_left_after_some_bytes() {
 /// idle connections that came through it are closed.
 #[test]
 fn every_thread_comes_back_from_a_listen_socket_that_is_shut_down() {
-    let dir = TempDir::new();
-    let listener = UnixListener::bind(dir.join("socket")).unwrap();
-    let fd = listener.as_raw_fd();
-    let mut idle = Connection::open(&dir.join("socket"));
+    for how in [libc::SHUT_RDWR, libc::SHUT_RD] {
+        let dir = TempDir::new();
+        let path = dir.join("socket");
+        let unix = UnixListener::bind(&path).unwrap();
+        come_back(unix.into(), Connection::open(&path), how);
+        let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = TcpStream::connect(tcp.local_addr().unwrap()).unwrap();
+        come_back(tcp.into(), Connection::on(stream.into()), how);
+    }
+}
+
+/// Four threads wait on the listen socket, which is shut down in that way.
+fn come_back(listen: OwnedFd, mut idle: Connection, how: libc::c_int) {
+    let fd = listen.as_raw_fd();
     let (tell, told) = mpsc::channel();
     for _ in 0..4 {
         let tell = tell.clone();
@@ -124,11 +134,11 @@ fn every_thread_comes_back_from_a_listen_socket_that_is_shut_down() {
         });
     }
     idle.send(&get_values(&["FCGI_MAX_CONNS"])).until_record(|_| true);
-    // SAFETY: takes no pointer; `listener` keeps the descriptor open.
-    assert_eq!(unsafe { libc::shutdown(fd, libc::SHUT_RDWR) }, 0);
+    // SAFETY: takes no pointer; `listen` keeps the descriptor open.
+    assert_eq!(unsafe { libc::shutdown(fd, how) }, 0);
     for _ in 0..4 {
         let error = told.recv_timeout(PATIENCE).expect("a thread comes back").unwrap_err();
-        assert_eq!(error.raw_os_error(), Some(libc::EINVAL));
+        assert_eq!(error.raw_os_error(), Some(libc::EINVAL), "{how}");
     }
     assert_eq!(idle.until_closed(), []);
 }

@@ -1,11 +1,14 @@
 //! The LIBFCGI_* limits of those who wait: each closes the one connection and no other. The original
 //! has none of them but the first byte on unix sockets (see idle.rs).
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::support::wire::{Connection, get_values, request};
 use super::support::{Library, Listen, PATIENCE, Worker, until};
-use super::{AT_MOST, answered, echo, output};
+use super::{AT_MOST, answered, echo, output, text};
+
+use fcgi::protocol::{HEADER_LEN, RecordType};
 
 /// The limit in these tests, in milliseconds.
 const LIMIT: u64 = 300;
@@ -106,6 +109,107 @@ fn a_head_byte_by_byte() {
     assert!(slow.closed && waited < AT_MOST, "closed: {}, after {waited:?}", slow.closed);
 }
 
+/// A request that has begun and goes on until its output is read, or not wanted any more.
+fn endless(worker: &Worker) -> Connection {
+    let mut connection = worker.connect();
+    connection.send(&request(1, false, &[("SIZE", "20000000")], b""));
+    connection.until_record(|record| record.kind == RecordType::STDOUT);
+    connection
+}
+
+/// Of two connections that have sent `first`, the one whose request comes while every thread is busy is
+/// answered, however late a thread finds the time. The other one's time is over. False when the limit
+/// was over before every thread was busy.
+fn spoken_while_all_are_busy(
+    setting: &str,
+    limit: Duration,
+    listen: Listen,
+    first: usize,
+    options: &[&str],
+) -> bool {
+    let threads = if options.is_empty() { 1 } else { 8 };
+    let worker = limited(&format!("{setting}={}", limit.as_millis()), listen, options);
+    let whole = echo(1, false, "in time");
+    // When this one is answered, the program is there.
+    worker.connect().send(&whole).until_end_of(1);
+    let start = Instant::now();
+    let mut waiting = [worker.connect(), worker.connect()];
+    for connection in &mut waiting {
+        connection.send(&whole[..first]);
+    }
+    // Behind them: when it is answered, they have been accepted.
+    worker.connect().send(&whole).until_end_of(1);
+    let busy: Vec<Connection> = (0..threads).map(|_| endless(&worker)).collect();
+    let [mut in_time, mut other] = waiting;
+    in_time.send(&whole[first..]);
+    if start.elapsed() >= limit {
+        return false;
+    }
+    assert!(in_time.is_silent(limit + Duration::from_millis(LIMIT)), "some thread had time");
+    drop(busy);
+    assert_eq!(text(&in_time.until_end_of(1)), "in time", "{listen:?}, {threads}");
+    assert_eq!(other.until_closed(), []);
+    true
+}
+
+/// Nothing at first, and half a head; one thread, and eight: all at the same time.
+#[test]
+fn a_request_that_comes_while_all_are_busy() {
+    let head = "LIBFCGI_HEAD_TIMEOUT";
+    thread::scope(|scope| {
+        for (setting, listen, first) in [
+            ("LIBFCGI_IS_AF_UNIX_KEEPER_POLL_TIMEOUT", Listen::Unix, 0),
+            ("LIBFCGI_FIRST_BYTE_TIMEOUT", Listen::Tcp, 0),
+            (head, Listen::Unix, 20),
+            (head, Listen::Tcp, 20),
+        ] {
+            for options in THREADS {
+                scope.spawn(move || {
+                    // On a machine that is slow at the moment it takes more to keep all busy.
+                    let done = [1, 5].into_iter().any(|seconds| {
+                        let limit = Duration::from_secs(seconds);
+                        spoken_while_all_are_busy(setting, limit, listen, first, options)
+                    });
+                    assert!(done, "too slow: {setting} {listen:?} {options:?}");
+                });
+            }
+        }
+    });
+}
+
+/// What is left of the body of a request that was answered is no head: it may take its time, as
+/// long as it is in a record or between two.
+#[test]
+fn the_rest_of_a_body_has_no_limit() {
+    let whole = request(1, true, &[("READ", "0")], &[b'b'; 70_000]);
+    let next = echo(2, true, "next");
+    for options in THREADS {
+        let worker = limited(&format!("LIBFCGI_HEAD_TIMEOUT={LIMIT}"), Listen::Unix, options);
+        let mut slow = [10_000, HEADER_LEN].map(|left| {
+            let (first, rest) = whole.split_at(whole.len() - left);
+            let mut connection = worker.connect();
+            connection.send(first);
+            assert_eq!(output(&mut connection, 1, Instant::now()), "");
+            (connection, first, rest)
+        });
+        for (connection, first, rest) in &mut slow {
+            assert!(connection.is_silent(Duration::from_millis(2 * LIMIT)), "{}", rest.len());
+            connection.send(rest).send(&next);
+            assert_eq!(output(connection, 2, Instant::now()), "next");
+            connection.send(first);
+            assert_eq!(output(connection, 1, Instant::now()), "");
+        }
+        // The next head has its time, from its own first byte on.
+        let start = Instant::now();
+        for (connection, _, rest) in &mut slow {
+            connection.send(&[rest, &next[..20]].concat());
+        }
+        for (connection, ..) in &mut slow {
+            closed_in_time(connection, start);
+        }
+    }
+}
+
 #[test]
 fn connections_without_a_request() {
     for options in THREADS {
@@ -133,5 +237,22 @@ fn connections_without_a_request() {
             }
         }
         answered(worker.connect(), "another");
+    }
+}
+
+/// Web servers keep idle connections because they mean to use them: silent ones go before.
+#[test]
+fn too_many_silent_connections() {
+    for options in THREADS {
+        let worker = limited("LIBFCGI_MAX_WAITING=4", Listen::Tcp, options);
+        let mut kept = worker.connect();
+        kept.send(&echo(1, true, "kept"));
+        assert_eq!(output(&mut kept, 1, Instant::now()), "kept");
+        let mut silent: Vec<Connection> = (0..5).map(|_| worker.connect()).collect();
+        let mut gone = || silent.iter_mut().filter_map(|one| one.has_ended().then_some(())).count();
+        until("two to be closed", PATIENCE, || (gone() == 2).then_some(()));
+        kept.send(&echo(1, true, "again"));
+        assert_eq!(output(&mut kept, 1, Instant::now()), "again", "{options:?}");
+        assert_eq!(gone(), 2);
     }
 }
