@@ -14,7 +14,7 @@ use super::head::{Outcome, receive_head};
 use super::listener::{Arrival, Listener, Terms};
 use super::parking::{Rest, Stage};
 use crate::os::io::{close, set_nonblocking};
-use crate::os::memory::{NoMemory, push, reserve};
+use crate::os::memory::{extend, push};
 use crate::os::poll::{self, PollFd, READABLE};
 use crate::os::socket;
 
@@ -119,10 +119,7 @@ impl Listener {
 /// Waits until something happens on one of the connections.
 fn wait_for_any(undecided: &[Connected], patience: Option<Duration>) -> io::Result<()> {
     let mut fds = Vec::new();
-    reserve(&mut fds, undecided.len())?;
-    for connected in undecided {
-        push(&mut fds, PollFd::new(connected.fd, READABLE)).map_err(|_| NoMemory)?;
-    }
+    extend(&mut fds, undecided.iter().map(|connected| PollFd::new(connected.fd, READABLE)))?;
     match poll::poll(&mut fds, patience) {
         Err(error) if error.kind() != ErrorKind::Interrupted => Err(error),
         _ => Ok(()),
