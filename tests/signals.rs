@@ -224,6 +224,38 @@ fn a_request_whose_body_is_still_coming_is_finished() {
     assert!(!finished(Library::Original), "the original does it right");
 }
 
+/// Waits until one of a program's threads waits for some connections and not for new ones.
+fn until_it_waits_for_some(worker: &Worker) {
+    let tasks = format!("/proc/{}/task", worker.running.pid());
+    until("a thread in poll", PATIENCE, || {
+        let mut tasks = fs::read_dir(&tasks).unwrap().filter_map(Result::ok);
+        tasks.any(|task| is_at(&task.path(), libc::SYS_poll)).then_some(())
+    });
+}
+
+#[test]
+fn everybody_who_is_connected_is_served_although_the_signal_comes_first() {
+    let body = |client: usize| format!("from client {client}");
+    for options in [&[][..], &["-t", "1"], &["-t", "3"]] {
+        for first in 0..4 {
+            let worker = Worker::ours(options);
+            let mut clients: Vec<_> = (0..3).map(|_| worker.connect()).collect();
+            // Comes after them, and has its answer: so they have been accepted.
+            clients.push(kept(&worker));
+            worker.signal(libc::SIGTERM);
+            until_it_waits_for_some(&worker);
+            for client in (first..4).chain(0..first) {
+                clients[client].send(&request(1, true, &[], body(client).as_bytes()));
+            }
+            for (number, client) in clients.iter_mut().enumerate() {
+                let records = client.until_closed();
+                assert!(is_complete(&records), "client {number}, {options:?}: {records:?}");
+                assert_eq!(output(&records), body(number).as_bytes());
+            }
+        }
+    }
+}
+
 #[test]
 fn a_signal_just_before_the_wait_is_not_lost() {
     for (number, options) in WISHES {
@@ -275,12 +307,16 @@ fn a_signal_before_the_first_wait_is_not_lost() {
     }
 }
 
+/// Whether a thread is in this system call, or held at its entry.
+fn is_at(task: &Path, number: libc::c_long) -> bool {
+    let at = fs::read_to_string(task.join("syscall")).unwrap_or_default();
+    at.split_whitespace().next() == Some(&*number.to_string())
+}
+
 /// Whether a tracer holds a thread at the entry of a system call.
 fn is_held_at(task: &Path, call: &str) -> bool {
     let number = if call == "accept4" { libc::SYS_accept4 } else { libc::SYS_epoll_wait };
-    let held = support::state(task) == Some('t');
-    let at = fs::read_to_string(task.join("syscall")).unwrap_or_default();
-    held && at.split_whitespace().next() == Some(&*number.to_string())
+    support::state(task) == Some('t') && is_at(task, number)
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! Shutting down without losing a request.
 //!
-//! No new connection is taken any more, and idle kept ones are closed. But whoever has connected
-//! already is sending a request that no other process can answer: it is waited for, briefly, and
-//! served. So is a connection that this process was woken for and had not accepted yet, because the
-//! kernel woke no other for it.
+//! No new connection is taken any more. But whoever is connected may be sending a request already,
+//! which no other process can answer: on a new connection for certain, on a kept one while there is
+//! load, and a web server has no way to tell whether what it sent was read. So all of them are waited
+//! for, briefly, and a request that comes is served, and its connection closed with the answer. So is
+//! a connection that this process was woken for and had not accepted yet, because the kernel woke no
+//! other for it.
 
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
@@ -18,9 +20,9 @@ use crate::os::memory::{extend, push};
 use crate::os::poll::{self, PollFd, READABLE};
 use crate::os::socket;
 
-/// How long the connections that have not had a request yet may take to send it: every thread is to
-/// be back within 100 ms.
-const PATIENCE: Duration = Duration::from_millis(80);
+/// How long the connections may take to send a request, from the moment when the first thread looks:
+/// every thread is to be back within 100 ms.
+const PATIENCE: Duration = Duration::from_millis(60);
 
 impl Listener {
     /// One more request, if there is any; then every parked connection is closed.
@@ -29,7 +31,7 @@ impl Listener {
         given: Option<Connected>,
         terms: &Terms,
     ) -> Option<Arrival> {
-        let end = Instant::now().checked_add(PATIENCE);
+        let end = *self.end.get_or_init(|| Instant::now().checked_add(PATIENCE));
         let mut undecided = Vec::new();
         if let Some(connected) = self.accept_announced(terms) {
             self.decide_later(connected, &mut undecided);
@@ -38,8 +40,8 @@ impl Listener {
         while let Some((connected, stage)) = next.take().or_else(|| self.take_any()) {
             if stage == Stage::Lingering {
                 self.close(connected);
-            } else if let Some(arrival) = self.ask(connected, stage, terms, &mut undecided) {
-                return Some(self.last(arrival, undecided, terms));
+            } else if let Some(arrival) = self.ask(connected, terms, &mut undecided) {
+                return Some(self.last(arrival, undecided.into_iter(), terms));
             }
         }
         while !undecided.is_empty() {
@@ -48,9 +50,10 @@ impl Listener {
                 break;
             }
             // What came true, if anything, shows when they are asked.
-            for connected in std::mem::take(&mut undecided) {
-                if let Some(arrival) = self.ask(connected, Stage::Silent, terms, &mut undecided) {
-                    return Some(self.last(arrival, undecided, terms));
+            let mut asked = std::mem::take(&mut undecided).into_iter();
+            while let Some(connected) = asked.next() {
+                if let Some(arrival) = self.ask(connected, terms, &mut undecided) {
+                    return Some(self.last(arrival, undecided.into_iter().chain(asked), terms));
                 }
             }
         }
@@ -58,24 +61,19 @@ impl Listener {
         None
     }
 
-    /// Looks for a request on a connection. Without one, a connection that never had a request goes
-    /// to the undecided, any other is closed.
+    /// Looks for a request on a connection. One on which nothing has come yet goes to the undecided.
     fn ask(
         self: &Arc<Self>,
         mut connected: Connected,
-        stage: Stage,
         terms: &Terms,
         undecided: &mut Vec<Connected>,
     ) -> Option<Arrival> {
         match receive_head(&mut connected, terms) {
             Outcome::Ready(begin) => return Some((connected, begin)),
-            Outcome::Partial => self.decide_later(connected, undecided),
-            Outcome::Silent | Outcome::Idle if stage != Stage::Idle => {
+            Outcome::Partial | Outcome::Silent | Outcome::Idle => {
                 self.decide_later(connected, undecided);
             }
-            Outcome::Silent | Outcome::Idle | Outcome::Refused | Outcome::Over => {
-                self.close(connected);
-            }
+            Outcome::Refused | Outcome::Over => self.close(connected),
         }
         None
     }
@@ -90,11 +88,11 @@ impl Listener {
     fn last(
         self: &Arc<Self>,
         arrival: Arrival,
-        undecided: Vec<Connected>,
+        undecided: impl Iterator<Item = Connected>,
         terms: &Terms,
     ) -> Arrival {
         for connected in undecided {
-            self.park(connected, Rest::new(Stage::Partial, None), terms);
+            self.park(connected, Rest::IDLE, terms);
         }
         let (connected, mut begin) = arrival;
         begin.keep = false;

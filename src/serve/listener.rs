@@ -27,7 +27,7 @@ use std::io::{self, ErrorKind};
 use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use once_cell::sync::OnceCell;
 
@@ -77,6 +77,8 @@ pub struct Listener {
     pub(super) parked: AtomicBool,
     /// Calls of accept4 that found nothing since one that did.
     pub(super) in_vain: AtomicU32,
+    /// Until when connections are waited for when shutting down; `None` only where clocks end.
+    pub(super) end: OnceCell<Option<Instant>>,
     pub(super) state: Lock<State>,
 }
 
@@ -142,6 +144,7 @@ impl Listener {
             pooled: AtomicBool::new(false),
             parked: AtomicBool::new(false),
             in_vain: AtomicU32::new(0),
+            end: OnceCell::new(),
             state: Lock::new(state),
         }
     }
