@@ -9,7 +9,7 @@ use super::fcgiapp::{FCGX_Request, FCGX_Stream, Params};
 use super::reader;
 use super::stream::Stream;
 use super::writer::{self, Writer};
-use crate::os::io;
+use crate::os::io::{self, Afterwards};
 use crate::os::memory::{NoMemory, boxed};
 use crate::protocol::record::RecordType;
 use crate::serve::outbound::Stream as RecordStream;
@@ -237,12 +237,12 @@ unsafe fn place_cursors(request: *mut FCGX_Request, block: *mut Block) {
 }
 
 /// Ends both output streams of the program's request; what they hold is sent, with END_REQUEST.
-/// False when something could not be sent.
+/// `afterwards`: what becomes of the connection. False when something could not be sent.
 ///
 /// # Safety
 ///
 /// `request` holds an accepted request that is not finished.
-pub unsafe fn close_streams(request: *mut FCGX_Request) -> bool {
+pub unsafe fn close_streams(request: *mut FCGX_Request, afterwards: Afterwards) -> bool {
     // SAFETY: the caller's promise.
     let block = unsafe { block_of(request) };
     // SAFETY: the places live as long as the block.
@@ -252,7 +252,7 @@ pub unsafe fn close_streams(request: *mut FCGX_Request) -> bool {
     let untouched = |stream| writer::is_ours(stream) && Stream::close_called(stream) == 0;
     if untouched(err) && untouched(out) {
         // SAFETY: just asked; both belong to this block.
-        unsafe { writer::close_both(err, out) };
+        unsafe { writer::close_both(err, out, afterwards) };
     }
     // A stream with a procedure of the program's, or closed before, ends in the usual way.
     let (err, out) = (err.close(), out.close());

@@ -8,7 +8,7 @@ use std::slice;
 use super::fcgiapp::{FCGX_Request, FCGX_Stream};
 use super::stream::Stream;
 use crate::os::error::errno_of;
-use crate::os::io::shutdown_write;
+use crate::os::io::{Afterwards, shutdown_write};
 use crate::os::memory::NoMemory;
 use crate::protocol::body::{EndRequest, ProtocolStatus};
 use crate::protocol::record::RecordType;
@@ -276,13 +276,13 @@ pub(super) unsafe fn put_directly(stream: Stream, from: *const u8, n: usize) -> 
     Some(result.is_ok())
 }
 
-/// Ends both output streams of a request with one send. What can be sent of either after an error
+/// Ends both output streams of a request with one send; `afterwards`: of its connection. What can be sent of either after an error
 /// of the other is sent.
 ///
 /// # Safety
 ///
 /// The streams carry our procedure and belong to the same request.
-pub(super) unsafe fn close_both(err: Stream, out: Stream) {
+pub(super) unsafe fn close_both(err: Stream, out: Stream, afterwards: Afterwards) {
     // SAFETY: the caller's promise; the two writers are two places.
     let (Some(first), Some(second)) = (unsafe { (writer_of(err), writer_of(out)) }) else { return };
     for (stream, writer) in [(err, &mut *first), (out, &mut *second)] {
@@ -291,7 +291,7 @@ pub(super) unsafe fn close_both(err: Stream, out: Stream) {
         }
     }
     let fd = second.descriptor();
-    let result = send_both(fd, &mut first.outbound, &mut second.outbound);
+    let result = send_both(fd, &mut first.outbound, &mut second.outbound, afterwards);
     for stream in [err, out] {
         if let (Err(error), false) = (&result, stream.is_closed()) {
             stream.fail(errno_of(error));

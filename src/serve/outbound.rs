@@ -9,7 +9,7 @@ use std::io;
 use std::os::fd::RawFd;
 
 use super::store::Store;
-use crate::os::io::{MAX_PARTS, send_all, send_all_parts};
+use crate::os::io::{Afterwards, MAX_PARTS, send_all, send_all_parts};
 use crate::os::memory::{NoMemory, zeroed};
 use crate::protocol::record::{HEADER_LEN, Header, MAX_WRITTEN_CONTENT, RecordType};
 use crate::protocol::writer::{FIXED_RECORD_LEN, end_of_stream, next_record};
@@ -156,7 +156,7 @@ impl Outbound {
 
     /// Sends the sealed records.
     pub fn send(&mut self, fd: RawFd) -> io::Result<()> {
-        let result = send_all(fd, self.sealed());
+        let result = send_all(fd, self.sealed(), Afterwards::GoOn);
         self.clear();
         result
     }
@@ -176,11 +176,16 @@ pub fn clear_spare() {
 }
 
 /// Sends the sealed records of both, in this order, in one piece.
-pub fn send_both(fd: RawFd, first: &mut Outbound, second: &mut Outbound) -> io::Result<()> {
+pub fn send_both(
+    fd: RawFd,
+    first: &mut Outbound,
+    second: &mut Outbound,
+    afterwards: Afterwards,
+) -> io::Result<()> {
     let result = if first.sealed().is_empty() {
-        send_all(fd, second.sealed())
+        send_all(fd, second.sealed(), afterwards)
     } else {
-        send_all_parts(fd, first.sealed(), &mut [second.sealed()])
+        send_all_parts(fd, first.sealed(), &mut [second.sealed()], afterwards)
     };
     first.clear();
     second.clear();
@@ -221,7 +226,7 @@ fn send_records<const N: usize>(
     {
         *part = [header, piece];
     }
-    send_all_parts(fd, ahead, parts.as_flattened_mut())
+    send_all_parts(fd, ahead, parts.as_flattened_mut(), Afterwards::GoOn)
 }
 
 #[cfg(test)]

@@ -51,6 +51,28 @@ fn no_answer_is_lost_while_the_body_is_still_coming() {
     }
 }
 
+/// Connections whose end had not come by the moment when the last bytes of the answer were there.
+fn late_ends(library: Library) -> usize {
+    const CONNECTIONS: usize = 200;
+    let worker = Worker::start(library, Listen::Tcp, &[]);
+    let is_late = |_: &usize| {
+        let mut connection = worker.connect();
+        connection.send(&request(1, false, &[("SIZE", "1000")], b""));
+        connection.until_end_of(1);
+        let mut stream = connection.into_stream();
+        stream.set_nonblocking(true).unwrap();
+        !matches!(stream.read(&mut [0; 1]), Ok(0))
+    };
+    (0..CONNECTIONS).filter(is_late).count()
+}
+
+/// So a web server that keeps connections never takes one for its next request that is about to end.
+#[test]
+fn a_tcp_connection_ends_with_the_last_bytes_of_the_answer() {
+    assert_eq!(late_ends(Library::Ours), 0);
+    assert_ne!(late_ends(Library::Original), 0, "the original does it, too");
+}
+
 #[test]
 fn no_answer_is_lost_to_a_peer_that_reads_late() {
     for listen in [Listen::Unix, Listen::Tcp] {

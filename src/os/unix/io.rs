@@ -100,13 +100,32 @@ pub fn recv_parts(fd: RawFd, buffers: &mut [IoSliceMut<'_>; 2]) -> io::Result<us
     })
 }
 
+/// What the sender does when all bytes are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Afterwards {
+    /// Nobody knows: they leave at once.
+    GoOn,
+    /// It closes the connection. TCP then sends the end in the same packet as the last bytes, so that
+    /// the peer cannot use the connection again in between. Should nobody close it after all, the
+    /// kernel holds these bytes back for 200 ms.
+    Close,
+}
+
+impl Afterwards {
+    const fn flags(self) -> libc::c_int {
+        match self {
+            Self::GoOn => libc::MSG_NOSIGNAL,
+            Self::Close => libc::MSG_NOSIGNAL | libc::MSG_MORE,
+        }
+    }
+}
+
 /// Sends without waiting and without SIGPIPE; gives the bytes taken.
 pub fn send_now(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
-    retrying(|| send_flags(fd, bytes, libc::MSG_DONTWAIT))
+    retrying(|| send_flags(fd, bytes, libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT))
 }
 
 fn send_flags(fd: RawFd, bytes: &[u8], flags: libc::c_int) -> io::Result<usize> {
-    let flags = flags | libc::MSG_NOSIGNAL;
     // SAFETY: the pointer and length are those of `bytes`, which the borrow keeps alive.
     match checked(unsafe { libc::send(fd, bytes.as_ptr().cast(), bytes.len(), flags) }) {
         Err(error) if error.raw_os_error() == Some(libc::ENOTSOCK) => write(fd, bytes),
@@ -114,13 +133,13 @@ fn send_flags(fd: RawFd, bytes: &[u8], flags: libc::c_int) -> io::Result<usize> 
     }
 }
 
-fn send_parts_once(fd: RawFd, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+fn send_parts_once(fd: RawFd, parts: &[IoSlice<'_>], flags: libc::c_int) -> io::Result<usize> {
     // SAFETY: msghdr is plain data, for which zero is a value.
     let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
     message.msg_iov = parts.as_ptr().cast_mut().cast();
     message.msg_iovlen = parts.len() as _;
     // SAFETY: IoSlice has the layout of iovec (std's promise); sendmsg only reads the parts.
-    match checked(unsafe { libc::sendmsg(fd, &raw const message, libc::MSG_NOSIGNAL) }) {
+    match checked(unsafe { libc::sendmsg(fd, &raw const message, flags) }) {
         Err(error) if error.raw_os_error() == Some(libc::ENOTSOCK) => {
             // SAFETY: as above; writev only reads the parts.
             checked(unsafe { libc::writev(fd, parts.as_ptr().cast(), parts.len() as _) })
@@ -130,9 +149,9 @@ fn send_parts_once(fd: RawFd, parts: &[IoSlice<'_>]) -> io::Result<usize> {
 }
 
 /// Sends all of `bytes`, waiting as long as it takes, without SIGPIPE.
-pub fn send_all(fd: RawFd, mut bytes: &[u8]) -> io::Result<()> {
+pub fn send_all(fd: RawFd, mut bytes: &[u8], afterwards: Afterwards) -> io::Result<()> {
     while !bytes.is_empty() {
-        let sent = waiting(fd, libc::POLLOUT, || send_flags(fd, bytes, 0))?;
+        let sent = waiting(fd, libc::POLLOUT, || send_flags(fd, bytes, afterwards.flags()))?;
         bytes = bytes.get(sent..).unwrap_or_default();
     }
     Ok(())
@@ -147,6 +166,7 @@ pub fn send_all_parts<'a>(
     fd: RawFd,
     mut first: &'a [u8],
     parts: &mut [&'a [u8]],
+    afterwards: Afterwards,
 ) -> io::Result<()> {
     loop {
         let mut slices = [IoSlice::new(&[]); MAX_PARTS + 1];
@@ -162,7 +182,8 @@ pub fn send_all_parts<'a>(
         if slices.is_empty() {
             return Ok(());
         }
-        let mut sent = waiting(fd, libc::POLLOUT, || send_parts_once(fd, slices))?;
+        let flags = afterwards.flags();
+        let mut sent = waiting(fd, libc::POLLOUT, || send_parts_once(fd, slices, flags))?;
         if sent >= total {
             return Ok(());
         }
@@ -267,7 +288,7 @@ mod tests {
         a.set_nonblocking(true).unwrap();
         let sender = std::thread::spawn(move || {
             let big = vec![7_u8; 1 << 20];
-            send_all_parts(a.as_raw_fd(), b"<", &mut [&[], &big, b">"]).unwrap();
+            send_all_parts(a.as_raw_fd(), b"<", &mut [&[], &big, b">"], Afterwards::Close).unwrap();
         });
         let mut all = Vec::new();
         b.read_to_end(&mut all).unwrap();
@@ -282,8 +303,8 @@ mod tests {
         // SAFETY: pipe writes two ints.
         assert_eq!(unsafe { libc::pipe(ends.as_mut_ptr()) }, 0);
         let [reader, writer] = ends;
-        send_all(writer, b"abc").unwrap();
-        send_all_parts(writer, b"", &mut [b"d", b"e"]).unwrap();
+        send_all(writer, b"abc", Afterwards::GoOn).unwrap();
+        send_all_parts(writer, b"", &mut [b"d", b"e"], Afterwards::GoOn).unwrap();
         close(writer);
         let mut all = [0; 9];
         assert_eq!(recv(reader, &mut all).unwrap(), 5);

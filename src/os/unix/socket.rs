@@ -231,7 +231,7 @@ fn drain(fd: RawFd, patience: Duration) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::os::io as fd_io;
+    use crate::os::io::{Afterwards, send_all};
     use std::io::{Read, Write};
     use std::os::fd::FromRawFd;
     use std::path::PathBuf;
@@ -360,8 +360,9 @@ mod tests {
     #[test]
     fn a_peer_that_never_stops_sending_is_cut_off() {
         let (a, b) = UnixStream::pair().unwrap();
-        let sender =
-            std::thread::spawn(move || while fd_io::send_all(b.as_raw_fd(), &[0; 4096]).is_ok() {});
+        let sender = std::thread::spawn(move || {
+            while send_all(b.as_raw_fd(), &[0; 4096], Afterwards::GoOn).is_ok() {}
+        });
         close_gracefully(a.into_raw_fd(), Duration::from_secs(30)).unwrap();
         sender.join().unwrap();
     }
