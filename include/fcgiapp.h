@@ -339,9 +339,12 @@ DLLAPI void FCGX_SetExitStatus(int status, struct FCGX_Stream *stream);
 
 /**
  * Asks every thread that waits for a request to stop: FCGX_Accept_r fails with -EINTR, in this
- * call and in every later one. Requests in progress are not disturbed.
+ * call and in every later one. Requests in progress are not disturbed. No new connection is taken.
+ * Those that are open may have a request on its way: for 60 ms Accept waits for it and gives it to
+ * the program as usual.
  *
- * Side effects: idle connections are closed by the waiting threads. errno stays as it is.
+ * Side effects: the waiting threads close every connection, with the answer to its last request or
+ * at the end of that time. errno stays as it is.
  *
  * Async-signal-safe and thread-safe.
  */

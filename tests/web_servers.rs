@@ -75,8 +75,7 @@ fn apache_mod_proxy_fcgi() {
 
 #[test]
 fn apache_mod_proxy_fcgi_enablereuse() {
-    let except = Except { repeating: true, ..NO_EXCEPTION };
-    serve_except(&APACHE, "Apache mod_proxy_fcgi, enablereuse", Tcp, THREADS, except);
+    serve(&APACHE, "Apache mod_proxy_fcgi, enablereuse", Tcp, THREADS);
 }
 
 #[test]

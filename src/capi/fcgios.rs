@@ -465,8 +465,9 @@ pub extern "C" fn OS_SetFlags(fd: c_int, flags: c_int) {
     }
 }
 
-/// Asks the library to shut down: the requests in progress are finished, then every wait for
-/// another one, present and future, in every thread, ends with an error. There is no way back.
+/// Asks the library to shut down, as FCGX_ShutdownPending: the requests in progress, and those on
+/// their way, are finished, then every wait for another one, present and future, in every thread,
+/// ends with an error. There is no way back.
 ///
 /// Side effects: as above. Thread-safe, async-signal-safe: made for signal handlers.
 #[unsafe(no_mangle)]
