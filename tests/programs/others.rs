@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::{
@@ -243,10 +244,18 @@ fn bosixnet_webui() {
 /// Starts a program on descriptor 0, sends it requests through nginx, looks at what it has mapped.
 fn answer(library: Library, dir: &TempDir, command: &mut Command, ask: impl Fn(&Client)) {
     let program = Running::start(library.under(command).stdout(Stdio::null()));
-    until("the listen socket", LIMIT, || dir.join("app.sock").exists().then_some(()));
+    until("the listen socket", LIMIT, || is_listening(&dir.join("app.sock")).then_some(()));
     let nginx = Nginx::start(dir);
     ask(&nginx.client);
     assert_eq!(Vec::from_iter(mapped(program.pid())), [file(library)], "mapped libraries");
+}
+
+/// Whether a unix socket is not only there, but may be connected to.
+fn is_listening(path: &Path) -> bool {
+    const ACCEPTS: &str = "00010000";
+    let sockets = fs::read_to_string("/proc/net/unix").unwrap();
+    let mut lines = sockets.lines().map(|line| line.split_whitespace());
+    lines.any(|mut line| line.nth(3) == Some(ACCEPTS) && line.nth(3).map(Path::new) == Some(path))
 }
 
 fn assert_png(bytes: &[u8], width: u32) {
