@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use fcgi::protocol::RecordType;
 use support::wire::{Connection, Record, request};
-use support::{Library, Listen, PATIENCE, Worker, need, signal, until, until_asleep};
+use support::{Library, Listen, PATIENCE, Worker, is_at, need, signal, until, until_asleep};
 
 const EINTR: i32 = -libc::EINTR;
 
@@ -305,12 +305,6 @@ fn a_signal_before_the_first_wait_is_not_lost() {
         assert_eq!(status.code(), Some(0), "{call}");
         assert_eq!(worker.results(), [EINTR], "{call}");
     }
-}
-
-/// Whether a thread is in this system call, or held at its entry.
-fn is_at(task: &Path, number: libc::c_long) -> bool {
-    let at = fs::read_to_string(task.join("syscall")).unwrap_or_default();
-    at.split_whitespace().next() == Some(&*number.to_string())
 }
 
 /// Whether a tracer holds a thread at the entry of a system call.

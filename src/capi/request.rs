@@ -237,12 +237,12 @@ unsafe fn place_cursors(request: *mut FCGX_Request, block: *mut Block) {
 }
 
 /// Ends both output streams of the program's request; what they hold is sent, with END_REQUEST.
-/// `afterwards`: what becomes of the connection. False when something could not be sent.
+/// False when something could not be sent.
 ///
 /// # Safety
 ///
 /// `request` holds an accepted request that is not finished.
-pub unsafe fn close_streams(request: *mut FCGX_Request, afterwards: Afterwards) -> bool {
+pub unsafe fn close_streams(request: *mut FCGX_Request) -> bool {
     // SAFETY: the caller's promise.
     let block = unsafe { block_of(request) };
     // SAFETY: the places live as long as the block.
@@ -252,11 +252,29 @@ pub unsafe fn close_streams(request: *mut FCGX_Request, afterwards: Afterwards) 
     let untouched = |stream| writer::is_ours(stream) && Stream::close_called(stream) == 0;
     if untouched(err) && untouched(out) {
         // SAFETY: just asked; both belong to this block.
-        unsafe { writer::close_both(err, out, afterwards) };
+        unsafe { writer::close_both(err, out, afterwards(request)) };
     }
     // A stream with a procedure of the program's, or closed before, ends in the usual way.
     let (err, out) = (err.close(), out.close());
     err == 0 && out == 0
+}
+
+/// What becomes of the connection when the request is over. A peer that wants to keep it must not
+/// get the answer before it can see that the connection ends; one that is detached goes on elsewhere.
+///
+/// # Safety
+///
+/// As for [`close_streams`].
+unsafe fn afterwards(request: *mut FCGX_Request) -> Afterwards {
+    // SAFETY: the caller's promise; nothing else reaches the block's connection now.
+    let (connected, stays) = unsafe {
+        let stays = (*request).keepConnection != 0 || (*request).detached != 0;
+        ((*block_of(request)).connected.as_ref(), stays)
+    };
+    match connected {
+        Some(connected) if connected.session.is_to_stay() && !stays => Afterwards::Close,
+        _ => Afterwards::GoOn,
+    }
 }
 
 /// Whether the connection can serve another request.

@@ -2,6 +2,7 @@
 
 use std::os::fd::RawFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::config;
 use super::listener::Listener;
@@ -82,11 +83,13 @@ impl Connected {
         self.leave_home();
         if detached {
             io::close(self.fd);
-        } else if complete {
+        } else if complete && !self.session.is_to_stay() {
             close_at_once(self.fd, self.forks);
         } else {
+            // What came after the request is only taken out of the way.
+            let patience = if complete { Duration::ZERO } else { config::get().close_timeout };
             // Nobody is left to tell about a connection that cannot be closed.
-            let _ = socket::close_gracefully(self.fd, config::get().close_timeout);
+            let _ = socket::close_gracefully(self.fd, patience);
         }
         recycle(self.session);
     }

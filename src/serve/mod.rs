@@ -1,8 +1,15 @@
 //! A FastCGI application's life: waiting for requests, reading and answering them.
 //!
-//! Reading order: [`listener`] (where threads wait), [`head`] and [`connected`] (a connection in
-//! somebody's hands), [`session`] (one request), [`connection`] (records of one socket),
-//! [`params`], [`inbound`] and [`outbound`] (bytes in, bytes out), [`config`].
+//! Reading order: [`listener`] (where threads wait), `pool` (how they wait together), [`parking`]
+//! (the connections that wait with them), `last_call` (shutting down), [`listeners`] (one for each
+//! listen socket); [`head`] and [`connected`] (a connection in somebody's hands); [`session`] (one
+//! request), [`connection`] (records of one socket), [`params`], [`inbound`] and [`outbound`] (bytes
+//! in, bytes out), [`store`] (memory for the next); [`config`], [`peers`] (who may connect),
+//! [`blocking`] (accepting for programs that do the rest).
+//!
+//! A connection is *parked* while it has no request and no thread looks at it. Its *home* is the
+//! listener that watches it and the place that it has there. The connection of a finished request is
+//! *given* back to its listener with the next wait.
 //!
 //! # Who owns what
 //!

@@ -72,10 +72,16 @@ impl Session {
         }
     }
 
+    /// Whether the peer takes the connection for one that stays after the request.
+    pub const fn is_to_stay(&self) -> bool {
+        self.begin.keep
+    }
+
     /// Makes it a new session; keeps the memory.
     pub fn reset(&mut self) {
         self.connection.reset();
         self.params.clear();
+        self.begin.keep = false;
     }
 
     /// Gives back memory that a connection need not hold while it waits.

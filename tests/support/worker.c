@@ -15,6 +15,7 @@
  *   SLEEP=n   take n milliseconds first
  *   READ=n    read n bytes of the body only
  *   SIZE=n    answer with n bytes 'x' instead
+ *   KEEP=n    the program's own word about keepConnection
  *   FORK      make a child that goes on serving; the answer is the child's number
  * When Accept fails, its result is printed, a line for each thread, and the thread ends.
  */
@@ -80,6 +81,8 @@ static void write_size(FCGX_Request *request, int size)
 static void answer(FCGX_Request *request)
 {
     int size = number(request, "SIZE", -1);
+
+    request->keepConnection = number(request, "KEEP", request->keepConnection);
 
     take(number(request, "SLEEP", 0));
     if (FCGX_GetParam("WHO", request->envp) != NULL)

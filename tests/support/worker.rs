@@ -140,6 +140,12 @@ pub(crate) fn state(task: &Path) -> Option<char> {
     stat.rsplit(')').next()?.trim_start().chars().next()
 }
 
+/// Whether a thread is in this system call, or held at its entry.
+pub(crate) fn is_at(task: &Path, number: libc::c_long) -> bool {
+    let at = fs::read_to_string(task.join("syscall")).unwrap_or_default();
+    at.split_whitespace().next() == Some(&*number.to_string())
+}
+
 /// Waits until a thread sleeps in a system call.
 pub(crate) fn until_asleep(thread: u32) {
     let task = Path::new("/proc").join(thread.to_string());

@@ -5,14 +5,16 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::support::wire::{Connection, get_values, records, request};
-use super::support::{Library, Listen, PATIENCE, TempDir, Worker};
+use super::support::wire::{Connection, abort, get_values, record, records, request};
+use super::support::{Library, Listen, PATIENCE, TempDir, Worker, is_at, until};
 use super::{IN_VAIN, answered, is_answered_within, text};
 
+use fcgi::protocol::RecordType;
 use fcgi::serve::{Terms, config, listeners};
 
 /// Sends all that it can, then reads all that there is: the text of the answer.
@@ -51,26 +53,56 @@ fn no_answer_is_lost_while_the_body_is_still_coming() {
     }
 }
 
-/// Connections whose end had not come by the moment when the last bytes of the answer were there.
-fn late_ends(library: Library) -> usize {
-    const CONNECTIONS: usize = 200;
-    let worker = Worker::start(library, Listen::Tcp, &[]);
-    let is_late = |_: &usize| {
-        let mut connection = worker.connect();
-        connection.send(&request(1, false, &[("SIZE", "1000")], b""));
-        connection.until_end_of(1);
-        let mut stream = connection.into_stream();
-        stream.set_nonblocking(true).unwrap();
-        !matches!(stream.read(&mut [0; 1]), Ok(0))
-    };
-    (0..CONNECTIONS).filter(is_late).count()
+/// So a web server never takes a connection for its next request that is about to end.
+#[test]
+fn a_kept_tcp_connection_ends_with_the_last_bytes_of_the_answer() {
+    for _ in 0..20 {
+        let worker = Worker::start(Library::Ours, Listen::Tcp, &[]);
+        let mut connections: Vec<_> = (0..8).map(|_| worker.connect()).collect();
+        for connection in &mut connections {
+            connection.send(&request(1, true, &[], b"")).until_end_of(1);
+        }
+        worker.signal(libc::SIGTERM);
+        for mut connection in connections {
+            connection.send(&request(2, true, &[("SIZE", "1000")], b"")).until_end_of(2);
+            let mut stream = connection.into_stream();
+            stream.set_nonblocking(true).unwrap();
+            assert_eq!(stream.read(&mut [0; 1]).ok(), Some(0), "the end comes late");
+        }
+    }
 }
 
-/// So a web server that keeps connections never takes one for its next request that is about to end.
 #[test]
-fn a_tcp_connection_ends_with_the_last_bytes_of_the_answer() {
-    assert_eq!(late_ends(Library::Ours), 0);
-    assert_ne!(late_ends(Library::Original), 0, "the original does it, too");
+fn what_comes_after_a_request_does_not_destroy_its_answer() {
+    let answered = |library, listen, keep, late: &[u8]| {
+        let worker = Worker::start(library, listen, &[]);
+        let mut connection = worker.connect();
+        let sleep = [("SLEEP", "100"), ("KEEP", "0")];
+        connection.send(&request(1, keep, &sleep[..], b"the body"));
+        let main = PathBuf::from(format!("/proc/{}", worker.running.pid()));
+        until("the program at work", PATIENCE, || {
+            is_at(&main, libc::SYS_clock_nanosleep).then_some(())
+        });
+        connection.send(late);
+        text(&connection.until_closed()) == "the body"
+    };
+    let late = [
+        ("second end of STDIN", record(RecordType::STDIN, 1, b"")),
+        ("end of DATA", record(RecordType::DATA, 1, b"")),
+        ("ABORT_REQUEST", abort(1)),
+        ("GET_VALUES", get_values(&["FCGI_MAX_CONNS"])),
+        ("next request", request(2, true, &[], b"")),
+    ];
+    for library in Library::BOTH {
+        for listen in [Listen::Unix, Listen::Tcp] {
+            for keep in [false, true] {
+                for (what, bytes) in &late {
+                    let good = answered(library, listen, keep, bytes);
+                    assert!(good, "{library:?}, {listen:?}, keep {keep}: {what}");
+                }
+            }
+        }
+    }
 }
 
 #[test]

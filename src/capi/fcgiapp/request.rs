@@ -9,7 +9,6 @@ use crate::capi::fcgios::OS_CreateLocalIpcFd;
 use crate::capi::stream::Stream;
 use crate::capi::{envp, library, request};
 use crate::os::error::errno_of;
-use crate::os::io::Afterwards;
 use crate::os::{signal, socket};
 use crate::serve::head::wait_alone;
 use crate::serve::parking::Rest;
@@ -192,10 +191,7 @@ pub unsafe extern "C" fn FCGX_Finish_r(request: *mut FCGX_Request) {
         let keep = (*request).keepConnection != 0;
         let mut good = true;
         if !(*request).r#in.is_null() {
-            // A detached connection goes on elsewhere.
-            let stays = keep || (*request).detached != 0;
-            let afterwards = if stays { Afterwards::GoOn } else { Afterwards::Close };
-            good = request::close_streams(request, afterwards) && request::is_sound(request);
+            good = request::close_streams(request) && request::is_sound(request);
         }
         if good && keep {
             if !(*request).r#in.is_null() {

@@ -105,9 +105,10 @@ pub fn recv_parts(fd: RawFd, buffers: &mut [IoSliceMut<'_>; 2]) -> io::Result<us
 pub enum Afterwards {
     /// Nobody knows: they leave at once.
     GoOn,
-    /// It closes the connection. TCP then sends the end in the same packet as the last bytes, so that
-    /// the peer cannot use the connection again in between. Should nobody close it after all, the
-    /// kernel holds these bytes back for 200 ms.
+    /// It shuts the connection down for writing. TCP then sends the end in the same packet as the
+    /// last bytes, so that the peer cannot use the connection again in between. Should nobody shut it
+    /// down after all, the kernel holds these bytes back for 200 ms; closed with something unread,
+    /// they are lost.
     Close,
 }
 

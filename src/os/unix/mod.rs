@@ -1,4 +1,9 @@
 //! Unix: one file per subject.
+//!
+//! * Descriptors: [`io`], [`poll`] (waiting for them), [`async_io`] (actions that wait for them).
+//! * Sockets: [`socket`], [`address`] (their names), [`mark`] (who made one non-blocking).
+//! * Processes: [`spawn`], [`children`], [`fork`], [`signal`], [`threads`].
+//! * All of these: [`error`], [`lock`], [`memory`].
 
 pub mod address;
 pub mod async_io;

@@ -145,8 +145,8 @@ pub fn outlive_broken_pipes() {
 }
 
 /// Installs handlers for SIGTERM and SIGUSR1 (shut down in order) and SIGPIPE (nothing: writing
-/// reports the error), each only where the program has installed none. No SA_RESTART: a signal
-/// interrupts a program's own waits.
+/// reports the error), each only where the program has left the default or ignores the signal. No
+/// SA_RESTART: a signal interrupts a program's own waits.
 pub fn install() {
     outlive_broken_pipes();
     install_one(libc::SIGUSR1, on_shutdown_signal);
