@@ -7,7 +7,8 @@
 #   make bench                ours beside the original; make bench-counts: what has gates, in a minute
 #   make install PREFIX=/usr LIBDIR=... DESTDIR=...
 #
-# CC CXX AR OBJCOPY READELF CFLAGS LDFLAGS CARGO CARGO_BUILD_TARGET CARGO_TARGET_DIR are honoured.
+# CC CXX AR OBJCOPY READELF CFLAGS CXXFLAGS LDFLAGS CARGO CARGO_BUILD_TARGET CARGO_TARGET_DIR are
+# honoured.
 
 CARGO   ?= cargo
 OBJCOPY ?= objcopy
@@ -157,10 +158,11 @@ INSTALLED := $(addprefix $(DESTDIR), \
   $(addprefix $(INCLUDEDIR)/, $(HEADERS) $(HEADERS:%=fastcgi/%)) \
   $(foreach m,$(MANUALS),$(MANDIR)/man$(patsubst .%,%,$(suffix $(m)))/$(notdir $(m))))
 
-# Builds only what was never built: under sudo there is often no cargo.
+# Builds only what was never built: under sudo there is often no cargo. What it makes can be read by
+# everybody, whatever the umask; directories that are there stay as they are.
 install:
 	test -e $(BUILDDIR)/libfcgi++.a -a -e $(BUILDDIR)/cgi-fcgi || $(MAKE) all
-	mkdir -p $(sort $(dir $(INSTALLED)))
+	umask 022 && mkdir -p $(sort $(dir $(INSTALLED)))
 	$(INSTALL) -m 755 $(BUILDDIR)/$(SHARED) $(DESTDIR)$(LIBDIR)/$(SHARED)
 	ln -sf $(SHARED) $(DESTDIR)$(LIBDIR)/$(SONAME)
 	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libfcgi.so
@@ -171,6 +173,7 @@ install:
 	$(INSTALL) -m 644 $(BUILDDIR)/libfcgi++.a $(DESTDIR)$(LIBDIR)/libfcgi++.a
 	$(PKGCONFIG_FILE) pkgconfig/fcgi.pc.in > $(DESTDIR)$(PKGCONFIGDIR)/fcgi.pc
 	$(PKGCONFIG_FILE) pkgconfig/fcgi++.pc.in > $(DESTDIR)$(PKGCONFIGDIR)/fcgi++.pc
+	chmod 644 $(DESTDIR)$(PKGCONFIGDIR)/fcgi.pc $(DESTDIR)$(PKGCONFIGDIR)/fcgi++.pc
 	$(INSTALL) -m 755 $(BUILDDIR)/cgi-fcgi $(DESTDIR)$(BINDIR)/cgi-fcgi
 	$(INSTALL) -m 644 $(HEADERS:%=include/%) $(DESTDIR)$(INCLUDEDIR)
 	for h in $(HEADERS); do ln -sf ../$$h $(DESTDIR)$(INCLUDEDIR)/fastcgi/$$h || exit 1; done

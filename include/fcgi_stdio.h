@@ -259,7 +259,8 @@ DLLAPI int FCGI_fgetc(struct FCGI_FILE *fp);
 DLLAPI int FCGI_getchar(void);
 
 /**
- * Puts one byte back, which is read next. One is always possible after a read.
+ * Puts one byte back, which is read next. One is always possible after a read; on a stream of the
+ * request not once its end has been met.
  *
  * Results: c; EOF on failure, for EOF, and when fp is closed.
  */

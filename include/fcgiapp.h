@@ -27,7 +27,7 @@ extern "C" {
 #define FCGX_PROTOCOL_ERROR -3
 
 /**
- * Error of a stream: the parameters could not be understood.
+ * Not used by this library.
  */
 #define FCGX_PARAMS_ERROR -4
 
@@ -204,8 +204,8 @@ DLLAPI int FCGX_IsCGI(void);
  *
  * Side effects: reads the settings from the environment (LIBFCGI_ variables,
  * FCGI_WEB_SERVER_ADDRS; the first call only); installs handlers for SIGTERM and SIGUSR1, as
- * FCGX_ShutdownPending, and for SIGPIPE, which does nothing, each only where the program has
- * installed none. Harmless when called again. Thread-safe.
+ * FCGX_ShutdownPending, and for SIGPIPE, which does nothing, each only where the program has left
+ * the default or ignores the signal. Harmless when called again. Thread-safe.
  */
 DLLAPI int FCGX_Init(void);
 
@@ -213,19 +213,21 @@ DLLAPI int FCGX_Init(void);
  * Makes a listen socket for FCGX_InitRequest, at the lowest free descriptor.
  *
  * path: "path" of a unix socket (107 bytes at most), ":port" or "*:port" for every IPv4
- * interface, "host:port", "[v6]:port". What has no number behind its colon is a path.
+ * interface, "host:port", "[v6]:port" (port 0: any that is free). What has no number greater than
+ * 0 behind its first colon is a path; "" makes a socket with an abstract name that the system
+ * chooses.
  * backlog: how many connections may wait to be accepted; goes to listen(2) as it is.
  *
  * Results: the descriptor, which executed programs inherit; -1 on failure, with errno: EINVAL
- * (NULL; a port above 65535), ENAMETOOLONG, EEXIST (a file with contents, a
- * directory or a device is at the path), EADDRNOTAVAIL (an unknown host), and what socket(2), bind(2) and listen(2) set.
+ * (NULL; a port above 65535), ENAMETOOLONG, EEXIST (anything else than a socket, an empty file or
+ * a symbolic link is at the path), EADDRNOTAVAIL (an unknown host, or an address that is not this
+ * machine's), and what socket(2), bind(2) and listen(2) set.
  *
- * Side effects: a socket file, an empty file or a symbolic link at the path is replaced. The reason of a failure is written to
- * stderr; the process is never ended. Works before FCGX_Init. Thread-safe.
+ * Side effects: a socket, an empty file or a symbolic link itself at the path is replaced, whether
+ * in use or not. The reason of a failure, but for NULL, is written to stderr; the process is never
+ * ended. Works before FCGX_Init. Thread-safe.
  */
-DLLAPI
-int FCGX_OpenSocket(const char *path,
-                    int backlog);
+DLLAPI int FCGX_OpenSocket(const char *path, int backlog);
 
 /**
  * Prepares a request for FCGX_Accept_r.
@@ -247,7 +249,7 @@ DLLAPI int FCGX_InitRequest(struct FCGX_Request *request, int sock, int flags);
  * A kept connection goes back to the library with this call; the next request may come on it or on
  * another. While a thread waits here, it waits for new connections and for all idle ones of the
  * same listen socket together. A connection that the program has put into ipcFd itself, with
- * keepConnection set, is read first.
+ * keepConnection set, is read first; without it the connection is closed.
  *
  * Results: 0. Negative on failure: -EINTR when shutting down was asked for (SIGTERM, SIGUSR1,
  * FCGX_ShutdownPending) and, with FCGI_FAIL_ACCEPT_ON_INTR, after any signal; -EAGAIN when
@@ -359,8 +361,7 @@ DLLAPI int FCGX_Attach(struct FCGX_Request *r);
 
 /**
  * Notes that another process, forked in the middle of the request, goes on with its connection:
- * finishing or freeing the request here closes the descriptor without shutting the connection
- * down.
+ * closing it here closes only this process's descriptor, without shutting the connection down.
  *
  * Results: 0; -1 if r is NULL or has no connection.
  */
@@ -393,9 +394,9 @@ DLLAPI int FCGX_GetChar(struct FCGX_Stream *stream);
 
 /**
  * Pushes a byte back: the next read gives it first. At least one byte fits before anything was
- * read, and after each read.
+ * read, and after each read, unless the end has been met.
  *
- * Results: c; -1 if c is -1, there is no room, or the stream has ended.
+ * Results: c; -1 if c is -1, there is no room, the stream has ended, or it is for writing.
  */
 DLLAPI int FCGX_UnGetChar(int c, struct FCGX_Stream *stream);
 
@@ -459,7 +460,8 @@ DLLAPI int FCGX_PutS(const char *str, struct FCGX_Stream *stream);
 /**
  * Sends what was written. Nothing is sent if nothing was.
  *
- * Results: 0, also for a reader and for a stream that has ended; -1 on failure.
+ * Results: 0; -1 if this flush failed. For a reader, and for a stream that has ended already, also
+ * by an error, nothing happens, and the result is 0.
  */
 DLLAPI int FCGX_FFlush(struct FCGX_Stream *stream);
 
@@ -468,7 +470,7 @@ DLLAPI int FCGX_FFlush(struct FCGX_Stream *stream);
  * out and err also FCGI_END_REQUEST, so that the web server has the whole answer. Reader:
  * nothing more can be read. FCGX_Finish_r does this by itself.
  *
- * Results: 0; -1 if the stream has had an error at any time.
+ * Results: 0; -1 if the stream has an error that was not cleared.
  *
  * Side effects: the struct stays; FCGX_FreeStream frees that of FCGX_CreateWriter.
  */
@@ -478,7 +480,7 @@ DLLAPI int FCGX_FClose(struct FCGX_Stream *stream);
  * The first error of a stream.
  *
  * Results: 0 for none; positive: errno of the failed system call; negative: FCGX_PROTOCOL_ERROR,
- * FCGX_UNSUPPORTED_VERSION, FCGX_PARAMS_ERROR, FCGX_CALL_SEQ_ERROR.
+ * FCGX_UNSUPPORTED_VERSION, FCGX_CALL_SEQ_ERROR.
  */
 DLLAPI int FCGX_GetError(struct FCGX_Stream *stream);
 

@@ -95,24 +95,22 @@ DLLAPI void OS_LibShutdown(void);
  * Makes a listen socket at the lowest free descriptor.
  *
  * bindPath: "path" of a unix socket (up to 107 bytes), ":port" or "*:port" (every IPv4
- * interface), "host:port" or `[v6]:port`. What has no number greater than 0 behind its first
- * colon is a path.
+ * interface), "host:port" or `[v6]:port` (port 0: any that is free). What has no number greater
+ * than 0 behind its first colon is a path; "" makes a socket with an abstract name that the system
+ * chooses.
  * backlog: how many connections may wait to be accepted; goes to listen(2) as it is.
  *
  * Results: the descriptor, which executed programs inherit; -1 after an error, with errno:
- * EINVAL for NULL and for a port above 65535, ENAMETOOLONG, EADDRNOTAVAIL for an unknown host,
- * EEXIST if a file with contents, a directory or a device is at the path, and what
- * socket(2), bind(2) and listen(2) set.
+ * EINVAL for NULL and for a port above 65535, ENAMETOOLONG, EADDRNOTAVAIL for an unknown host and
+ * for an address that is not this machine's, EEXIST if anything else than a socket, an empty file
+ * or a symbolic link is at the path, and what socket(2), bind(2) and listen(2) set.
  *
- * Side effects: a socket file, an empty file or a symbolic link at the path is replaced. The reason of an error is written to
- * stderr. Thread-safe.
+ * Side effects: a socket, an empty file or a symbolic link itself at the path is replaced, whether
+ * in use or not. The reason of an error, but for NULL, is written to stderr. Thread-safe.
  *
- * # Safety
- * `bindPath` is NULL or a string.
+ * Requires: `bindPath` is NULL or a string.
  */
-DLLAPI
-int OS_CreateLocalIpcFd(const char *bindPath,
-                        int backlog);
+DLLAPI int OS_CreateLocalIpcFd(const char *bindPath, int backlog);
 
 /**
  * Connects to the listen socket of a FastCGI application.
@@ -125,8 +123,7 @@ int OS_CreateLocalIpcFd(const char *bindPath,
  *
  * Side effects: none besides. Thread-safe.
  *
- * # Safety
- * `bindPath` is NULL or a string.
+ * Requires: `bindPath` is NULL or a string.
  */
 DLLAPI int OS_FcgiConnect(char *bindPath);
 
@@ -140,8 +137,7 @@ DLLAPI int OS_FcgiConnect(char *bindPath);
  *
  * Side effects: none besides. Thread-safe, async-signal-safe.
  *
- * # Safety
- * `buf` has room for `len` bytes.
+ * Requires: `buf` has room for `len` bytes.
  */
 DLLAPI int OS_Read(int fd, char *buf, size_t len);
 
@@ -155,8 +151,7 @@ DLLAPI int OS_Read(int fd, char *buf, size_t len);
  *
  * Side effects: none besides. Thread-safe, async-signal-safe.
  *
- * # Safety
- * `buf` has `len` bytes.
+ * Requires: `buf` has `len` bytes.
  */
 DLLAPI int OS_Write(int fd, char *buf, size_t len);
 
@@ -169,8 +164,7 @@ DLLAPI int OS_Write(int fd, char *buf, size_t len);
  *
  * Side effects: a child process, to be waited for by the caller. Thread-safe.
  *
- * # Safety
- * `execPath` is NULL or a string.
+ * Requires: `execPath` is NULL or a string.
  */
 DLLAPI int OS_SpawnChild(char *execPath, int listenFd);
 
@@ -179,8 +173,7 @@ DLLAPI int OS_SpawnChild(char *execPath, int listenFd);
  *
  * Results and side effects are those of OS_AsyncRead.
  *
- * # Safety
- * `buf` has room for `len` bytes as long as the operation waits.
+ * Requires: `buf` has room for `len` bytes as long as the operation waits.
  */
 DLLAPI int OS_AsyncReadStdin(void *buf, int len, OS_AsyncProc procPtr, ClientData clientData);
 
@@ -196,8 +189,7 @@ DLLAPI int OS_AsyncReadStdin(void *buf, int len, OS_AsyncProc procPtr, ClientDat
  * Side effects: the operation waits for OS_DoIo; buf must live until procPtr is called or
  * OS_Close, OS_CloseRead or OS_LibShutdown cancels it. Thread-safe.
  *
- * # Safety
- * `buf` has room for `len` bytes as long as the operation waits.
+ * Requires: `buf` has room for `len` bytes as long as the operation waits.
  */
 DLLAPI
 int OS_AsyncRead(int fd,
@@ -212,8 +204,7 @@ int OS_AsyncRead(int fd,
  * bytes of buf and calls procPtr with clientData and the result. Parameters, results and side
  * effects are those of OS_AsyncRead; OS_CloseRead does not cancel it.
  *
- * # Safety
- * `buf` has `len` bytes as long as the operation waits.
+ * Requires: `buf` has `len` bytes as long as the operation waits.
  */
 DLLAPI
 int OS_AsyncWrite(int fd,
@@ -256,13 +247,13 @@ DLLAPI int OS_CloseRead(int fd);
  * tmo: how long to wait at most; the time left is written back. NULL waits for ever.
  *
  * Results: 0, also when the time was over; -1 after an error, with errno: EINVAL for a time that
- * is none, EINTR after a signal that asks for shutting down (no other ends the wait), and what
- * poll(2) sets. What goes wrong with one descriptor is told to its procedure.
+ * is none, EINTR after a signal if shutting down has been asked for, at the latest by it (no other
+ * ends the wait), and what poll(2) sets. What goes wrong with one descriptor is told to its
+ * procedure.
  *
  * Side effects: those of the procedures, which are called with no lock held. Thread-safe.
  *
- * # Safety
- * `tmo` is NULL or a time; buffers and procedures are as their operations promised.
+ * Requires: `tmo` is NULL or a time; buffers and procedures are as their operations promised.
  */
 DLLAPI int OS_DoIo(struct timeval *tmo);
 
@@ -270,8 +261,8 @@ DLLAPI int OS_DoIo(struct timeval *tmo);
  * Waits for the next connection.
  *
  * fail_on_intr: not 0 makes any signal end the wait.
- * webServerAddrs: comma-separated addresses of web servers that may connect by TCP; connections
- * of others are closed. NULL or "" admits all.
+ * webServerAddrs: addresses of web servers that may connect by TCP, separated by commas, without
+ * spaces, names or masks; connections of others are closed. NULL or "" admits all.
  *
  * A connection through a unix socket on which nothing arrives within
  * LIBFCGI_IS_AF_UNIX_KEEPER_POLL_TIMEOUT milliseconds (2000 by default) is closed.
@@ -283,8 +274,7 @@ DLLAPI int OS_DoIo(struct timeval *tmo);
  *
  * Side effects: none besides. Thread-safe.
  *
- * # Safety
- * `webServerAddrs` is NULL or a string.
+ * Requires: `webServerAddrs` is NULL or a string.
  */
 DLLAPI int OS_Accept(int listen_sock, int fail_on_intr, const char *webServerAddrs);
 

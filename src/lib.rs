@@ -7,7 +7,9 @@
 //! * [`serve`]: a FastCGI application's life: waiting, connections, requests.
 //! * [`capi`]: C names, C layouts, C pointers.
 //!
-//! Data flows one way: capi asks serve, serve asks protocol and os.
+//! Data flows one way: capi asks serve, serve asks protocol and os. Beside them are `src/shim` (the
+//! printf family, in C), `src/cxx` (libfcgi++, in C++) and `src/bin/cgi-fcgi` (the bridge from CGI,
+//! on protocol and os).
 
 #![warn(rustdoc::broken_intra_doc_links)]
 

@@ -86,20 +86,20 @@ pub extern "C" fn OS_LibShutdown() {
 /// Makes a listen socket at the lowest free descriptor.
 ///
 /// bindPath: "path" of a unix socket (up to 107 bytes), ":port" or "*:port" (every IPv4
-/// interface), "host:port" or `[v6]:port`. What has no number greater than 0 behind its first
-/// colon is a path.
+/// interface), "host:port" or `[v6]:port` (port 0: any that is free). What has no number greater
+/// than 0 behind its first colon is a path; "" makes a socket with an abstract name that the system
+/// chooses.
 /// backlog: how many connections may wait to be accepted; goes to listen(2) as it is.
 ///
 /// Results: the descriptor, which executed programs inherit; -1 after an error, with errno:
-/// EINVAL for NULL and for a port above 65535, ENAMETOOLONG, EADDRNOTAVAIL for an unknown host,
-/// EEXIST if a file with contents, a directory or a device is at the path, and what
-/// socket(2), bind(2) and listen(2) set.
+/// EINVAL for NULL and for a port above 65535, ENAMETOOLONG, EADDRNOTAVAIL for an unknown host and
+/// for an address that is not this machine's, EEXIST if anything else than a socket, an empty file
+/// or a symbolic link is at the path, and what socket(2), bind(2) and listen(2) set.
 ///
-/// Side effects: a socket file, an empty file or a symbolic link at the path is replaced. The reason of an error is written to
-/// stderr. Thread-safe.
+/// Side effects: a socket, an empty file or a symbolic link itself at the path is replaced, whether
+/// in use or not. The reason of an error, but for NULL, is written to stderr. Thread-safe.
 ///
-/// # Safety
-/// `bindPath` is NULL or a string.
+/// Requires: `bindPath` is NULL or a string.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn OS_CreateLocalIpcFd(bindPath: *const c_char, backlog: c_int) -> c_int {
     if bindPath.is_null() {
@@ -126,8 +126,7 @@ pub unsafe extern "C" fn OS_CreateLocalIpcFd(bindPath: *const c_char, backlog: c
 ///
 /// Side effects: none besides. Thread-safe.
 ///
-/// # Safety
-/// `bindPath` is NULL or a string.
+/// Requires: `bindPath` is NULL or a string.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn OS_FcgiConnect(bindPath: *mut c_char) -> c_int {
     if bindPath.is_null() {
@@ -146,8 +145,7 @@ pub unsafe extern "C" fn OS_FcgiConnect(bindPath: *mut c_char) -> c_int {
 ///
 /// Side effects: none besides. Thread-safe, async-signal-safe.
 ///
-/// # Safety
-/// `buf` has room for `len` bytes.
+/// Requires: `buf` has room for `len` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn OS_Read(fd: c_int, buf: *mut c_char, len: usize) -> c_int {
     // SAFETY: the caller gives room for `len` bytes.
@@ -163,8 +161,7 @@ pub unsafe extern "C" fn OS_Read(fd: c_int, buf: *mut c_char, len: usize) -> c_i
 ///
 /// Side effects: none besides. Thread-safe, async-signal-safe.
 ///
-/// # Safety
-/// `buf` has `len` bytes.
+/// Requires: `buf` has `len` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn OS_Write(fd: c_int, buf: *mut c_char, len: usize) -> c_int {
     // SAFETY: the caller gives `len` bytes.
@@ -209,8 +206,7 @@ unsafe fn write_from(fd: RawFd, buffer: *const u8, len: usize) -> c_int {
 ///
 /// Side effects: a child process, to be waited for by the caller. Thread-safe.
 ///
-/// # Safety
-/// `execPath` is NULL or a string.
+/// Requires: `execPath` is NULL or a string.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn OS_SpawnChild(execPath: *mut c_char, listenFd: c_int) -> c_int {
     if execPath.is_null() {
@@ -267,8 +263,7 @@ fn start(
 ///
 /// Results and side effects are those of OS_AsyncRead.
 ///
-/// # Safety
-/// `buf` has room for `len` bytes as long as the operation waits.
+/// Requires: `buf` has room for `len` bytes as long as the operation waits.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn OS_AsyncReadStdin(
     buf: *mut c_void,
@@ -290,8 +285,7 @@ pub unsafe extern "C" fn OS_AsyncReadStdin(
 /// Side effects: the operation waits for OS_DoIo; buf must live until procPtr is called or
 /// OS_Close, OS_CloseRead or OS_LibShutdown cancels it. Thread-safe.
 ///
-/// # Safety
-/// `buf` has room for `len` bytes as long as the operation waits.
+/// Requires: `buf` has room for `len` bytes as long as the operation waits.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn OS_AsyncRead(
     fd: c_int,
@@ -309,8 +303,7 @@ pub unsafe extern "C" fn OS_AsyncRead(
 /// bytes of buf and calls procPtr with clientData and the result. Parameters, results and side
 /// effects are those of OS_AsyncRead; OS_CloseRead does not cancel it.
 ///
-/// # Safety
-/// `buf` has `len` bytes as long as the operation waits.
+/// Requires: `buf` has `len` bytes as long as the operation waits.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn OS_AsyncWrite(
     fd: c_int,
@@ -368,13 +361,13 @@ pub extern "C" fn OS_CloseRead(fd: c_int) -> c_int {
 /// tmo: how long to wait at most; the time left is written back. NULL waits for ever.
 ///
 /// Results: 0, also when the time was over; -1 after an error, with errno: EINVAL for a time that
-/// is none, EINTR after a signal that asks for shutting down (no other ends the wait), and what
-/// poll(2) sets. What goes wrong with one descriptor is told to its procedure.
+/// is none, EINTR after a signal if shutting down has been asked for, at the latest by it (no other
+/// ends the wait), and what poll(2) sets. What goes wrong with one descriptor is told to its
+/// procedure.
 ///
 /// Side effects: those of the procedures, which are called with no lock held. Thread-safe.
 ///
-/// # Safety
-/// `tmo` is NULL or a time; buffers and procedures are as their operations promised.
+/// Requires: `tmo` is NULL or a time; buffers and procedures are as their operations promised.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn OS_DoIo(tmo: *mut libc::timeval) -> c_int {
     // SAFETY: the caller passes NULL or a timeval.
@@ -407,8 +400,8 @@ fn duration(time: &libc::timeval) -> Option<Duration> {
 /// Waits for the next connection.
 ///
 /// fail_on_intr: not 0 makes any signal end the wait.
-/// webServerAddrs: comma-separated addresses of web servers that may connect by TCP; connections
-/// of others are closed. NULL or "" admits all.
+/// webServerAddrs: addresses of web servers that may connect by TCP, separated by commas, without
+/// spaces, names or masks; connections of others are closed. NULL or "" admits all.
 ///
 /// A connection through a unix socket on which nothing arrives within
 /// LIBFCGI_IS_AF_UNIX_KEEPER_POLL_TIMEOUT milliseconds (2000 by default) is closed.
@@ -420,8 +413,7 @@ fn duration(time: &libc::timeval) -> Option<Duration> {
 ///
 /// Side effects: none besides. Thread-safe.
 ///
-/// # Safety
-/// `webServerAddrs` is NULL or a string.
+/// Requires: `webServerAddrs` is NULL or a string.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn OS_Accept(
     listen_sock: c_int,

@@ -1,4 +1,4 @@
-//! What is left when the impossible happens.
+//! Where panics and failed allocations end.
 
 /// Ends the process. The shipped library is linked so that a panic, and a failed allocation, come
 /// straight here: Rust's own way would take its backtrace printer along, which is larger than all of

@@ -7,8 +7,10 @@
 //! reach is held across a call that C may answer.
 //!
 //! * [`stream`]: the cursor of an `FCGX_Stream`, whoever made it.
-//! * [`request`]: what stands behind an `FCGX_Request` that we accepted.
+//! * [`request`]: what stands behind an `FCGX_Request` that we accepted; [`reader`], [`writer`] and
+//!   [`envp`]: its body, its output, its parameters.
 //! * [`fcgiapp`], [`fcgi_stdio`], [`fcgios`], [`fastcgi`]: the functions, one module a header.
+//! * [`library`]: what there is once in a process. [`last_resort`]: where panics end.
 
 #![allow(
     non_camel_case_types,

@@ -377,7 +377,8 @@ impl Stream {
         if self.is_closed() { EOF } else { 0 }
     }
 
-    /// Ends the stream; what is there is sent first. [`EOF`] if there was an error, now or ever.
+    /// Ends the stream; what is there is sent first. [`EOF`] if there is an error that was not
+    /// cleared.
     pub fn close(self) -> c_int {
         if self.close_called() == 0 {
             if !self.is_reader() {

@@ -276,8 +276,8 @@ pub(super) unsafe fn put_directly(stream: Stream, from: *const u8, n: usize) -> 
     Some(result.is_ok())
 }
 
-/// Ends both output streams of a request with one send; `afterwards`: of its connection. What can be sent of either after an error
-/// of the other is sent.
+/// Ends both output streams of a request with one send; `afterwards`: what becomes of its
+/// connection. What can be sent of either after an error of the other is sent.
 ///
 /// # Safety
 ///

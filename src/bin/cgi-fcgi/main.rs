@@ -1,8 +1,8 @@
 //! cgi-fcgi: carries a CGI request to a FastCGI application.
 //!
 //! `options` reads the command line, `launch` makes the connection and starts applications,
-//! `supervise` starts them again when they end, `request` and `answer` are the two sides of the conversation without input or output, `bridge`
-//! moves the bytes between them and the descriptors.
+//! `supervise` starts them again when they end, `request` and `answer` are the two sides of the
+//! conversation without input or output, `bridge` moves the bytes between them and the descriptors.
 
 #![forbid(unsafe_code)]
 

@@ -34,7 +34,8 @@ pub extern "C" fn FCGI_getchar() -> c_int {
     unsafe { FCGI_fgetc(standard_in()) }
 }
 
-/// Puts one byte back, which is read next. One is always possible after a read.
+/// Puts one byte back, which is read next. One is always possible after a read; on a stream of the
+/// request not once its end has been met.
 ///
 /// Results: c; EOF on failure, for EOF, and when fp is closed.
 #[unsafe(no_mangle)]

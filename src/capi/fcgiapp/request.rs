@@ -43,8 +43,8 @@ pub extern "C" fn FCGX_IsCGI() -> c_int {
 ///
 /// Side effects: reads the settings from the environment (LIBFCGI_ variables,
 /// FCGI_WEB_SERVER_ADDRS; the first call only); installs handlers for SIGTERM and SIGUSR1, as
-/// FCGX_ShutdownPending, and for SIGPIPE, which does nothing, each only where the program has
-/// installed none. Harmless when called again. Thread-safe.
+/// FCGX_ShutdownPending, and for SIGPIPE, which does nothing, each only where the program has left
+/// the default or ignores the signal. Harmless when called again. Thread-safe.
 #[unsafe(no_mangle)]
 pub extern "C" fn FCGX_Init() -> c_int {
     library::initialise();
@@ -54,15 +54,19 @@ pub extern "C" fn FCGX_Init() -> c_int {
 /// Makes a listen socket for FCGX_InitRequest, at the lowest free descriptor.
 ///
 /// path: "path" of a unix socket (107 bytes at most), ":port" or "*:port" for every IPv4
-/// interface, "host:port", "[v6]:port". What has no number behind its colon is a path.
+/// interface, "host:port", "[v6]:port" (port 0: any that is free). What has no number greater than
+/// 0 behind its first colon is a path; "" makes a socket with an abstract name that the system
+/// chooses.
 /// backlog: how many connections may wait to be accepted; goes to listen(2) as it is.
 ///
 /// Results: the descriptor, which executed programs inherit; -1 on failure, with errno: EINVAL
-/// (NULL; a port above 65535), ENAMETOOLONG, EEXIST (a file with contents, a
-/// directory or a device is at the path), EADDRNOTAVAIL (an unknown host), and what socket(2), bind(2) and listen(2) set.
+/// (NULL; a port above 65535), ENAMETOOLONG, EEXIST (anything else than a socket, an empty file or
+/// a symbolic link is at the path), EADDRNOTAVAIL (an unknown host, or an address that is not this
+/// machine's), and what socket(2), bind(2) and listen(2) set.
 ///
-/// Side effects: a socket file, an empty file or a symbolic link at the path is replaced. The reason of a failure is written to
-/// stderr; the process is never ended. Works before FCGX_Init. Thread-safe.
+/// Side effects: a socket, an empty file or a symbolic link itself at the path is replaced, whether
+/// in use or not. The reason of a failure, but for NULL, is written to stderr; the process is never
+/// ended. Works before FCGX_Init. Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGX_OpenSocket(path: *const c_char, backlog: c_int) -> c_int {
     // SAFETY: the caller passes NULL or a C string.
@@ -103,7 +107,7 @@ pub unsafe extern "C" fn FCGX_InitRequest(
 /// A kept connection goes back to the library with this call; the next request may come on it or on
 /// another. While a thread waits here, it waits for new connections and for all idle ones of the
 /// same listen socket together. A connection that the program has put into ipcFd itself, with
-/// keepConnection set, is read first.
+/// keepConnection set, is read first; without it the connection is closed.
 ///
 /// Results: 0. Negative on failure: -EINTR when shutting down was asked for (SIGTERM, SIGUSR1,
 /// FCGX_ShutdownPending) and, with FCGI_FAIL_ACCEPT_ON_INTR, after any signal; -EAGAIN when
@@ -334,8 +338,7 @@ pub unsafe extern "C" fn FCGX_Attach(r: *mut FCGX_Request) -> c_int {
 }
 
 /// Notes that another process, forked in the middle of the request, goes on with its connection:
-/// finishing or freeing the request here closes the descriptor without shutting the connection
-/// down.
+/// closing it here closes only this process's descriptor, without shutting the connection down.
 ///
 /// Results: 0; -1 if r is NULL or has no connection.
 #[unsafe(no_mangle)]

@@ -48,9 +48,9 @@ pub unsafe extern "C" fn FCGX_GetChar(stream: *mut FCGX_Stream) -> c_int {
 }
 
 /// Pushes a byte back: the next read gives it first. At least one byte fits before anything was
-/// read, and after each read.
+/// read, and after each read, unless the end has been met.
 ///
-/// Results: c; -1 if c is -1, there is no room, or the stream has ended.
+/// Results: c; -1 if c is -1, there is no room, the stream has ended, or it is for writing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGX_UnGetChar(c: c_int, stream: *mut FCGX_Stream) -> c_int {
     // SAFETY: the caller passes a stream or NULL.
@@ -169,7 +169,8 @@ pub unsafe extern "C" fn FCGX_PutS(str: *const c_char, stream: *mut FCGX_Stream)
 
 /// Sends what was written. Nothing is sent if nothing was.
 ///
-/// Results: 0, also for a reader and for a stream that has ended; -1 on failure.
+/// Results: 0; -1 if this flush failed. For a reader, and for a stream that has ended already, also
+/// by an error, nothing happens, and the result is 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGX_FFlush(stream: *mut FCGX_Stream) -> c_int {
     // SAFETY: the caller passes a stream or NULL.
@@ -180,7 +181,7 @@ pub unsafe extern "C" fn FCGX_FFlush(stream: *mut FCGX_Stream) -> c_int {
 /// out and err also FCGI_END_REQUEST, so that the web server has the whole answer. Reader:
 /// nothing more can be read. FCGX_Finish_r does this by itself.
 ///
-/// Results: 0; -1 if the stream has had an error at any time.
+/// Results: 0; -1 if the stream has an error that was not cleared.
 ///
 /// Side effects: the struct stays; FCGX_FreeStream frees that of FCGX_CreateWriter.
 #[unsafe(no_mangle)]
@@ -192,7 +193,7 @@ pub unsafe extern "C" fn FCGX_FClose(stream: *mut FCGX_Stream) -> c_int {
 /// The first error of a stream.
 ///
 /// Results: 0 for none; positive: errno of the failed system call; negative: FCGX_PROTOCOL_ERROR,
-/// FCGX_UNSUPPORTED_VERSION, FCGX_PARAMS_ERROR, FCGX_CALL_SEQ_ERROR.
+/// FCGX_UNSUPPORTED_VERSION, FCGX_CALL_SEQ_ERROR.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGX_GetError(stream: *mut FCGX_Stream) -> c_int {
     // SAFETY: the caller passes a stream or NULL.

@@ -10,7 +10,7 @@ pub type va_list = *mut c_void;
 pub const FCGX_UNSUPPORTED_VERSION: c_int = -2;
 /// Error of a stream: the web server broke the protocol, gave the request up or went away.
 pub const FCGX_PROTOCOL_ERROR: c_int = -3;
-/// Error of a stream: the parameters could not be understood.
+/// Not used by this library.
 pub const FCGX_PARAMS_ERROR: c_int = -4;
 /// Error of a stream: FCGX_StartFilterData was called at the wrong time.
 pub const FCGX_CALL_SEQ_ERROR: c_int = -5;
