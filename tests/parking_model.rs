@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 use std::os::fd::RawFd;
 
+use fcgi::os::fork::Moment;
 use fcgi::serve::parking::{Parked, Parking, Place, Rest, Stage, Watched};
 use shuttle::sync::{Arc, Condvar, Mutex};
 use shuttle::{rand::Rng, thread};
@@ -149,7 +150,7 @@ impl Process {
             arm();
         } else {
             arm();
-            table.set_watched(place, Watched::Once);
+            table.set_watched(place, fd, Watched::Once);
             drop(table);
         }
         let mut table = self.table.lock().unwrap();
@@ -159,7 +160,7 @@ impl Process {
             client.serial
         });
         let rest = Rest::new(stage, None);
-        if table.park(place, fd, Parked { session: None, rest, forks: 0 }) {
+        if table.park(place, fd, Parked { session: None, rest, since: Moment::now() }) {
             self.ready.lock().unwrap().push((place.token(), serial));
         }
     }

@@ -401,6 +401,7 @@ pub fn clear_store() {
 mod tests {
     use super::*;
     use crate::capi::fcgiapp::{FCGX_Finish_r, FCGX_GetStr, FCGX_PutS, FCGX_UnGetChar};
+    use crate::os::fork::Moment;
     use crate::serve::session::Head;
     use std::io::Read;
     use std::os::fd::{AsRawFd, IntoRawFd};
@@ -417,7 +418,7 @@ mod tests {
         let r = &raw mut request;
         for _ in 0..2 {
             let (ours, mut peer) = UnixStream::pair().unwrap();
-            let mut connected = Connected::open(ours.as_raw_fd()).unwrap();
+            let mut connected = Connected::open(ours.as_raw_fd(), Moment::now()).unwrap();
             let connection = connected.session.connection();
             let received = [HEAD, BODY].concat();
             connection.room().unwrap()[..received.len()].copy_from_slice(&received);

@@ -23,11 +23,13 @@ pub fn accept(listen_fd: RawFd, fail_on_intr: bool, list: &PeerList) -> io::Resu
             return Err(io::ErrorKind::Interrupted.into());
         }
         match socket::accept(listen_fd) {
-            Ok((fd, peer)) if list.admits(&peer) && speaks(fd, &peer) => return Ok(fd),
-            Ok((fd, _)) => fd_io::close(fd),
+            Ok(new) if list.admits(&new.peer) && speaks(new.fd, &new.peer) => return Ok(new.fd),
+            Ok(new) => fd_io::close(new.fd),
+            // Whatever it says: the socket may have been set aside.
+            Err(_) if signal::shutdown_requested() => {}
             Err(error) => match error.kind() {
                 io::ErrorKind::Interrupted if !fail_on_intr => {}
-                io::ErrorKind::WouldBlock if ours(listen_fd) => wait(listen_fd, fail_on_intr)?,
+                io::ErrorKind::WouldBlock if is_ours(listen_fd) => wait(listen_fd, fail_on_intr)?,
                 _ => return Err(error),
             },
         }
@@ -35,7 +37,7 @@ pub fn accept(listen_fd: RawFd, fail_on_intr: bool, list: &PeerList) -> io::Resu
 }
 
 /// Whether it was the library that made the listen socket non-blocking.
-fn ours(listen_fd: RawFd) -> bool {
+fn is_ours(listen_fd: RawFd) -> bool {
     mark::of(listen_fd).is_some_and(Mark::is_set)
 }
 

@@ -9,6 +9,7 @@ use super::listener::Listener;
 use super::parking::Place;
 use super::session::Session;
 use super::store::SESSIONS;
+use crate::os::fork::Moment;
 use crate::os::memory::{NoMemory, boxed};
 use crate::os::{fork, io, socket};
 
@@ -22,18 +23,18 @@ pub struct Connected {
     pub(super) home: Option<(Arc<Listener>, Place)>,
     /// Requests taken from it in a row, without looking at any other connection.
     pub(super) in_a_row: u32,
-    /// [`fork::count`] when it was accepted: a child made since may hold a copy.
-    pub(super) forks: usize,
+    /// From when on a child may have a copy.
+    pub(super) since: Moment,
     /// [`fork::generation`] when it last belonged to this process beyond doubt.
     pub(super) generation: usize,
 }
 
 impl Connected {
-    /// A connection just accepted, or found in the program's hands. Without memory for what it is
-    /// going to say it is closed.
-    pub fn open(fd: RawFd) -> Result<Self, NoMemory> {
+    /// A connection just accepted, or found in the program's hands; a child made since that moment
+    /// may have a copy. Without memory for what it is going to say it is closed.
+    pub fn open(fd: RawFd, since: Moment) -> Result<Self, NoMemory> {
         match new_session() {
-            Ok(session) => Ok(Self::new(fd, session, fork::count())),
+            Ok(session) => Ok(Self::new(fd, session, since)),
             Err(error) => {
                 io::close(fd);
                 Err(error)
@@ -41,10 +42,9 @@ impl Connected {
         }
     }
 
-    /// A connection that was accepted when [`fork::count`] was `forks`.
-    pub(super) fn new(fd: RawFd, session: Box<Session>, forks: usize) -> Self {
+    pub(super) fn new(fd: RawFd, session: Box<Session>, since: Moment) -> Self {
         let generation = fork::generation();
-        Self { fd, session, home: None, in_a_row: 0, forks, generation }
+        Self { fd, session, home: None, in_a_row: 0, since, generation }
     }
 
     /// Whether the request, or the kept connection, is the parent's: this process was forked since.
@@ -60,6 +60,13 @@ impl Connected {
             self.home = None;
         }
         self.session.end_kept();
+    }
+
+    /// Leaves any listener but this one: the program waits here now.
+    pub(super) fn join(&mut self, listener: &Arc<Listener>) {
+        if self.home.as_ref().is_some_and(|(home, _)| !Arc::ptr_eq(home, listener)) {
+            self.leave_home();
+        }
     }
 
     /// Stops watching it: it is closed, or goes to the program for good.
@@ -84,7 +91,7 @@ impl Connected {
         if detached {
             io::close(self.fd);
         } else if complete && !self.session.is_to_stay() {
-            close_at_once(self.fd, self.forks);
+            close_at_once(self.fd, self.since);
         } else {
             // What came after the request is only taken out of the way.
             let patience = if complete { Duration::ZERO } else { config::get().close_timeout };
@@ -110,16 +117,16 @@ impl Connected {
     /// known any more.
     pub fn forget(mut self) {
         if let Some((listener, place)) = self.take_home() {
-            listener.forget_place(place);
+            listener.forget_place(self.fd, place);
         }
         recycle(self.session);
     }
 }
 
 /// Closes a connection that needs no care: nothing more comes, or nothing that matters was sent.
-/// `forks`: [`fork::count`] when it was accepted.
-pub(super) fn close_at_once(fd: RawFd, forks: usize) {
-    if forks != fork::count() {
+/// `since`: from when on a child may have a copy.
+pub(super) fn close_at_once(fd: RawFd, since: Moment) {
+    if since.is_before_a_fork() {
         io::shutdown_write(fd);
     }
     io::close(fd);

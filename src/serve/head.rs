@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 use std::time::Instant;
 
 use super::config::Config;
-use super::connected::{Connected, recycle};
+use super::connected::Connected;
 use super::listener::{Arrival, Terms};
 use super::parking::{Rest, Stage};
 use super::session::{Begin, Head};
@@ -140,7 +140,7 @@ pub fn wait_alone(
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::Interrupted => {
                 if !is_open(connected.fd) {
-                    recycle(connected.session);
+                    connected.forget();
                     return Err(not_open());
                 }
                 if terms.fail_on_intr && !signal::shutdown_requested() {

@@ -18,23 +18,27 @@ use super::parking::{Rest, Stage};
 use crate::os::io::{close, set_nonblocking};
 use crate::os::memory::{extend, push};
 use crate::os::poll::{self, PollFd, READABLE};
-use crate::os::socket;
+use crate::os::socket::{self, Accepted};
 
 /// How long the connections may take to send a request, from the moment when the first thread looks:
 /// every thread is to be back within 100 ms.
 const PATIENCE: Duration = Duration::from_millis(60);
 
 impl Listener {
-    /// One more request, if there is any; then every parked connection is closed.
+    /// One more request, if there is any; then every parked connection is closed. `has_waited`:
+    /// whether this thread may be the one that was woken for a connection.
     pub(super) fn last_call(
         self: &Arc<Self>,
         given: Option<Connected>,
+        has_waited: bool,
         terms: &Terms,
     ) -> Option<Arrival> {
         let end = *self.end.get_or_init(|| Instant::now().checked_add(PATIENCE));
         let mut undecided = Vec::new();
-        if let Some(connected) = self.accept_announced(terms) {
-            self.decide_later(connected, &mut undecided);
+        if has_waited && self.is_pooled() {
+            if let Some(connected) = self.accept_last(terms) {
+                self.decide_later(connected, &mut undecided);
+            }
         }
         let mut next = given.map(|given| (given, Stage::Idle));
         while let Some((connected, stage)) = next.take().or_else(|| self.take_any()) {
@@ -92,22 +96,19 @@ impl Listener {
         terms: &Terms,
     ) -> Arrival {
         for connected in undecided {
-            self.park(connected, Rest::IDLE, terms);
+            self.park(connected, Rest::IDLE, false, terms);
         }
         let (connected, mut begin) = arrival;
         begin.keep = false;
         (connected, begin)
     }
 
-    fn accept_announced(self: &Arc<Self>, terms: &Terms) -> Option<Connected> {
-        if !self.take_announced() {
-            return None;
-        }
-        // A sibling that shuts down may have cleared the flag together with its own.
+    fn accept_last(&self, terms: &Terms) -> Option<Connected> {
+        // The number may stand for a new socket of the program's.
         set_nonblocking(self.fd, true).ok()?;
-        let (fd, peer) = socket::accept(self.fd).ok()?;
+        let Accepted { fd, peer, since } = socket::accept(self.fd).ok()?;
         if terms.config.peers.admits(&peer) {
-            return Connected::open(fd).ok();
+            return Connected::open(fd, since).ok();
         }
         close(fd);
         None

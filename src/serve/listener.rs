@@ -35,13 +35,14 @@ use super::config::Config;
 use super::connected::{Connected, close_at_once, recycle};
 use super::head::{Outcome, read_head, receive_head, wait_alone};
 use super::parking::{Parked, Parking, Place, Rest, Stage, Watched};
+use super::pool::LONGEST_WAIT;
 use super::session::Begin;
 use crate::os::error::{AcceptTrouble, interrupted};
-use crate::os::io::{close, is_nonblocking};
+use crate::os::io::close;
 use crate::os::lock::Lock;
 use crate::os::memory::{NoMemory, push, reserve};
 use crate::os::poll::{self, Epoll, PollFd, READABLE, Ready};
-use crate::os::socket::{self, Peer};
+use crate::os::socket::{self, Accepted, Peer};
 use crate::os::{mark, signal, threads};
 
 /// How long a process with one thread waits for the first bytes of a new connection before it parks
@@ -157,15 +158,20 @@ impl Listener {
         terms: Terms,
         mut given: Option<Connected>,
     ) -> io::Result<Arrival> {
+        if let Some(given) = &mut given {
+            given.join(self);
+        }
+        let mut has_waited = false;
         loop {
             if signal::shutdown_requested() {
-                return self.last_call(given, &terms).ok_or_else(interrupted);
+                return self.last_call(given, has_waited, &terms).ok_or_else(interrupted);
             }
             let result = match given.take() {
                 Some(given) => self.look(given, &terms),
                 None if self.may_block() => self.plain(&terms),
                 None => self.pooled(&terms),
             };
+            has_waited = true;
             match result {
                 Ok(Some(arrival)) => return Ok(arrival),
                 Ok(None) => {}
@@ -198,12 +204,9 @@ impl Listener {
         let result = socket::accept(self.fd);
         drop(accepting);
         match result {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                if signal::shutdown_requested() {
-                    return Ok(None);
-                }
-                self.pooled(terms)
-            }
+            // Whatever it says: the socket may have been set aside.
+            Err(_) if signal::shutdown_requested() => Ok(None),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => self.pooled(terms),
             result => self.accepted(result, terms, true),
         }
     }
@@ -211,11 +214,11 @@ impl Listener {
     /// Goes on with what accept4 gave.
     pub(super) fn accepted(
         self: &Arc<Self>,
-        result: io::Result<(RawFd, Peer)>,
+        result: io::Result<Accepted>,
         terms: &Terms,
         plain: bool,
     ) -> io::Result<Option<Arrival>> {
-        let (fd, peer) = match result {
+        let Accepted { fd, peer, since } = match result {
             Ok(accepted) => accepted,
             Err(error) => return self.not_accepted(error, terms).map(|()| None),
         };
@@ -223,7 +226,7 @@ impl Listener {
             close(fd);
             return Ok(None);
         }
-        let Ok(mut connected) = Connected::open(fd) else { return Ok(None) };
+        let Ok(mut connected) = Connected::open(fd, since) else { return Ok(None) };
         let mut outcome = receive_head(&mut connected, terms);
         if matches!(outcome, Outcome::Silent) && threads::only_one() {
             // Only this thread could serve others in the meantime; anything that happens to the
@@ -268,7 +271,7 @@ impl Listener {
     fn wait_out_shortage(&self) {
         let oldest = self.state.lock().take_oldest(Some(Stage::Idle));
         if let Some((place, fd, parked)) = oldest {
-            return self.discard(place, fd, parked);
+            return self.give_up(place, fd, parked);
         }
         let wake_up = signal::wake_up_descriptor().unwrap_or(-1);
         let mut fds = [PollFd::new(wake_up, READABLE)];
@@ -281,9 +284,10 @@ impl Listener {
     fn look(self: &Arc<Self>, mut given: Connected, terms: &Terms) -> io::Result<Option<Arrival>> {
         given.in_a_row += 1;
         let rest = Rest::IDLE;
-        let may_queue = || self.epoll().and_then(|epoll| self.enter_pool(epoll)).is_ok();
-        if given.in_a_row > MOST_IN_A_ROW && !self.is_programs_own() && may_queue() {
-            self.queue_behind_others(given, rest, terms)?;
+        let may_park = || self.epoll().and_then(|epoll| self.enter_pool(epoll)).is_ok();
+        if given.in_a_row > MOST_IN_A_ROW && !self.is_programs_own() && may_park() {
+            // Everybody else who is ready comes first.
+            self.park(given, rest, true, terms);
             return Ok(None);
         }
         // A connection that was never parked may well have its next request here by now; others
@@ -312,18 +316,20 @@ impl Listener {
             self.close(connected);
             return Ok(None);
         };
-        if self.is_programs_own() || self.epoll().is_err() {
+        if self.is_programs_own() {
             return wait_alone(connected, rest, terms);
         }
-        self.park(connected, rest, terms);
+        if self.epoll().is_err() {
+            // Others have to be served, too, and its descriptor may be the one that is missing.
+            return wait_alone(connected, rest.at_most(LONGEST_WAIT), terms);
+        }
+        self.park(connected, rest, false, terms);
         Ok(None)
     }
 
     /// Whether the program itself made the listen socket non-blocking, for a wait of its own.
     pub(super) fn is_programs_own(&self) -> bool {
-        !self.is_pooled()
-            && mark::of(self.fd).is_some_and(|mark| !mark.is_set())
-            && is_nonblocking(self.fd).unwrap_or(false)
+        !self.is_pooled() && mark::is_programs_wish(self.fd)
     }
 
     /// Closes a connection that has no request.
@@ -331,14 +337,14 @@ impl Listener {
         if let Some((_, place)) = connected.home.take() {
             self.forget(connected.fd, place);
         }
-        close_at_once(connected.fd, connected.forks);
+        close_at_once(connected.fd, connected.since);
         recycle(connected.session);
     }
 
     /// Closes a connection that was just taken out of its place.
     pub(super) fn discard(&self, place: Place, fd: RawFd, parked: Parked) {
         self.forget(fd, place);
-        close_at_once(fd, parked.forks);
+        close_at_once(fd, parked.since);
         if let Some(session) = parked.session {
             recycle(session);
         }
@@ -364,17 +370,27 @@ impl Listener {
         state.parking.release(place);
     }
 
-    /// Gives up the place of a connection whose descriptor is not known to be open.
-    pub(super) fn forget_place(&self, place: Place) {
-        self.state.lock().parking.release(place);
+    /// Gives up the place of a connection whose descriptor is not known to be open: its number may
+    /// be another connection's by now.
+    pub(super) fn forget_place(&self, fd: RawFd, place: Place) {
+        let mut state = self.state.lock();
+        if state.parking.watched(place) != Watched::No
+            && !state.parking.is_watched_elsewhere(fd, place)
+        {
+            if let Some(epoll) = self.epoll.get() {
+                epoll.remove(fd);
+            }
+        }
+        state.parking.release(place);
     }
 
-    /// In a child: closes the copies of the parent's idle connections, so that their peers see
-    /// the parent's end of them. A lock held at the moment of the fork leaves them open.
+    /// In a child: closes its copies of the parent's descriptors. Async-signal-safe.
     pub(super) fn abandon(&self) {
-        let Some(mut state) = self.state.try_lock() else { return };
-        while let Some((_, fd, _)) = state.take_oldest(None) {
-            close(fd);
+        if let Some(epoll) = self.epoll.get() {
+            epoll.give_up();
+        }
+        if let Some(mut state) = self.state.try_lock() {
+            state.parking.abandon(close);
         }
     }
 }

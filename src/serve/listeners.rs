@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::listener::Listener;
 use super::outbound;
 use super::store::SESSIONS;
-use crate::os::fork::PerProcess;
+use crate::os::fork::{self, PerProcess};
 use crate::os::lock::Lock;
 use crate::os::memory::{NoMemory, push};
 use crate::os::socket;
@@ -15,15 +15,18 @@ type List = Lock<Vec<Arc<Listener>>>;
 
 static LISTENERS: PerProcess<List> = PerProcess::new(Lock::new(Vec::new()));
 
-/// This process's listeners. In a child the parent's are given up first.
+/// This process's listeners.
 fn all() -> Result<&'static List, NoMemory> {
-    if let Some(parents) = LISTENERS.inherited() {
-        if let Some(mut list) = parents.try_lock() {
-            // The first thread of the child to come here does it.
-            list.drain(..).for_each(|listener| listener.abandon());
-        }
-    }
     LISTENERS.get().ok_or(NoMemory)
+}
+
+/// In a child, as soon as it is one: closes its copies of the parent's idle connections, so that their
+/// peers see the parent's end of them. A lock that was held at the moment of the fork leaves them
+/// open.
+fn abandon_parents() {
+    if let Some(list) = LISTENERS.inherited().and_then(Lock::try_lock) {
+        list.iter().for_each(|listener| listener.abandon());
+    }
 }
 
 /// The listener of a listen socket.
@@ -32,6 +35,7 @@ pub fn of(fd: RawFd) -> Result<Arc<Listener>, NoMemory> {
     if let Some(listener) = list.iter().find(|listener| listener.fd == fd) {
         return Ok(Arc::clone(listener));
     }
+    fork::at_child(abandon_parents);
     // An inherited TCP socket may be without it; connections get it from there. Any other socket
     // refuses.
     let _ = socket::set_nodelay(fd);

@@ -7,6 +7,7 @@ use std::os::fd::RawFd;
 use std::time::{Duration, Instant};
 
 use super::session::Session;
+use crate::os::fork::Moment;
 use crate::os::memory::{NoMemory, push, reserve};
 
 /// Why a connection is parked.
@@ -40,6 +41,12 @@ impl Rest {
         let deadline = patience.and_then(|patience| Instant::now().checked_add(patience));
         Self { stage, deadline }
     }
+
+    /// The same, but from now on not longer than this.
+    pub fn at_most(self, patience: Duration) -> Self {
+        let Self { deadline: soon, stage } = Self::new(self.stage, Some(patience));
+        Self { stage, deadline: self.deadline.map_or(soon, |d| soon.map(|soon| soon.min(d))) }
+    }
 }
 
 /// A parked connection.
@@ -49,8 +56,8 @@ pub struct Parked {
     pub session: Option<Box<Session>>,
     /// Why it is here.
     pub rest: Rest,
-    /// [`crate::os::fork::count`] when it was accepted.
-    pub forks: usize,
+    /// From when on a child may have a copy.
+    pub since: Moment,
 }
 
 /// How the kernel watches a slot's descriptor.
@@ -174,10 +181,19 @@ impl Parking {
     }
 
     /// Takes note of how the place's descriptor is watched now.
-    pub fn set_watched(&mut self, place: Place, watched: Watched) {
+    pub fn set_watched(&mut self, place: Place, fd: RawFd, watched: Watched) {
         if let Some(slot) = self.slot(place) {
-            slot.watched = watched;
+            (slot.fd, slot.watched) = (fd, watched);
         }
+    }
+
+    /// Whether a descriptor of this number is watched for any place but this one.
+    pub fn is_watched_elsewhere(&self, fd: RawFd, place: Place) -> bool {
+        let mut slots = self.slots.iter().enumerate();
+        slots.any(|(number, slot)| {
+            let other = number as u32 != place.slot;
+            other && slot.used && slot.fd == fd && slot.watched != Watched::No
+        })
     }
 
     /// Puts a connection into its place. True when an event for it has come already.
@@ -245,6 +261,17 @@ impl Parking {
         })
     }
 
+    /// Gives up all connections, in a child: no memory may be freed at this moment.
+    pub fn abandon(&mut self, close: impl Fn(RawFd)) {
+        for slot in &mut self.slots {
+            if let Some(parked) = slot.parked.take() {
+                close(slot.fd);
+                std::mem::forget(parked);
+            }
+        }
+        self.parked = 0;
+    }
+
     /// A parked connection whose deadline has passed. Looks at all of them, so only to be called
     /// once [`Parking::earliest`] has passed.
     pub fn expired(&mut self, now: Instant) -> Option<Place> {
@@ -278,7 +305,8 @@ mod tests {
     use std::time::Duration;
 
     fn parked(deadline: Option<Instant>) -> Parked {
-        Parked { session: None, rest: Rest { stage: Stage::Silent, deadline }, forks: 0 }
+        let rest = Rest { stage: Stage::Silent, deadline };
+        Parked { session: None, rest, since: Moment::now() }
     }
 
     #[test]
@@ -335,7 +363,7 @@ mod tests {
         parking.note_early(place);
         assert!(!parking.park(place, 5, parked(None)));
         assert!(parking.take(place).is_some());
-        parking.set_watched(place, Watched::Once);
+        parking.set_watched(place, 5, Watched::Once);
         parking.note_early(place);
         assert!(parking.park(place, 5, parked(None)));
         assert!(parking.take(place).is_some());
@@ -346,13 +374,17 @@ mod tests {
     fn a_place_keeps_how_it_is_watched_until_it_is_released() {
         let mut parking = Parking::new();
         let place = parking.reserve().unwrap();
-        parking.set_watched(place, Watched::Level);
+        parking.set_watched(place, 5, Watched::Level);
         parking.park(place, 5, parked(None));
         assert_eq!(parking.unwatch_out(place), None);
         assert!(parking.take(place).is_some());
         assert_eq!(parking.watched(place), Watched::Level);
         assert_eq!(parking.unwatch_out(place), Some(5));
         assert_eq!(parking.unwatch_out(place), None);
+        parking.set_watched(place, 5, Watched::Once);
+        let other = parking.reserve().unwrap();
+        assert!(parking.is_watched_elsewhere(5, other));
+        assert!(!parking.is_watched_elsewhere(5, place));
         parking.release(place);
         let again = parking.reserve().unwrap();
         assert_eq!(parking.watched(again), Watched::No);

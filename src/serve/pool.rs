@@ -19,10 +19,12 @@ use crate::os::{mark, signal, socket, threads};
 
 const LISTEN: u64 = u64::MAX;
 const WAKE_UP: u64 = u64::MAX - 1;
+/// The listen socket, of which the kernel has not spoken.
+const UNASKED: u64 = u64::MAX - 2;
 
 /// The longest single wait; then the listen socket is tried unasked. epoll silently drops a closed
 /// one, and a preforked sibling that was woken for a connection may have died before it took it.
-const LONGEST_WAIT: Duration = Duration::from_secs(1);
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// How many times the kernel may announce a connection that is not there, because others were faster,
 /// before the listen socket is looked at.
@@ -40,54 +42,25 @@ impl Listener {
         })
     }
 
-    /// Whether the kernel has announced a connection that nobody has looked for yet; from now on
-    /// that is the caller's.
-    pub(super) fn take_announced(&self) -> bool {
-        let mut state = self.state.lock();
-        let before = state.ready.len();
-        state.ready.retain(|&token| token != LISTEN);
-        state.ready.len() < before
-    }
-
     /// What becomes readable when something happens in the pool; -1 when there is none.
     pub(super) fn pool_descriptor(&self) -> RawFd {
         self.epoll.get().map_or(-1, Epoll::descriptor)
     }
 
-    /// Lets everybody else who is ready come before a connection that has sent requests ahead.
-    pub(super) fn queue_behind_others(
-        self: &Arc<Self>,
-        connected: Connected,
-        rest: Rest,
-        terms: &Terms,
-    ) -> io::Result<()> {
-        let Some(place) = self.park(connected, rest, terms) else { return Ok(()) };
-        let epoll = self.epoll()?;
-        let waited = self.wait(epoll, Some(Instant::now()), terms);
-        let mut state = self.state.lock();
-        if let Ok(Some(event)) = waited {
-            state.look_next_at(event);
-        }
-        // Behind everybody, whether the kernel speaks of it or not: its bytes are here already.
-        state.ready.retain(|&token| token != place.token());
-        state.queue(place.token());
-        waited.map(drop)
-    }
-
-    /// Puts a connection where the listener watches it. `None` when that was not possible: it is
-    /// closed then.
+    /// Puts a connection where the listener watches it, until something comes, or with `turn` until
+    /// those have had theirs that are ready already. It is closed when that is not possible.
     pub(super) fn park(
         self: &Arc<Self>,
         mut connected: Connected,
         rest: Rest,
+        turn: bool,
         terms: &Terms,
-    ) -> Option<Place> {
-        let Ok(place) = self.watch(&mut connected) else {
-            self.close(connected);
-            return None;
+    ) {
+        let Ok(place) = self.watch(&mut connected, turn) else {
+            return self.close(connected);
         };
         self.parked.store(true, Ordering::Relaxed);
-        let Connected { fd, mut session, forks, .. } = connected;
+        let Connected { fd, mut session, since, .. } = connected;
         // Most parked connections have nothing to remember; their memory serves others.
         let (kept, spare) = if session.connection().is_fresh() {
             (None, Some(session))
@@ -98,27 +71,37 @@ impl Listener {
         let mut state = self.state.lock();
         let full = state.parking.len() >= terms.config.max_waiting;
         let surplus = if full { state.take_least_worth() } else { None };
-        if state.parking.park(place, fd, Parked { session: kept, rest, forks }) {
+        if state.parking.park(place, fd, Parked { session: kept, rest, since }) {
             state.look_next_at(place.token());
         }
         drop(state);
         if let Some((place, fd, parked)) = surplus {
-            self.discard(place, fd, parked);
+            self.give_up(place, fd, parked);
         }
         if let Some(session) = spare {
             recycle(session);
         }
-        Some(place)
+    }
+
+    /// Closes a connection that was taken out for want of room, unless something has come on it: then
+    /// it is the next.
+    pub(super) fn give_up(&self, place: Place, fd: RawFd, parked: Parked) {
+        if !has_spoken(fd, &parked) {
+            return self.discard(place, fd, parked);
+        }
+        let mut state = self.state.lock();
+        state.parking.park(place, fd, parked);
+        state.look_next_at(place.token());
     }
 
     /// Gives a connection that is going to be parked its place, and registers it. An event may come
     /// before it is parked: see [`Listener::claim`].
-    fn watch(self: &Arc<Self>, connected: &mut Connected) -> io::Result<Place> {
+    fn watch(self: &Arc<Self>, connected: &mut Connected, turn: bool) -> io::Result<Place> {
         let epoll = self.epoll()?;
-        let (wanted, watch) = if threads::only_one() {
-            (Watched::Level, Watch::Level)
-        } else {
-            (Watched::Once, Watch::OneShot)
+        let (wanted, watch) = match (turn, threads::only_one()) {
+            (true, _) => (Watched::Once, Watch::Turn),
+            (false, true) => (Watched::Level, Watch::Level),
+            (false, false) => (Watched::Once, Watch::OneShot),
         };
         let mut state = self.state.lock();
         let place = match &connected.home {
@@ -140,7 +123,7 @@ impl Listener {
             (Watched::No, _) => epoll.add(connected.fd, watch, token)?,
             (Watched::Level | Watched::Once, _) => epoll.modify(connected.fd, watch, token)?,
         }
-        state.parking.set_watched(place, wanted);
+        state.parking.set_watched(place, connected.fd, wanted);
         Ok(place)
     }
 
@@ -168,11 +151,8 @@ impl Listener {
         match token {
             Some(token) => self.follow(token, terms),
             None => match self.wait(epoll, deadline, terms)? {
-                // Looked at by `next` first of all: shutting down, and what to do then.
-                Some(token) if signal::shutdown_requested() => {
-                    self.state.lock().look_next_at(token);
-                    Ok(None)
-                }
+                // What came is still there: the last call looks at everything.
+                Some(_) if signal::shutdown_requested() => Ok(None),
                 Some(token) => self.follow(token, terms),
                 None => Ok(None),
             },
@@ -240,6 +220,9 @@ impl Listener {
             }
             return self.not_accepted(error, terms).map(|()| None);
         }
+        if ready.tokens().any(|token| token == WAKE_UP) && !signal::shutdown_requested() {
+            signal::ignore_wake_up();
+        }
         let mut tokens = ready.tokens().filter(|&token| token != WAKE_UP);
         let first = tokens.next();
         if let Some(second) = tokens.next() {
@@ -250,9 +233,7 @@ impl Listener {
             if socket::is_shut_down(self.fd) {
                 return Err(shut_down());
             }
-            // A sibling that shuts down may have cleared the flag together with its own.
-            set_nonblocking(self.fd, true)?;
-            return Ok(Some(LISTEN));
+            return Ok(Some(UNASKED));
         }
         Ok(first)
     }
@@ -273,6 +254,12 @@ impl Listener {
     /// Looks at what an event stands for.
     fn follow(self: &Arc<Self>, token: u64, terms: &Terms) -> io::Result<Option<Arrival>> {
         if token == LISTEN {
+            return self.accept(terms);
+        }
+        if token == UNASKED {
+            // The number may stand for a new socket of the program's.
+            set_nonblocking(self.fd, true)?;
+            let _ = self.epoll()?.add(self.fd, Watch::Exclusive, LISTEN);
             return self.accept(terms);
         }
         let place = Place::from_token(token);
@@ -328,7 +315,7 @@ impl Listener {
             self.discard(place, fd, parked);
             return None;
         };
-        let mut connected = Connected::new(fd, session, parked.forks);
+        let mut connected = Connected::new(fd, session, parked.since);
         connected.home = Some((Arc::clone(self), place));
         Some(connected)
     }
@@ -345,9 +332,7 @@ impl Listener {
         let Some((place, fd, parked)) = expired else { return Ok(None) };
         let rest = parked.rest;
         // It may have spoken in time, while every thread was busy.
-        let has_spoken = rest.stage != Stage::Lingering
-            && poll::one(fd, READABLE, Some(Duration::ZERO)).is_ok_and(|events| events != 0);
-        if !has_spoken {
+        if !has_spoken(fd, &parked) {
             self.discard(place, fd, parked);
             return Ok(None);
         }
@@ -360,4 +345,10 @@ impl Listener {
         }
         self.settle(connected, outcome, rest, terms)
     }
+}
+
+/// Whether something has come on a connection that is worth a look.
+fn has_spoken(fd: RawFd, parked: &Parked) -> bool {
+    parked.rest.stage != Stage::Lingering
+        && poll::one(fd, READABLE, Some(Duration::ZERO)).is_ok_and(|events| events != 0)
 }

@@ -9,6 +9,7 @@ use crate::capi::fcgios::OS_CreateLocalIpcFd;
 use crate::capi::stream::Stream;
 use crate::capi::{envp, library, request};
 use crate::os::error::errno_of;
+use crate::os::fork::Moment;
 use crate::os::{signal, socket};
 use crate::serve::head::wait_alone;
 use crate::serve::parking::Rest;
@@ -154,15 +155,23 @@ unsafe fn accept(request: *mut FCGX_Request) -> io::Result<()> {
         // The parent's: it will go on serving that connection.
         given.take().into_iter().for_each(Connected::close_copy);
     } else if given.is_none() && fd >= 0 {
-        if let Some((connected, begin)) = wait_alone(Connected::open(fd)?, Rest::IDLE, &terms)? {
+        let connected = Connected::open(fd, Moment::now())?;
+        if let Some((connected, begin)) = wait_alone(connected, Rest::IDLE, &terms)? {
             // SAFETY: the caller's promise.
             if unsafe { request::begin(request, connected, begin) }.is_ok() {
                 return Ok(());
             }
         }
     }
+    let listener = match listeners::of(sock) {
+        Ok(listener) => listener,
+        Err(error) => {
+            given.into_iter().for_each(|given| given.close(false));
+            return Err(error.into());
+        }
+    };
     loop {
-        let (connected, begin) = listeners::of(sock)?.next(terms, given.take())?;
+        let (connected, begin) = listener.next(terms, given.take())?;
         // SAFETY: the caller's promise. A request for which there is no memory is lost; others may
         // do.
         if unsafe { request::begin(request, connected, begin) }.is_ok() {

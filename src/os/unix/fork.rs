@@ -1,30 +1,49 @@
 //! Noticing fork: state that must not be shared with the parent.
 
 use std::ptr;
-use std::sync::Once;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+
+use std::sync::{Once, OnceLock};
 
 use super::memory::boxed;
 
 static GENERATION: AtomicUsize = AtomicUsize::new(0);
-static FORKED: AtomicUsize = AtomicUsize::new(0);
+static BEGUN: AtomicUsize = AtomicUsize::new(0);
+static ENDED: AtomicUsize = AtomicUsize::new(0);
+static CLEAN_UP: OnceLock<fn()> = OnceLock::new();
 
-extern "C" fn in_child() {
-    GENERATION.fetch_add(1, Ordering::Relaxed);
-    super::signal::forget_wake_up();
+extern "C" fn before() {
+    BEGUN.fetch_add(1, Ordering::SeqCst);
 }
 
 extern "C" fn in_parent() {
-    FORKED.fetch_add(1, Ordering::Relaxed);
+    ENDED.fetch_add(1, Ordering::SeqCst);
+}
+
+extern "C" fn in_child() {
+    GENERATION.fetch_add(1, Ordering::Relaxed);
+    // Other threads' forks go on in the parent alone.
+    ENDED.store(BEGUN.load(Ordering::SeqCst), Ordering::SeqCst);
+    super::signal::forget_wake_up();
+    if let Some(clean_up) = CLEAN_UP.get() {
+        clean_up();
+    }
+}
+
+/// What a child does first of all, before its descriptors' numbers can mean anything else. Everything
+/// in it must be async-signal-safe, and a lock may be held for ever.
+pub fn at_child(clean_up: fn()) {
+    // There is one user; for the second time it says the same.
+    let _ = CLEAN_UP.set(clean_up);
 }
 
 /// Installs the fork handlers. Called before the first thing that a child must not share.
 pub fn watch() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        // SAFETY: both handlers only touch atomics, which is allowed at any moment. A failure
-        // (ENOMEM) leaves forks unnoticed, as they were.
-        unsafe { libc::pthread_atfork(None, Some(in_parent), Some(in_child)) };
+        // SAFETY: the handlers touch atomics and close descriptors, which is allowed at any moment;
+        // the clean-up keeps to that. A failure (ENOMEM) leaves forks unnoticed, as they were.
+        unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) };
     });
 }
 
@@ -33,10 +52,21 @@ pub fn generation() -> usize {
     GENERATION.load(Ordering::Relaxed)
 }
 
-/// How many children this process and its ancestors have made. While the number stands still, no
-/// other process can have got a copy of a descriptor by fork.
-pub fn count() -> usize {
-    FORKED.load(Ordering::Relaxed).wrapping_add(generation())
+/// A moment among the forks of this process and its ancestors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment(usize);
+
+impl Moment {
+    /// Now: to be asked before a descriptor is made.
+    pub fn now() -> Self {
+        watch();
+        Self(ENDED.load(Ordering::SeqCst))
+    }
+
+    /// Whether a child has been made since, or is just being made: it may have copies.
+    pub fn is_before_a_fork(self) -> bool {
+        self.0 != BEGUN.load(Ordering::SeqCst)
+    }
 }
 
 struct Node<T> {
@@ -137,7 +167,8 @@ mod tests {
     fn a_child_starts_afresh() {
         let value: PerProcess<Mutex<u32>> = PerProcess::new(Mutex::new(0));
         *value.get().unwrap().lock().unwrap() = 5;
-        let before = count();
+        let before = Moment::now();
+        assert!(!before.is_before_a_fork());
         // SAFETY: the child only reads memory and leaves by _exit.
         let child = unsafe { libc::fork() };
         if child == 0 {
@@ -150,7 +181,7 @@ mod tests {
         // SAFETY: `status` is a place for one int.
         assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
         assert_eq!(status, 0);
-        assert_ne!(count(), before);
+        assert!(before.is_before_a_fork());
         assert_eq!(*value.get().unwrap().lock().unwrap(), 5);
     }
 }

@@ -10,6 +10,8 @@ use std::ptr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
+use super::io::is_nonblocking;
+
 /// Listen sockets of one program that can carry a mark at the same time.
 const SOCKETS: usize = 64;
 
@@ -94,6 +96,11 @@ pub fn of(fd: RawFd) -> Option<Mark> {
     let page = PAGE.get().copied().flatten()?;
     let number = entry.mark.load(Ordering::Acquire) as usize;
     page.get(number + 1).map(Mark)
+}
+
+/// Whether the program itself has made the listen socket non-blocking, for a wait of its own.
+pub fn is_programs_wish(fd: RawFd) -> bool {
+    of(fd).is_some_and(|mark| !mark.is_set()) && is_nonblocking(fd).unwrap_or(false)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::RawFd;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
 
 use super::io::{checked, checked_int, close, move_above_stdio, retrying};
@@ -60,6 +61,9 @@ pub enum Watch {
     Level,
     /// Once; then not even a hang-up is told before [`Epoll::modify`].
     OneShot,
+    /// Once, behind whatever is ready already: as soon as something can be read or written, which is
+    /// now, for any connection whose peer reads.
+    Turn,
     /// As long as there is something, waking about one of the processes that wait. Cannot be
     /// modified.
     Exclusive,
@@ -70,6 +74,7 @@ impl Watch {
         (match self {
             Self::Level => libc::EPOLLIN,
             Self::OneShot => libc::EPOLLIN | libc::EPOLLONESHOT,
+            Self::Turn => libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLONESHOT,
             Self::Exclusive => libc::EPOLLIN | libc::EPOLLEXCLUSIVE,
         }) as u32
     }
@@ -102,11 +107,11 @@ impl Default for Ready {
     }
 }
 
-/// An epoll instance. It is one for all processes that share it by fork: see
-/// [`super::fork::PerProcess`].
+/// An epoll instance. It is one for all processes that share it by fork: a child gives its copy up.
 #[derive(Debug)]
 pub struct Epoll {
-    fd: RawFd,
+    /// -1 when given up.
+    fd: AtomicI32,
 }
 
 impl Epoll {
@@ -114,13 +119,13 @@ impl Epoll {
     pub fn new() -> io::Result<Self> {
         // SAFETY: takes no pointer.
         let fd = checked_int(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
-        Ok(Self { fd: move_above_stdio(fd)? })
+        Ok(Self { fd: AtomicI32::new(move_above_stdio(fd)?) })
     }
 
     fn control(&self, op: libc::c_int, fd: RawFd, bits: u32, token: u64) -> io::Result<()> {
         let mut event = libc::epoll_event { events: bits, u64: token };
         // SAFETY: the kernel reads one epoll_event from a place that outlives the call.
-        checked_int(unsafe { libc::epoll_ctl(self.fd, op, fd, &raw mut event) }).map(drop)
+        checked_int(unsafe { libc::epoll_ctl(self.descriptor(), op, fd, &raw mut event) }).map(drop)
     }
 
     /// Starts watching.
@@ -150,20 +155,28 @@ impl Epoll {
         let most = most.clamp(1, Ready::MOST) as libc::c_int;
         let events = ready.events.as_mut_ptr();
         // SAFETY: `events` has room for `most` entries.
-        let n = unsafe { libc::epoll_wait(self.fd, events, most, milliseconds(timeout)) };
+        let n = unsafe { libc::epoll_wait(self.descriptor(), events, most, milliseconds(timeout)) };
         ready.count = checked(n as _)?;
         Ok(())
     }
 
     /// The instance's own descriptor: readable when a watched one is ready.
     pub fn descriptor(&self) -> RawFd {
-        self.fd
+        self.fd.load(Ordering::Relaxed)
+    }
+
+    /// Closes it before its time. Async-signal-safe.
+    pub fn give_up(&self) {
+        let fd = self.fd.swap(-1, Ordering::Relaxed);
+        if fd >= 0 {
+            close(fd);
+        }
     }
 }
 
 impl Drop for Epoll {
     fn drop(&mut self) {
-        close(self.fd);
+        self.give_up();
     }
 }
 

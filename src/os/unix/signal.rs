@@ -1,22 +1,28 @@
 //! Signals, and the wish to shut down that they carry to every waiting thread.
 //!
 //! [`request_shutdown`] is called from signal handlers: it sets a flag, writes the wake-up
-//! descriptor that pooled waits watch, and makes the listen socket non-blocking that a single
-//! thread is about to block on. The last is what catches the signal that comes just before
-//! accept4, and the accept4 that the kernel restarts under SA_RESTART.
+//! descriptor that pooled waits watch, and sets the listen socket aside that a single thread is about
+//! to block on: for as long, accept4 on its number fails. This catches the signal that comes just
+//! before accept4, and the accept4 that the kernel restarts under SA_RESTART. O_NONBLOCK would, too,
+//! but belongs to the open file: siblings that shut down together would take it from each other.
 
 use std::io;
 use std::os::fd::RawFd;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
-use super::io::{checked_int, close, move_above_stdio, set_nonblocking};
-use super::mark;
+use super::io::{checked_int, close, is_open, move_above_stdio, read, set_nonblocking};
+use super::{mark, threads};
 
 static SHUTDOWN: AtomicBool = AtomicBool::new(false);
 static WAKE_UP: AtomicI32 = AtomicI32::new(-1);
 static ACCEPTING: AtomicI32 = AtomicI32::new(-1);
-static UNBLOCKED: AtomicBool = AtomicBool::new(false);
+
+/// The listen socket, while an eventfd stands at its number; `BUSY` while that is being arranged.
+static ASIDE: AtomicI32 = AtomicI32::new(-1);
+const BUSY: RawFd = -2;
+/// The descriptor flags of that number.
+static FLAGS: AtomicI32 = AtomicI32::new(0);
 
 /// Asks every thread that waits for a request, now or later, to stop waiting. Async-signal-safe;
 /// errno is left alone.
@@ -29,17 +35,59 @@ pub fn request_shutdown() {
         write_event(fd);
     }
     let fd = ACCEPTING.load(Ordering::SeqCst);
-    if fd >= 0 {
+    if fd >= 0 && !set_aside(fd) {
+        // For good: siblings may come to rely on it.
         if let Some(mark) = mark::of(fd) {
             mark.set();
         }
-        // A sibling that shares the socket may have set the flag for itself: then it stays.
-        if set_nonblocking(fd, true).is_ok_and(|changed| changed) {
-            UNBLOCKED.store(true, Ordering::SeqCst);
-        }
+        let _ = set_nonblocking(fd, true);
     }
     // SAFETY: as above.
     unsafe { *libc::__errno_location() = errno };
+}
+
+/// Puts something else at a listen socket's number, in this process alone. False with other threads,
+/// which may be using the number, and without descriptors.
+fn set_aside(fd: RawFd) -> bool {
+    if !threads::only_one() {
+        return false;
+    }
+    if ASIDE.compare_exchange(-1, BUSY, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+        // An earlier signal has done it, or is doing it.
+        return true;
+    }
+    // SAFETY: these calls take numbers, and are async-signal-safe.
+    let (flags, aside, cover) = unsafe {
+        let flags = libc::fcntl(fd, libc::F_GETFD);
+        let aside = libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 3);
+        (flags, aside, libc::eventfd(0, libc::EFD_CLOEXEC))
+    };
+    // SAFETY: as above.
+    let covered =
+        aside >= 0 && cover >= 0 && unsafe { libc::dup3(cover, fd, libc::O_CLOEXEC) } >= 0;
+    if cover >= 0 {
+        close(cover);
+    }
+    if !covered && aside >= 0 {
+        close(aside);
+    }
+    FLAGS.store(flags, Ordering::SeqCst);
+    ASIDE.store(if covered { aside } else { -1 }, Ordering::SeqCst);
+    covered
+}
+
+/// Puts the listen socket back, unless the program has closed its number meanwhile.
+fn put_back(fd: RawFd) {
+    let aside = ASIDE.swap(-1, Ordering::SeqCst);
+    if aside < 0 {
+        return;
+    }
+    if is_open(fd) {
+        let keeps = FLAGS.load(Ordering::SeqCst) & libc::FD_CLOEXEC == 0;
+        // SAFETY: takes numbers.
+        unsafe { libc::dup3(aside, fd, if keeps { 0 } else { libc::O_CLOEXEC }) };
+    }
+    close(aside);
 }
 
 /// Whether shutting down was asked for.
@@ -80,6 +128,17 @@ pub fn wake_up_descriptor() -> io::Result<RawFd> {
     }
 }
 
+/// Takes note that the wake-up descriptor is readable although nothing was asked for: somebody who
+/// got a copy unnoticed, by a raw fork, has written to it.
+pub fn ignore_wake_up() {
+    let fd = WAKE_UP.load(Ordering::SeqCst);
+    let mut count = [0; 8];
+    let _ = read(fd, &mut count);
+    if shutdown_requested() {
+        write_event(fd);
+    }
+}
+
 /// Gives up the parent's wake-up descriptor, in the child after fork. Async-signal-safe.
 pub(super) fn forget_wake_up() {
     let fd = WAKE_UP.swap(-1, Ordering::SeqCst);
@@ -88,8 +147,8 @@ pub(super) fn forget_wake_up() {
     }
 }
 
-/// While it lives, [`request_shutdown`] makes the listen socket non-blocking, so that an accept4
-/// that has not begun, or is restarted, comes back. For a process with one thread.
+/// While it lives, [`request_shutdown`] sets the listen socket aside, so that an accept4 that has not
+/// begun, or is restarted, comes back. For a process with one thread.
 #[derive(Debug)]
 pub struct Accepting {
     fd: RawFd,
@@ -106,9 +165,7 @@ impl Accepting {
 impl Drop for Accepting {
     fn drop(&mut self) {
         ACCEPTING.store(-1, Ordering::SeqCst);
-        if UNBLOCKED.swap(false, Ordering::SeqCst) {
-            let _ = set_nonblocking(self.fd, false);
-        }
+        put_back(self.fd);
     }
 }
 

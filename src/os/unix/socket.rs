@@ -11,6 +11,7 @@ use std::ptr;
 use std::time::{Duration, Instant};
 
 use super::address::{self, Address, as_path};
+use super::fork::Moment;
 use super::io::{checked_int, discard_now};
 use super::{mark, poll};
 
@@ -149,13 +150,25 @@ impl Name {
     }
 }
 
-/// accept4(2), once: a signal ends it with `Interrupted`. The connection has FD_CLOEXEC.
-pub fn accept(listen_fd: RawFd) -> io::Result<(RawFd, Peer)> {
+/// A connection just accepted.
+#[derive(Clone, Copy, Debug)]
+pub struct Accepted {
+    /// Its descriptor, with FD_CLOEXEC.
+    pub fd: RawFd,
+    /// Who has connected.
+    pub peer: Peer,
+    /// From when on a child may have a copy.
+    pub since: Moment,
+}
+
+/// accept4(2), once: a signal ends it with `Interrupted`.
+pub fn accept(listen_fd: RawFd) -> io::Result<Accepted> {
+    let since = Moment::now();
     let mut name = Name::empty();
     let place = (&raw mut name.storage).cast();
     // SAFETY: the kernel writes at most `len` bytes, the size of `storage`, and then `len`.
     let fd = unsafe { libc::accept4(listen_fd, place, &raw mut name.len, libc::SOCK_CLOEXEC) };
-    Ok((checked_int(fd)?, name.peer()))
+    Ok(Accepted { fd: checked_int(fd)?, peer: name.peer(), since })
 }
 
 /// Whether a listen socket was shut down. accept4 does not say so on a unix socket that is
@@ -296,7 +309,7 @@ mod tests {
         assert_eq!(errno(connect(&name)), Some(libc::ENOENT));
         let listener = listen(&name, 5).unwrap();
         let client = connect(&name).unwrap();
-        let (server, peer) = accept(listener).unwrap();
+        let Accepted { fd: server, peer, .. } = accept(listener).unwrap();
         assert_eq!(peer, Peer::Unix);
         assert_eq!(descriptor_flags(server), libc::FD_CLOEXEC);
         assert!(!is_listening(server) && !is_listening(client));
@@ -313,7 +326,7 @@ mod tests {
         let port = unsafe { TcpListener::from_raw_fd(listener) };
         let name = format!("{connect_host}:{}", port.local_addr().unwrap().port());
         let client = connect(name.as_bytes()).unwrap();
-        let (server, peer) = accept(listener).unwrap();
+        let Accepted { fd: server, peer, .. } = accept(listener).unwrap();
         assert_eq!(peer, expected);
         // SAFETY: as above.
         let server = unsafe { TcpStream::from_raw_fd(server) };
