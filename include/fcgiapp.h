@@ -363,7 +363,7 @@ DLLAPI int FCGX_Attach(struct FCGX_Request *r);
  * Notes that another process, forked in the middle of the request, goes on with its connection:
  * closing it here closes only this process's descriptor, without shutting the connection down.
  *
- * Results: 0; -1 if r is NULL or has no connection.
+ * Results: 0; -1 if r is NULL or has no connection (descriptor 0 counts as none).
  */
 DLLAPI int FCGX_Detach(struct FCGX_Request *r);
 

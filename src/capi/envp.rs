@@ -51,7 +51,7 @@ impl Envp {
 pub unsafe fn find(name: &CStr, envp: *mut *mut c_char) -> *mut c_char {
     let length = name.count_bytes();
     // SAFETY: a string has a first byte.
-    let first = unsafe { *name.as_ptr() };
+    let first = if length == 0 { b'=' as c_char } else { unsafe { *name.as_ptr() } };
     let mut place = envp;
     while !place.is_null() {
         // SAFETY: the vector has not ended before this place.
@@ -80,9 +80,9 @@ mod tests {
 
     #[test]
     fn the_first_whole_name_counts() {
-        let mut arena = b"AB=1\0A=2\0A=3\0NOVALUE\0E=\0".to_vec();
+        let mut arena = b"AB=1\0A=2\0A=3\0NOVALUE\0E=\0=nameless\0".to_vec();
         let mut envp = Envp::new();
-        let vector = envp.fill(&mut arena, &[0, 5, 9, 13, 21]).unwrap();
+        let vector = envp.fill(&mut arena, &[0, 5, 9, 13, 21, 24]).unwrap();
         let get = |name: &CStr| {
             // SAFETY: `vector` was made above and ends with NULL.
             let value = unsafe { find(name, vector) };
@@ -92,7 +92,8 @@ mod tests {
         assert_eq!(get(c"A"), Some(b"2".to_vec()));
         assert_eq!(get(c"AB"), Some(b"1".to_vec()));
         assert_eq!(get(c"E"), Some(Vec::new()));
-        for missing in [c"NOVALUE", c"ABC", c"", c"A=", c"B"] {
+        assert_eq!(get(c""), Some(b"nameless".to_vec()));
+        for missing in [c"NOVALUE", c"ABC", c"A=", c"B"] {
             assert_eq!(get(missing), None);
         }
     }

@@ -13,7 +13,9 @@ use crate::os::memory::NoMemory;
 use crate::protocol::body::{EndRequest, ProtocolStatus};
 use crate::protocol::record::RecordType;
 use crate::protocol::writer::end_request;
-use crate::serve::outbound::{FIRST_CONTENT, Outbound, Stream as RecordStream, send_both};
+use crate::serve::outbound::{
+    ERROR_CONTENT, FIRST_CONTENT, Outbound, Stream as RecordStream, send_both,
+};
 
 /// Where the records go.
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +75,16 @@ impl Writer {
     /// Gets a first buffer, if it has none. Programs write into the one of STDOUT without asking;
     /// that of STDERR comes with the first write.
     pub(super) fn prepare(&mut self) -> Result<(), NoMemory> {
-        if self.outbound.capacity() > 0 { Ok(()) } else { self.outbound.allocate(FIRST_CONTENT) }
+        let content = self.first_content();
+        if self.outbound.capacity() > 0 { Ok(()) } else { self.outbound.allocate(content) }
+    }
+
+    fn is_error_stream(&self) -> bool {
+        matches!(self.target, Target::Request(_)) && self.stream.kind == RecordType::STDERR
+    }
+
+    fn first_content(&self) -> usize {
+        if self.is_error_stream() { ERROR_CONTENT } else { FIRST_CONTENT }
     }
 
     /// Forgets the request.
@@ -220,7 +231,7 @@ impl Writer {
     /// that, a larger one.
     fn grow(&mut self, much: bool) -> Result<(), NoMemory> {
         self.prepare()?;
-        if much && matches!(self.target, Target::Request(_)) {
+        if much && matches!(self.target, Target::Request(_)) && !self.is_error_stream() {
             self.outbound.enlarge();
         }
         Ok(())
@@ -256,7 +267,7 @@ pub(super) unsafe fn put_directly(stream: Stream, from: *const u8, n: usize) -> 
     }
     // SAFETY: just asked.
     let writer = unsafe { writer_of(stream) }?;
-    if n < writer.outbound.capacity() || n < FIRST_CONTENT {
+    if n < writer.outbound.capacity() || n < writer.first_content() {
         return None;
     }
     writer.seal(stream);

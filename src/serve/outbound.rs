@@ -21,6 +21,10 @@ const TAIL: usize = 2 * HEADER_LEN + FIXED_RECORD_LEN;
 /// progress expect their first bytes to be on their way.
 pub const FIRST_CONTENT: usize = 8192 - HEADER_LEN;
 
+/// The same for STDERR: what a program says there belongs into the web server's log soon, also when
+/// the program hangs or is killed afterwards.
+pub const ERROR_CONTENT: usize = 512 - HEADER_LEN;
+
 /// Bytes of a large buffer.
 const LARGE: usize = 2 * (HEADER_LEN + MAX_WRITTEN_CONTENT) + TAIL;
 

@@ -60,6 +60,8 @@ pub struct Session {
     connection: Connection,
     params: Params,
     begin: Begin,
+    /// Whether the input stream that is read, or has ended, is the request's last one.
+    on_last: bool,
 }
 
 impl Session {
@@ -69,6 +71,7 @@ impl Session {
             connection: Connection::new(),
             params: Params::new(),
             begin: Begin { id: 0, role: Role::Responder, keep: false },
+            on_last: true,
         }
     }
 
@@ -163,6 +166,7 @@ impl Session {
         match self.params.decode() {
             Ok(()) => {
                 self.connection.set_phase(Phase::Stdin);
+                self.on_last = self.begin.role != Role::Filter;
                 Head::Ready(self.begin)
             }
             Err(ParamsError::Cut) => {
@@ -193,6 +197,7 @@ impl Session {
             }
             Event::Abort => {
                 self.connection.set_phase(Phase::Ended);
+                self.on_last = true;
                 Body::Fault(Fault::Protocol)
             }
             Event::Answer(answer) => Body::Answer(answer),
@@ -212,9 +217,10 @@ impl Session {
     /// Goes on to the file of a Filter, from the end of its STDIN. False in any other state.
     pub fn start_data(&mut self) -> bool {
         let ended = matches!(self.connection.active(), Some(a) if a.phase == Phase::Ended);
-        let ok = ended && self.begin.role == Role::Filter;
+        let ok = ended && !self.on_last;
         if ok {
             self.connection.set_phase(Phase::Data);
+            self.on_last = true;
         }
         ok
     }
@@ -232,16 +238,11 @@ impl Session {
     fn look_for_the_end(&mut self) -> bool {
         loop {
             let Some(active) = self.connection.active() else { return true };
-            if active.phase == Phase::Ended {
+            if active.phase == Phase::Ended && !self.start_data() {
                 return true;
             }
             match self.connection.step() {
                 Event::Content(n) => self.connection.use_content(n),
-                Event::EndOfStream if self.begin.role == Role::Filter => {
-                    let next =
-                        if active.phase == Phase::Stdin { Phase::Data } else { Phase::Ended };
-                    self.connection.set_phase(next);
-                }
                 Event::EndOfStream => self.connection.set_phase(Phase::Ended),
                 Event::Answer(_) => {}
                 Event::NeedMore | Event::Abort | Event::Begin(..) | Event::Broken(_) => {
@@ -400,6 +401,17 @@ mod tests {
         assert_eq!(read_all(&mut session), b"in");
         assert!(session.start_data());
         assert_eq!(read_all(&mut session), b"file");
+        assert!(!session.start_data());
         assert!(session.end());
+    }
+
+    #[test]
+    fn a_filter_that_leaves_its_data_unread_is_not_at_its_end() {
+        let mut session = Session::new();
+        let all = [request(3, 0, b"in"), record(RecordType::STDIN, 1, b"")].concat();
+        feed(&mut session, &all);
+        assert!(matches!(session.head(LIMIT), Head::Ready(_)));
+        assert_eq!(read_all(&mut session), b"in");
+        assert!(!session.end());
     }
 }

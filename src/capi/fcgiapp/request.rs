@@ -349,11 +349,11 @@ pub unsafe extern "C" fn FCGX_Attach(r: *mut FCGX_Request) -> c_int {
 /// Notes that another process, forked in the middle of the request, goes on with its connection:
 /// closing it here closes only this process's descriptor, without shutting the connection down.
 ///
-/// Results: 0; -1 if r is NULL or has no connection.
+/// Results: 0; -1 if r is NULL or has no connection (descriptor 0 counts as none).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGX_Detach(r: *mut FCGX_Request) -> c_int {
     // SAFETY: the caller passes NULL or a request that was initialised.
-    if r.is_null() || unsafe { (*r).ipcFd } < 0 {
+    if r.is_null() || unsafe { (*r).ipcFd } <= 0 {
         return -1;
     }
     // SAFETY: as above.

@@ -30,7 +30,8 @@ pub(super) fn retrying<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result
     }
 }
 
-/// Repeats `call` while it would block, waiting for `events` in between.
+/// Repeats `call` while it would block, waiting for `events` in between. On a descriptor that does
+/// block, the time that the program has set for it (SO_RCVTIMEO, SO_SNDTIMEO) is over: that ends it.
 fn waiting<T>(
     fd: RawFd,
     events: libc::c_short,
@@ -38,7 +39,7 @@ fn waiting<T>(
 ) -> io::Result<T> {
     loop {
         match retrying(&mut call) {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+            Err(error) if error.kind() == ErrorKind::WouldBlock && is_nonblocking(fd)? => {
                 poll::one(fd, events, None)?;
             }
             result => return result,
@@ -269,6 +270,7 @@ mod tests {
     use std::io::{Read, Write};
     use std::os::fd::AsRawFd;
     use std::os::unix::net::UnixStream;
+    use std::time::Duration;
 
     #[test]
     fn receiving_now_does_not_wait() {
@@ -296,6 +298,14 @@ mod tests {
         sender.join().unwrap();
         assert_eq!(all.len(), 2 + (1 << 20));
         assert_eq!((all.first(), all.last()), (Some(&b'<'), Some(&b'>')));
+    }
+
+    #[test]
+    fn the_programs_own_time_limit_ends_a_wait() {
+        let (a, _b) = UnixStream::pair().unwrap();
+        a.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+        let error = recv(a.as_raw_fd(), &mut [0; 4]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WouldBlock);
     }
 
     #[test]
