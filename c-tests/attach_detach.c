@@ -6,6 +6,8 @@ int main(void)
     FCGX_Request request;
     int client;
 
+    memset(&request, 0, sizeof request);
+    printf("zeroed: detach %d\n", FCGX_Detach(&request));
     FCGX_InitRequest(&request, listen_here(), 0);
     printf("fresh: attach %d", FCGX_Attach(&request));
     printf(", detach %d", FCGX_Detach(&request));

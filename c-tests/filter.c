@@ -39,6 +39,8 @@ int main(void)
     printf(", seen %d\n", FCGX_HasSeenEOF(request.in));
     get("data", request.in, 3);
     get("data", request.in, 50);
+    printf("StartFilterData again %d", FCGX_StartFilterData(request.in));
+    printf(", seen %d, error %d\n", FCGX_HasSeenEOF(request.in), FCGX_GetError(request.in));
     FCGX_PutS("filtered", request.out);
     FCGX_Finish_r(&request);
     print_reply(client);

@@ -11,8 +11,9 @@ static void look(const char *name, char **envp)
 int main(void)
 {
     char ab[] = "AB=one", a[] = "A=two", abc[] = "ABC=three", again[] = "A=four";
-    char empty[] = "EMPTY=", bare[] = "BARE";
+    char empty[] = "EMPTY=", bare[] = "BARE", nameless[] = "=nameless";
     char *array[] = { ab, a, abc, again, empty, bare, NULL };
+    char *more[] = { empty, nameless, NULL };
     char *nothing[] = { NULL };
     FCGX_Request request;
     int client;
@@ -27,6 +28,7 @@ int main(void)
     look("A=", array);
     look("", array);
     look(NULL, array);
+    look("", more);
     look("A", nothing);
     look("A", NULL);
 

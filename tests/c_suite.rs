@@ -122,6 +122,7 @@ programs! {
     auto_flush
     broken_connection
     client_gone
+    close_on_exec
     close_order
     create_writer
     cursor_moved
@@ -150,6 +151,7 @@ programs! {
     load_at_run_time
     no_init
     non_blocking
+    non_blocking_connection
     open_socket
     open_socket_errors
     open_socket_port
@@ -176,6 +178,7 @@ programs! {
     request_copy
     shutdown_pending
     signals_in_a_request
+    stderr_soon
     stdio_accept_fails
     stdio_before_accept
     stdio_cgi
@@ -192,6 +195,7 @@ programs! {
     stdio_streams
     stream_fields
     threads
+    time_limits
     unget
     unread_body
     web_server_addrs

@@ -81,6 +81,7 @@ const ROWS: &[(&str, &[&str])] = &[
             "signals::every_waiting_thread_returns_at_once",
             "signals::a_signal_just_before_the_wait_is_not_lost",
             "signals::other_threads_of_the_original_wait_on",
+            "signals::everybody_who_is_connected_is_served_although_the_signal_comes_first",
         ],
     ),
     (
@@ -112,6 +113,8 @@ const ROWS: &[(&str, &[&str])] = &[
             "signals::a_shortage_of_descriptors_ends_the_original",
         ],
     ),
+    ("Accepted connection in a program that is executed", &["close_on_exec"]),
+    ("Connection that the program makes non-blocking", &["non_blocking_connection"]),
     ("`FCGX_OpenSocket` that fails", &["open_socket_errors"]),
     ("File with contents at the path of a socket", &["os_listen_errors"]),
     ("IPv6 address, `[::1]:9000`", &["open_socket_v6"]),
