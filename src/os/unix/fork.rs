@@ -57,9 +57,8 @@ pub fn generation() -> usize {
 pub struct Moment(usize);
 
 impl Moment {
-    /// Now: to be asked before a descriptor is made.
+    /// Now: to be asked before a descriptor is made. Forks count from [`watch`] on.
     pub fn now() -> Self {
-        watch();
         Self(ENDED.load(Ordering::SeqCst))
     }
 
