@@ -2,14 +2,20 @@
 
 #[path = "waiting/calls.rs"]
 mod calls;
+#[path = "waiting/changes.rs"]
+mod changes;
 #[path = "waiting/closing.rs"]
 mod closing;
+#[path = "waiting/forks.rs"]
+mod forks;
 #[path = "waiting/idle.rs"]
 mod idle;
 #[path = "waiting/limits.rs"]
 mod limits;
 #[path = "waiting/processes.rs"]
 mod processes;
+#[path = "waiting/shortage.rs"]
+mod shortage;
 mod support;
 
 use std::time::{Duration, Instant};

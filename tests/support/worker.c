@@ -9,6 +9,10 @@
  *   -s        SIGUSR2's handler calls FCGX_ShutdownPending, with SA_RESTART
  *   -i        FCGI_FAIL_ACCEPT_ON_INTR, and a handler for SIGUSR2 that does nothing
  *   -f N      at most N open descriptors
+ *   -c        the listen socket is closed on exec
+ *   -l        when Accept has failed, linger until a signal ends the program
+ *   -m        a fork is made while a request with the parameter MEANWHILE is served: it waits until
+ *             that one was accepted, and goes on when its connection is closed; needs two threads
  *
  * A request is answered with its body. Parameters that change what a request does:
  *   WHO       answer with the process's number instead
@@ -16,27 +20,46 @@
  *   READ=n    read n bytes of the body only
  *   SIZE=n    answer with n bytes 'x' instead
  *   KEEP=n    the program's own word about keepConnection
+ *   TAKE      the program takes the connection for itself; what was answered so far is sent
  *   FORK      make a child that goes on serving; the answer is the child's number
+ *   FORK=afresh  first the child closes all that it has inherited, and opens files of its own
+ *   FORK=idle    the child does nothing more
+ *   RAW_FORK  make a child in a way that no fork handler sees; it gets SIGTERM, and ends
+ *   ELSEWHERE afterwards, wait on another listen socket, "other"
+ *   REOPEN    afterwards, close the listen socket; FCGX_OpenSocket gives its number to a new one
+ *   REPLACE   afterwards, put a new listen socket at the listen socket's number
  * When Accept fails, its result is printed, a line for each thread, and the thread ends.
  */
+#define _GNU_SOURCE
 #include <fcgiapp.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define MOST 64
 
-static int listen_socket, flags, storm;
+#define OWN_FILES 8
+
+static int listen_socket, flags, storm, lingers;
+
+static int has(FCGX_Request *request, const char *name)
+{
+    return FCGX_GetParam(name, request->envp) != NULL;
+}
 
 static int number(FCGX_Request *request, const char *name, int otherwise)
 {
@@ -85,7 +108,7 @@ static void answer(FCGX_Request *request)
     request->keepConnection = number(request, "KEEP", request->keepConnection);
 
     take(number(request, "SLEEP", 0));
-    if (FCGX_GetParam("WHO", request->envp) != NULL)
+    if (has(request, "WHO"))
         FCGX_FPrintF(request->out, "%d", (int)getpid());
     else if (size >= 0)
         write_size(request, size);
@@ -93,15 +116,140 @@ static void answer(FCGX_Request *request)
         copy_body(request);
 }
 
+/* ---- children ---- */
+
+static sem_t accepted, forked, closed;
+
+/* These two run next to the fork itself: whoever registers first is the last before and the first
+   after it. */
+static void before_fork(void)
+{
+    sem_wait(&accepted);
+}
+
+static void after_fork(void)
+{
+    sem_post(&forked);
+    sem_wait(&closed);
+}
+
+static void have_meanwhile(void)
+{
+    sem_init(&accepted, 0, 0);
+    sem_init(&forked, 0, 0);
+    sem_init(&closed, 0, 0);
+    pthread_atfork(before_fork, after_fork, NULL);
+}
+
+static void start_afresh(void)
+{
+    int fd, i;
+
+    for (fd = 3; fd < MOST; fd++)
+        close(fd);
+    for (i = 0; i < OWN_FILES; i++)
+        open("/dev/zero", O_RDONLY);
+}
+
 /* The child goes on as the program; the parent's request is not its own. */
 static void make_child(FCGX_Request *request)
 {
+    const char *how = FCGX_GetParam("FORK", request->envp);
+    int idle = strcmp(how, "idle") == 0, afresh = strcmp(how, "afresh") == 0;
     pid_t child = fork();
 
-    if (child > 0)
+    if (child > 0) {
         FCGX_FPrintF(request->out, "%d", (int)child);
+        return;
+    }
+    while (idle)
+        pause();
+    FCGX_Free(request, 0), request->ipcFd = -1;
+    if (afresh)
+        start_afresh();
+}
+
+static void make_child_unnoticed(void)
+{
+    pid_t child = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+
+    if (child == 0) {
+        kill(getpid(), SIGTERM);
+        syscall(SYS_exit_group, 0); /* no sanitizer's runtime has noticed it, either */
+    }
+    waitpid(child, NULL, 0);
+}
+
+/* ---- descriptors that change under the library ---- */
+
+static void take_over(FCGX_Request *request)
+{
+    FCGX_FFlush(request->out);
+    request->ipcFd = -1;
+    FCGX_Free(request, 1);
+}
+
+static void wait_on_another(FCGX_Request *request)
+{
+    listen_socket = request->listen_sock = FCGX_OpenSocket("other", MOST);
+}
+
+static void reopen(FCGX_Request *request)
+{
+    close(listen_socket);
+    if (FCGX_OpenSocket("socket", MOST) != request->listen_sock)
+        abort();
+}
+
+static void replace(FCGX_Request *request)
+{
+    struct sockaddr_un address = { AF_UNIX, "socket" };
+    int new = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    unlink(address.sun_path);
+    if (bind(new, (struct sockaddr *)&address, sizeof address) != 0 || listen(new, MOST) != 0)
+        abort();
+    dup2(new, request->listen_sock);
+    close(new);
+}
+
+static void nothing(FCGX_Request *unused)
+{
+    (void)unused;
+}
+
+/* What is to be done when the request is finished. */
+static void (*afterwards(FCGX_Request *request))(FCGX_Request *)
+{
+    return has(request, "ELSEWHERE") ? wait_on_another
+           : has(request, "REOPEN") ? reopen
+           : has(request, "REPLACE") ? replace
+           : nothing;
+}
+
+/* ---- serving ---- */
+
+static void serve_one(FCGX_Request *request)
+{
+    void (*then)(FCGX_Request *) = afterwards(request);
+    int meanwhile = has(request, "MEANWHILE"), taken = has(request, "TAKE");
+
+    if (meanwhile) {
+        sem_post(&accepted);
+        sem_wait(&forked);
+    }
+    if (has(request, "RAW_FORK"))
+        make_child_unnoticed();
+    if (has(request, "FORK"))
+        make_child(request);
     else
-        FCGX_Free(request, 0), request->ipcFd = -1;
+        answer(request);
+    if (taken)
+        take_over(request);
+    FCGX_Finish_r(request);
+    if (meanwhile)
+        sem_post(&closed);
+    then(request);
 }
 
 static void *serve(void *unused)
@@ -110,16 +258,13 @@ static void *serve(void *unused)
     int result;
 
     FCGX_InitRequest(&request, listen_socket, flags);
-    while ((result = FCGX_Accept_r(&request)) == 0) {
-        if (FCGX_GetParam("FORK", request.envp) != NULL)
-            make_child(&request);
-        else
-            answer(&request);
-        FCGX_Finish_r(&request);
-    }
+    while ((result = FCGX_Accept_r(&request)) == 0)
+        serve_one(&request);
     FCGX_Free(&request, 1);
     printf("%d\n", result);
     fflush(stdout);
+    while (lingers)
+        pause();
     return unused;
 }
 
@@ -175,10 +320,10 @@ int main(int argc, char **argv)
 {
     struct itimerval every = { { 0, 1000 }, { 0, 1000 } };
     struct rlimit files;
-    int option, threads = 0, processes = 0, nonblocking = 0;
+    int option, threads = 0, processes = 0, nonblocking = 0, close_on_exec = 0;
 
     memset(piece, 'x', sizeof piece);
-    while ((option = getopt(argc, argv, "o:nt:p:asif:")) != -1) {
+    while ((option = getopt(argc, argv, "o:nt:p:asif:clm")) != -1) {
         if (option == 'o')
             listen_socket = FCGX_OpenSocket(optarg, 64);
         else if (option == 'n')
@@ -195,6 +340,12 @@ int main(int argc, char **argv)
             flags = FCGI_FAIL_ACCEPT_ON_INTR, handle(SIGUSR2, on_signal, 0);
         else if (option == 'f')
             files.rlim_cur = files.rlim_max = (rlim_t)atoi(optarg), setrlimit(RLIMIT_NOFILE, &files);
+        else if (option == 'c')
+            close_on_exec = 1;
+        else if (option == 'l')
+            lingers = 1;
+        else if (option == 'm')
+            have_meanwhile();
         else
             return 2;
     }
@@ -202,6 +353,8 @@ int main(int argc, char **argv)
         return 2;
     if (nonblocking)
         fcntl(listen_socket, F_SETFL, fcntl(listen_socket, F_GETFL) | O_NONBLOCK);
+    if (close_on_exec)
+        fcntl(listen_socket, F_SETFD, FD_CLOEXEC);
     if (storm) {
         handle(SIGALRM, on_signal, 0);
         setitimer(ITIMER_REAL, &every, NULL);

@@ -1,16 +1,18 @@
 //! Processes that share a listen socket, and the socket's flags.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::support::wire::{Connection, request};
 use super::support::{
-    Library, Listen, PATIENCE, Worker, children_of, need, signal, state, until, until_asleep,
+    Library, Listen, PATIENCE, Worker, children_of, is_at, need, signal, state, until, until_asleep,
 };
 use super::{AT_MOST, IN_VAIN, answered, echo, is_answered_within, output, text};
 
 const EAGAIN: i32 = -libc::EAGAIN;
+const EINTR: i32 = -libc::EINTR;
 
 /// Asks on a kept connection who serves it.
 fn who(connection: &mut Connection) -> u32 {
@@ -19,12 +21,37 @@ fn who(connection: &mut Connection) -> u32 {
     output(connection, 1, start).parse().unwrap()
 }
 
+/// The flags of a process's descriptor and of the open file behind it: O_CLOEXEC, O_NONBLOCK.
+fn flags(process: u32, fd: u32) -> i32 {
+    let info = fs::read_to_string(format!("/proc/{process}/fdinfo/{fd}")).unwrap();
+    let flags = info.lines().find_map(|line| line.strip_prefix("flags:")).unwrap();
+    i32::from_str_radix(flags.trim(), 8).unwrap()
+}
+
 /// Whether the open file behind a process's descriptor 0 is non-blocking.
 fn is_nonblocking(process: u32) -> bool {
-    let info = fs::read_to_string(format!("/proc/{process}/fdinfo/0")).unwrap();
-    let flags = info.lines().find_map(|line| line.strip_prefix("flags:")).unwrap();
-    let flags = i32::from_str_radix(flags.trim(), 8).unwrap();
-    flags & libc::O_NONBLOCK != 0
+    flags(process, 0) & libc::O_NONBLOCK != 0
+}
+
+/// What a process has open: for each descriptor, what it stands for and its flags.
+fn descriptors(process: u32) -> BTreeMap<u32, (PathBuf, i32)> {
+    let entries = fs::read_dir(format!("/proc/{process}/fd")).unwrap().map(Result::unwrap);
+    let descriptors = entries.map(|entry| {
+        let fd = entry.file_name().to_str().unwrap().parse().unwrap();
+        (fd, (fs::read_link(entry.path()).unwrap(), flags(process, fd)))
+    });
+    descriptors.collect()
+}
+
+/// Waits until a process with one thread waits for a connection. With a thread of ThreadSanitizer's
+/// it asks epoll.
+fn until_accepting(process: u32) {
+    let main = PathBuf::from(format!("/proc/{process}"));
+    let waits = [libc::SYS_accept4, libc::SYS_accept, libc::SYS_epoll_wait];
+    until("the program to wait", PATIENCE, || {
+        let asleep = state(&main) == Some('S');
+        (asleep && waits.iter().any(|call| is_at(&main, *call))).then_some(())
+    });
 }
 
 #[test]
@@ -91,6 +118,63 @@ fn a_process_that_shuts_down_leaves_its_siblings_flag_alone() {
     signal(plain, libc::SIGTERM);
     until("the sibling's end", PATIENCE, || (!worker.results().is_empty()).then_some(()));
     assert!(is_nonblocking(pooled), "the process that waits for several could block in accept4");
+}
+
+/// Tells the program and its children to shut down, by a handler with SA_RESTART: all in one call.
+fn tell_all(worker: &Worker) {
+    let group = -(worker.running.pid() as libc::pid_t);
+    // SAFETY: takes no pointer; the process group is a test's own.
+    assert_eq!(unsafe { libc::kill(group, libc::SIGUSR2) }, 0);
+}
+
+/// They share the listen socket, but not the wish: none may take from another what ends its wait.
+#[test]
+fn processes_that_shut_down_at_the_same_moment_all_end() {
+    let told = |library, listen| {
+        let worker = Worker::start(library, listen, &["-s", "-p", "8"]);
+        worker.children(8).into_iter().for_each(until_accepting);
+        tell_all(&worker);
+        worker
+    };
+    for listen in [Listen::Unix, Listen::Own] {
+        for round in 0..15 {
+            let mut worker = told(Library::Ours, listen);
+            let status = worker.running.wait(PATIENCE);
+            let status = status.unwrap_or_else(|| panic!("a process goes on, {listen:?}, {round}"));
+            assert_eq!(status.code(), Some(0));
+            assert_eq!(worker.results(), [EINTR; 8]);
+        }
+    }
+    let mut worker = told(Library::Original, Listen::Unix);
+    assert!(worker.running.wait(IN_VAIN).is_none(), "the original does it right");
+}
+
+/// Afterwards the program may use it, close it or give it to others, as if nothing had happened.
+#[test]
+fn the_listen_socket_is_as_before_when_a_process_was_told_to_shut_down() {
+    let is_as_before = |library, listen, options: &[&str], number| {
+        let worker = Worker::start(library, listen, &[&["-l"], options].concat());
+        let process = worker.running.pid();
+        until_accepting(process);
+        let before = descriptors(process);
+        assert!(before.values().any(|(what, _)| is_socket(what)), "{before:?}");
+        worker.signal(number);
+        until("the end of Accept", PATIENCE, || (worker.results() == [EINTR]).then_some(()));
+        assert_eq!(descriptors(process), before, "{library:?}, {listen:?}, {options:?}");
+    };
+    for listen in [Listen::Unix, Listen::Tcp, Listen::Own] {
+        for options in [&[][..], &["-c"]] {
+            for library in Library::BOTH {
+                is_as_before(library, listen, options, libc::SIGTERM);
+            }
+            // The original's accept goes on waiting then.
+            is_as_before(Library::Ours, listen, &[options, &["-s"]].concat(), libc::SIGUSR2);
+        }
+    }
+}
+
+fn is_socket(what: &Path) -> bool {
+    what.to_str().is_some_and(|what| what.starts_with("socket:"))
 }
 
 /// Whether one of the process's threads is held back by strace.

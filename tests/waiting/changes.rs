@@ -1,0 +1,98 @@
+//! Descriptors that come to mean something else while the library knows their numbers.
+
+use std::fs;
+use std::time::Instant;
+
+use fcgi::protocol::RecordType;
+
+use super::support::wire::{Connection, request};
+use super::support::{Library, Listen, PATIENCE, Worker, until, until_asleep};
+use super::{AT_MOST, IN_VAIN, answered, is_answered_within, output};
+
+/// A connection that is kept, and idle: the program waits for others, too.
+pub(super) fn kept(worker: &Worker) -> Connection {
+    let mut kept = worker.connect();
+    tell(worker, &mut kept, "");
+    kept
+}
+
+/// A request on a kept connection, with one parameter; after it the program waits again.
+pub(super) fn tell(worker: &Worker, kept: &mut Connection, name: &str) {
+    let start = Instant::now();
+    kept.send(&request(1, true, &[(name, "")], b"body"));
+    assert_eq!(output(kept, 1, start), "body", "{name}");
+    until_asleep(worker.running.pid());
+}
+
+/// The program waits without using the processor, and says nothing on that connection.
+pub(super) fn rests(worker: &Worker, connection: &mut Connection) {
+    let before = worker.processor_time();
+    assert!(connection.is_silent(IN_VAIN));
+    let used = worker.processor_time() - before;
+    assert!(used < IN_VAIN / 5, "{used:?} of {IN_VAIN:?} on the processor");
+}
+
+/// Two requests are answered on it: then it has been given back to the library between them.
+fn kept_for_long(worker: &Worker) -> Connection {
+    let mut kept = kept(worker);
+    tell(worker, &mut kept, "");
+    kept
+}
+
+#[test]
+fn a_kept_connection_outlives_its_listen_socket() {
+    for library in Library::BOTH {
+        // Where the program waits afterwards: it has changed listen_sock, or what the number means.
+        for (change, path) in [("ELSEWHERE", "other"), ("REOPEN", "socket")] {
+            let worker = Worker::start(library, Listen::Own, &[]);
+            let mut kept = kept_for_long(&worker);
+            tell(&worker, &mut kept, change);
+            for _ in 0..2 {
+                tell(&worker, &mut kept, "");
+                rests(&worker, &mut kept);
+            }
+            drop(kept);
+            let mut another = Connection::open(&worker.path(path));
+            tell(&worker, &mut another, "");
+            rests(&worker, &mut another);
+        }
+    }
+}
+
+#[test]
+fn a_kept_connection_that_the_program_takes_over_is_left_alone() {
+    for library in Library::BOTH {
+        let worker = Worker::start(library, Listen::Unix, &[]);
+        let mut taken = kept_for_long(&worker);
+        taken.send(&request(1, true, &[("TAKE", "")], b"body"));
+        taken.until_record(|record| record.kind == RecordType::STDOUT);
+        until_asleep(worker.running.pid());
+        taken.send(b"for its new owner");
+        answered(worker.connect(), "another");
+        rests(&worker, &mut taken);
+        answered(worker.connect(), "another");
+    }
+}
+
+#[test]
+fn a_new_listen_socket_at_the_number_is_served_without_delay() {
+    for library in Library::BOTH {
+        let worker = Worker::start(library, Listen::Unix, &[]);
+        // From now on our library asks epoll.
+        drop(kept(&worker));
+        let listen = format!("/proc/{}/fd/0", worker.running.pid());
+        let old = fs::read_link(&listen).unwrap();
+        worker.ask(&[("REPLACE", "")]);
+        until("the new listen socket", PATIENCE, || {
+            (fs::read_link(&listen).unwrap() != old).then_some(())
+        });
+        // epoll has not told of the change: the first client has to be found.
+        assert!(is_answered_within(worker.connect(), 2 * AT_MOST));
+        for _ in 0..5 {
+            let start = Instant::now();
+            answered(worker.connect(), "another");
+            let waited = start.elapsed();
+            assert!(waited < IN_VAIN, "{library:?}: answered after {waited:?}");
+        }
+    }
+}

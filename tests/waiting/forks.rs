@@ -1,0 +1,108 @@
+//! What a child has of its parent's connections, and what it does to them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::changes::{kept, rests, tell};
+use super::support::wire::{Connection, request};
+use super::support::{Library, Listen, PATIENCE, Worker, until, until_asleep};
+use super::{IN_VAIN, text};
+
+/// One thread, and four.
+const THREADS: [&[&str]; 2] = [&[], &["-t", "4"]];
+
+/// How many files a child opens that starts afresh: see worker.c.
+const OWN_FILES: usize = 8;
+
+/// How many of these a process has.
+fn own_files(process: u32) -> usize {
+    let entries = fs::read_dir(format!("/proc/{process}/fd")).unwrap();
+    // It may close what it has inherited in between.
+    let links = entries.filter_map(|entry| fs::read_link(entry.unwrap().path()).ok());
+    links.filter(|link| link == Path::new("/dev/zero")).count()
+}
+
+/// Waits until every thread of the program waits, and those of a sanitizer's.
+fn until_all_wait(worker: &Worker, threads: usize) {
+    let tasks = PathBuf::from(format!("/proc/{}/task", worker.running.pid()));
+    let tasks = until("the threads", PATIENCE, || {
+        let tasks: Vec<_> = fs::read_dir(&tasks).unwrap().map(Result::unwrap).collect();
+        (tasks.len() >= threads).then_some(tasks)
+    });
+    for task in tasks {
+        until_asleep(task.file_name().to_str().unwrap().parse().unwrap());
+    }
+}
+
+/// The numbers of what the parent had may have a new meaning by the time when the child first waits.
+#[test]
+fn a_child_that_starts_afresh_keeps_its_own_files() {
+    // The original waits for the one connection and no other.
+    for (library, connections) in [(Library::Original, 1), (Library::Ours, 3)] {
+        let worker = Worker::start(library, Listen::Unix, &[]);
+        let mut parents: Vec<Connection> = (0..connections).map(|_| kept(&worker)).collect();
+        let last = parents.last_mut().unwrap();
+        last.send(&request(1, true, &[("FORK", "afresh")], b""));
+        let child: u32 = text(&last.until_end_of(1)).parse().unwrap();
+        until("the child's files", PATIENCE, || (own_files(child) == OWN_FILES).then_some(()));
+        worker.signal(libc::SIGKILL);
+        for parents in &mut parents {
+            assert_eq!(parents.until_closed(), []);
+        }
+        let mut served = worker.connect();
+        for _ in 0..3 {
+            served.send(&request(1, true, &[("WHO", "")], b""));
+            assert_eq!(text(&served.until_end_of(1)), child.to_string());
+        }
+        until_asleep(child);
+        assert_eq!(own_files(child), OWN_FILES, "{library:?}");
+    }
+}
+
+#[test]
+fn a_child_that_never_waits_holds_no_idle_connection() {
+    let all_end = |library, options: &[&str]| {
+        let worker = Worker::start(library, Listen::Unix, options);
+        let threads = if options.is_empty() { 1 } else { 5 };
+        let mut idle: Vec<Connection> = (0..3).map(|_| kept(&worker)).collect();
+        until_all_wait(&worker, threads);
+        worker.ask(&[("FORK", "idle")]);
+        worker.signal(libc::SIGKILL);
+        let limit = if library == Library::Ours { PATIENCE } else { IN_VAIN };
+        idle.iter_mut().all(|idle| {
+            assert_eq!(idle.within(limit), []);
+            idle.closed
+        })
+    };
+    for options in THREADS {
+        assert!(all_end(Library::Ours, options), "{options:?}");
+    }
+    assert!(!all_end(Library::Original, THREADS[1]), "the original does it right");
+}
+
+/// The child got a copy of what the program's own signal handlers write to.
+#[test]
+fn a_child_that_was_made_unnoticed_does_not_keep_its_parent_busy() {
+    for library in Library::BOTH {
+        for options in THREADS {
+            let worker = Worker::start(library, Listen::Unix, options);
+            let mut idle = kept(&worker);
+            tell(&worker, &mut idle, "RAW_FORK");
+            rests(&worker, &mut idle);
+            tell(&worker, &mut idle, "");
+        }
+    }
+}
+
+/// Accepted while a fork is under way, closed before it has come back, when the child has its copy.
+#[test]
+fn a_connection_ends_for_its_peer_although_a_fork_is_under_way() {
+    for library in Library::BOTH {
+        let worker = Worker::start(library, Listen::Unix, &["-m", "-t", "2"]);
+        let [mut forking, mut meanwhile] = [worker.connect(), worker.connect()];
+        forking.send(&request(1, false, &[("FORK", "idle")], b""));
+        meanwhile.send(&request(1, false, &[("MEANWHILE", "")], b"body"));
+        assert_eq!(text(&meanwhile.until_closed()), "body");
+        assert!(!text(&forking.until_closed()).is_empty());
+    }
+}

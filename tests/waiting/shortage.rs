@@ -1,0 +1,112 @@
+//! Too few descriptors, and too few places to wait in: who has sent a request is served.
+
+use std::path::PathBuf;
+use std::ptr;
+use std::time::Instant;
+
+use super::changes::kept;
+use super::support::wire::Connection;
+use super::support::{Library, Listen, PATIENCE, Worker, is_at, state, until, until_asleep};
+use super::{AT_MOST, answered, echo, is_answered_within, output};
+
+/// Limits what a program may have open to numbers below `most`. Those it has stay open. The limit
+/// before.
+fn limit_descriptors(worker: &Worker, most: libc::rlim_t) -> libc::rlim_t {
+    let process = worker.running.pid() as libc::pid_t;
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is a place for the limit; the process is a test's own.
+    let got = unsafe { libc::prlimit(process, libc::RLIMIT_NOFILE, ptr::null(), &raw mut limit) };
+    let before = std::mem::replace(&mut limit.rlim_cur, most);
+    // SAFETY: as above; only read this time.
+    let set =
+        unsafe { libc::prlimit(process, libc::RLIMIT_NOFILE, &raw const limit, ptr::null_mut()) };
+    assert_eq!((got, set), (0, 0));
+    before
+}
+
+/// A kept request that the program is busy with until the rest comes.
+struct Half {
+    connection: Connection,
+    rest: Vec<u8>,
+}
+
+impl Half {
+    fn of(mut connection: Connection, worker: &Worker) -> Self {
+        let mut whole = echo(1, true, "body");
+        let rest = whole.split_off(whole.len() - 10);
+        connection.send(&whole);
+        let main = PathBuf::from(format!("/proc/{}", worker.running.pid()));
+        until("the program to read a body", PATIENCE, || {
+            let reads = [libc::SYS_recvfrom, libc::SYS_recvmsg, libc::SYS_readv, libc::SYS_read];
+            let asleep = state(&main) == Some('S');
+            (asleep && reads.iter().any(|call| is_at(&main, *call))).then_some(())
+        });
+        Self { connection, rest }
+    }
+
+    /// Sends the rest; the idle connection.
+    fn finish(mut self) -> Connection {
+        let start = Instant::now();
+        self.connection.send(&self.rest);
+        assert_eq!(output(&mut self.connection, 1, start), "body");
+        self.connection
+    }
+}
+
+/// Ours alone: the original never waits for several connections.
+fn ours(setting: &str) -> Worker {
+    Worker::start_in(&["env", setting], Library::Ours, Listen::Unix, &[])
+}
+
+/// The one that has waited longest for its request makes room, but not with its request there.
+#[test]
+fn a_connection_that_could_make_room_is_served_if_it_has_spoken() {
+    let worker = ours("LIBFCGI_IS_AF_UNIX_KEEPER_POLL_TIMEOUT=20000");
+    let busy = kept(&worker);
+    let mut silent = worker.connect();
+    // Behind it: when this one is answered, it has been accepted.
+    answered(worker.connect(), "another");
+    let busy = Half::of(busy, &worker);
+    let before = limit_descriptors(&worker, 3);
+    // The program comes to the new one first.
+    let mut new = worker.connect();
+    new.send(&echo(1, false, "new"));
+    silent.send(&echo(1, false, "in time"));
+    let _idle = busy.finish();
+    assert_eq!(output(&mut silent, 1, Instant::now()), "in time");
+    limit_descriptors(&worker, before);
+    assert_eq!(output(&mut new, 1, Instant::now()), "new");
+}
+
+#[test]
+fn a_connection_too_many_is_served_if_it_has_spoken() {
+    let worker = ours("LIBFCGI_MAX_WAITING=1");
+    let mut first = kept(&worker);
+    let second = Half::of(worker.connect(), &worker);
+    first.send(&echo(1, true, "again"));
+    let mut second = second.finish();
+    assert_eq!(output(&mut first, 1, Instant::now()), "again");
+    // Both are idle now: one has to go.
+    let closed = until("a connection to be closed", PATIENCE, || {
+        let closed = [first.has_ended(), second.has_ended()];
+        (closed != [false, false]).then_some(closed)
+    });
+    assert_ne!(closed, [true, true]);
+    answered(worker.connect(), "another");
+}
+
+/// Without epoll the idle connection is waited for alone: for a second, not for ever.
+#[test]
+fn a_shortage_at_the_first_kept_connection_passes() {
+    let worker = Worker::ours(&[]);
+    let busy = Half::of(worker.connect(), &worker);
+    let before = limit_descriptors(&worker, 3);
+    let mut idle = busy.finish();
+    until_asleep(worker.running.pid());
+    limit_descriptors(&worker, before);
+    assert!(is_answered_within(worker.connect(), 2 * AT_MOST), "the shortage goes on");
+    // That is the price.
+    assert_eq!(idle.until_closed(), []);
+    let _idle = kept(&worker);
+    answered(worker.connect(), "another");
+}
