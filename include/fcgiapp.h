@@ -346,11 +346,14 @@ DLLAPI void FCGX_SetExitStatus(int status, struct FCGX_Stream *stream);
  * the program as usual.
  *
  * Side effects: the waiting threads close every connection, with the answer to its last request or
- * at the end of that time. errno stays as it is.
+ * at the end of that time. errno stays as it is. While a thread waits in accept4, another descriptor
+ * stands at the listen socket's number until Accept returns: a signal handler that does anything
+ * with the listen socket does it before.
  *
  * Async-signal-safe and thread-safe.
  */
-DLLAPI void FCGX_ShutdownPending(void);
+DLLAPI
+void FCGX_ShutdownPending(void);
 
 /**
  * Takes FCGX_Detach back.

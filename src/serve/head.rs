@@ -1,7 +1,7 @@
 //! Receiving the head of a request, without waiting or on one connection alone.
 
 use std::io::{self, ErrorKind};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::config::Config;
 use super::connected::Connected;
@@ -113,12 +113,15 @@ pub(super) fn linger(connected: &mut Connected) -> Outcome {
     }
 }
 
-/// Waits for a request on this connection and no other. `None` when it ends without one.
+/// Waits for a request on this connection and no other. `None` when it ends without one, or after
+/// `patience`.
 pub fn wait_alone(
     mut connected: Connected,
     mut rest: Rest,
+    patience: Option<Duration>,
     terms: &Terms,
 ) -> io::Result<Option<Arrival>> {
+    let end = patience.and_then(|patience| Instant::now().checked_add(patience));
     loop {
         let outcome = receive_head(&mut connected, terms);
         if let Outcome::Ready(begin) = outcome {
@@ -134,7 +137,8 @@ pub fn wait_alone(
         }
         let wake_up = signal::wake_up_descriptor().unwrap_or(-1);
         let mut fds = [PollFd::new(connected.fd, READABLE), PollFd::new(wake_up, READABLE)];
-        let left = rest.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let deadline = rest.deadline.into_iter().chain(end).min();
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         match poll::poll(&mut fds, left) {
             Ok(0) => break,
             Ok(_) => {}

@@ -9,13 +9,15 @@
 
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use super::connected::Connected;
 use super::head::{Outcome, receive_head};
 use super::listener::{Arrival, Listener, Terms};
 use super::parking::{Rest, Stage};
-use crate::os::io::{close, set_nonblocking};
+use crate::os::io::close;
+use crate::os::mark;
 use crate::os::memory::{extend, push};
 use crate::os::poll::{self, PollFd, READABLE};
 use crate::os::socket::{self, Accepted};
@@ -23,6 +25,9 @@ use crate::os::socket::{self, Accepted};
 /// How long the connections may take to send a request, from the moment when the first thread looks:
 /// every thread is to be back within 100 ms.
 const PATIENCE: Duration = Duration::from_millis(60);
+
+/// How often a thread that has none looks whether another one has given some back.
+const GLANCE: Duration = Duration::from_millis(2);
 
 impl Listener {
     /// One more request, if there is any; then every parked connection is closed. `has_waited`:
@@ -35,22 +40,33 @@ impl Listener {
     ) -> Option<Arrival> {
         let end = *self.end.get_or_init(|| Instant::now().checked_add(PATIENCE));
         let mut undecided = Vec::new();
-        if has_waited && self.is_pooled() {
+        let mut deciding = None;
+        if (self.take_announced() || has_waited) && self.is_pooled() {
             if let Some(connected) = self.accept_last(terms) {
                 self.decide_later(connected, &mut undecided);
             }
         }
         let mut next = given.map(|given| (given, Stage::Idle));
-        while let Some((connected, stage)) = next.take().or_else(|| self.take_any()) {
-            if stage == Stage::Lingering {
-                self.close(connected);
-            } else if let Some(arrival) = self.ask(connected, terms, &mut undecided) {
-                return Some(self.last(arrival, undecided.into_iter(), terms));
+        loop {
+            while let Some((connected, stage)) = next.take().or_else(|| self.take_any()) {
+                if stage == Stage::Lingering {
+                    self.close(connected);
+                } else if let Some(arrival) = self.ask(connected, terms, &mut undecided) {
+                    return Some(self.last(arrival, undecided.into_iter(), terms));
+                }
             }
-        }
-        while !undecided.is_empty() {
-            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
-            if left.is_none_or(|left| left.is_zero()) || wait_for_any(&undecided, left).is_err() {
+            let left =
+                end.map_or(Duration::ZERO, |end| end.saturating_duration_since(Instant::now()));
+            if undecided.is_empty() {
+                // Another thread gives back what it has when it gets a request.
+                if left.is_zero() || self.deciding.load(Ordering::SeqCst) == 0 {
+                    return None;
+                }
+                let _ = poll::poll(&mut [], Some(left.min(GLANCE)));
+                continue;
+            }
+            deciding.get_or_insert_with(|| Deciding::begin(&self.deciding));
+            if left.is_zero() || wait_for_any(&undecided, left).is_err() {
                 break;
             }
             // What came true, if anything, shows when they are asked.
@@ -105,7 +121,7 @@ impl Listener {
 
     fn accept_last(&self, terms: &Terms) -> Option<Connected> {
         // The number may stand for a new socket of the program's.
-        set_nonblocking(self.fd, true).ok()?;
+        mark::make_nonblocking(self.fd).ok()?;
         let Accepted { fd, peer, since } = socket::accept(self.fd).ok()?;
         if terms.config.peers.admits(&peer) {
             return Connected::open(fd, since).ok();
@@ -115,11 +131,27 @@ impl Listener {
     }
 }
 
+/// While it lives, a thread has undecided connections.
+struct Deciding<'a>(&'a AtomicU32);
+
+impl<'a> Deciding<'a> {
+    fn begin(count: &'a AtomicU32) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(count)
+    }
+}
+
+impl Drop for Deciding<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 /// Waits until something happens on one of the connections.
-fn wait_for_any(undecided: &[Connected], patience: Option<Duration>) -> io::Result<()> {
+fn wait_for_any(undecided: &[Connected], patience: Duration) -> io::Result<()> {
     let mut fds = Vec::new();
     extend(&mut fds, undecided.iter().map(|connected| PollFd::new(connected.fd, READABLE)))?;
-    match poll::poll(&mut fds, patience) {
+    match poll::poll(&mut fds, Some(patience)) {
         Err(error) if error.kind() != ErrorKind::Interrupted => Err(error),
         _ => Ok(()),
     }

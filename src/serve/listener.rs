@@ -34,6 +34,7 @@ use once_cell::sync::OnceCell;
 use super::config::Config;
 use super::connected::{Connected, close_at_once, recycle};
 use super::head::{Outcome, read_head, receive_head, wait_alone};
+use super::listeners;
 use super::parking::{Parked, Parking, Place, Rest, Stage, Watched};
 use super::pool::LONGEST_WAIT;
 use super::session::Begin;
@@ -43,7 +44,7 @@ use crate::os::lock::Lock;
 use crate::os::memory::{NoMemory, push, reserve};
 use crate::os::poll::{self, Epoll, PollFd, READABLE, Ready};
 use crate::os::socket::{self, Accepted, Peer};
-use crate::os::{mark, signal, threads};
+use crate::os::{fork, mark, signal, threads};
 
 /// How long a process with one thread waits for the first bytes of a new connection before it parks
 /// it: most web servers connect first and send at once.
@@ -71,6 +72,8 @@ pub type Arrival = (Connected, Begin);
 #[derive(Debug)]
 pub struct Listener {
     pub(super) fd: RawFd,
+    /// [`fork::generation`] of its process.
+    generation: usize,
     pub(super) epoll: OnceCell<Epoll>,
     /// Whether the listen socket is registered, and so non-blocking. For good.
     pub(super) pooled: AtomicBool,
@@ -80,6 +83,8 @@ pub struct Listener {
     pub(super) in_vain: AtomicU32,
     /// Until when connections are waited for when shutting down; `None` only where clocks end.
     pub(super) end: OnceCell<Option<Instant>>,
+    /// Threads that wait for connections of their own then.
+    pub(super) deciding: AtomicU32,
     pub(super) state: Lock<State>,
 }
 
@@ -137,15 +142,17 @@ impl State {
 
 impl Listener {
     /// A listener on which nobody waits yet.
-    pub(super) const fn new(fd: RawFd) -> Self {
+    pub(super) fn new(fd: RawFd) -> Self {
         let state = State { parking: Parking::new(), ready: Vec::new() };
         Self {
             fd,
+            generation: fork::generation(),
             epoll: OnceCell::new(),
             pooled: AtomicBool::new(false),
             parked: AtomicBool::new(false),
             in_vain: AtomicU32::new(0),
             end: OnceCell::new(),
+            deciding: AtomicU32::new(0),
             state: Lock::new(state),
         }
     }
@@ -163,6 +170,10 @@ impl Listener {
         }
         let mut has_waited = false;
         loop {
+            if self.generation != fork::generation() {
+                // A signal handler has made a child, and this is it.
+                return listeners::of(self.fd)?.next(terms, None);
+            }
             if signal::shutdown_requested() {
                 return self.last_call(given, has_waited, &terms).ok_or_else(interrupted);
             }
@@ -266,12 +277,16 @@ impl Listener {
         }
     }
 
-    /// Makes room by closing the connection that has waited longest for the rest of its first
-    /// request, or waits a moment.
+    /// Makes room for whoever waits to be accepted by closing the connection that has waited longest
+    /// for the rest of its first request, or waits a moment.
     fn wait_out_shortage(&self) {
-        let oldest = self.state.lock().take_oldest(Some(Stage::Idle));
-        if let Some((place, fd, parked)) = oldest {
-            return self.give_up(place, fd, parked);
+        // accept4 speaks of the shortage before it looks whether there is anybody.
+        let somebody = poll::one(self.fd, READABLE, Some(Duration::ZERO));
+        if somebody.is_ok_and(|events| events != 0) {
+            let oldest = self.state.lock().take_oldest(Some(Stage::Idle));
+            if let Some((place, fd, parked)) = oldest {
+                return self.give_up(place, fd, parked);
+            }
         }
         let wake_up = signal::wake_up_descriptor().unwrap_or(-1);
         let mut fds = [PollFd::new(wake_up, READABLE)];
@@ -317,11 +332,11 @@ impl Listener {
             return Ok(None);
         };
         if self.is_programs_own() {
-            return wait_alone(connected, rest, terms);
+            return wait_alone(connected, rest, None, terms);
         }
         if self.epoll().is_err() {
             // Others have to be served, too, and its descriptor may be the one that is missing.
-            return wait_alone(connected, rest.at_most(LONGEST_WAIT), terms);
+            return wait_alone(connected, rest, Some(LONGEST_WAIT), terms);
         }
         self.park(connected, rest, false, terms);
         Ok(None)

@@ -41,12 +41,6 @@ impl Rest {
         let deadline = patience.and_then(|patience| Instant::now().checked_add(patience));
         Self { stage, deadline }
     }
-
-    /// The same, but from now on not longer than this.
-    pub fn at_most(self, patience: Duration) -> Self {
-        let Self { deadline: soon, stage } = Self::new(self.stage, Some(patience));
-        Self { stage, deadline: self.deadline.map_or(soon, |d| soon.map(|soon| soon.min(d))) }
-    }
 }
 
 /// A parked connection.

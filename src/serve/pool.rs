@@ -13,7 +13,7 @@ use super::head::{linger, receive_head};
 use super::listener::{Arrival, Listener, Terms};
 use super::parking::{Parked, Place, Rest, Stage, Watched};
 use crate::os::error::{AcceptTrouble, is_unwatchable, not_open, shut_down};
-use crate::os::io::{is_open, set_nonblocking};
+use crate::os::io::is_open;
 use crate::os::poll::{self, Epoll, PollFd, READABLE, Ready, Watch};
 use crate::os::{mark, signal, socket, threads};
 
@@ -45,6 +45,15 @@ impl Listener {
     /// What becomes readable when something happens in the pool; -1 when there is none.
     pub(super) fn pool_descriptor(&self) -> RawFd {
         self.epoll.get().map_or(-1, Epoll::descriptor)
+    }
+
+    /// Whether the kernel has announced a connection that nobody has looked for yet; from now on
+    /// that is the caller's.
+    pub(super) fn take_announced(&self) -> bool {
+        let mut state = self.state.lock();
+        let before = state.ready.len();
+        state.ready.retain(|&token| token != LISTEN);
+        state.ready.len() < before
     }
 
     /// Puts a connection where the listener watches it, until something comes, or with `turn` until
@@ -187,10 +196,7 @@ impl Listener {
         if self.is_pooled() {
             return Ok(());
         }
-        if let Some(mark) = mark::of(self.fd) {
-            mark.set();
-        }
-        set_nonblocking(self.fd, true)?;
+        mark::make_nonblocking(self.fd)?;
         match epoll.add(self.fd, Watch::Exclusive, LISTEN) {
             // Not a socket at all; accept4 says so.
             Err(error) if is_unwatchable(&error) => {}
@@ -258,7 +264,7 @@ impl Listener {
         }
         if token == UNASKED {
             // The number may stand for a new socket of the program's.
-            set_nonblocking(self.fd, true)?;
+            mark::make_nonblocking(self.fd)?;
             let _ = self.epoll()?.add(self.fd, Watch::Exclusive, LISTEN);
             return self.accept(terms);
         }
@@ -347,8 +353,12 @@ impl Listener {
     }
 }
 
-/// Whether something has come on a connection that is worth a look.
+/// Whether something has come on a connection that is worth a look: now, or ahead of its turn.
 fn has_spoken(fd: RawFd, parked: &Parked) -> bool {
-    parked.rest.stage != Stage::Lingering
-        && poll::one(fd, READABLE, Some(Duration::ZERO)).is_ok_and(|events| events != 0)
+    let has_more = || poll::one(fd, READABLE, Some(Duration::ZERO)).is_ok_and(|events| events != 0);
+    match parked.rest.stage {
+        Stage::Lingering => false,
+        Stage::Idle if parked.session.is_some() => true,
+        Stage::Idle | Stage::Silent | Stage::Partial => has_more(),
+    }
 }

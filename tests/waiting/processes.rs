@@ -112,7 +112,7 @@ fn a_process_that_shuts_down_leaves_its_siblings_flag_alone() {
     let mut kept = worker.connect();
     let pooled = who(&mut kept);
     who(&mut kept);
-    assert!(is_nonblocking(pooled));
+    until("a socket that does not block", PATIENCE, || is_nonblocking(pooled).then_some(()));
     let plain = *processes.iter().find(|process| **process != pooled).unwrap();
     until_asleep(plain);
     signal(plain, libc::SIGTERM);

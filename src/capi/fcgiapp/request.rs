@@ -156,7 +156,7 @@ unsafe fn accept(request: *mut FCGX_Request) -> io::Result<()> {
         given.take().into_iter().for_each(Connected::close_copy);
     } else if given.is_none() && fd >= 0 {
         let connected = Connected::open(fd, Moment::now())?;
-        if let Some((connected, begin)) = wait_alone(connected, Rest::IDLE, &terms)? {
+        if let Some((connected, begin)) = wait_alone(connected, Rest::IDLE, None, &terms)? {
             // SAFETY: the caller's promise.
             if unsafe { request::begin(request, connected, begin) }.is_ok() {
                 return Ok(());
@@ -325,7 +325,9 @@ pub unsafe extern "C" fn FCGX_SetExitStatus(status: c_int, stream: *mut FCGX_Str
 /// the program as usual.
 ///
 /// Side effects: the waiting threads close every connection, with the answer to its last request or
-/// at the end of that time. errno stays as it is.
+/// at the end of that time. errno stays as it is. While a thread waits in accept4, another descriptor
+/// stands at the listen socket's number until Accept returns: a signal handler that does anything
+/// with the listen socket does it before.
 ///
 /// Async-signal-safe and thread-safe.
 #[unsafe(no_mangle)]

@@ -5,12 +5,13 @@
 //! any of them sets the flag for the library's own purposes. A flag without the mark is the
 //! program's wish. Everything here is async-signal-safe, except [`register`].
 
+use std::io;
 use std::os::fd::RawFd;
 use std::ptr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
-use super::io::is_nonblocking;
+use super::io::{is_nonblocking, set_nonblocking};
 
 /// Listen sockets of one program that can carry a mark at the same time.
 const SOCKETS: usize = 64;
@@ -100,7 +101,19 @@ pub fn of(fd: RawFd) -> Option<Mark> {
 
 /// Whether the program itself has made the listen socket non-blocking, for a wait of its own.
 pub fn is_programs_wish(fd: RawFd) -> bool {
-    of(fd).is_some_and(|mark| !mark.is_set()) && is_nonblocking(fd).unwrap_or(false)
+    // In this order: the library sets the mark before the flag.
+    is_nonblocking(fd).unwrap_or(false) && of(fd).is_some_and(|mark| !mark.is_set())
+}
+
+/// Makes the listen socket non-blocking for the library's own purposes.
+pub fn make_nonblocking(fd: RawFd) -> io::Result<()> {
+    if !is_nonblocking(fd)? {
+        if let Some(mark) = of(fd) {
+            mark.set();
+        }
+        set_nonblocking(fd, true)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

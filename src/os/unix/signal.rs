@@ -9,20 +9,21 @@
 use std::io;
 use std::os::fd::RawFd;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 
-use super::io::{checked_int, close, is_open, move_above_stdio, read, set_nonblocking};
+use super::io::{checked_int, close, move_above_stdio, read, set_nonblocking};
 use super::{mark, threads};
 
 static SHUTDOWN: AtomicBool = AtomicBool::new(false);
 static WAKE_UP: AtomicI32 = AtomicI32::new(-1);
 static ACCEPTING: AtomicI32 = AtomicI32::new(-1);
 
-/// The listen socket, while an eventfd stands at its number; `BUSY` while that is being arranged.
+/// The listen socket, while something else stands at its number; `BUSY` while that is being arranged.
 static ASIDE: AtomicI32 = AtomicI32::new(-1);
 const BUSY: RawFd = -2;
-/// The descriptor flags of that number.
+/// The descriptor flags of that number, and the file that stands there.
 static FLAGS: AtomicI32 = AtomicI32::new(0);
+static COVER: AtomicU64 = AtomicU64::new(0);
 
 /// Asks every thread that waits for a request, now or later, to stop waiting. Async-signal-safe;
 /// errno is left alone.
@@ -60,11 +61,14 @@ fn set_aside(fd: RawFd) -> bool {
     let (flags, aside, cover) = unsafe {
         let flags = libc::fcntl(fd, libc::F_GETFD);
         let aside = libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 3);
-        (flags, aside, libc::eventfd(0, libc::EFD_CLOEXEC))
+        // Not an eventfd: those are all the same file.
+        let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC;
+        (flags, aside, libc::socket(libc::AF_UNIX, kind, 0))
     };
     // SAFETY: as above.
     let covered =
         aside >= 0 && cover >= 0 && unsafe { libc::dup3(cover, fd, libc::O_CLOEXEC) } >= 0;
+    COVER.store(file_number(fd), Ordering::SeqCst);
     if cover >= 0 {
         close(cover);
     }
@@ -76,13 +80,21 @@ fn set_aside(fd: RawFd) -> bool {
     covered
 }
 
+/// What tells an open socket from others; 0 for what is not open.
+fn file_number(fd: RawFd) -> u64 {
+    // SAFETY: stat is plain data, for which zero is a value.
+    let mut stat: libc::stat = unsafe { std::mem::zeroed() };
+    // SAFETY: async-signal-safe; writes one stat.
+    if unsafe { libc::fstat(fd, &raw mut stat) } == 0 { stat.st_ino } else { 0 }
+}
+
 /// Puts the listen socket back, unless the program has closed its number meanwhile.
 fn put_back(fd: RawFd) {
     let aside = ASIDE.swap(-1, Ordering::SeqCst);
     if aside < 0 {
         return;
     }
-    if is_open(fd) {
+    if file_number(fd) == COVER.load(Ordering::SeqCst) {
         let keeps = FLAGS.load(Ordering::SeqCst) & libc::FD_CLOEXEC == 0;
         // SAFETY: takes numbers.
         unsafe { libc::dup3(aside, fd, if keeps { 0 } else { libc::O_CLOEXEC }) };
@@ -157,6 +169,8 @@ pub struct Accepting {
 impl Accepting {
     /// Announces that this thread is going to block in accept4 on `fd`.
     pub fn on(fd: RawFd) -> Self {
+        // For the first time it is not async-signal-safe.
+        threads::only_one();
         ACCEPTING.store(fd, Ordering::SeqCst);
         Self { fd }
     }
