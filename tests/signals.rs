@@ -44,9 +44,13 @@ fn kept(worker: &Worker) -> Connection {
 
 fn slow(worker: &Worker, keep: bool) -> Connection {
     let mut connection = worker.connect();
+    ask_slowly(&mut connection, keep);
+    connection
+}
+
+fn ask_slowly(connection: &mut Connection, keep: bool) {
     let sleep = SLEEP.as_millis().to_string();
     connection.send(&request(1, keep, &[("SLEEP", &sleep)], b"whole"));
-    connection
 }
 
 /// The threads of a process, the first one at the front.
@@ -253,6 +257,28 @@ fn everybody_who_is_connected_is_served_although_the_signal_comes_first() {
                 assert_eq!(output(&records), body(number).as_bytes());
             }
         }
+    }
+}
+
+#[test]
+fn the_last_requests_are_served_at_the_same_time() {
+    for library in Library::BOTH {
+        let worker = Worker::start(library, Listen::Unix, &["-t", "4"]);
+        let mut clients: Vec<_> = (0..4).map(|_| kept(&worker)).collect();
+        until_all_wait(&worker, 5);
+        worker.signal(libc::SIGTERM);
+        if library == Library::Ours {
+            // Each of the original's threads waits for a connection of its own, as before.
+            until_it_waits_for_some(&worker);
+        }
+        let start = Instant::now();
+        clients.iter_mut().for_each(|client| ask_slowly(client, true));
+        for client in &mut clients {
+            let records = client.until_end_of(1);
+            assert_eq!(output(&records), b"whole", "{library:?}");
+        }
+        let took = start.elapsed();
+        assert!(took < 2 * SLEEP, "{library:?}: answered after {took:?}");
     }
 }
 

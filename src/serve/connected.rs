@@ -101,6 +101,13 @@ impl Connected {
         recycle(self.session);
     }
 
+    /// Closes it while it has no request: nothing that was sent on it matters.
+    pub(super) fn discard(mut self) {
+        self.leave_home();
+        close_at_once(self.fd, self.since);
+        recycle(self.session);
+    }
+
     /// Closes this process's copy of a connection that is the parent's.
     pub fn close_copy(self) {
         io::close(self.fd);

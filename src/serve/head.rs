@@ -140,7 +140,10 @@ pub fn wait_alone(
         let deadline = rest.deadline.into_iter().chain(end).min();
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         match poll::poll(&mut fds, left) {
-            Ok(0) => break,
+            Ok(0) => {
+                connected.discard();
+                return Ok(None);
+            }
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::Interrupted => {
                 if !is_open(connected.fd) {

@@ -48,9 +48,11 @@ impl Listener {
         }
         let mut next = given.map(|given| (given, Stage::Idle));
         loop {
+            // From before the first look on, or others see nobody with a connection, and leave.
+            deciding.get_or_insert_with(|| Deciding::begin(&self.deciding));
             while let Some((connected, stage)) = next.take().or_else(|| self.take_any()) {
                 if stage == Stage::Lingering {
-                    self.close(connected);
+                    connected.discard();
                 } else if let Some(arrival) = self.ask(connected, terms, &mut undecided) {
                     return Some(self.last(arrival, undecided.into_iter(), terms));
                 }
@@ -58,6 +60,7 @@ impl Listener {
             let left =
                 end.map_or(Duration::ZERO, |end| end.saturating_duration_since(Instant::now()));
             if undecided.is_empty() {
+                deciding = None;
                 // Another thread gives back what it has when it gets a request.
                 if left.is_zero() || self.deciding.load(Ordering::SeqCst) == 0 {
                     return None;
@@ -65,7 +68,6 @@ impl Listener {
                 let _ = poll::poll(&mut [], Some(left.min(GLANCE)));
                 continue;
             }
-            deciding.get_or_insert_with(|| Deciding::begin(&self.deciding));
             if left.is_zero() || wait_for_any(&undecided, left).is_err() {
                 break;
             }
@@ -77,7 +79,7 @@ impl Listener {
                 }
             }
         }
-        undecided.into_iter().for_each(|connected| self.close(connected));
+        undecided.into_iter().for_each(Connected::discard);
         None
     }
 
@@ -93,14 +95,14 @@ impl Listener {
             Outcome::Partial | Outcome::Silent | Outcome::Idle => {
                 self.decide_later(connected, undecided);
             }
-            Outcome::Refused | Outcome::Over => self.close(connected),
+            Outcome::Refused | Outcome::Over => connected.discard(),
         }
         None
     }
 
     fn decide_later(&self, connected: Connected, undecided: &mut Vec<Connected>) {
         if let Err(connected) = push(undecided, connected) {
-            self.close(connected);
+            connected.discard();
         }
     }
 

@@ -328,7 +328,7 @@ impl Listener {
             return Ok(Some((connected, begin)));
         }
         let Some(rest) = outcome.rest(rest, terms.config) else {
-            self.close(connected);
+            connected.discard();
             return Ok(None);
         };
         if self.is_programs_own() {
@@ -345,15 +345,6 @@ impl Listener {
     /// Whether the program itself made the listen socket non-blocking, for a wait of its own.
     pub(super) fn is_programs_own(&self) -> bool {
         !self.is_pooled() && mark::is_programs_wish(self.fd)
-    }
-
-    /// Closes a connection that has no request.
-    pub(super) fn close(&self, mut connected: Connected) {
-        if let Some((_, place)) = connected.home.take() {
-            self.forget(connected.fd, place);
-        }
-        close_at_once(connected.fd, connected.since);
-        recycle(connected.session);
     }
 
     /// Closes a connection that was just taken out of its place.

@@ -66,7 +66,7 @@ impl Listener {
         terms: &Terms,
     ) {
         let Ok(place) = self.watch(&mut connected, turn) else {
-            return self.close(connected);
+            return connected.discard();
         };
         self.parked.store(true, Ordering::Relaxed);
         let Connected { fd, mut session, since, .. } = connected;
@@ -346,7 +346,7 @@ impl Listener {
         let outcome = receive_head(&mut connected, terms);
         let goes_on = outcome.rest(rest, terms.config);
         if goes_on.is_some_and(|rest| rest.deadline.is_some_and(|deadline| deadline <= now)) {
-            self.close(connected);
+            connected.discard();
             return Ok(None);
         }
         self.settle(connected, outcome, rest, terms)

@@ -7,6 +7,9 @@
  *   -p N      serve with N child processes; the first process waits for them
  *   -a        a signal every millisecond
  *   -s        SIGUSR2's handler calls FCGX_ShutdownPending, with SA_RESTART
+ *   -x        SIGTERM's handler does so, too, and then closes the listen socket
+ *   -y        the same, and it opens /dev/zero, which gets the listen socket's number
+ *   -k        SIGUSR2's handler makes a child, with SA_RESTART; both go on
  *   -i        FCGI_FAIL_ACCEPT_ON_INTR, and a handler for SIGUSR2 that does nothing
  *   -f N      at most N open descriptors
  *   -c        the listen socket is closed on exec
@@ -26,6 +29,7 @@
  *   FORK=idle    the child does nothing more
  *   RAW_FORK  make a child in a way that no fork handler sees; it gets SIGTERM, and ends
  *   ELSEWHERE afterwards, wait on another listen socket, "other"
+ *   ANEW      first, close the listen socket; FCGX_OpenSocket gives its number to a new one
  *   REOPEN    afterwards, close the listen socket; FCGX_OpenSocket gives its number to a new one
  *   REPLACE   afterwards, put a new listen socket at the listen socket's number
  * When Accept fails, its result is printed, a line for each thread, and the thread ends.
@@ -54,7 +58,7 @@
 
 #define OWN_FILES 8
 
-static int listen_socket, flags, storm, lingers;
+static int listen_socket, flags, storm, lingers, opens_another;
 
 static int has(FCGX_Request *request, const char *name)
 {
@@ -238,6 +242,8 @@ static void serve_one(FCGX_Request *request)
         sem_post(&accepted);
         sem_wait(&forked);
     }
+    if (has(request, "ANEW"))
+        reopen(request);
     if (has(request, "RAW_FORK"))
         make_child_unnoticed();
     if (has(request, "FORK"))
@@ -306,6 +312,22 @@ static void on_signal_shut_down(int unused)
     FCGX_ShutdownPending();
 }
 
+static void on_signal_close(int unused)
+{
+    (void)unused;
+    FCGX_ShutdownPending();
+    close(listen_socket);
+    if (opens_another && open("/dev/zero", O_RDONLY) != listen_socket)
+        abort();
+}
+
+static void on_signal_fork(int unused)
+{
+    (void)unused;
+    if (fork() < 0)
+        abort();
+}
+
 static void handle(int signal_number, void (*handler)(int), int handler_flags)
 {
     struct sigaction action;
@@ -323,7 +345,7 @@ int main(int argc, char **argv)
     int option, threads = 0, processes = 0, nonblocking = 0, close_on_exec = 0;
 
     memset(piece, 'x', sizeof piece);
-    while ((option = getopt(argc, argv, "o:nt:p:asif:clm")) != -1) {
+    while ((option = getopt(argc, argv, "o:nt:p:asxykif:clm")) != -1) {
         if (option == 'o')
             listen_socket = FCGX_OpenSocket(optarg, 64);
         else if (option == 'n')
@@ -336,6 +358,10 @@ int main(int argc, char **argv)
             storm = 1;
         else if (option == 's')
             handle(SIGUSR2, on_signal_shut_down, SA_RESTART);
+        else if (option == 'x' || option == 'y')
+            opens_another = option == 'y', handle(SIGTERM, on_signal_close, SA_RESTART);
+        else if (option == 'k')
+            handle(SIGUSR2, on_signal_fork, SA_RESTART);
         else if (option == 'i')
             flags = FCGI_FAIL_ACCEPT_ON_INTR, handle(SIGUSR2, on_signal, 0);
         else if (option == 'f')

@@ -5,6 +5,8 @@ use std::time::Instant;
 
 use fcgi::protocol::RecordType;
 
+use super::forks::until_all_wait;
+use super::shortage::Half;
 use super::support::wire::{Connection, request};
 use super::support::{Library, Listen, PATIENCE, Worker, until, until_asleep};
 use super::{AT_MOST, IN_VAIN, answered, is_answered_within, output};
@@ -95,4 +97,24 @@ fn a_new_listen_socket_at_the_number_is_served_without_delay() {
             assert!(waited < IN_VAIN, "{library:?}: answered after {waited:?}");
         }
     }
+}
+
+#[test]
+fn a_new_listen_socket_is_served_by_who_waits_on_the_old_one_and_who_comes_later() {
+    let serve = |library, limit| {
+        let worker = Worker::start(library, Listen::Own, &["-t", "2"]);
+        until_all_wait(&worker, 3);
+        // The thread that has made it comes to wait on it when it has served its request.
+        let serve = [&[("ANEW", "")][..], &[]].map(|list| {
+            let busy = Half::with(worker.connect(), &worker, list);
+            let other_serves = is_answered_within(worker.connect(), limit);
+            drop(busy.finish());
+            other_serves
+        });
+        assert_eq!(worker.results(), [], "{library:?}");
+        serve
+    };
+    // There the one thread's accept stays with the socket that is gone.
+    assert_eq!(serve(Library::Original, IN_VAIN), [false, false], "the original does it right");
+    assert_eq!(serve(Library::Ours, 2 * AT_MOST), [true, true]);
 }

@@ -1,9 +1,11 @@
 //! What a child has of its parent's connections, and what it does to them.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::changes::{kept, rests, tell};
+use super::processes::until_accepting;
 use super::support::wire::{Connection, request};
 use super::support::{Library, Listen, PATIENCE, Worker, until, until_asleep};
 use super::{IN_VAIN, text};
@@ -23,7 +25,7 @@ fn own_files(process: u32) -> usize {
 }
 
 /// Waits until every thread of the program waits, and those of a sanitizer's.
-fn until_all_wait(worker: &Worker, threads: usize) {
+pub(super) fn until_all_wait(worker: &Worker, threads: usize) {
     let tasks = PathBuf::from(format!("/proc/{}/task", worker.running.pid()));
     let tasks = until("the threads", PATIENCE, || {
         let tasks: Vec<_> = fs::read_dir(&tasks).unwrap().map(Result::unwrap).collect();
@@ -104,5 +106,42 @@ fn a_connection_ends_for_its_peer_although_a_fork_is_under_way() {
         meanwhile.send(&request(1, false, &[("MEANWHILE", "")], b"body"));
         assert_eq!(text(&meanwhile.until_closed()), "body");
         assert!(!text(&forking.until_closed()).is_empty());
+    }
+}
+
+#[test]
+fn a_child_that_a_signal_handler_makes_serves_as_its_parent_does() {
+    // Of the original, both would wait for the kept connection and no other.
+    for (library, keeps) in
+        [(Library::Original, false), (Library::Ours, false), (Library::Ours, true)]
+    {
+        let mut worker = Worker::start(library, Listen::Unix, &["-k"]);
+        let parent = worker.running.pid();
+        let mut idle = keeps.then(|| kept(&worker));
+        until_accepting(parent);
+        worker.signal(libc::SIGUSR2);
+        let child = *worker.children(1).first().unwrap();
+        let who = [("WHO", ""), ("SLEEP", "20")];
+        until("an answer of each process", PATIENCE, || {
+            // Both at once, so that one process does not do for both.
+            let mut pair = [worker.connect(), worker.connect()];
+            for one in &mut pair {
+                one.send(&request(1, false, &who, b""));
+            }
+            let seen = pair.each_mut().map(|one| text(&one.until_closed()).parse().unwrap());
+            (BTreeSet::from(seen) == BTreeSet::from([parent, child])).then_some(())
+        });
+        if let Some(idle) = &mut idle {
+            idle.send(&request(1, true, &who, b""));
+            assert_eq!(text(&idle.until_end_of(1)), parent.to_string());
+        }
+        assert_eq!(worker.results(), [], "{library:?}");
+        worker.signal(libc::SIGKILL);
+        // Until then it may take a connection with it.
+        assert!(worker.running.wait(PATIENCE).is_some());
+        if let Some(idle) = &mut idle {
+            assert_eq!(idle.until_closed(), []);
+        }
+        assert_eq!(worker.ask(&who), child.to_string());
     }
 }

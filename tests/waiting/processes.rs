@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -43,9 +44,16 @@ fn descriptors(process: u32) -> BTreeMap<u32, (PathBuf, i32)> {
     descriptors.collect()
 }
 
+/// The number of the listen socket of a process that has no other socket yet.
+fn listen_socket(process: u32) -> u32 {
+    let all = descriptors(process);
+    let socket = all.iter().find(|(_, (what, _))| is_socket(what));
+    *socket.expect("a listen socket").0
+}
+
 /// Waits until a process with one thread waits for a connection. With a thread of ThreadSanitizer's
 /// it asks epoll.
-fn until_accepting(process: u32) {
+pub(super) fn until_accepting(process: u32) {
     let main = PathBuf::from(format!("/proc/{process}"));
     let waits = [libc::SYS_accept4, libc::SYS_accept, libc::SYS_epoll_wait];
     until("the program to wait", PATIENCE, || {
@@ -169,6 +177,35 @@ fn the_listen_socket_is_as_before_when_a_process_was_told_to_shut_down() {
             }
             // The original's accept goes on waiting then.
             is_as_before(Library::Ours, listen, &[options, &["-s"]].concat(), libc::SIGUSR2);
+        }
+    }
+}
+
+/// A handler that means to shut down may close the listen socket then, and use its number.
+#[test]
+fn what_a_handler_makes_of_the_listen_sockets_number_stays() {
+    let zero = || Some(PathBuf::from("/dev/zero"));
+    let cases = [
+        (Library::Original, "-x", -libc::EBADF, None),
+        (Library::Original, "-y", -libc::ENOTSOCK, zero()),
+        (Library::Ours, "-x", EINTR, None),
+        (Library::Ours, "-y", EINTR, zero()),
+    ];
+    for (library, option, result, becomes) in cases {
+        for listen in [Listen::Unix, Listen::Own] {
+            let worker = Worker::start(library, listen, &["-l", option]);
+            let process = worker.running.pid();
+            until_accepting(process);
+            let number = listen_socket(process);
+            let mut before = descriptors(process);
+            before.remove(&number);
+            worker.signal(libc::SIGTERM);
+            until("the end of Accept", PATIENCE, || (worker.results() == [result]).then_some(()));
+            let mut after = descriptors(process);
+            let what = after.remove(&number).map(|(what, _)| what);
+            assert_eq!((&what, after), (&becomes, before), "{library:?}, {listen:?}, {option}");
+            // Another test's program may have a copy until it begins.
+            until("refusal", PATIENCE, || UnixStream::connect(worker.path("socket")).err());
         }
     }
 }

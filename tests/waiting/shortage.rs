@@ -1,11 +1,14 @@
 //! Too few descriptors, and too few places to wait in: who has sent a request is served.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::Path;
 use std::ptr;
 use std::time::Instant;
 
-use super::changes::kept;
-use super::support::wire::Connection;
+use fcgi::protocol::RecordType;
+
+use super::changes::{kept, rests};
+use super::support::wire::{Connection, begin, get_values, request};
 use super::support::{Library, Listen, PATIENCE, Worker, is_at, state, until, until_asleep};
 use super::{AT_MOST, answered, echo, is_answered_within, output};
 
@@ -24,28 +27,36 @@ fn limit_descriptors(worker: &Worker, most: libc::rlim_t) -> libc::rlim_t {
     before
 }
 
+fn waits_for_a_body(task: &Path) -> bool {
+    let reads = [libc::SYS_recvfrom, libc::SYS_recvmsg, libc::SYS_readv, libc::SYS_read];
+    state(task) == Some('S') && reads.iter().any(|call| is_at(task, *call))
+}
+
 /// A kept request that the program is busy with until the rest comes.
-struct Half {
+pub(super) struct Half {
     connection: Connection,
     rest: Vec<u8>,
 }
 
 impl Half {
-    fn of(mut connection: Connection, worker: &Worker) -> Self {
-        let mut whole = echo(1, true, "body");
+    fn of(connection: Connection, worker: &Worker) -> Self {
+        Self::with(connection, worker, &[])
+    }
+
+    pub(super) fn with(mut connection: Connection, worker: &Worker, list: &[(&str, &str)]) -> Self {
+        let mut whole = request(1, true, list, b"body");
         let rest = whole.split_off(whole.len() - 10);
         connection.send(&whole);
-        let main = PathBuf::from(format!("/proc/{}", worker.running.pid()));
+        let tasks = format!("/proc/{}/task", worker.running.pid());
         until("the program to read a body", PATIENCE, || {
-            let reads = [libc::SYS_recvfrom, libc::SYS_recvmsg, libc::SYS_readv, libc::SYS_read];
-            let asleep = state(&main) == Some('S');
-            (asleep && reads.iter().any(|call| is_at(&main, *call))).then_some(())
+            let mut tasks = fs::read_dir(&tasks).unwrap().filter_map(Result::ok);
+            tasks.any(|task| waits_for_a_body(&task.path())).then_some(())
         });
         Self { connection, rest }
     }
 
     /// Sends the rest; the idle connection.
-    fn finish(mut self) -> Connection {
+    pub(super) fn finish(mut self) -> Connection {
         let start = Instant::now();
         self.connection.send(&self.rest);
         assert_eq!(output(&mut self.connection, 1, start), "body");
@@ -109,4 +120,51 @@ fn a_shortage_at_the_first_kept_connection_passes() {
     assert_eq!(idle.until_closed(), []);
     let _idle = kept(&worker);
     answered(worker.connect(), "another");
+}
+
+/// Who has sent no request is waited for alone then, too, and for a second.
+#[test]
+fn who_sends_no_request_holds_nobody_for_long_without_epoll() {
+    let is_let_go = |library, most, is_question: bool| {
+        let worker = Worker::start(library, Listen::Unix, &["-f", most]);
+        let mut first = worker.connect();
+        // By now the program waits for it.
+        assert!(first.is_silent(AT_MOST / 10));
+        if is_question {
+            first.send(&get_values(&["FCGI_MAX_CONNS"]));
+            first.until_record(|record| record.kind == RecordType::GET_VALUES_RESULT);
+        } else {
+            first.send(&begin(1, false));
+        }
+        let mut other = worker.connect();
+        other.send(&echo(1, false, "other"));
+        let _ = first.within(2 * AT_MOST);
+        // A peer that does not close is waited for once more: it may still be reading.
+        let is_let_go = first.closed;
+        drop(first);
+        assert_eq!(output(&mut other, 1, Instant::now()), "other");
+        is_let_go
+    };
+    // It waits however many there are, and forgets to send the answer to a question.
+    assert!(!is_let_go(Library::Original, "5", false), "the original does it right");
+    for is_question in [false, true] {
+        // 0, 1 and 2: room for that connection, and for another one.
+        for most in ["4", "5"] {
+            assert!(is_let_go(Library::Ours, most, is_question), "{most}, {is_question}");
+        }
+    }
+}
+
+#[test]
+fn a_shortage_that_concerns_nobody_closes_nothing() {
+    for library in Library::BOTH {
+        // 0, 1 and 2, epoll and eventfd, and this connection.
+        let worker = Worker::start(library, Listen::Unix, &["-f", "6"]);
+        let mut half = worker.connect();
+        let whole = echo(1, false, "body");
+        half.send(&whole[..10]);
+        rests(&worker, &mut half);
+        half.send(&whole[10..]);
+        assert_eq!(output(&mut half, 1, Instant::now()), "body", "{library:?}");
+    }
 }
