@@ -9,7 +9,7 @@ use crate::os::error::shut_down;
 use crate::os::mark::{self, Mark};
 use crate::os::poll::{self, PollFd};
 use crate::os::socket::{self, Peer};
-use crate::os::{io as fd_io, signal};
+use crate::os::{io as fd_io, signal, threads};
 
 /// Waits for the next connection of a peer that `list` admits and, on a unix socket, says
 /// something before the keeper timeout; closes all others. Bytes are not read.
@@ -17,6 +17,7 @@ use crate::os::{io as fd_io, signal};
 /// `Interrupted` when shutting down is asked for, and after any signal with `fail_on_intr`;
 /// `WouldBlock` when the program has made the listen socket non-blocking.
 pub fn accept(listen_fd: RawFd, fail_on_intr: bool, list: &PeerList) -> io::Result<RawFd> {
+    threads::only_one();
     let _accepting = signal::Accepting::on(listen_fd);
     loop {
         if signal::shutdown_requested() {

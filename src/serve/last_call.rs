@@ -32,6 +32,7 @@ const GLANCE: Duration = Duration::from_millis(2);
 impl Listener {
     /// One more request, if there is any; then every parked connection is closed. `has_waited`:
     /// whether this thread may be the one that was woken for a connection.
+    #[cold]
     pub(super) fn last_call(
         self: &Arc<Self>,
         given: Option<Connected>,

@@ -34,7 +34,6 @@ use once_cell::sync::OnceCell;
 use super::config::Config;
 use super::connected::{Connected, close_at_once, recycle};
 use super::head::{Outcome, read_head, receive_head, wait_alone};
-use super::listeners;
 use super::parking::{Parked, Parking, Place, Rest, Stage, Watched};
 use super::pool::LONGEST_WAIT;
 use super::session::Begin;
@@ -159,7 +158,8 @@ impl Listener {
 
     /// Waits for the next request. `given`: the connection that the caller's last request came on.
     ///
-    /// Errors are those of accept4; EINTR also stands for the wish to shut down.
+    /// Errors are those of accept4; EINTR also stands for the wish to shut down, and for a listener
+    /// that [`Listener::is_parents`].
     pub fn next(
         self: &Arc<Self>,
         terms: Terms,
@@ -170,9 +170,8 @@ impl Listener {
         }
         let mut has_waited = false;
         loop {
-            if self.generation != fork::generation() {
-                // A signal handler has made a child, and this is it.
-                return listeners::of(self.fd)?.next(terms, None);
+            if self.is_parents() {
+                return Err(interrupted());
             }
             if signal::shutdown_requested() {
                 return self.last_call(given, has_waited, &terms).ok_or_else(interrupted);
@@ -195,6 +194,11 @@ impl Listener {
                 }
             }
         }
+    }
+
+    /// Whether a signal handler has made a child while a thread waited here, and this is it.
+    pub fn is_parents(&self) -> bool {
+        self.generation != fork::generation()
     }
 
     fn may_block(&self) -> bool {

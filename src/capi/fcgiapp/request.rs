@@ -163,15 +163,19 @@ unsafe fn accept(request: *mut FCGX_Request) -> io::Result<()> {
             }
         }
     }
-    let listener = match listeners::of(sock) {
-        Ok(listener) => listener,
-        Err(error) => {
-            given.into_iter().for_each(|given| given.close(false));
-            return Err(error.into());
-        }
-    };
     loop {
-        let (connected, begin) = listener.next(terms, given.take())?;
+        let listener = match listeners::of(sock) {
+            Ok(listener) => listener,
+            Err(error) => {
+                given.into_iter().for_each(|given| given.close(false));
+                return Err(error.into());
+            }
+        };
+        let (connected, begin) = match listener.next(terms, given.take()) {
+            Ok(arrival) => arrival,
+            Err(_) if listener.is_parents() => continue,
+            Err(error) => return Err(error),
+        };
         // SAFETY: the caller's promise. A request for which there is no memory is lost; others may
         // do.
         if unsafe { request::begin(request, connected, begin) }.is_ok() {

@@ -89,6 +89,7 @@ fn file_number(fd: RawFd) -> u64 {
 }
 
 /// Puts the listen socket back, unless the program has closed its number meanwhile.
+#[cold]
 fn put_back(fd: RawFd) {
     let aside = ASIDE.swap(-1, Ordering::SeqCst);
     if aside < 0 {
@@ -160,7 +161,8 @@ pub(super) fn forget_wake_up() {
 }
 
 /// While it lives, [`request_shutdown`] sets the listen socket aside, so that an accept4 that has not
-/// begun, or is restarted, comes back. For a process with one thread.
+/// begun, or is restarted, comes back. For a process with one thread; whether it has one was asked
+/// before ([`threads::only_one`]), because the first time is not for a signal handler.
 #[derive(Debug)]
 pub struct Accepting {
     fd: RawFd,
@@ -169,8 +171,6 @@ pub struct Accepting {
 impl Accepting {
     /// Announces that this thread is going to block in accept4 on `fd`.
     pub fn on(fd: RawFd) -> Self {
-        // For the first time it is not async-signal-safe.
-        threads::only_one();
         ACCEPTING.store(fd, Ordering::SeqCst);
         Self { fd }
     }
@@ -179,7 +179,10 @@ impl Accepting {
 impl Drop for Accepting {
     fn drop(&mut self) {
         ACCEPTING.store(-1, Ordering::SeqCst);
-        put_back(self.fd);
+        // Only this thread's signal handlers change it.
+        if ASIDE.load(Ordering::Relaxed) != -1 {
+            put_back(self.fd);
+        }
     }
 }
 
