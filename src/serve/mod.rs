@@ -30,7 +30,7 @@
 //! | FCGX_InitRequest again, on an accepted or kept request | the program's loss: stays open until exit | lost with the block | lost: the old contents of the struct cannot be trusted |
 //! | child after fork: accepted, detached | a copy each; both may finish it, only a child that was meant to should | a copy each | a copy each |
 //! | child after fork: finished and kept | the parent; the child closes its copy in its next FCGX_Accept_r | a copy, given up | a copy, used on |
-//! | child after fork: parked | the parent; the child closes its copies before it first waits | a copy, given up | none |
+//! | child after fork: parked | the parent; the child closes its copies at once | a copy, given up | none |
 
 #![forbid(unsafe_code)]
 

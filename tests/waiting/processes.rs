@@ -82,7 +82,6 @@ fn a_child_serves_new_connections_and_none_of_its_parents() {
                 assert_eq!(who(kept), parent);
             }
             let child: u32 = worker.ask(&[("FORK", "")]).parse().unwrap();
-            // The child has to be asked once before its copies are certainly closed.
             let mut seen = BTreeSet::new();
             until("an answer of either process", PATIENCE, || {
                 seen.insert(worker.ask(&[("WHO", ""), ("SLEEP", "5")]).parse::<u32>().unwrap());
