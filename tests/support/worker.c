@@ -323,9 +323,12 @@ static void on_signal_close(int unused)
 
 static void on_signal_fork(int unused)
 {
+    int error = errno;
+
     (void)unused;
     if (fork() < 0)
         abort();
+    errno = error;
 }
 
 static void handle(int signal_number, void (*handler)(int), int handler_flags)
