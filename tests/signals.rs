@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use fcgi::protocol::RecordType;
 use support::wire::{Connection, Record, request};
-use support::{Library, Listen, PATIENCE, Worker, is_at, need, signal, until, until_asleep};
+use support::{
+    Library, Listen, PATIENCE, Worker, is_at, need, signal, until, until_asleep, until_in,
+};
 
 const EINTR: i32 = -libc::EINTR;
 
@@ -230,11 +232,7 @@ fn a_request_whose_body_is_still_coming_is_finished() {
 
 /// Waits until one of a program's threads waits for some connections and not for new ones.
 fn until_it_waits_for_some(worker: &Worker) {
-    let tasks = format!("/proc/{}/task", worker.running.pid());
-    until("a thread in poll", PATIENCE, || {
-        let mut tasks = fs::read_dir(&tasks).unwrap().filter_map(Result::ok);
-        tasks.any(|task| is_at(&task.path(), libc::SYS_poll)).then_some(())
-    });
+    until_in(worker.running.pid(), &[libc::SYS_poll]);
 }
 
 #[test]

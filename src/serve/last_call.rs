@@ -44,7 +44,7 @@ impl Listener {
         let mut deciding = None;
         if (self.take_announced() || has_waited) && self.is_pooled() {
             if let Some(connected) = self.accept_last(terms) {
-                self.decide_later(connected, &mut undecided);
+                decide_later(connected, &mut undecided);
             }
         }
         let mut next = given.map(|given| (given, Stage::Idle));
@@ -54,7 +54,7 @@ impl Listener {
             while let Some((connected, stage)) = next.take().or_else(|| self.take_any()) {
                 if stage == Stage::Lingering {
                     connected.discard();
-                } else if let Some(arrival) = self.ask(connected, terms, &mut undecided) {
+                } else if let Some(arrival) = ask(connected, terms, &mut undecided) {
                     return Some(self.last(arrival, undecided.into_iter(), terms));
                 }
             }
@@ -75,36 +75,13 @@ impl Listener {
             // What came true, if anything, shows when they are asked.
             let mut asked = std::mem::take(&mut undecided).into_iter();
             while let Some(connected) = asked.next() {
-                if let Some(arrival) = self.ask(connected, terms, &mut undecided) {
+                if let Some(arrival) = ask(connected, terms, &mut undecided) {
                     return Some(self.last(arrival, undecided.into_iter().chain(asked), terms));
                 }
             }
         }
         undecided.into_iter().for_each(Connected::discard);
         None
-    }
-
-    /// Looks for a request on a connection. One on which nothing has come yet goes to the undecided.
-    fn ask(
-        self: &Arc<Self>,
-        mut connected: Connected,
-        terms: &Terms,
-        undecided: &mut Vec<Connected>,
-    ) -> Option<Arrival> {
-        match receive_head(&mut connected, terms) {
-            Outcome::Ready(begin) => return Some((connected, begin)),
-            Outcome::Partial | Outcome::Silent | Outcome::Idle => {
-                self.decide_later(connected, undecided);
-            }
-            Outcome::Refused | Outcome::Over => connected.discard(),
-        }
-        None
-    }
-
-    fn decide_later(&self, connected: Connected, undecided: &mut Vec<Connected>) {
-        if let Err(connected) = push(undecided, connected) {
-            connected.discard();
-        }
     }
 
     /// A request after which its connection is closed. The undecided wait for the next call.
@@ -134,7 +111,23 @@ impl Listener {
     }
 }
 
-/// While it lives, a thread has undecided connections.
+/// Looks for a request on a connection. One on which nothing has come yet goes to the undecided.
+fn ask(mut connected: Connected, terms: &Terms, undecided: &mut Vec<Connected>) -> Option<Arrival> {
+    match receive_head(&mut connected, terms) {
+        Outcome::Ready(begin) => return Some((connected, begin)),
+        Outcome::Partial | Outcome::Silent | Outcome::Idle => decide_later(connected, undecided),
+        Outcome::Refused | Outcome::Over => connected.discard(),
+    }
+    None
+}
+
+fn decide_later(connected: Connected, undecided: &mut Vec<Connected>) {
+    if let Err(connected) = push(undecided, connected) {
+        connected.discard();
+    }
+}
+
+/// While it lives, a thread looks at connections or has undecided ones.
 struct Deciding<'a>(&'a AtomicU32);
 
 impl<'a> Deciding<'a> {

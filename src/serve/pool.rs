@@ -42,11 +42,6 @@ impl Listener {
         })
     }
 
-    /// What becomes readable when something happens in the pool; -1 when there is none.
-    pub(super) fn pool_descriptor(&self) -> RawFd {
-        self.epoll.get().map_or(-1, Epoll::descriptor)
-    }
-
     /// Whether the kernel has announced a connection that nobody has looked for yet; from now on
     /// that is the caller's.
     pub(super) fn take_announced(&self) -> bool {
@@ -54,6 +49,11 @@ impl Listener {
         let before = state.ready.len();
         state.ready.retain(|&token| token != LISTEN);
         state.ready.len() < before
+    }
+
+    /// What becomes readable when something happens in the pool; -1 when there is none.
+    pub(super) fn pool_descriptor(&self) -> RawFd {
+        self.epoll.get().map_or(-1, Epoll::descriptor)
     }
 
     /// Puts a connection where the listener watches it, until something comes, or with `turn` until
@@ -235,7 +235,7 @@ impl Listener {
             let mut state = self.state.lock();
             std::iter::once(second).chain(tokens).for_each(|token| state.queue(token));
         }
-        if ready.tokens().next().is_none() && left != Some(Duration::ZERO) {
+        if ready.tokens().next().is_none() {
             if socket::is_shut_down(self.fd) {
                 return Err(shut_down());
             }

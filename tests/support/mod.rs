@@ -13,7 +13,9 @@ mod worker;
 pub(crate) use app::App;
 pub(crate) use library::{Library, compile, dist, helper, root};
 pub(crate) use process::{Ended, Running, TempDir, need, run, until};
-pub(crate) use worker::{Listen, Worker, children_of, is_at, signal, state, until_asleep};
+pub(crate) use worker::{
+    Listen, Worker, children_of, is_at, signal, state, until_asleep, until_in,
+};
 
 use std::time::Duration;
 

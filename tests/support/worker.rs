@@ -146,6 +146,17 @@ pub(crate) fn is_at(task: &Path, number: libc::c_long) -> bool {
     at.split_whitespace().next() == Some(&*number.to_string())
 }
 
+/// Waits until one of a process's threads sleeps in one of these system calls.
+pub(crate) fn until_in(process: u32, calls: &[libc::c_long]) {
+    let tasks = format!("/proc/{process}/task");
+    let is_in =
+        |task: &Path| state(task) == Some('S') && calls.iter().any(|call| is_at(task, *call));
+    until("a thread in a system call", PATIENCE, || {
+        let mut tasks = fs::read_dir(&tasks).unwrap().filter_map(Result::ok);
+        tasks.any(|task| is_in(&task.path())).then_some(())
+    });
+}
+
 /// Waits until a thread sleeps in a system call.
 pub(crate) fn until_asleep(thread: u32) {
     let task = Path::new("/proc").join(thread.to_string());

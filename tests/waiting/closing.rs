@@ -5,13 +5,12 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::support::wire::{Connection, abort, get_values, record, records, request};
-use super::support::{Library, Listen, PATIENCE, TempDir, Worker, is_at, until};
+use super::support::{Library, Listen, PATIENCE, TempDir, Worker, until_in};
 use super::{IN_VAIN, answered, is_answered_within, text};
 
 use fcgi::protocol::RecordType;
@@ -79,10 +78,7 @@ fn what_comes_after_a_request_does_not_destroy_its_answer() {
         let mut connection = worker.connect();
         let sleep = [("SLEEP", "100"), ("KEEP", "0")];
         connection.send(&request(1, keep, &sleep[..], b"the body"));
-        let main = PathBuf::from(format!("/proc/{}", worker.running.pid()));
-        until("the program at work", PATIENCE, || {
-            is_at(&main, libc::SYS_clock_nanosleep).then_some(())
-        });
+        until_in(worker.running.pid(), &[libc::SYS_clock_nanosleep]);
         connection.send(late);
         text(&connection.until_closed()) == "the body"
     };

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use super::support::wire::{Connection, request};
 use super::support::{
-    Library, Listen, PATIENCE, Worker, children_of, is_at, need, signal, state, until, until_asleep,
+    Library, Listen, PATIENCE, Worker, children_of, need, signal, state, until, until_asleep,
+    until_in,
 };
 use super::{AT_MOST, IN_VAIN, answered, echo, is_answered_within, output, text};
 
@@ -54,12 +55,7 @@ fn listen_socket(process: u32) -> u32 {
 /// Waits until a process with one thread waits for a connection. With a thread of ThreadSanitizer's
 /// it asks epoll.
 pub(super) fn until_accepting(process: u32) {
-    let main = PathBuf::from(format!("/proc/{process}"));
-    let waits = [libc::SYS_accept4, libc::SYS_accept, libc::SYS_epoll_wait];
-    until("the program to wait", PATIENCE, || {
-        let asleep = state(&main) == Some('S');
-        (asleep && waits.iter().any(|call| is_at(&main, *call))).then_some(())
-    });
+    until_in(process, &[libc::SYS_accept4, libc::SYS_accept, libc::SYS_epoll_wait]);
 }
 
 #[test]

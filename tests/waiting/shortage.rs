@@ -1,7 +1,5 @@
 //! Too few descriptors, and too few places to wait in: who has sent a request is served.
 
-use std::fs;
-use std::path::Path;
 use std::ptr;
 use std::time::Instant;
 
@@ -9,7 +7,7 @@ use fcgi::protocol::RecordType;
 
 use super::changes::{kept, rests};
 use super::support::wire::{Connection, begin, get_values, request};
-use super::support::{Library, Listen, PATIENCE, Worker, is_at, state, until, until_asleep};
+use super::support::{Library, Listen, PATIENCE, Worker, until, until_asleep, until_in};
 use super::{AT_MOST, answered, echo, is_answered_within, output};
 
 /// Limits what a program may have open to numbers below `most`. Those it has stay open. The limit
@@ -27,10 +25,9 @@ fn limit_descriptors(worker: &Worker, most: libc::rlim_t) -> libc::rlim_t {
     before
 }
 
-fn waits_for_a_body(task: &Path) -> bool {
-    let reads = [libc::SYS_recvfrom, libc::SYS_recvmsg, libc::SYS_readv, libc::SYS_read];
-    state(task) == Some('S') && reads.iter().any(|call| is_at(task, *call))
-}
+/// In one of these the program waits for the rest of a body.
+const READS: [libc::c_long; 4] =
+    [libc::SYS_recvfrom, libc::SYS_recvmsg, libc::SYS_readv, libc::SYS_read];
 
 /// A kept request that the program is busy with until the rest comes.
 pub(super) struct Half {
@@ -47,11 +44,7 @@ impl Half {
         let mut whole = request(1, true, list, b"body");
         let rest = whole.split_off(whole.len() - 10);
         connection.send(&whole);
-        let tasks = format!("/proc/{}/task", worker.running.pid());
-        until("the program to read a body", PATIENCE, || {
-            let mut tasks = fs::read_dir(&tasks).unwrap().filter_map(Result::ok);
-            tasks.any(|task| waits_for_a_body(&task.path())).then_some(())
-        });
+        until_in(worker.running.pid(), &READS);
         Self { connection, rest }
     }
 

@@ -205,12 +205,11 @@ pub unsafe extern "C" fn FCGX_Finish_r(request: *mut FCGX_Request) {
         if (*request).paramsPtr.is_null() && (*request).ipcFd < 0 {
             return;
         }
-        let keep = (*request).keepConnection != 0;
         let mut good = true;
         if !(*request).r#in.is_null() {
             good = request::close_streams(request) && request::is_sound(request);
         }
-        if good && keep {
+        if good && (*request).keepConnection != 0 {
             if !(*request).r#in.is_null() {
                 request::withdraw(request);
                 request::keep(request);

@@ -2,7 +2,6 @@
 
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
-
 use std::sync::{Once, OnceLock};
 
 use super::memory::boxed;

@@ -271,7 +271,6 @@ mod tests {
     use std::net::Shutdown;
     use std::os::fd::AsRawFd;
     use std::os::unix::net::UnixStream;
-    use std::time::Duration;
 
     #[test]
     fn receiving_now_does_not_wait() {

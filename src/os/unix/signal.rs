@@ -11,7 +11,7 @@ use std::os::fd::RawFd;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 
-use super::io::{checked_int, close, move_above_stdio, read, set_nonblocking};
+use super::io::{checked_int, close, move_above_stdio, read};
 use super::{mark, threads};
 
 static SHUTDOWN: AtomicBool = AtomicBool::new(false);
@@ -38,10 +38,7 @@ pub fn request_shutdown() {
     let fd = ACCEPTING.load(Ordering::SeqCst);
     if fd >= 0 && !set_aside(fd) {
         // For good: siblings may come to rely on it.
-        if let Some(mark) = mark::of(fd) {
-            mark.set();
-        }
-        let _ = set_nonblocking(fd, true);
+        let _ = mark::make_nonblocking(fd);
     }
     // SAFETY: as above.
     unsafe { *libc::__errno_location() = errno };
