@@ -115,7 +115,7 @@ fn standard_streams_are_reached_through_the_got() {
     assert!(symbol.contains(" 48 OBJECT  GLOBAL DEFAULT "), "{symbol}");
 }
 
-/// A program that prints what abi/layout.x86_64 lists, in its words.
+/// A program that prints what a list of layouts says, in its words.
 fn layout_program(layout: &str) -> String {
     let mut program = String::from(
         "#include <stddef.h>\n#include <fastcgi.h>\n#define NO_FCGI_DEFINES\n\
@@ -138,10 +138,10 @@ fn layout_program(layout: &str) -> String {
     program + "    return 0;\n}\n"
 }
 
-#[cfg(target_arch = "x86_64")]
 #[test]
 fn structs_are_laid_out_as_the_original_s() {
-    let layout = read("abi/layout.x86_64");
+    let list = if cfg!(target_pointer_width = "64") { "x86_64" } else { "32" };
+    let layout = read(&format!("abi/layout.{list}"));
     let dir = TempDir::new();
     let source = write(&dir, "layout.c", &layout_program(&layout));
     for include in [Path::new("/usr/include"), &dist().join("include")] {

@@ -348,7 +348,7 @@ fn other_threads_of_the_original_wait_on() {
 // ---- FCGI_FAIL_ACCEPT_ON_INTR ----
 
 fn signal_thread(worker: &Worker, thread: u32, number: i32) {
-    let process = libc::c_long::from(worker.running.pid());
+    let process = worker.running.pid() as libc::c_long;
     // SAFETY: takes no pointer; the thread is one of a test's own program.
     let result = unsafe { libc::syscall(libc::SYS_tgkill, process, thread, number) };
     assert_eq!(result, 0);

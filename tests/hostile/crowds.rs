@@ -17,7 +17,7 @@ fn sample() -> Vec<u8> {
 }
 
 /// The test's own descriptors and, inherited, the program's.
-fn allow_descriptors(count: u64) {
+fn allow_descriptors(count: libc::rlim_t) {
     // SAFETY: an all-zero rlimit is one, and both calls get its address for their time only.
     unsafe {
         let mut limit: libc::rlimit = std::mem::zeroed();
@@ -106,7 +106,7 @@ fn two_thousand_open_connections() {
 }
 
 fn crowd(options: &[&str], what: &str, bytes: &[u8]) {
-    allow_descriptors(CROWD as u64 * 2 + 200);
+    allow_descriptors(CROWD as libc::rlim_t * 2 + 200);
     // Patience with those that are silent: all of them are there at once.
     let patience = "LIBFCGI_IS_AF_UNIX_KEEPER_POLL_TIMEOUT=60000";
     let mut target = Target::start_with(Listen::Unix, options, patience);

@@ -55,7 +55,11 @@ fn listen_socket(process: u32) -> u32 {
 /// Waits until a process with one thread waits for a connection. With a thread of ThreadSanitizer's
 /// it asks epoll.
 pub(super) fn until_accepting(process: u32) {
+    // i386 has accept4 alone.
+    #[cfg(not(target_arch = "x86"))]
     until_in(process, &[libc::SYS_accept4, libc::SYS_accept, libc::SYS_epoll_wait]);
+    #[cfg(target_arch = "x86")]
+    until_in(process, &[libc::SYS_accept4, libc::SYS_epoll_wait]);
 }
 
 #[test]

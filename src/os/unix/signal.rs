@@ -9,7 +9,7 @@
 use std::io;
 use std::os::fd::RawFd;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 
 use super::io::{checked_int, close, move_above_stdio, read};
 use super::{mark, threads};
@@ -23,7 +23,7 @@ static ASIDE: AtomicI32 = AtomicI32::new(-1);
 const BUSY: RawFd = -2;
 /// The descriptor flags of that number, and the file that stands there.
 static FLAGS: AtomicI32 = AtomicI32::new(0);
-static COVER: AtomicU64 = AtomicU64::new(0);
+static COVER: AtomicUsize = AtomicUsize::new(0);
 
 /// Asks every thread that waits for a request, now or later, to stop waiting. Async-signal-safe;
 /// errno is left alone.
@@ -77,12 +77,12 @@ fn set_aside(fd: RawFd) -> bool {
     covered
 }
 
-/// What tells an open socket from others; 0 for what is not open.
-fn file_number(fd: RawFd) -> u64 {
+/// What tells an open socket from others; 0 for what is not open. Linux counts sockets in 32 bits.
+fn file_number(fd: RawFd) -> usize {
     // SAFETY: stat is plain data, for which zero is a value.
     let mut stat: libc::stat = unsafe { std::mem::zeroed() };
     // SAFETY: async-signal-safe; writes one stat.
-    if unsafe { libc::fstat(fd, &raw mut stat) } == 0 { stat.st_ino } else { 0 }
+    if unsafe { libc::fstat(fd, &raw mut stat) } == 0 { stat.st_ino as usize } else { 0 }
 }
 
 /// Puts the listen socket back, unless the program has closed its number meanwhile.
