@@ -96,10 +96,12 @@ $(BUILDDIR)/libfcgi.so: $(BUILDDIR)/$(SONAME)
 	ln -sf $(SONAME) $@
 
 # One object with our names global and all of Rust's local, instead of the 20 MB that cargo makes;
-# without the bitcode of Rust's standard library, which other versions of LLVM choke on.
+# without the bitcode of Rust's standard library, which other versions of LLVM choke on. Groups are
+# dissolved: of two with one name the linker keeps the first, also where ours has it local. Our names
+# are weak: where the program defines one, its own counts.
 $(BUILDDIR)/libfcgi.a: $(ARCHIVE) $(addprefix $(BUILDDIR)/, symbols roots panics)
-	$(LINK) -r -nostdlib -o $(BUILDDIR)/fcgi.o $(ARCHIVE)
-	$(OBJCOPY) --keep-global-symbols=$(BUILDDIR)/symbols --strip-unneeded \
+	$(LINK) -Wl,--force-group-allocation -r -nostdlib -o $(BUILDDIR)/fcgi.o $(ARCHIVE)
+	$(OBJCOPY) --keep-global-symbols=$(BUILDDIR)/symbols --weaken-symbols=$(BUILDDIR)/symbols --strip-unneeded \
 	  --remove-section=.llvmbc --remove-section=.llvmcmd $(BUILDDIR)/fcgi.o
 	rm -f $@
 	$(AR) rcs $@ $(BUILDDIR)/fcgi.o

@@ -70,9 +70,11 @@ fn the_list_is_the_original_s() {
 }
 
 #[test]
-fn static_library_has_the_same_names_global_and_is_small() {
+fn static_library_has_the_same_names_weak_and_is_small() {
     let archive = dist().join("libfcgi.a");
-    assert_eq!(defined_names(&archive, "--extern-only"), listed());
+    let weak = |name: &String| name.replace(" function", " W").replace(" data", " V");
+    let weak: Vec<String> = listed().iter().map(weak).collect();
+    assert_eq!(defined_names(&archive, "--extern-only"), weak);
     assert!(fs::metadata(archive).unwrap().len() < 1 << 20);
 }
 
