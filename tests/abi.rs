@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use support::{TempDir, dist};
-use toolchain::{command, extensions, original_library, output, read, write};
+use toolchain::{command, extensions, ldflags, named, original_library, output, read, write};
 
 fn shared_library() -> PathBuf {
     dist().join("libfcgi.so.0.0.0")
@@ -148,7 +148,9 @@ fn structs_are_laid_out_as_the_original_s() {
     let source = write(&dir, "layout.c", &layout_program(&layout));
     for include in [Path::new("/usr/include"), &dist().join("include")] {
         let program = dir.join("layout");
-        output(command("cc", &["-I"]).arg(include).arg(&source).arg("-o").arg(&program));
+        let mut cc = named("CC", "cc");
+        cc.arg("-I").arg(include).arg(&source).arg("-o").arg(&program);
+        output(cc.args(ldflags()));
         assert_eq!(output(&mut command(&program, &[])), layout, "headers of {}", include.display());
     }
 }

@@ -10,10 +10,9 @@ mod toolchain;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use support::{TempDir, dist};
-use toolchain::{STRICT, command, original_library, output, write};
+use toolchain::{STRICT, command, ldflags, named, original_library, output, write};
 
 /// Another archive that is written in Rust. It unwinds.
 const OTHER: &str = r#"
@@ -42,7 +41,7 @@ int other_add(int a, int b);
 int main(void)
 {
     static const unsigned char question[] = {
-        1, 1, 0, 1, 0, 8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 4, 0, 1, 0, 4, 0, 0, 1, 1, 'K', 'V',
+        1, 1, 0, 1, 0, 8, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 1, 4, 0, 1, 0, 4, 0, 0, 1, 1, 'K', 'V',
         1, 4, 0, 1, 0, 0, 0, 0, 1, 5, 0, 1, 0, 0, 0, 0,
     };
     struct sockaddr_un address = { AF_UNIX, "archive.sock" };
@@ -129,16 +128,6 @@ fcgi-sys = { path = "../fcgi-sys" }
     ),
 ];
 
-fn named(variable: &str, otherwise: &str) -> Command {
-    command(env::var_os(variable).unwrap_or_else(|| otherwise.into()), &[])
-}
-
-/// The words that a program needs in order to run here.
-fn ldflags() -> Vec<String> {
-    let flags = env::var("LDFLAGS").unwrap_or_default();
-    flags.split_whitespace().map(str::to_owned).collect()
-}
-
 /// Builds the other archive.
 fn other_archive(dir: &TempDir) -> PathBuf {
     let archive = dir.join("libother.a");
@@ -159,13 +148,9 @@ fn links_and_answers(dir: &TempDir, flags: &[&str], archives: &[&Path]) {
     let mut cc = named("CC", "cc");
     cc.args(STRICT).args(flags).arg("-I").arg(dist().join("include"));
     cc.arg(write(dir, "program.c", PROGRAM)).arg("-o").arg(&program).args(archives);
-    // glibc warns of functions that need its shared library, whoever calls them.
-    cc.args(["-Wl,--no-fatal-warnings", "-lpthread", "-ldl", "-lm"]);
+    cc.args(["-lpthread", "-ldl", "-lm"]);
     if !flags.iter().any(|flag| flag.starts_with("-static")) {
-        // The unwinder that Rust's std asks for, and where programs find their libraries.
-        cc.arg("-lgcc_s").args(ldflags());
-    } else {
-        cc.arg("-lgcc_eh");
+        cc.args(ldflags());
     }
     output(&mut cc);
     let _ = fs::remove_file(dir.join("archive.sock"));
@@ -188,6 +173,14 @@ fn check_with_other_archive(library: &Path) {
 #[test]
 fn a_c_program_has_another_rust_archive_too() {
     check_with_other_archive(&dist().join("libfcgi.a"));
+}
+
+#[test]
+fn a_c_program_has_the_shared_library_and_a_rust_archive() {
+    let dir = TempDir::new();
+    let run_path = format!("-Wl,-rpath,{}", dist().display());
+    let library = dist().join("libfcgi.so");
+    links_and_answers(&dir, &["-fPIE", "-pie", &run_path], &[&library, &other_archive(&dir)]);
 }
 
 #[test]

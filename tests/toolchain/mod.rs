@@ -3,6 +3,7 @@
 // Every test program uses its own part of this.
 #![allow(dead_code)]
 
+use std::env;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use std::time::Duration;
 use crate::support::{TempDir, dist, need, root};
 
 /// The longest that a compiler, an installation or a small program may take.
-const LIMIT: Duration = Duration::from_secs(120);
+pub(crate) const LIMIT: Duration = Duration::from_secs(120);
 
 /// The headers that are ours to keep.
 pub(crate) const HEADERS: [&str; 6] =
@@ -26,6 +27,17 @@ pub(crate) fn command(program: impl AsRef<OsStr>, arguments: &[&str]) -> Command
     let mut command = Command::new(program);
     command.args(arguments);
     command
+}
+
+/// The program that an environment variable names, as make has it, or this one.
+pub(crate) fn named(variable: &str, otherwise: &str) -> Command {
+    command(env::var_os(variable).unwrap_or_else(|| otherwise.into()), &[])
+}
+
+/// What programs need in order to run here: LDFLAGS, as scripts/check-i386.sh sets them.
+pub(crate) fn ldflags() -> Vec<String> {
+    let flags = env::var("LDFLAGS").unwrap_or_default();
+    flags.split_whitespace().map(str::to_owned).collect()
 }
 
 /// The standard output of a command that must succeed.
