@@ -3,6 +3,7 @@
 #   make                      everything into $(BUILDDIR)
 #   make check                every test
 #   make check-servers        of these, the ones behind web servers and with programs of others
+#   make check-i386           whether it compiles and links for a machine of 32 bits
 #   make demo                 one request through a FastCGI program
 #   make bench                ours beside the original; make bench-counts: what has gates, in a minute
 #   make install PREFIX=/usr LIBDIR=... DESTDIR=...
@@ -39,7 +40,8 @@ CARGO_OUT  := $(CARGO_DIR)$(CARGO_BUILD_TARGET:%=/%)/dist
 ARCHIVE    := $(CARGO_OUT)/libfcgi.a
 BRIDGE     := $(CARGO_OUT)/cgi-fcgi
 # One target by name: with "lib" among the crate types, plain "cargo build" leaves LTO out.
-RUSTC      := $(CARGO) rustc --locked --profile dist --target-dir $(CARGO_DIR)
+# (Not RUSTC: make would hand that on to cargo, where it was in the environment.)
+CRATE      := $(CARGO) rustc --locked --profile dist --target-dir $(CARGO_DIR)
 
 SYMBOL_LISTS := abi/libfcgi.so.0.symbols $(wildcard abi-extensions.symbols)
 # Distributions put -flto into CFLAGS; nothing here is left for the C compiler to optimise.
@@ -48,7 +50,7 @@ LINK := $(CC) $(CFLAGS) -fno-lto -Wl,--gc-sections @$(BUILDDIR)/roots @$(BUILDDI
 HEADERS := $(notdir $(wildcard include/*.h))
 MANUALS := $(wildcard man/*.1 man/*.3 man/*.7)
 
-.PHONY: all check check-servers soak fuzz sanitizers demo install uninstall bench bench-counts clean deps deps-check testable FORCE
+.PHONY: all check check-servers check-i386 soak fuzz sanitizers demo install uninstall bench bench-counts clean deps deps-check testable FORCE
 .DELETE_ON_ERROR:
 
 all: $(addprefix $(BUILDDIR)/, $(SHARED) $(SONAME) libfcgi.so libfcgi.a fcgi.pc cgi-fcgi \
@@ -57,10 +59,10 @@ all: $(addprefix $(BUILDDIR)/, $(SHARED) $(SONAME) libfcgi.so libfcgi.a fcgi.pc 
 
 # Cargo knows what is out of date. It leaves the files alone if nothing is, and so do we.
 $(ARCHIVE): FORCE
-	$(RUSTC) --lib --crate-type staticlib
+	$(CRATE) --lib --crate-type staticlib
 # After the archive, because cargo lets only one of them work at a time.
 $(BRIDGE): FORCE | $(ARCHIVE)
-	$(RUSTC) --bin cgi-fcgi -- -C strip=symbols
+	$(CRATE) --bin cgi-fcgi -- -C strip=symbols
 
 $(BUILDDIR)/symbols: $(SYMBOL_LISTS)
 	mkdir -p $(@D)
@@ -203,6 +205,11 @@ check: testable
 # The part of it that needs web servers and other people's programs.
 check-servers: testable
 	$(CARGO) test --locked --no-fail-fast --test web_servers --test programs
+
+# Debian's Rust, and its standard library for i386.
+check-i386:
+	scripts/deps.sh install check-i386
+	scripts/check-i386.sh
 
 # Ten minutes of requests; "make check" takes 20 seconds of it.
 soak: all

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Debian packages that building, the demo and the tests need beyond Rust.
 #
-# Usage: scripts/deps.sh list|install demo|check
+# Usage: scripts/deps.sh list|install demo|check|check-i386
 #
 # install: as root, installs what is missing; otherwise prints the command to run and fails.
 # list:    prints what is missing, and fails if anything is.
@@ -22,6 +22,9 @@ if [ "$purpose" = check ]; then
         libfcgi-procmanager-perl libfcgi-engine-perl libio-string-perl libtest-requires-perl
         libwww-perl libpath-tiny-perl libscope-guard-perl"
 fi
+
+# Its standard library for i386 is downloaded by scripts/check-i386.sh.
+[ "$purpose" = check-i386 ] && packages="gcc-i686-linux-gnu g++-i686-linux-gnu make binutils"
 
 if ! command -v cargo >/dev/null && [ -z "${CARGO:-}" ]; then
     echo "Rust 1.85 or newer is missing: apt-get install cargo, or use rustup" >&2
