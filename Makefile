@@ -85,11 +85,12 @@ $(BUILDDIR)/panics: $(ARCHIVE)
 $(BUILDDIR)/version-script: $(BUILDDIR)/symbols
 	{ echo '{ global:'; sed 's/$$/;/' $<; echo 'local: *; };'; } > $@
 
-# The names stay preemptible (no -Bsymbolic): programs hold their own copy of _fcgi_sF.
+# The names stay preemptible (no -Bsymbolic): programs hold their own copy of _fcgi_sF. The code stays
+# after the last dlclose (nodelete): signal and fork handlers, and what threads do as they end, are in it.
 $(BUILDDIR)/$(SHARED): $(ARCHIVE) $(addprefix $(BUILDDIR)/, version-script roots panics)
 	$(LINK) -shared $(LDFLAGS) -Wl,-soname,$(SONAME) \
 	  -Wl,--version-script=$(BUILDDIR)/version-script -Wl,--no-undefined-version \
-	  -Wl,-z,relro,-z,now,-z,noexecstack,-z,defs -Wl,--as-needed -Wl,-s -o $@ $(ARCHIVE)
+	  -Wl,-z,relro,-z,now,-z,noexecstack,-z,defs,-z,nodelete -Wl,--as-needed -Wl,-s -o $@ $(ARCHIVE)
 
 $(BUILDDIR)/$(SONAME): $(BUILDDIR)/$(SHARED)
 	ln -sf $(SHARED) $@

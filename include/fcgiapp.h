@@ -203,9 +203,11 @@ DLLAPI int FCGX_IsCGI(void);
  * Results: 0.
  *
  * Side effects: reads the settings from the environment (LIBFCGI_ variables,
- * FCGI_WEB_SERVER_ADDRS; the first call only); installs handlers for SIGTERM and SIGUSR1, as
- * FCGX_ShutdownPending, and for SIGPIPE, which does nothing, each only where the program has left
- * the default or ignores the signal. Harmless when called again. Thread-safe.
+ * FCGI_WEB_SERVER_ADDRS); installs handlers for SIGTERM and SIGUSR1, as FCGX_ShutdownPending, and
+ * for SIGPIPE, which does nothing, each only where the program has left the default or ignores the
+ * signal. They run on the stack that a thread has for signals, if any (SA_ONSTACK). Called again it
+ * does nothing, but after OS_LibShutdown it does all of this again and forgets that shutting down
+ * was asked for before. Thread-safe.
  */
 DLLAPI int FCGX_Init(void);
 
@@ -341,7 +343,7 @@ DLLAPI void FCGX_SetExitStatus(int status, struct FCGX_Stream *stream);
 
 /**
  * Asks every thread that waits for a request to stop: FCGX_Accept_r fails with -EINTR, in this
- * call and in every later one. Requests in progress are not disturbed. No new connection is taken.
+ * call and in every later one until OS_LibShutdown and FCGX_Init have been called. Requests in progress are not disturbed. No new connection is taken.
  * Those that are open may have a request on its way: for 60 ms Accept waits for it and gives it to
  * the program as usual.
  *

@@ -101,6 +101,12 @@ fn hardened() {
     assert!(dynamic("TEXTREL").is_empty());
 }
 
+/// Handlers of signals and of fork are in the library, and a host may unload what loaded it.
+#[test]
+fn the_code_stays_after_the_last_dlclose() {
+    assert!(dynamic("FLAGS_1").iter().any(|flags| flags.contains("NODELETE")));
+}
+
 /// A program's copy relocation moves `_fcgi_sF`; the library has to look for it in the GOT.
 #[cfg(target_arch = "x86_64")]
 #[test]

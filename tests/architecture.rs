@@ -248,6 +248,50 @@ fn nothing_panics_and_nothing_exits() {
     assert_none(offences, "the library may panic or exit");
 }
 
+/// What a static may be, and why a child finds it usable whatever other threads of its parent were
+/// doing at the moment of the fork.
+const STATICS: [(&str, &str); 9] = [
+    ("Atomic", "one word, always whole"),
+    ("[Entry; ", "atomics"),
+    ("[Before; ", "atomics"),
+    ("PerProcess<", "a child has its own"),
+    ("Store<", "a PerProcess with a bound"),
+    ("Latest<", "a child waits for no maker of its parent"),
+    ("TheRequest", "used by one thread at a time, by contract"),
+    ("[FCGI_FILE; ", "the same"),
+    ("*mut ", "the C library's"),
+];
+
+/// What waits for another thread, or leaves work to its end.
+const WAITS: [&str; 7] =
+    ["Once::new", "OnceLock", "LazyLock", "RwLock", "Condvar", "Barrier", "thread_local"];
+
+/// Where std has a lock of its own in a static.
+const HIDDEN_LOCKS: [&str; 6] =
+    ["stdin()", "stdout()", "stderr()", "println!(", "print!(", "set_var("];
+
+/// The type of a static that this line declares.
+fn type_of_static(code: &str) -> Option<&str> {
+    let (before, declared) = code.split_once("static ")?;
+    let is_declared = before.trim().is_empty() || before.trim_start().starts_with("pub");
+    declared.split_once(": ").filter(|_| is_declared).map(|(_, kind)| kind)
+}
+
+#[test]
+fn no_static_has_a_lock_that_a_child_could_find_held() {
+    let mut offences = Vec::new();
+    for source in sources().iter().filter(|source| !source.path.starts_with("src/bin/")) {
+        offences.extend(source.offences(|code| {
+            type_of_static(code)
+                .is_some_and(|kind| !STATICS.iter().any(|(allowed, _)| kind.starts_with(allowed)))
+        }));
+        offences.extend(source.offences(|code| WAITS.iter().any(|word| has_word(code, word))));
+        offences
+            .extend(source.offences(|code| HIDDEN_LOCKS.iter().any(|call| code.contains(call))));
+    }
+    assert_none(offences, "a child could wait for a thread that it does not have");
+}
+
 #[test]
 fn no_file_is_over_500_lines() {
     let mut offences = Vec::new();
@@ -268,6 +312,8 @@ fn the_reader_reads() {
     assert_eq!(names_below("use crate::{os, protocol::{A, B}, serve};", "crate").len(), 3);
     assert_eq!(names_below("x = crate::os::read(fd); y(std::mem::take(z))", "crate"), ["os"]);
     assert_eq!(names_below("my_crate::x(); a::crate::y", "crate"), [""; 0]);
+    assert_eq!(type_of_static("    pub(super) static A: Lock<u8> = B;"), Some("Lock<u8> = B;"));
+    assert_eq!(type_of_static("fn get() -> &'static Config {"), None);
     assert!(has_word("unsafe { x }", "unsafe") && !has_word("unsafe_code", "unsafe"));
     let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
     assert!(is_explained(&lines("// SAFETY: of\n// course.\nlet x =\n    unsafe {"), 3));

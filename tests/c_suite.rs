@@ -158,6 +158,7 @@ programs! {
     open_socket_v6
     os_accept
     os_async
+    os_async_fork
     os_async_misuse
     os_close
     os_interrupted
@@ -177,7 +178,10 @@ programs! {
     read_errors
     request_copy
     shutdown_pending
+    signal_stack
     signals_in_a_request
+    sigterm_after_shutdown
+    start_again
     stderr_soon
     stdio_accept_fails
     stdio_before_accept
@@ -192,6 +196,7 @@ programs! {
     stdio_printf
     stdio_printf_buffer
     stdio_printf_more
+    stdio_start_again
     stdio_streams
     stream_fields
     threads

@@ -85,6 +85,23 @@ const ROWS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "SIGTERM after `OS_LibShutdown`",
+        &["sigterm_after_shutdown", "restart::sigterm_does_what_it_did_before"],
+    ),
+    ("Signal in a thread that has a stack for signals", &["signal_stack"]),
+    (
+        "Starting again in one process: `OS_LibShutdown`, then `FCGX_Init`",
+        &["start_again", "stdio_start_again"],
+    ),
+    (
+        "`dlclose`",
+        &[
+            "restart::a_signal_after_unloading_crashes_the_original",
+            "restart::two_hundred_rounds_of_loading_and_unloading",
+            "abi::the_code_stays_after_the_last_dlclose",
+        ],
+    ),
+    (
         "Inherited listen socket that is non-blocking",
         &["waiting/processes::an_inherited_nonblocking_socket_is_waited_on"],
     ),

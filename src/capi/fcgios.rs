@@ -58,7 +58,7 @@ unsafe fn bytes<'a>(text: *const c_char) -> &'a [u8] {
 
 /// Initialises the library: installs handlers for SIGTERM and SIGUSR1 (finish the request in
 /// progress, then stop accepting) and for SIGPIPE (does nothing), each only where the program has
-/// left the default or ignores the signal.
+/// left the default or ignores the signal. After OS_LibShutdown it begins anew, as FCGX_Init does.
 ///
 /// stdioFds: not used on Unix; may be NULL.
 ///
@@ -69,14 +69,22 @@ unsafe fn bytes<'a>(text: *const c_char) -> &'a [u8] {
 #[unsafe(no_mangle)]
 pub extern "C" fn OS_LibInit(stdioFds: *mut c_int) -> c_int {
     let _ = stdioFds;
-    signal::install();
+    library::install();
     0
 }
 
-/// Gives back what the library holds: asynchronous operations that still wait are forgotten, idle
-/// connections closed, spare memory freed. Signal handlers stay, and everything goes on working.
+/// Gives back what the library holds: forgets asynchronous operations that still wait, closes idle
+/// connections, frees spare memory. The next FCGX_Init, FCGX_IsCGI, FCGX_Accept, FCGI_Accept or
+/// OS_LibInit begins anew: it forgets a wish to shut down that was there before this call, reads the
+/// settings and installs the signal handlers again. The library can be unloaded after this call.
 ///
-/// Side effects: as above. Calling it again is harmless. Thread-safe.
+/// Signals: unless a thread waits for a request or one is in progress (or finished, with its connection
+/// kept), SIGTERM and SIGUSR1 do again what they did before the library was initialised. A handler
+/// that the program has set since stays, and so does the library's for SIGPIPE.
+///
+/// Side effects: as above. A program may go on without beginning anew: a wish to shut down stays, and
+/// the next FCGX_Accept_r or OS_Accept installs the handlers again. Calling it again is harmless.
+/// Thread-safe, but not for signal handlers.
 #[unsafe(no_mangle)]
 pub extern "C" fn OS_LibShutdown() {
     async_io::cancel_all();
@@ -111,7 +119,7 @@ pub unsafe extern "C" fn OS_CreateLocalIpcFd(bindPath: *const c_char, backlog: c
     if let Err(reason) = &result {
         let name = String::from_utf8_lossy(name);
         // Nobody is left to tell when stderr is closed.
-        let _ = writeln!(io::stderr(), "libfcgi: cannot listen on {name}: {reason}");
+        let _ = writeln!(fd_io::Stderr, "libfcgi: cannot listen on {name}: {reason}");
     }
     value(result)
 }
@@ -423,6 +431,7 @@ pub unsafe extern "C" fn OS_Accept(
 ) -> c_int {
     // SAFETY: the caller passes NULL or a C string.
     let list = PeerList::parse(unsafe { bytes(webServerAddrs) });
+    library::go_on();
     value(blocking::accept(listen_sock, fail_on_intr != 0, &list))
 }
 
@@ -460,7 +469,7 @@ pub extern "C" fn OS_SetFlags(fd: c_int, flags: c_int) {
 
 /// Asks the library to shut down, as FCGX_ShutdownPending: the requests in progress, and those on
 /// their way, are finished, then every wait for another one, present and future, in every thread,
-/// ends with an error. There is no way back.
+/// ends with an error. OS_LibShutdown and FCGX_Init are the way back.
 ///
 /// Side effects: as above. Thread-safe, async-signal-safe: made for signal handlers.
 #[unsafe(no_mangle)]

@@ -1,10 +1,13 @@
 //! The library as a whole: initialised or not, and the one request of programs that use only one.
 
 use std::cell::UnsafeCell;
-use std::sync::Once;
+use std::sync::MutexGuard;
+use std::sync::atomic::{AtomicU8, Ordering};
 
-use super::fcgiapp::{FCGX_InitRequest, FCGX_Request};
+use super::fcgiapp::FCGX_Request;
 use super::request;
+use crate::os::fork::PerProcess;
+use crate::os::lock::Lock;
 use crate::os::signal;
 use crate::serve::{config, listeners};
 
@@ -15,32 +18,98 @@ struct TheRequest(UnsafeCell<FCGX_Request>);
 // documented for one thread at a time.
 unsafe impl Sync for TheRequest {}
 
-static THE_REQUEST: TheRequest = TheRequest(UnsafeCell::new(super::request::NO_REQUEST));
+static THE_REQUEST: TheRequest =
+    TheRequest(UnsafeCell::new(FCGX_Request { listen_sock: 0, ..request::NO_REQUEST }));
 
 /// The request behind FCGX_Accept and FCGX_Finish.
 pub fn the_request() -> *mut FCGX_Request {
     THE_REQUEST.0.get()
 }
 
-static INITIALISED: Once = Once::new();
+/// What has happened to the library so far: bits.
+static STATE: AtomicU8 = AtomicU8::new(0);
+/// [`initialise`] was called.
+const INITIALISED: u8 = 1;
+/// [`shut_down`] was called, and neither [`initialise`] nor [`install`] since.
+const SHUT_DOWN: u8 = 2;
+/// The program has gone on all the same, and has its signal handlers back.
+const RESUMED: u8 = 4;
 
-/// Initialises the library: signal handlers, settings. Any number of times, from any thread.
+/// Changes of [`STATE`] take turns.
+static TURN: PerProcess<Lock<()>> = PerProcess::new(Lock::new(()));
+
+/// The caller's turn. `None` in a child without memory, which has few threads yet.
+fn turn() -> Option<MutexGuard<'static, ()>> {
+    TURN.get().map(Lock::lock)
+}
+
+fn state() -> u8 {
+    STATE.load(Ordering::Acquire)
+}
+
+/// Initialises the library: signal handlers, settings. Any number of times, from any thread. After
+/// [`shut_down`] it begins anew.
 pub fn initialise() {
-    INITIALISED.call_once(|| {
-        signal::install();
-        config::get();
-        // SAFETY: the place lives as long as the process; nobody uses it before it is initialised.
-        unsafe { FCGX_InitRequest(the_request(), 0, 0) };
-    });
+    if state() == INITIALISED {
+        return;
+    }
+    let _turn = turn();
+    if state() == INITIALISED {
+        return;
+    }
+    signal::install();
+    begin_anew();
+    config::get();
+    STATE.store(INITIALISED, Ordering::Release);
 }
 
-/// Whether [`initialise`] was called.
+/// Installs the signal handlers. After [`shut_down`] it begins anew.
+pub fn install() {
+    let _turn = turn();
+    signal::install();
+    begin_anew();
+    STATE.fetch_and(!(SHUT_DOWN | RESUMED), Ordering::Release);
+}
+
+fn begin_anew() {
+    if state() & SHUT_DOWN != 0 {
+        signal::begin_anew();
+        config::read_again();
+    }
+}
+
+/// Whether [`initialise`] was ever called.
 pub fn is_initialised() -> bool {
-    INITIALISED.is_completed()
+    state() & INITIALISED != 0
 }
 
-/// Gives back what the library holds for later: parked connections and memory. It goes on working.
+/// Before each wait for a request: a program that goes on after [`shut_down`] without beginning anew
+/// gets its signal handlers back.
+pub fn go_on() {
+    if state() & (SHUT_DOWN | RESUMED) == SHUT_DOWN {
+        resume();
+    }
+}
+
+#[cold]
+fn resume() {
+    let _turn = turn();
+    // A thread that comes late only learns that it is to stop.
+    if state() & SHUT_DOWN != 0 && !signal::shutdown_requested() {
+        signal::install();
+        STATE.fetch_or(RESUMED, Ordering::Release);
+    }
+}
+
+/// Gives back what the library holds for later: parked connections and memory; and the signals for
+/// shutting down, unless a thread waits for a request or has one. It goes on working.
 pub fn shut_down() {
-    listeners::shut_down();
+    let _turn = turn();
+    STATE.store(state() & INITIALISED | SHUT_DOWN, Ordering::Release);
+    let is_waited_on = listeners::shut_down();
     request::clear_store();
+    signal::shutdown_is_done();
+    if !is_waited_on && !signal::is_accepting() && !request::is_any_in_progress() {
+        signal::withdraw();
+    }
 }

@@ -3,6 +3,7 @@
 
 use std::ffi::{c_char, c_int};
 use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::envp::Envp;
 use super::fcgiapp::{FCGX_Request, FCGX_Stream, Params};
@@ -36,6 +37,14 @@ struct Spare(Box<Block>);
 unsafe impl Send for Spare {}
 
 static BLOCKS: Store<Spare> = Store::new(MOST);
+
+/// Requests that have a block. A child counts its parent's, too, which may go on in it.
+static WITH_BLOCK: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether a request is in progress, or finished with its connection kept.
+pub fn is_any_in_progress() -> bool {
+    WITH_BLOCK.load(Ordering::SeqCst) > 0
+}
 
 const NO_STREAM: FCGX_Stream = FCGX_Stream {
     rdNext: ptr::null_mut(),
@@ -156,7 +165,10 @@ pub unsafe fn begin(
     if block.is_null() {
         let spare = BLOCKS.take().map_or_else(|| boxed(Block::new()), |spare| Ok(spare.0));
         match spare {
-            Ok(spare) => block = Box::into_raw(spare),
+            Ok(spare) => {
+                WITH_BLOCK.fetch_add(1, Ordering::SeqCst);
+                block = Box::into_raw(spare);
+            }
             Err(error) => {
                 connected.close(false);
                 return Err(error);
@@ -345,6 +357,7 @@ pub unsafe fn end(request: *mut FCGX_Request, close: bool) {
     if !block.is_null() {
         // SAFETY: made by Box in `begin`; the request was its only user and has let it go.
         let mut block = unsafe { Box::from_raw(block) };
+        WITH_BLOCK.fetch_sub(1, Ordering::SeqCst);
         connected = block.connected.take();
         rest(&mut block);
         BLOCKS.put(Spare(block));

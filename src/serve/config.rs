@@ -1,15 +1,16 @@
-//! Settings for unmodified programs: environment variables, read once.
+//! Settings for unmodified programs: environment variables, read when the library begins.
 
 use std::ffi::OsStr;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::peers::PeerList;
+use crate::os::io::Stderr;
+use crate::os::latest::Latest;
 
 /// What the environment says, or the defaults.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Config {
     /// How long closing waits for a peer that still sends (LIBFCGI_OS_CLOSE_POLL_TIMEOUT).
     pub close_timeout: Duration,
@@ -28,13 +29,28 @@ pub struct Config {
     pub peers: PeerList,
 }
 
+static CONFIG: Latest<Config> = Latest::empty();
+
 /// The settings of this process; read from the environment at the first call.
 pub fn get() -> &'static Config {
-    static CONFIG: OnceLock<Config> = OnceLock::new();
-    CONFIG.get_or_init(|| Config::read(&|name| std::env::var_os(name)))
+    CONFIG.get_or_make(Config::of_environment)
+}
+
+/// Reads the environment again, for what asks for the settings from now on. To be called by one thread
+/// at a time. Without memory for them the settings stay as they are.
+pub fn read_again() {
+    if CONFIG.get().is_none() {
+        get();
+    } else {
+        let _ = CONFIG.replace(Config::of_environment());
+    }
 }
 
 impl Config {
+    fn of_environment() -> Self {
+        Self::read(&|name| std::env::var_os(name))
+    }
+
     fn read(variable: &dyn Fn(&str) -> Option<std::ffi::OsString>) -> Self {
         let number = |name, default| {
             let text = variable(name)?;
@@ -75,7 +91,7 @@ fn complain(name: &str, text: &OsStr, default: u64) {
     let value = text.to_string_lossy();
     // Nobody is left to tell when stderr is closed.
     let _ = writeln!(
-        std::io::stderr(),
+        Stderr,
         "libfcgi: {name}={value} is not a number from 0 to 2147483647; using {default}"
     );
 }

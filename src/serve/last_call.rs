@@ -17,10 +17,10 @@ use super::head::{Outcome, receive_head};
 use super::listener::{Arrival, Listener, Terms};
 use super::parking::{Rest, Stage};
 use crate::os::io::close;
-use crate::os::mark;
 use crate::os::memory::{extend, push};
 use crate::os::poll::{self, PollFd, READABLE};
 use crate::os::socket::{self, Accepted};
+use crate::os::{mark, signal};
 
 /// How long the connections may take to send a request, from the moment when the first thread looks:
 /// every thread is to be back within 100 ms.
@@ -28,6 +28,15 @@ const PATIENCE: Duration = Duration::from_millis(60);
 
 /// How often a thread that has none looks whether another one has given some back.
 const GLANCE: Duration = Duration::from_millis(2);
+
+/// When the last call of a listener is over.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct End {
+    /// [`signal::beginning`] of that time: a library that begins anew has another last call.
+    beginning: usize,
+    /// `None` only where clocks end.
+    at: Option<Instant>,
+}
 
 impl Listener {
     /// One more request, if there is any; then every parked connection is closed. `has_waited`:
@@ -39,7 +48,7 @@ impl Listener {
         has_waited: bool,
         terms: &Terms,
     ) -> Option<Arrival> {
-        let end = *self.end.get_or_init(|| Instant::now().checked_add(PATIENCE));
+        let end = self.end();
         let mut undecided = Vec::new();
         let mut deciding = None;
         if (self.take_announced() || has_waited) && self.is_pooled() {
@@ -97,6 +106,16 @@ impl Listener {
         let (connected, mut begin) = arrival;
         begin.keep = false;
         (connected, begin)
+    }
+
+    /// Returns until when connections are waited for; the first thread that asks decides it.
+    fn end(&self) -> Option<Instant> {
+        let beginning = signal::beginning();
+        let mut end = self.end.lock();
+        if end.is_none_or(|end| end.beginning != beginning) {
+            *end = Some(End { beginning, at: Instant::now().checked_add(PATIENCE) });
+        }
+        end.and_then(|end| end.at)
     }
 
     fn accept_last(&self, terms: &Terms) -> Option<Connected> {

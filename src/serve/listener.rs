@@ -27,13 +27,14 @@ use std::io::{self, ErrorKind};
 use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use once_cell::sync::OnceCell;
 
 use super::config::Config;
 use super::connected::{Connected, close_at_once, recycle};
 use super::head::{Outcome, read_head, receive_head, wait_alone};
+use super::last_call::End;
 use super::parking::{Parked, Parking, Place, Rest, Stage, Watched};
 use super::pool::LONGEST_WAIT;
 use super::session::Begin;
@@ -80,8 +81,8 @@ pub struct Listener {
     pub(super) parked: AtomicBool,
     /// Calls of accept4 that found nothing since one that did.
     pub(super) in_vain: AtomicU32,
-    /// Until when connections are waited for when shutting down; `None` only where clocks end.
-    pub(super) end: OnceCell<Option<Instant>>,
+    /// Until when connections are waited for when shutting down.
+    pub(super) end: Lock<Option<End>>,
     /// Threads that wait for connections of their own then.
     pub(super) deciding: AtomicU32,
     pub(super) state: Lock<State>,
@@ -150,7 +151,7 @@ impl Listener {
             pooled: AtomicBool::new(false),
             parked: AtomicBool::new(false),
             in_vain: AtomicU32::new(0),
-            end: OnceCell::new(),
+            end: Lock::new(None),
             deciding: AtomicU32::new(0),
             state: Lock::new(state),
         }

@@ -56,13 +56,14 @@ pub fn opened(fd: RawFd) {
 }
 
 /// Closes every parked connection and gives back memory kept for later. A listener that threads wait
-/// on, or that a request in progress came through, stays.
-pub fn shut_down() {
+/// on, or that a request in progress came through, stays; returns whether there is one.
+pub fn shut_down() -> bool {
     let mut passed = 0;
     while let Some(listener) = all().ok().and_then(|list| list.lock().get(passed).map(Arc::clone)) {
         listener.close_parked();
         passed += 1;
     }
+    let mut is_used = false;
     if let Ok(list) = all() {
         // New users come through `of` only, which has to wait for the list.
         let mut list = list.lock();
@@ -70,7 +71,9 @@ pub fn shut_down() {
         if list.is_empty() {
             *list = Vec::new();
         }
+        is_used = !list.is_empty();
     }
     SESSIONS.clear();
     outbound::clear_spare();
+    is_used
 }

@@ -43,9 +43,11 @@ pub extern "C" fn FCGX_IsCGI() -> c_int {
 /// Results: 0.
 ///
 /// Side effects: reads the settings from the environment (LIBFCGI_ variables,
-/// FCGI_WEB_SERVER_ADDRS; the first call only); installs handlers for SIGTERM and SIGUSR1, as
-/// FCGX_ShutdownPending, and for SIGPIPE, which does nothing, each only where the program has left
-/// the default or ignores the signal. Harmless when called again. Thread-safe.
+/// FCGI_WEB_SERVER_ADDRS); installs handlers for SIGTERM and SIGUSR1, as FCGX_ShutdownPending, and
+/// for SIGPIPE, which does nothing, each only where the program has left the default or ignores the
+/// signal. They run on the stack that a thread has for signals, if any (SA_ONSTACK). Called again it
+/// does nothing, but after OS_LibShutdown it does all of this again and forgets that shutting down
+/// was asked for before. Thread-safe.
 #[unsafe(no_mangle)]
 pub extern "C" fn FCGX_Init() -> c_int {
     library::initialise();
@@ -130,12 +132,18 @@ pub unsafe extern "C" fn FCGX_Accept_r(request: *mut FCGX_Request) -> c_int {
     if request.is_null() {
         return -libc::EINVAL;
     }
+    library::go_on();
     // SAFETY: the caller passes a request that was initialised.
     unsafe { FCGX_Finish_r(request) };
     // SAFETY: as above.
     match unsafe { accept(request) } {
         Ok(()) => 0,
-        Err(error) => -errno_of(&error),
+        Err(error) => {
+            // What its last request has left behind, which no other may come for.
+            // SAFETY: as above.
+            unsafe { request::end(request, true) };
+            -errno_of(&error)
+        }
     }
 }
 
@@ -323,7 +331,7 @@ pub unsafe extern "C" fn FCGX_SetExitStatus(status: c_int, stream: *mut FCGX_Str
 }
 
 /// Asks every thread that waits for a request to stop: FCGX_Accept_r fails with -EINTR, in this
-/// call and in every later one. Requests in progress are not disturbed. No new connection is taken.
+/// call and in every later one until OS_LibShutdown and FCGX_Init have been called. Requests in progress are not disturbed. No new connection is taken.
 /// Those that are open may have a request on its way: for 60 ms Accept waits for it and gives it to
 /// the program as usual.
 ///

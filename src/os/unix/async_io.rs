@@ -8,6 +8,7 @@ use std::os::fd::RawFd;
 use std::sync::MutexGuard;
 use std::time::{Duration, Instant};
 
+use super::fork::PerProcess;
 use super::lock::Lock;
 use super::memory::{NoMemory, push, reserve};
 use super::poll::{self, PollFd};
@@ -48,20 +49,37 @@ struct Armed {
     action: Action,
 }
 
+#[derive(Default)]
 struct Table {
     next_number: u64,
     /// In no order; programs have few at a time.
     armed: Vec<Armed>,
 }
 
-static TABLE: Lock<Table> = Lock::new(Table { next_number: 0, armed: Vec::new() });
+static TABLE: PerProcess<Lock<Table>> = PerProcess::new(Lock::new(Table::new()));
 
-/// The table. The lock is never held while an action runs or the kernel is waited for.
-fn table() -> MutexGuard<'static, Table> {
-    TABLE.lock()
+/// This process's table. The lock is never held while an action runs or the kernel is waited for.
+///
+/// A child begins with what waits in its parent, unless another thread of the parent was using the
+/// table at the moment of the fork.
+fn table() -> Result<MutexGuard<'static, Table>, NoMemory> {
+    let parents = TABLE.inherited();
+    let mut table = TABLE.get().ok_or(NoMemory)?.lock();
+    // This copy of the parent's is the child's alone. With the child's own lock held, the first
+    // thread that comes takes all of it.
+    if let Some(mut parents) = parents.and_then(Lock::try_lock) {
+        if table.next_number == 0 {
+            *table = std::mem::take(&mut *parents);
+        }
+    }
+    Ok(table)
 }
 
 impl Table {
+    const fn new() -> Self {
+        Self { next_number: 0, armed: Vec::new() }
+    }
+
     fn find(&self, fd: RawFd, direction: Direction) -> Option<usize> {
         self.armed.iter().position(|armed| armed.fd == fd && armed.direction == direction)
     }
@@ -85,7 +103,7 @@ pub fn arm(fd: RawFd, direction: Direction, action: Action) -> io::Result<()> {
     if fd < 0 {
         return Err(io::Error::from_raw_os_error(libc::EBADF));
     }
-    let mut table = table();
+    let mut table = table()?;
     if table.find(fd, direction).is_some() {
         return Err(io::Error::from_raw_os_error(libc::EBUSY));
     }
@@ -98,19 +116,19 @@ pub fn arm(fd: RawFd, direction: Direction, action: Action) -> io::Result<()> {
 
 /// Forgets the action that waits for this direction of the descriptor.
 pub fn cancel(fd: RawFd, direction: Direction) {
-    let cancelled = table().take(fd, direction, u64::MAX);
+    let cancelled = table().map(|mut table| table.take(fd, direction, u64::MAX));
     drop(cancelled);
 }
 
 /// Forgets every action.
 pub fn cancel_all() {
-    let cancelled = std::mem::take(&mut table().armed);
+    let cancelled = table().map(|mut table| std::mem::take(&mut table.armed));
     drop(cancelled);
 }
 
 /// One entry for each descriptor that an action waits for, and the number of the newest action.
 fn snapshot() -> Result<(Vec<PollFd>, u64), NoMemory> {
-    let table = table();
+    let table = table()?;
     let mut fds: Vec<PollFd> = Vec::new();
     reserve(&mut fds, table.armed.len())?;
     for armed in &table.armed {
@@ -145,7 +163,7 @@ pub fn wait(timeout: Option<Duration>) -> io::Result<Option<Duration>> {
         done = entry.fd;
         for direction in [Direction::Read, Direction::Write] {
             if direction.is_ready(entry.revents) {
-                let action = table().take(entry.fd, direction, newest);
+                let action = table()?.take(entry.fd, direction, newest);
                 if let Some(action) = action {
                     action();
                 }
@@ -195,7 +213,7 @@ mod tests {
         run();
         run();
         assert_eq!(told.try_iter().collect::<Vec<_>>(), ["read", "write"]);
-        assert!(table().armed.is_empty());
+        assert!(table().unwrap().armed.is_empty());
     }
 
     #[test]
@@ -252,5 +270,27 @@ mod tests {
         arm(b.as_raw_fd(), Direction::Read, Box::new(|| ())).unwrap();
         cancel_all();
         assert_eq!(wait(Some(Duration::from_millis(5))).unwrap(), Some(Duration::ZERO));
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "no fork in Miri")]
+    fn a_child_does_not_wait_for_a_thread_of_its_parent() {
+        let _turn = turn();
+        let held = table().unwrap();
+        // SAFETY: the child only touches memory and leaves by _exit, at the latest by SIGALRM.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            // SAFETY: as above.
+            unsafe { libc::alarm(10) };
+            cancel(0, Direction::Read);
+            let armed = arm(0, Direction::Read, Box::new(|| ())).is_ok();
+            // SAFETY: ends the child without running the parent's handlers.
+            unsafe { libc::_exit(i32::from(!armed)) };
+        }
+        let mut status = 0;
+        // SAFETY: `status` is a place for one int.
+        assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+        assert_eq!(status, 0);
+        drop(held);
     }
 }

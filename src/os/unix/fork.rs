@@ -1,15 +1,15 @@
 //! Noticing fork: state that must not be shared with the parent.
 
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
-use std::sync::{Once, OnceLock};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
 use super::memory::boxed;
 
 static GENERATION: AtomicUsize = AtomicUsize::new(0);
 static BEGUN: AtomicUsize = AtomicUsize::new(0);
 static ENDED: AtomicUsize = AtomicUsize::new(0);
-static CLEAN_UP: OnceLock<fn()> = OnceLock::new();
+/// A `fn()`, or NULL. No OnceLock: a child must not wait for a thread that it does not have.
+static CLEAN_UP: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
 
 extern "C" fn before() {
     BEGUN.fetch_add(1, Ordering::SeqCst);
@@ -24,7 +24,10 @@ extern "C" fn in_child() {
     // Other threads' forks go on in the parent alone.
     ENDED.store(BEGUN.load(Ordering::SeqCst), Ordering::SeqCst);
     super::signal::forget_wake_up();
-    if let Some(clean_up) = CLEAN_UP.get() {
+    let clean_up = CLEAN_UP.load(Ordering::SeqCst);
+    if !clean_up.is_null() {
+        // SAFETY: `at_child` alone writes the place, with a function of this type.
+        let clean_up: fn() = unsafe { std::mem::transmute(clean_up) };
         clean_up();
     }
 }
@@ -33,17 +36,21 @@ extern "C" fn in_child() {
 /// in it must be async-signal-safe, and a lock may be held for ever.
 pub fn at_child(clean_up: fn()) {
     // There is one user; for the second time it says the same.
-    let _ = CLEAN_UP.set(clean_up);
+    CLEAN_UP.store(clean_up as *mut (), Ordering::SeqCst);
 }
 
 /// Installs the fork handlers. Called before the first thing that a child must not share.
+///
+/// Waits for no other thread, which a child might not have. Threads that come at the same time each
+/// install them; the handlers do no harm when they run twice.
 pub fn watch() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
+    static WATCHED: AtomicBool = AtomicBool::new(false);
+    if !WATCHED.load(Ordering::Acquire) {
         // SAFETY: the handlers touch atomics and close descriptors, which is allowed at any moment;
         // the clean-up keeps to that. A failure (ENOMEM) leaves forks unnoticed, as they were.
         unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) };
-    });
+        WATCHED.store(true, Ordering::Release);
+    }
 }
 
 /// How many forks lie between the process that loaded the library and this one.

@@ -63,6 +63,19 @@ pub fn write(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
     })
 }
 
+/// Standard error. std's has a lock, which a child could find held by a thread that it does not have.
+pub struct Stderr;
+
+impl io::Write for Stderr {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        write(libc::STDERR_FILENO, bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 fn recv_flags(fd: RawFd, buffer: &mut [u8], flags: libc::c_int) -> io::Result<usize> {
     // SAFETY: the pointer and length are those of `buffer`, which the borrow keeps alive.
     match checked(unsafe { libc::recv(fd, buffer.as_mut_ptr().cast(), buffer.len(), flags) }) {

@@ -8,8 +8,7 @@
 use std::io;
 use std::os::fd::RawFd;
 use std::ptr;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, Ordering};
 
 use super::io::{is_nonblocking, set_nonblocking};
 
@@ -27,14 +26,25 @@ struct Entry {
 static ENTRIES: [Entry; SOCKETS] =
     [const { Entry { fd: AtomicI32::new(-1), mark: AtomicU32::new(0) } }; SOCKETS];
 
-static PAGE: OnceLock<Option<&'static [AtomicU32; MARKS]>> = OnceLock::new();
+type Page = [AtomicU32; MARKS];
 
-fn map_page() -> Option<&'static [AtomicU32; MARKS]> {
+/// The shared page; NULL before there is one. No OnceLock: a child must not wait for a thread that it
+/// does not have.
+static PAGE: AtomicPtr<Page> = AtomicPtr::new(ptr::null_mut());
+
+fn page() -> Option<&'static Page> {
+    // SAFETY: NULL, or a page of `map_page` that is never unmapped.
+    unsafe { PAGE.load(Ordering::Acquire).as_ref() }
+}
+
+/// Makes the shared page. Of threads that do so at the same time one wins.
+#[cold]
+fn map_page() -> Option<&'static Page> {
     // SAFETY: an anonymous mapping at an address of the kernel's choice touches nothing of ours.
     let place = unsafe {
         libc::mmap(
             ptr::null_mut(),
-            size_of::<[AtomicU32; MARKS]>(),
+            size_of::<Page>(),
             libc::PROT_READ | libc::PROT_WRITE,
             libc::MAP_SHARED | libc::MAP_ANONYMOUS,
             -1,
@@ -44,8 +54,12 @@ fn map_page() -> Option<&'static [AtomicU32; MARKS]> {
     if place == libc::MAP_FAILED {
         return None;
     }
-    // SAFETY: mapped above with this size, zeroed, page-aligned and never unmapped.
-    unsafe { place.cast::<[AtomicU32; MARKS]>().as_ref() }
+    let made = place.cast::<Page>();
+    if PAGE.compare_exchange(ptr::null_mut(), made, Ordering::AcqRel, Ordering::Acquire).is_err() {
+        // SAFETY: mapped above with this size, and seen by no other thread.
+        unsafe { libc::munmap(place, size_of::<Page>()) };
+    }
+    page()
 }
 
 /// Whether the library has made a listen socket non-blocking, in this process or one that shares
@@ -68,7 +82,7 @@ impl Mark {
 /// Gives the listen socket a fresh mark. Without a place for one it counts as inherited.
 pub fn register(fd: RawFd) {
     forget(fd);
-    let Some(page) = *PAGE.get_or_init(map_page) else { return };
+    let Some(page) = page().or_else(map_page) else { return };
     let Some((count, marks)) = page.split_first() else { return };
     let number = count.fetch_add(1, Ordering::Relaxed);
     if (number as usize) >= marks.len() {
@@ -94,9 +108,8 @@ pub fn forget(fd: RawFd) {
 /// The mark of a socket that FCGX_OpenSocket made in this process or in a parent.
 pub fn of(fd: RawFd) -> Option<Mark> {
     let entry = ENTRIES.iter().find(|entry| entry.fd.load(Ordering::Acquire) == fd)?;
-    let page = PAGE.get().copied().flatten()?;
     let number = entry.mark.load(Ordering::Acquire) as usize;
-    page.get(number + 1).map(Mark)
+    page()?.get(number + 1).map(Mark)
 }
 
 /// Whether the program itself has made the listen socket non-blocking, for a wait of its own.

@@ -3,7 +3,7 @@
 //! * Descriptors: [`io`], [`poll`] (waiting for them), [`async_io`] (actions that wait for them).
 //! * Sockets: [`socket`], [`address`] (their names), [`mark`] (who made one non-blocking).
 //! * Processes: [`spawn`], [`children`], [`fork`], [`signal`], [`threads`].
-//! * All of these: [`error`], [`lock`], [`memory`].
+//! * All of these: [`error`], [`latest`], [`lock`], [`memory`].
 
 pub mod address;
 pub mod async_io;
@@ -11,6 +11,7 @@ pub mod children;
 pub mod error;
 pub mod fork;
 pub mod io;
+pub mod latest;
 pub mod lock;
 pub mod mark;
 pub mod memory;

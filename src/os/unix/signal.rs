@@ -9,12 +9,19 @@
 use std::io;
 use std::os::fd::RawFd;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU8, AtomicUsize, Ordering};
 
 use super::io::{checked_int, close, move_above_stdio, read};
 use super::{mark, threads};
 
-static SHUTDOWN: AtomicBool = AtomicBool::new(false);
+/// The wish to shut down.
+static SHUTDOWN: AtomicU8 = AtomicU8::new(NOT_ASKED);
+const NOT_ASKED: u8 = 0;
+const ASKED: u8 = 1;
+/// The library has been shut down since: the wish holds until it begins anew.
+const DONE: u8 = 2;
+/// How many times the wish was forgotten.
+static BEGINNING: AtomicUsize = AtomicUsize::new(0);
 static WAKE_UP: AtomicI32 = AtomicI32::new(-1);
 static ACCEPTING: AtomicI32 = AtomicI32::new(-1);
 
@@ -30,7 +37,7 @@ static COVER: AtomicUsize = AtomicUsize::new(0);
 pub fn request_shutdown() {
     // SAFETY: errno's place is the thread's own and always there.
     let errno = unsafe { *libc::__errno_location() };
-    SHUTDOWN.store(true, Ordering::SeqCst);
+    SHUTDOWN.store(ASKED, Ordering::SeqCst);
     let fd = WAKE_UP.load(Ordering::SeqCst);
     if fd >= 0 {
         write_event(fd);
@@ -102,7 +109,26 @@ fn put_back(fd: RawFd) {
 
 /// Whether shutting down was asked for.
 pub fn shutdown_requested() -> bool {
-    SHUTDOWN.load(Ordering::SeqCst)
+    SHUTDOWN.load(Ordering::SeqCst) != NOT_ASKED
+}
+
+/// Notes that the library has been shut down, for [`begin_anew`]. A wish that comes later is a new one.
+pub fn shutdown_is_done() {
+    let _ = SHUTDOWN.compare_exchange(ASKED, DONE, Ordering::SeqCst, Ordering::SeqCst);
+}
+
+/// Forgets the wish to shut down if it was there at [`shutdown_is_done`].
+pub fn begin_anew() {
+    if SHUTDOWN.compare_exchange(DONE, NOT_ASKED, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+        BEGINNING.fetch_add(1, Ordering::SeqCst);
+        // What watches the descriptor goes on watching it.
+        ignore_wake_up();
+    }
+}
+
+/// Tells the times apart between which a wish to shut down was forgotten.
+pub fn beginning() -> usize {
+    BEGINNING.load(Ordering::SeqCst)
 }
 
 fn write_event(fd: RawFd) {
@@ -112,8 +138,9 @@ fn write_event(fd: RawFd) {
     unsafe { libc::write(fd, (&raw const one).cast(), size_of::<u64>()) };
 }
 
-/// The descriptor that becomes readable, for good, when shutting down is asked for. Made at the
-/// first call; every process has its own.
+/// The descriptor that becomes readable, until [`begin_anew`], when shutting down is asked for. Made at
+/// the first call, and never closed: a signal handler may be about to write to it. Every process has
+/// its own.
 pub fn wake_up_descriptor() -> io::Result<RawFd> {
     let fd = WAKE_UP.load(Ordering::SeqCst);
     if fd >= 0 {
@@ -142,6 +169,9 @@ pub fn wake_up_descriptor() -> io::Result<RawFd> {
 /// got a copy unnoticed, by a raw fork, has written to it.
 pub fn ignore_wake_up() {
     let fd = WAKE_UP.load(Ordering::SeqCst);
+    if fd < 0 {
+        return;
+    }
     let mut count = [0; 8];
     let _ = read(fd, &mut count);
     if shutdown_requested() {
@@ -190,29 +220,61 @@ extern "C" fn on_shutdown_signal(_: libc::c_int) {
 /// A handler rather than SIG_IGN: programs that the application executes get the default back.
 extern "C" fn on_broken_pipe(_: libc::c_int) {}
 
-fn install_one(signal: libc::c_int, handler: extern "C" fn(libc::c_int)) {
+/// What `signal` did before [`install`]: SIG_DFL or SIG_IGN, all that a handler of ours replaces.
+struct Before {
+    signal: libc::c_int,
+    action: AtomicUsize,
+}
+
+/// The signals that ask for shutting down.
+static WISHES: [Before; 2] = [
+    Before { signal: libc::SIGUSR1, action: AtomicUsize::new(libc::SIG_DFL) },
+    Before { signal: libc::SIGTERM, action: AtomicUsize::new(libc::SIG_DFL) },
+];
+
+/// What is done about a signal now: SIG_DFL, SIG_IGN or a handler.
+fn action_of(signal: libc::c_int) -> Option<libc::sighandler_t> {
     // SAFETY: sigaction is plain data, for which zero is a value.
     let mut old: libc::sigaction = unsafe { std::mem::zeroed() };
     // SAFETY: reads the present action into a place that lives on.
-    if unsafe { libc::sigaction(signal, ptr::null(), &raw mut old) } != 0 {
-        return;
-    }
-    if old.sa_sigaction != libc::SIG_DFL && old.sa_sigaction != libc::SIG_IGN {
-        return;
-    }
+    let result = unsafe { libc::sigaction(signal, ptr::null(), &raw mut old) };
+    (result == 0).then_some(old.sa_sigaction)
+}
+
+/// Sets what is done about a signal.
+fn set_action(signal: libc::c_int, action: libc::sighandler_t, flags: libc::c_int) {
     // SAFETY: as above.
     let mut new: libc::sigaction = unsafe { std::mem::zeroed() };
-    new.sa_sigaction = handler as *const () as usize;
-    // SAFETY: the handler is async-signal-safe and lives as long as the library is loaded.
+    new.sa_sigaction = action;
+    new.sa_flags = flags;
+    // SAFETY: SIG_DFL, SIG_IGN or one of the handlers above, which are async-signal-safe. They live as
+    // long as the process: libfcgi.so is linked with nodelete.
     unsafe {
         libc::sigemptyset(&raw mut new.sa_mask);
         libc::sigaction(signal, &raw const new, ptr::null_mut());
     }
 }
 
+fn address(handler: extern "C" fn(libc::c_int)) -> libc::sighandler_t {
+    handler as *const () as usize
+}
+
+/// Installs a handler where the program has none. Returns what it replaces.
+///
+/// It runs on the stack that its thread has for signals, if any: a program in another language may
+/// leave it no other.
+fn install_one(
+    signal: libc::c_int,
+    handler: extern "C" fn(libc::c_int),
+) -> Option<libc::sighandler_t> {
+    let old = action_of(signal).filter(|old| [libc::SIG_DFL, libc::SIG_IGN].contains(old))?;
+    set_action(signal, address(handler), libc::SA_ONSTACK);
+    Some(old)
+}
+
 /// Makes broken pipes an error of the write alone, here but not in programs that are executed.
 pub fn outlive_broken_pipes() {
-    install_one(libc::SIGPIPE, on_broken_pipe);
+    let _ = install_one(libc::SIGPIPE, on_broken_pipe);
 }
 
 /// Installs handlers for SIGTERM and SIGUSR1 (shut down in order) and SIGPIPE (nothing: writing
@@ -220,6 +282,24 @@ pub fn outlive_broken_pipes() {
 /// SA_RESTART: a signal interrupts a program's own waits.
 pub fn install() {
     outlive_broken_pipes();
-    install_one(libc::SIGUSR1, on_shutdown_signal);
-    install_one(libc::SIGTERM, on_shutdown_signal);
+    for before in &WISHES {
+        if let Some(old) = install_one(before.signal, on_shutdown_signal) {
+            before.action.store(old, Ordering::SeqCst);
+        }
+    }
+}
+
+/// Lets SIGTERM and SIGUSR1 do again what they did before [`install`], unless the program has set
+/// another handler since. The one for SIGPIPE stays: programs go on writing.
+pub fn withdraw() {
+    for before in &WISHES {
+        if action_of(before.signal) == Some(address(on_shutdown_signal)) {
+            set_action(before.signal, before.action.load(Ordering::SeqCst), 0);
+        }
+    }
+}
+
+/// Whether a thread is about to block in accept4, or does.
+pub fn is_accepting() -> bool {
+    ACCEPTING.load(Ordering::SeqCst) >= 0
 }

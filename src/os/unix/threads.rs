@@ -1,21 +1,28 @@
 //! Whether the process has more than one thread.
 
 use std::ffi::CStr;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
 
 const NAME: &CStr = c"__libc_single_threaded";
 
 /// glibc's `__libc_single_threaded`, where the C library has it (glibc 2.32 and later).
 fn flag() -> Option<&'static AtomicU8> {
-    static FLAG: OnceLock<Option<&'static AtomicU8>> = OnceLock::new();
-    *FLAG.get_or_init(|| {
+    // Not a OnceLock: a child must not wait for a thread that it does not have. To look twice does
+    // no harm.
+    static FLAG: AtomicPtr<AtomicU8> = AtomicPtr::new(&raw const UNKNOWN as *mut AtomicU8);
+    let mut place = FLAG.load(Ordering::Acquire);
+    if ptr::eq(place, &raw const UNKNOWN) {
         // SAFETY: the name ends in NUL; a name that is not there gives NULL.
-        let place = unsafe { libc::dlsym(libc::RTLD_DEFAULT, NAME.as_ptr()) };
-        // SAFETY: the C library documents the name as one char that lives as long as the process.
-        unsafe { place.cast::<AtomicU8>().as_ref() }
-    })
+        place = unsafe { libc::dlsym(libc::RTLD_DEFAULT, NAME.as_ptr()) }.cast();
+        FLAG.store(place, Ordering::Release);
+    }
+    // SAFETY: NULL, or what the C library documents as one char that lives as long as the process.
+    unsafe { place.as_ref() }
 }
+
+/// Stands for a flag that was not looked for yet.
+static UNKNOWN: AtomicU8 = AtomicU8::new(0);
 
 /// True when this is certainly the only thread; false when there are others or it cannot be told.
 pub fn only_one() -> bool {
