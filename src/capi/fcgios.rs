@@ -431,7 +431,7 @@ pub unsafe extern "C" fn OS_Accept(
 ) -> c_int {
     // SAFETY: the caller passes NULL or a C string.
     let list = PeerList::parse(unsafe { bytes(webServerAddrs) });
-    library::go_on();
+    let _ = library::go_on();
     value(blocking::accept(listen_sock, fail_on_intr != 0, &list))
 }
 

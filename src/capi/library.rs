@@ -84,21 +84,22 @@ pub fn is_initialised() -> bool {
 }
 
 /// Before each wait for a request: a program that goes on after [`shut_down`] without beginning anew
-/// gets its signal handlers back.
-pub fn go_on() {
-    if state() & (SHUT_DOWN | RESUMED) == SHUT_DOWN {
-        resume();
-    }
+/// gets its signal handlers back. Returns whether [`initialise`] was ever called.
+pub fn go_on() -> bool {
+    state() == INITIALISED || resume()
 }
 
 #[cold]
-fn resume() {
-    let _turn = turn();
-    // A thread that comes late only learns that it is to stop.
-    if state() & SHUT_DOWN != 0 && !signal::shutdown_requested() {
-        signal::install();
-        STATE.fetch_or(RESUMED, Ordering::Release);
+fn resume() -> bool {
+    if state() & (SHUT_DOWN | RESUMED) == SHUT_DOWN {
+        let _turn = turn();
+        // A thread that comes late only learns that it is to stop.
+        if state() & SHUT_DOWN != 0 && !signal::shutdown_requested() {
+            signal::install();
+            STATE.fetch_or(RESUMED, Ordering::Release);
+        }
     }
+    is_initialised()
 }
 
 /// Gives back what the library holds for later: parked connections and memory; and the signals for

@@ -210,8 +210,8 @@ int main(int argc, char **argv)
         if (round == rounds / 4 + 1)
             memory = memory_in_use();
     }
-    /* glibc keeps what threads had; a quarter of a megabyte more is not a leak of each round. */
-    if (memory_in_use() - memory > 64)
+    /* glibc keeps what threads had: up to a megabyte is not a leak of each round. */
+    if (memory_in_use() - memory > 256)
         printf("memory grew by %ld pages\n", memory_in_use() - memory);
     printf("%d served\n", total);
     fflush(stdout);

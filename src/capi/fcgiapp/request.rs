@@ -126,13 +126,12 @@ pub unsafe extern "C" fn FCGX_InitRequest(
 /// Thread-safe, with a request for each thread. Not to be called in signal handlers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGX_Accept_r(request: *mut FCGX_Request) -> c_int {
-    if !library::is_initialised() {
+    if !library::go_on() {
         return NOT_INITIALISED;
     }
     if request.is_null() {
         return -libc::EINVAL;
     }
-    library::go_on();
     // SAFETY: the caller passes a request that was initialised.
     unsafe { FCGX_Finish_r(request) };
     // SAFETY: as above.
