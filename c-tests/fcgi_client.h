@@ -197,20 +197,19 @@ static inline int request_here(const char *body)
 static inline int reply_read(int fd, struct reply *reply, int wait_ms)
 {
     struct pollfd readable = { fd, POLLIN, 0 };
-    unsigned char chunk[65536];
+    const size_t room = 65536;
     ssize_t n;
 
     if (reply->closed || poll(&readable, 1, wait_ms) <= 0)
         return 0;
-    n = read(fd, chunk, sizeof chunk);
+    reply->bytes = realloc(reply->bytes, reply->length + room);
+    if (reply->bytes == NULL)
+        die("realloc");
+    n = read(fd, reply->bytes + reply->length, room);
     if (n <= 0) {
         reply->closed = 1;
         return 1;
     }
-    reply->bytes = realloc(reply->bytes, reply->length + (size_t)n);
-    if (reply->bytes == NULL)
-        die("realloc");
-    memcpy(reply->bytes + reply->length, chunk, (size_t)n);
     reply->length += (size_t)n;
     return 1;
 }

@@ -174,7 +174,7 @@ static void reopening(void)
 static void buffering(void)
 {
     FCGI_FILE *fp = must_open("buffered", "w");
-    char buffer[BUFSIZ];
+    static char buffer[BUFSIZ];
     char seen[8] = "";
     int fd;
 

@@ -101,7 +101,7 @@ static void last_line(void)
 static void file_only(void)
 {
     int fd = accepted("positions and buffers", "body");
-    char buffer[BUFSIZ];
+    static char buffer[BUFSIZ];
     fpos_t position;
     int result;
 

@@ -126,6 +126,7 @@ programs! {
     close_order
     create_writer
     cursor_moved
+    endless_body
     exit_status
     exit_status_of_the_next
     filter

@@ -7,12 +7,8 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::process::Command;
-use std::time::Duration;
 
-use support::{TempDir, dist, root, run};
-
-const LIMIT: Duration = Duration::from_secs(60);
+use support::{disassembly, root};
 
 /// Where a panic, or the end of the process for lack of memory, begins.
 const PANICS: [&str; 9] = [
@@ -26,20 +22,6 @@ const PANICS: [&str; 9] = [
     "alloc::alloc::handle_alloc_error",
     "alloc::raw_vec::handle_error",
 ];
-
-/// The disassembly with relocations of the whole library.
-fn disassembly() -> String {
-    let dir = TempDir::new();
-    let object = dir.join("fcgi.o");
-    let mut cc = Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()));
-    cc.args(["-fno-lto", "-Wl,--gc-sections", "-r", "-nostdlib"]);
-    cc.args(["roots", "panics"].map(|name| format!("@{}", dist().join(name).display())));
-    cc.arg("-o").arg(&object).arg(dist().join("../cargo/dist/libfcgi.a"));
-    run(&mut cc, LIMIT).must_succeed();
-    let mut objdump = Command::new("objdump");
-    objdump.args(["--disassemble", "--reloc", "--demangle", "--no-show-raw-insn"]);
-    run(objdump.arg(&object), LIMIT).must_succeed()
-}
 
 /// What std's vectors call when they cannot grow; never inlined.
 const GROWTH: [&str; 2] = ["::grow_one", "::do_reserve_and_handle"];

@@ -11,7 +11,7 @@ use crate::os::error::{errno_of, set_errno};
 use crate::os::memory::boxed;
 use crate::os::{io as fd_io, signal, socket, spawn};
 use crate::serve::peers::PeerList;
-use crate::serve::{blocking, config};
+use crate::serve::{blocking, config, connected};
 
 /// What a program hands to an asynchronous operation and gets back in its procedure.
 pub type ClientData = *mut c_void;
@@ -344,7 +344,7 @@ pub extern "C" fn OS_Close(fd: c_int, shutdown: c_int) -> c_int {
     async_io::cancel(fd, Direction::Read);
     async_io::cancel(fd, Direction::Write);
     status(if shutdown != 0 {
-        socket::close_gracefully(fd, config::get().close_timeout)
+        connected::close_gracefully(fd, config::get().close_timeout)
     } else {
         socket::close(fd)
     })

@@ -1,7 +1,7 @@
-//! Records to send: small whole ones, and the headers of large contents.
+//! Small whole records to send.
 
 use super::body::{BODY_LEN, EndRequest, unknown_type};
-use super::record::{HEADER_LEN, Header, MAX_WRITTEN_CONTENT, NULL_REQUEST_ID, RecordType};
+use super::record::{HEADER_LEN, Header, NULL_REQUEST_ID, RecordType};
 
 /// Bytes in a record whose content is one fixed-size body.
 pub const FIXED_RECORD_LEN: usize = HEADER_LEN + BODY_LEN;
@@ -86,13 +86,6 @@ pub const fn end_of_stream(kind: RecordType, request_id: u16) -> [u8; HEADER_LEN
     Header::new(kind, request_id, 0).to_bytes()
 }
 
-/// The header of the next record of a stream with `left` bytes still to send, and how many of them
-/// go into that record.
-pub fn next_record(kind: RecordType, request_id: u16, left: usize) -> ([u8; HEADER_LEN], usize) {
-    let n = left.min(MAX_WRITTEN_CONTENT);
-    (Header::new(kind, request_id, n as u16).to_bytes(), n)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,13 +97,5 @@ mod tests {
         assert_eq!(end_request(0x0203, end), [1, 3, 2, 3, 0, 8, 0, 0, 0, 0, 0, 5, 2, 0, 0, 0]);
         assert_eq!(unknown_type_record(99), [1, 11, 0, 0, 0, 8, 0, 0, 99, 0, 0, 0, 0, 0, 0, 0]);
         assert_eq!(end_of_stream(RecordType::STDOUT, 1), [1, 6, 0, 1, 0, 0, 0, 0]);
-    }
-
-    #[test]
-    fn large_contents_are_cut() {
-        let (header, n) = next_record(RecordType::STDOUT, 1, 1 << 20);
-        assert_eq!(n, 65_528);
-        assert_eq!(header, [1, 6, 0, 1, 0xff, 0xf8, 0, 0]);
-        assert_eq!(next_record(RecordType::STDOUT, 1, 3).1, 3);
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::config;
+use super::inbound::Inbound;
 use super::listener::Listener;
 use super::parking::Place;
 use super::session::Session;
@@ -96,7 +97,7 @@ impl Connected {
             // What came after the request is only taken out of the way.
             let patience = if complete { Duration::ZERO } else { config::get().close_timeout };
             // Nobody is left to tell about a connection that cannot be closed.
-            let _ = socket::close_gracefully(self.fd, patience);
+            let _ = close_draining(self.fd, self.session.connection().inbound(), patience);
         }
         recycle(self.session);
     }
@@ -139,6 +140,35 @@ pub(super) fn close_at_once(fd: RawFd, since: Moment) {
     io::close(fd);
 }
 
+/// Closes a connection whose peer may still be sending: closing with unread bytes would destroy
+/// what the peer has not read yet. Nothing more is sent; what comes in is thrown away until the
+/// peer ends, `patience` is over or 64 MB have come. Closes anything but a connection at once.
+pub fn close_gracefully(fd: RawFd, patience: Duration) -> std::io::Result<()> {
+    let mut session = new_session().ok();
+    let mut none = Inbound::new();
+    let inbound = session.as_mut().map_or(&mut none, |session| session.connection().inbound());
+    let result = close_draining(fd, inbound, patience);
+    if let Some(session) = session {
+        recycle(session);
+    }
+    result
+}
+
+/// As [`close_gracefully`], with the memory of what was received.
+fn close_draining(fd: RawFd, inbound: &mut Inbound, patience: Duration) -> std::io::Result<()> {
+    if let Some(mut drain) = socket::Drain::begin(fd, patience) {
+        // Without memory it takes more system calls.
+        let mut small = [0; 256];
+        loop {
+            inbound.advance(usize::MAX);
+            let room = inbound.room().unwrap_or(&mut small);
+            let Some(n) = drain.next(room) else { break };
+            inbound.received(n);
+        }
+    }
+    socket::close(fd)
+}
+
 /// A session for a connection, from the store if there is one.
 pub(super) fn new_session() -> Result<Box<Session>, NoMemory> {
     SESSIONS.take().map_or_else(|| boxed(Session::new()), Ok)
@@ -148,4 +178,45 @@ pub(super) fn new_session() -> Result<Box<Session>, NoMemory> {
 pub(super) fn recycle(mut session: Box<Session>) {
     session.reset();
     SESSIONS.put(session);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::os::io::{Afterwards, send_all};
+    use std::io::{Read, Write};
+    use std::os::fd::{AsRawFd, IntoRawFd};
+    use std::os::unix::net::UnixStream;
+    use std::time::Instant;
+
+    #[test]
+    fn closing_gracefully_waits_for_the_peer_but_not_for_ever() {
+        let (a, mut b) = UnixStream::pair().unwrap();
+        b.write_all(b"unread").unwrap();
+        let closer = std::thread::spawn(move || {
+            let start = Instant::now();
+            close_gracefully(a.into_raw_fd(), Duration::from_secs(30)).unwrap();
+            start.elapsed()
+        });
+        assert_eq!(b.read(&mut [0]).unwrap(), 0);
+        drop(b);
+        assert!(closer.join().unwrap() < Duration::from_secs(20));
+
+        let (a, _b) = UnixStream::pair().unwrap();
+        let patience = Duration::from_millis(50);
+        let start = Instant::now();
+        close_gracefully(a.into_raw_fd(), patience).unwrap();
+        assert!(start.elapsed() >= patience);
+        assert!(close_gracefully(1_000_003, Duration::ZERO).is_err());
+    }
+
+    #[test]
+    fn a_peer_that_never_stops_sending_is_cut_off() {
+        let (a, b) = UnixStream::pair().unwrap();
+        let sender = std::thread::spawn(move || {
+            while send_all(b.as_raw_fd(), &[0; 4096], Afterwards::GoOn).is_ok() {}
+        });
+        close_gracefully(a.into_raw_fd(), Duration::from_secs(30)).unwrap();
+        sender.join().unwrap();
+    }
 }

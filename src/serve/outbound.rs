@@ -5,14 +5,15 @@
 //! A first buffer holds one record of 8 KB; an answer that is longer borrows one of a few large
 //! buffers, for two records of the largest size, until the request ends.
 
-use std::io;
+use std::io::{self, IoSlice};
+use std::iter::{once, repeat_n};
 use std::os::fd::RawFd;
 
 use super::store::Store;
-use crate::os::io::{Afterwards, MAX_PARTS, send_all, send_all_parts};
-use crate::os::memory::{NoMemory, zeroed};
+use crate::os::io::{Afterwards, emptied, send_all, send_all_parts};
+use crate::os::memory::{NoMemory, extend, zeroed};
 use crate::protocol::record::{HEADER_LEN, Header, MAX_WRITTEN_CONTENT, RecordType};
-use crate::protocol::writer::{FIXED_RECORD_LEN, end_of_stream, next_record};
+use crate::protocol::writer::{FIXED_RECORD_LEN, end_of_stream};
 
 /// Room behind the content for the ends of both streams and END_REQUEST.
 const TAIL: usize = 2 * HEADER_LEN + FIXED_RECORD_LEN;
@@ -31,9 +32,10 @@ const LARGE: usize = 2 * (HEADER_LEN + MAX_WRITTEN_CONTENT) + TAIL;
 /// Large buffers that nobody uses at the moment: not one for each idle request.
 static SPARE: Store<Vec<u8>> = Store::new(4);
 
-/// Records of one large content that go into one system call: few or many.
+/// Records of one large content that go into one system call: few, listed on the stack, or many, on
+/// the heap.
 const FEW: usize = 4;
-const MANY: usize = MAX_PARTS / 2;
+const MANY: usize = 68;
 
 /// Which stream of which request the records belong to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,12 +56,21 @@ pub struct Outbound {
     ends: [u8; TAIL],
     sealed: usize,
     limit: usize,
+    /// For the parts of a large content; memory from the first one on.
+    parts: Vec<IoSlice<'static>>,
 }
 
 impl Outbound {
     /// No buffer yet.
     pub const fn new() -> Self {
-        Self { bytes: Vec::new(), first: Vec::new(), ends: [0; TAIL], sealed: 0, limit: 0 }
+        Self {
+            bytes: Vec::new(),
+            first: Vec::new(),
+            ends: [0; TAIL],
+            sealed: 0,
+            limit: 0,
+            parts: Vec::new(),
+        }
     }
 
     /// Gets a buffer for one record of `content` bytes.
@@ -168,7 +179,23 @@ impl Outbound {
     /// Sends the sealed records and `content` behind them, in records made on the way, without
     /// copying it.
     pub fn send_with(&mut self, fd: RawFd, stream: Stream, content: &[u8]) -> io::Result<()> {
-        let result = send_content(fd, self.sealed(), stream, content);
+        let header = |length: usize| Header::new(stream.kind, stream.id, length as u16).to_bytes();
+        let (full, last) =
+            (header(MAX_WRITTEN_CONTENT), header(content.len() % MAX_WRITTEN_CONTENT));
+        let records = content.chunks(MAX_WRITTEN_CONTENT).flat_map(|piece| {
+            let header = if piece.len() == MAX_WRITTEN_CONTENT { &full } else { &last };
+            [&header[..], piece]
+        });
+        let mut many: Vec<IoSlice<'_>> = std::mem::take(&mut self.parts);
+        let mut few = [IoSlice::new(&[]); part_count(FEW)];
+        let wanted = repeat_n(IoSlice::new(&[]), part_count(MANY));
+        let is_large = content.len() > FEW * MAX_WRITTEN_CONTENT;
+        // Without memory it takes more system calls.
+        let has_many = is_large && extend(&mut many, wanted).is_ok();
+        let list = if has_many { &mut many[..] } else { &mut few[..] };
+        let pieces = once(self.sealed()).chain(records);
+        let result = send_all_parts(fd, pieces, list, Afterwards::GoOn);
+        self.parts = emptied(many);
         self.clear();
         result
     }
@@ -189,48 +216,18 @@ pub fn send_both(
     let result = if first.sealed().is_empty() {
         send_all(fd, second.sealed(), afterwards)
     } else {
-        send_all_parts(fd, first.sealed(), &mut [second.sealed()], afterwards)
+        let pieces = [first.sealed(), second.sealed()].into_iter();
+        send_all_parts(fd, pieces, &mut [IoSlice::new(&[]); 2], afterwards)
     };
     first.clear();
     second.clear();
     result
 }
 
-/// Sends `content` in records, behind the whole records in `ahead`.
-fn send_content(fd: RawFd, ahead: &[u8], stream: Stream, content: &[u8]) -> io::Result<()> {
-    // What is set up for a call costs time, too: usually there are few records.
-    if content.len() <= FEW * MAX_WRITTEN_CONTENT {
-        return send_records::<FEW>(fd, ahead, stream, content);
-    }
-    let mut ahead = ahead;
-    for part in content.chunks(MANY * MAX_WRITTEN_CONTENT) {
-        send_records::<MANY>(fd, ahead, stream, part)?;
-        ahead = &[];
-    }
-    Ok(())
-}
-
-/// Sends at most `N` records made of `content`, and `ahead` before them.
-fn send_records<const N: usize>(
-    fd: RawFd,
-    ahead: &[u8],
-    stream: Stream,
-    content: &[u8],
-) -> io::Result<()> {
-    let mut headers = [[0; HEADER_LEN]; N];
-    let mut left = content.len();
-    for header in headers.iter_mut().take(content.len().div_ceil(MAX_WRITTEN_CONTENT)) {
-        let (bytes, n) = next_record(stream.kind, stream.id, left);
-        *header = bytes;
-        left -= n;
-    }
-    let mut parts = [[&[][..]; 2]; N];
-    for ((part, header), piece) in
-        parts.iter_mut().zip(&headers).zip(content.chunks(MAX_WRITTEN_CONTENT))
-    {
-        *part = [header, piece];
-    }
-    send_all_parts(fd, ahead, parts.as_flattened_mut(), Afterwards::GoOn)
+/// Entries that so many records take in a list of parts: each has a header and its content, and
+/// something goes ahead.
+const fn part_count(records: usize) -> usize {
+    1 + 2 * records
 }
 
 #[cfg(test)]

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use super::process::{need, run};
+use super::process::{TempDir, need, run};
 
 /// A build from nothing, with link-time optimisation, on a slow machine.
 const BUILD_LIMIT: Duration = Duration::from_secs(900);
@@ -85,9 +86,20 @@ impl Library {
 
 /// Compiles and links one C program against a library.
 pub(crate) fn compile(source: &Path, against: Library, program: &Path) -> Result<(), String> {
+    compile_with(source, against, program, &[])
+}
+
+/// As [`compile`], with more arguments for the compiler.
+pub(crate) fn compile_with(
+    source: &Path,
+    against: Library,
+    program: &Path,
+    more: &[OsString],
+) -> Result<(), String> {
     let mut cc = Command::new(env::var_os("CC").unwrap_or_else(|| "cc".into()));
     cc.args(["-std=gnu99", "-Wall", "-Wextra", "-Werror", "-g"]).args(against.headers());
-    cc.arg("-I").arg(root("c-tests")).arg("-o").arg(program).arg(source).args(against.link());
+    cc.arg("-I").arg(root("c-tests")).arg("-o").arg(program).arg(source).args(more);
+    cc.args(against.link());
     let ended = run(&mut cc, Duration::from_secs(60));
     if ended.code == Some(0) { Ok(()) } else { Err(ended.to_string()) }
 }
@@ -111,4 +123,24 @@ pub(crate) fn helper(name: &str, library: Library) -> PathBuf {
     fs::rename(&new, &path).unwrap();
     built.insert(key, path.clone());
     path
+}
+
+/// The disassembly with relocations of the whole library: linked once more, the way libfcgi.a is, but
+/// with its symbols.
+pub(crate) fn disassembly() -> String {
+    let dir = TempDir::new();
+    let object = dir.join("fcgi.o");
+    let mut cc = Command::new(env::var_os("CC").unwrap_or_else(|| "cc".into()));
+    cc.args(["-fno-lto", "-Wl,--gc-sections", "-r", "-nostdlib"]);
+    cc.args(["roots", "panics"].map(|name| format!("@{}", dist().join(name).display())));
+    cc.arg("-o").arg(&object).arg(dist().join("../cargo/dist/libfcgi.a"));
+    run(&mut cc, Duration::from_secs(60)).must_succeed();
+    disassembled(&object)
+}
+
+/// The disassembly with relocations of an object.
+pub(crate) fn disassembled(object: &Path) -> String {
+    let mut objdump = Command::new("objdump");
+    objdump.args(["--disassemble", "--reloc", "--demangle", "--no-show-raw-insn"]);
+    run(objdump.arg(object), Duration::from_secs(60)).must_succeed()
 }

@@ -4,7 +4,7 @@
 //! wait; the others do, also on a descriptor that the program has made non-blocking.
 
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
-use std::mem::MaybeUninit;
+use std::mem::ManuallyDrop;
 use std::os::fd::RawFd;
 use std::time::Duration;
 
@@ -90,17 +90,6 @@ pub fn recv_now(fd: RawFd, buffer: &mut [u8]) -> io::Result<usize> {
     retrying(|| recv_flags(fd, buffer, libc::MSG_DONTWAIT))
 }
 
-/// Receives what is there, up to 64 KB, and throws it away; as [`recv_now`].
-pub fn discard_now(fd: RawFd) -> io::Result<usize> {
-    let mut rubbish = [MaybeUninit::<u8>::uninit(); 64 * 1024];
-    let length = rubbish.len();
-    let place = rubbish.as_mut_ptr().cast();
-    retrying(|| {
-        // SAFETY: the kernel writes at most `length` bytes, and nobody reads them.
-        checked(unsafe { libc::recv(fd, place, length, libc::MSG_DONTWAIT) })
-    })
-}
-
 /// Receives at least one byte, waiting as long as it takes. 0 is the end of file.
 pub fn recv(fd: RawFd, buffer: &mut [u8]) -> io::Result<usize> {
     waiting(fd, libc::POLLIN, || recv_flags(fd, buffer, 0))
@@ -172,42 +161,51 @@ pub fn send_all(fd: RawFd, mut bytes: &[u8], afterwards: Afterwards) -> io::Resu
     Ok(())
 }
 
-/// Parts that [`send_all_parts`] takes at most.
-pub const MAX_PARTS: usize = 136;
-
-/// Sends all of `first` and of `parts`, in this order, waiting as long as it takes, without SIGPIPE.
-/// `parts` is used up; those beyond [`MAX_PARTS`] are not sent.
+/// Sends all the pieces, in this order, waiting as long as it takes, without SIGPIPE. `list` is the
+/// memory for what one system call sends: as many pieces as it has entries.
 pub fn send_all_parts<'a>(
     fd: RawFd,
-    mut first: &'a [u8],
-    parts: &mut [&'a [u8]],
+    mut pieces: impl Iterator<Item = &'a [u8]> + Clone,
+    list: &mut [IoSlice<'a>],
     afterwards: Afterwards,
 ) -> io::Result<()> {
+    // What is left of a piece that was sent in part.
+    let mut first: &[u8] = &[];
     loop {
-        let mut slices = [IoSlice::new(&[]); MAX_PARTS + 1];
-        let mut count = 0;
-        let mut total = 0;
-        let pieces = std::iter::once(first).chain(parts.iter().copied());
-        for (slice, piece) in slices.iter_mut().zip(pieces.filter(|piece| !piece.is_empty())) {
-            *slice = IoSlice::new(piece);
+        let mut rest = pieces.clone();
+        let (mut count, mut total) = (0, 0);
+        let next = std::iter::once(first).chain(&mut rest).filter(|piece| !piece.is_empty());
+        for (entry, piece) in list.iter_mut().zip(next) {
+            *entry = IoSlice::new(piece);
             total += piece.len();
             count += 1;
         }
-        let slices = slices.get(..count).unwrap_or_default();
-        if slices.is_empty() {
+        let parts = list.get(..count).unwrap_or_default();
+        if parts.is_empty() {
             return Ok(());
         }
         let flags = afterwards.flags();
-        let mut sent = waiting(fd, libc::POLLOUT, || send_parts_once(fd, slices, flags))?;
+        let mut sent = waiting(fd, libc::POLLOUT, || send_parts_once(fd, parts, flags))?;
         if sent >= total {
-            return Ok(());
+            (first, pieces) = (&[], rest);
+            continue;
         }
-        for piece in std::iter::once(&mut first).chain(parts.iter_mut()) {
-            let used = sent.min(piece.len());
-            *piece = piece.get(used..).unwrap_or_default();
-            sent -= used;
+        while sent >= first.len() {
+            sent -= first.len();
+            let Some(piece) = pieces.next() else { return Ok(()) };
+            first = piece;
         }
+        first = first.get(sent..).unwrap_or_default();
     }
+}
+
+/// Forgets what the list held, and keeps its memory.
+pub fn emptied(mut list: Vec<IoSlice<'_>>) -> Vec<IoSlice<'static>> {
+    list.clear();
+    let mut list = ManuallyDrop::new(list);
+    // SAFETY: the memory of a vector that is not used any more, for items that differ in lifetime
+    // alone; none of them is left.
+    unsafe { Vec::from_raw_parts(list.as_mut_ptr().cast(), 0, list.capacity()) }
 }
 
 /// Whether the number is an open descriptor.
@@ -305,7 +303,9 @@ mod tests {
         a.set_nonblocking(true).unwrap();
         let sender = std::thread::spawn(move || {
             let big = vec![7_u8; 1 << 20];
-            send_all_parts(a.as_raw_fd(), b"<", &mut [&[], &big, b">"], Afterwards::Close).unwrap();
+            let parts: [&[u8]; 4] = [b"<", &[], &big, b">"];
+            let mut list = [IoSlice::new(&[]); 2];
+            send_all_parts(a.as_raw_fd(), parts.into_iter(), &mut list, Afterwards::Close).unwrap();
         });
         let mut all = Vec::new();
         b.read_to_end(&mut all).unwrap();
@@ -329,7 +329,9 @@ mod tests {
         assert_eq!(unsafe { libc::pipe(ends.as_mut_ptr()) }, 0);
         let [reader, writer] = ends;
         send_all(writer, b"abc", Afterwards::GoOn).unwrap();
-        send_all_parts(writer, b"", &mut [b"d", b"e"], Afterwards::GoOn).unwrap();
+        let mut list = [IoSlice::new(&[]); 2];
+        let parts: [&[u8]; 2] = [b"d", b"e"];
+        send_all_parts(writer, parts.into_iter(), &mut list, Afterwards::GoOn).unwrap();
         close(writer);
         let mut all = [0; 9];
         assert_eq!(recv(reader, &mut all).unwrap(), 5);

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::address::{self, Address, as_path};
 use super::fork::Moment;
-use super::io::{checked_int, discard_now};
+use super::io::{checked_int, recv_now};
 use super::{mark, poll};
 
 /// Bytes read and thrown away at most while closing. Web servers send a whole upload before they look
@@ -212,40 +212,51 @@ pub fn close(fd: RawFd) -> io::Result<()> {
     }
 }
 
-/// Closes a connection whose peer may still be sending: closing with unread bytes would destroy
-/// what the peer has not read yet. Nothing more is sent; what comes in is thrown away until the
-/// peer ends, `patience` is over or 64 MB have come. Anything but a connection is closed at once.
-pub fn close_gracefully(fd: RawFd, patience: Duration) -> io::Result<()> {
-    // SAFETY: takes no pointer.
-    if unsafe { libc::shutdown(fd, libc::SHUT_WR) } == 0 {
-        drain(fd, patience);
-    }
-    close(fd)
+/// What a peer still sends on a connection that is about to be closed.
+#[derive(Debug)]
+pub struct Drain {
+    fd: RawFd,
+    end: Option<Instant>,
+    left: usize,
 }
 
-fn drain(fd: RawFd, patience: Duration) {
-    let end = Instant::now().checked_add(patience);
-    let mut drained = 0;
-    while drained < MAX_DRAINED {
-        match discard_now(fd) {
-            Ok(0) => return,
-            Ok(n) => drained += n,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                let left = end.map(|end| end.saturating_duration_since(Instant::now()));
-                if !matches!(poll::one(fd, poll::READABLE, left), Ok(events) if events != 0) {
-                    return;
+impl Drain {
+    /// Shuts the connection down for writing. It ends when the peer ends, `patience` is over or 64 MB
+    /// have come. `None` for anything but a connection.
+    pub fn begin(fd: RawFd, patience: Duration) -> Option<Self> {
+        // SAFETY: takes no pointer.
+        let is_shut_down = unsafe { libc::shutdown(fd, libc::SHUT_WR) } == 0;
+        let end = Instant::now().checked_add(patience);
+        is_shut_down.then_some(Self { fd, end, left: MAX_DRAINED })
+    }
+
+    /// Receives into `room`, waiting as long as the patience lasts. Returns the number of bytes;
+    /// `None` at the end.
+    pub fn next(&mut self, room: &mut [u8]) -> Option<usize> {
+        while self.left > 0 {
+            match recv_now(self.fd, room) {
+                Ok(0) => break,
+                Ok(n) => {
+                    self.left = self.left.saturating_sub(n);
+                    return Some(n);
                 }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let now = Instant::now();
+                    let patience = self.end.map(|end| end.saturating_duration_since(now));
+                    if !poll::one(self.fd, poll::READABLE, patience).is_ok_and(|found| found != 0) {
+                        break;
+                    }
+                }
+                Err(_) => break,
             }
-            Err(_) => return,
         }
+        None
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::os::io::{Afterwards, send_all};
-    use std::io::{Read, Write};
     use std::os::fd::FromRawFd;
     use std::path::PathBuf;
 
@@ -351,38 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn closing_gracefully_waits_for_the_peer_but_not_for_ever() {
-        let (a, mut b) = UnixStream::pair().unwrap();
-        b.write_all(b"unread").unwrap();
-        let closer = std::thread::spawn(move || {
-            let start = Instant::now();
-            close_gracefully(a.into_raw_fd(), Duration::from_secs(30)).unwrap();
-            start.elapsed()
-        });
-        assert_eq!(b.read(&mut [0]).unwrap(), 0);
-        drop(b);
-        assert!(closer.join().unwrap() < Duration::from_secs(20));
-
-        let (a, _b) = UnixStream::pair().unwrap();
-        let patience = Duration::from_millis(50);
-        let start = Instant::now();
-        close_gracefully(a.into_raw_fd(), patience).unwrap();
-        assert!(start.elapsed() >= patience);
-    }
-
-    #[test]
-    fn a_peer_that_never_stops_sending_is_cut_off() {
-        let (a, b) = UnixStream::pair().unwrap();
-        let sender = std::thread::spawn(move || {
-            while send_all(b.as_raw_fd(), &[0; 4096], Afterwards::GoOn).is_ok() {}
-        });
-        close_gracefully(a.into_raw_fd(), Duration::from_secs(30)).unwrap();
-        sender.join().unwrap();
-    }
-
-    #[test]
     fn closing_what_is_not_open_is_an_error() {
         assert_eq!(errno(close(1_000_003)), Some(libc::EBADF));
-        assert_eq!(errno(close_gracefully(1_000_003, Duration::ZERO)), Some(libc::EBADF));
     }
 }

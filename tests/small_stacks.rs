@@ -1,0 +1,162 @@
+//! Everything works in a thread with 16,384 bytes of stack, the least that threads may have. The
+//! frames of the shipped code are measured on x86_64, those of std included: none is larger than
+//! 1 KB. And each program of c-tests runs with its `main` in such a thread, on the original first.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Mutex;
+use std::thread;
+use std::time::Duration;
+
+use support::{Ended, Library, TempDir, compile_with, disassembled, disassembly, dist, root, run};
+
+/// The largest frame, return address and saved registers included.
+const LARGEST: u64 = 1024;
+
+/// Long enough for a program that waits for the original's timeouts.
+const LIMIT: Duration = Duration::from_secs(40);
+
+/// Programs that cannot run in such a thread, and why.
+const ELSEWHERE: [(&str, &str); 2] = [
+    ("non_blocking", "in a process of several threads the library makes the listen socket so"),
+    ("open_socket_errors", "resolves host names: the C library needs more than that"),
+];
+
+/// By how much an instruction moves the end of the stack; a calculated distance has no limit.
+fn distance(instruction: &str) -> u64 {
+    let mut words = instruction.split_whitespace();
+    let (Some("sub" | "add"), Some(operands)) = (words.next(), words.next()) else { return 0 };
+    let Some(by) = operands.strip_suffix(",%rsp") else { return 0 };
+    let constant = by.strip_prefix("$0x").and_then(|by| u64::from_str_radix(by, 16).ok());
+    // Minus 128 fits into one byte, 128 does not.
+    constant.map_or(u64::MAX / 2, |by| (by as i64).unsigned_abs())
+}
+
+/// The frame of each function: its return address, the registers that it saves, and the furthest that
+/// it moves the end of the stack. Frames of more than a page are taken page by page, and given back
+/// at once.
+fn frames(text: &str) -> BTreeMap<String, u64> {
+    let mut frames = BTreeMap::new();
+    let (mut function, mut saved, mut furthest) = (String::new(), Vec::new(), 0);
+    for line in text.lines() {
+        if let Some((_, name)) = line.strip_suffix(">:").and_then(|line| line.split_once(" <")) {
+            (function, saved, furthest) = (name.to_owned(), Vec::new(), 0);
+            continue;
+        }
+        let Some((_, instruction)) = line.split_once(":\t") else { continue };
+        match instruction.strip_prefix("push ") {
+            Some(register) if saved.contains(&register) => {}
+            Some(register) => saved.push(register),
+            None => furthest = distance(instruction).max(furthest),
+        }
+        let frame = 8 + 8 * saved.len() as u64 + furthest;
+        let largest = frames.entry(function.clone()).or_insert(0);
+        *largest = frame.max(*largest);
+    }
+    frames
+}
+
+#[test]
+fn no_frame_is_larger_than_1_kb() {
+    let mut frames_found = frames(&disassembly());
+    frames_found.extend(frames(&disassembled(&dist().join("fcgio.o"))));
+    // That the search finds what is there.
+    assert!(frames_found.get("FCGX_Accept_r").is_some_and(|&frame| frame > 200));
+    assert!(frames_found.keys().any(|name| name.contains("fcgi_streambuf::")));
+    frames_found.retain(|_, frame| *frame > LARGEST);
+    assert!(frames_found.is_empty(), "frames of more than {LARGEST} bytes: {frames_found:#?}");
+}
+
+#[test]
+fn frames_are_measured() {
+    let text = "\
+0000000000000000 <plain>:
+   0:\tpush   %rbp
+   1:\tpush   %rbx
+   2:\tsub    $0x18,%rsp
+   6:\tadd    $0x18,%rsp
+0000000000000010 <exactly_128>:
+  10:\tadd    $0xffffffffffffff80,%rsp
+  14:\tsub    $0xffffffffffffff80,%rsp
+0000000000000020 <by_pages>:
+  20:\tmov    %rsp,%r11
+  23:\tsub    $0x10000,%r11
+  2a:\tsub    $0x1000,%rsp
+  31:\tmovq   $0x0,(%rsp)
+  39:\tcmp    %r11,%rsp
+  3c:\tjne    2a <by_pages+0xa>
+0000000000000040 <of_any_size>:
+  40:\tsub    %rax,%rsp
+0000000000000050 <none>:
+  50:\tret
+";
+    let found = frames(text);
+    assert_eq!((found["plain"], found["exactly_128"], found["none"]), (8 + 16 + 0x18, 8 + 128, 8));
+    assert!(found["by_pages"] > LARGEST && found["of_any_size"] > 1 << 32);
+}
+
+/// Whether the program says that the original is wrong.
+fn expected(name: &str) -> Option<String> {
+    fs::read_to_string(root("c-tests").join(format!("{name}.expected"))).ok()
+}
+
+/// Runs a program of c-tests in a small thread. How it ended and what it printed.
+fn run_small(name: &str, library: Library, dir: &Path) -> Ended {
+    let program = dir.join(format!("{name}-{library:?}"));
+    let more = [root("tests/small_stacks/thread.c").into_os_string(), "-Wl,--wrap=main".into()];
+    compile_with(&root("c-tests").join(format!("{name}.c")), library, &program, &more).unwrap();
+    let home = TempDir::new();
+    run(library.under(Command::new(program).current_dir(home.path())), LIMIT)
+}
+
+/// What is wrong with the program in a small thread.
+fn fault(name: &str, dir: &Path) -> Option<String> {
+    let wanted = match expected(name) {
+        Some(wanted) => wanted,
+        None => {
+            let original = run_small(name, Library::Original, dir);
+            if original.code != Some(0) {
+                return Some(format!("on the original: {original}"));
+            }
+            original.stdout
+        }
+    };
+    let ours = run_small(name, Library::Ours, dir);
+    let same = ours.code == Some(0) && ours.stdout == wanted;
+    let measured = ours.stderr.contains("stack: ");
+    (!same || !measured).then(|| format!("{ours}\nwanted\n{wanted}"))
+}
+
+#[test]
+fn the_c_suite_runs_in_threads_with_the_smallest_stack() {
+    let dir = TempDir::new();
+    let mut names: Vec<String> = fs::read_dir(root("c-tests"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter_map(|name| name.strip_suffix(".c").map(str::to_owned))
+        .collect();
+    for (name, _) in ELSEWHERE {
+        let at = names.iter().position(|found| found == name);
+        names.swap_remove(at.unwrap_or_else(|| panic!("{name}.c is not in c-tests")));
+    }
+    assert!(names.len() > 50, "c-tests is not where it was");
+    let names = Mutex::new(names);
+    let faults = Mutex::new(Vec::new());
+    let next = || names.lock().unwrap().pop();
+    // Most of them wait most of the time.
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while let Some(name) = next() {
+                    faults.lock().unwrap().extend(fault(&name, dir.path()));
+                }
+            });
+        }
+    });
+    let faults = faults.into_inner().unwrap();
+    assert!(faults.is_empty(), "{}", faults.join("\n\n"));
+}
