@@ -4,6 +4,7 @@
 #   make check                every test
 #   make check-servers        of these, the ones behind web servers and with programs of others
 #   make check-i386           whether it compiles and links for a machine of 32 bits
+#   make check-musl           small stacks with musl
 #   make demo                 one request through a FastCGI program
 #   make bench                ours beside the original; make bench-counts: what has gates, in a minute
 #   make install PREFIX=/usr LIBDIR=... DESTDIR=...
@@ -50,7 +51,7 @@ LINK := $(CC) $(CFLAGS) -fno-lto -Wl,--gc-sections @$(BUILDDIR)/roots @$(BUILDDI
 HEADERS := $(notdir $(wildcard include/*.h))
 MANUALS := $(wildcard man/*.1 man/*.3 man/*.7)
 
-.PHONY: all check check-servers check-i386 soak fuzz sanitizers demo install uninstall bench bench-counts clean deps deps-check testable FORCE
+.PHONY: all check check-servers check-i386 check-musl soak fuzz sanitizers demo install uninstall bench bench-counts clean deps deps-check testable FORCE
 .DELETE_ON_ERROR:
 
 all: $(addprefix $(BUILDDIR)/, $(SHARED) $(SONAME) libfcgi.so libfcgi.a fcgi.pc cgi-fcgi \
@@ -211,6 +212,10 @@ check-servers: testable
 check-i386:
 	scripts/deps.sh install check-i386
 	scripts/check-i386.sh
+
+# With musl as the C library; needs musl-tools and rustup.
+check-musl: testable
+	scripts/musl.sh
 
 # Ten minutes of requests; "make check" takes 20 seconds of it.
 soak: all

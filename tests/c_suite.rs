@@ -174,6 +174,7 @@ programs! {
     preset_connection
     print_f
     print_f_more
+    print_floats
     put
     put_str_negative
     read_errors

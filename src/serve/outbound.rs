@@ -10,8 +10,8 @@ use std::iter::{once, repeat_n};
 use std::os::fd::RawFd;
 
 use super::store::Store;
-use crate::os::io::{Afterwards, emptied, send_all, send_all_parts};
-use crate::os::memory::{NoMemory, extend, zeroed};
+use crate::os::io::{Afterwards, send_all, send_all_parts};
+use crate::os::memory::{NoMemory, emptied, extend, zeroed};
 use crate::protocol::record::{HEADER_LEN, Header, MAX_WRITTEN_CONTENT, RecordType};
 use crate::protocol::writer::{FIXED_RECORD_LEN, end_of_stream};
 

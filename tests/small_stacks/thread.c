@@ -1,7 +1,7 @@
 /*
- * Runs a program's main in a thread with 16,384 bytes of stack, the least that threads may have; linked
- * with -Wl,--wrap=main. Below the stack lies memory that nothing may touch. At the end it says on
- * stderr how much of the stack was used, thread descriptor and thread-local variables included.
+ * Runs a program's main in a thread with STACK bytes of stack; linked with -Wl,--wrap=main. Below the
+ * stack lies memory that nothing may touch. At the end it says on stderr how much of the stack was
+ * used, thread descriptor and thread-local variables included.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define STACK 16384
 #define GUARD (1 << 20)
 #define PAINT 0xa5
 

@@ -4,7 +4,6 @@
 //! wait; the others do, also on a descriptor that the program has made non-blocking.
 
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
-use std::mem::ManuallyDrop;
 use std::os::fd::RawFd;
 use std::time::Duration;
 
@@ -197,15 +196,6 @@ pub fn send_all_parts<'a>(
         }
         first = first.get(sent..).unwrap_or_default();
     }
-}
-
-/// Forgets what the list held, and keeps its memory.
-pub fn emptied(mut list: Vec<IoSlice<'_>>) -> Vec<IoSlice<'static>> {
-    list.clear();
-    let mut list = ManuallyDrop::new(list);
-    // SAFETY: the memory of a vector that is not used any more, for items that differ in lifetime
-    // alone; none of them is left.
-    unsafe { Vec::from_raw_parts(list.as_mut_ptr().cast(), 0, list.capacity()) }
 }
 
 /// Whether the number is an open descriptor.

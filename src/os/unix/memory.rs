@@ -1,7 +1,8 @@
 //! Memory that may run out. std's collections end the process then; here it is an error like others.
 
 use std::alloc::{Layout, alloc, alloc_zeroed};
-use std::io;
+use std::io::{self, IoSlice};
+use std::mem::ManuallyDrop;
 
 /// There is no memory left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +101,15 @@ pub fn append(list: &mut Vec<u8>, bytes: &[u8]) -> Result<(), NoMemory> {
     Ok(())
 }
 
+/// Forgets what the list held, and keeps its memory.
+pub fn emptied(mut list: Vec<IoSlice<'_>>) -> Vec<IoSlice<'static>> {
+    list.clear();
+    let mut list = ManuallyDrop::new(list);
+    // SAFETY: the memory of a vector that is not used any more, for items that differ in lifetime
+    // alone; none of them is left.
+    unsafe { Vec::from_raw_parts(list.as_mut_ptr().cast(), 0, list.capacity()) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,6 +134,18 @@ mod tests {
         assert_eq!(*boxed(()).unwrap(), ());
         assert_eq!(zeroed(0).unwrap(), b"");
         assert_eq!(zeroed(3).unwrap(), [0; 3]);
+    }
+
+    #[test]
+    fn a_list_outlives_what_it_held() {
+        let mut kept = Vec::new();
+        for _ in 0..2 {
+            let bytes = [1, 2, 3];
+            let mut list: Vec<IoSlice<'_>> = std::mem::take(&mut kept);
+            extend(&mut list, std::iter::repeat_n(IoSlice::new(&bytes), 9)).unwrap();
+            kept = emptied(list);
+            assert!(kept.is_empty() && kept.capacity() >= 9);
+        }
     }
 
     #[test]
