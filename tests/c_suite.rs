@@ -121,6 +121,7 @@ programs! {
     authorizer
     auto_flush
     broken_connection
+    cancelled_writer
     client_gone
     close_on_exec
     close_order
@@ -203,6 +204,9 @@ programs! {
     stream_fields
     threads
     time_limits
+    two_threads
+    two_threads_late
+    two_threads_tcp
     unget
     unread_body
     web_server_addrs

@@ -8,7 +8,7 @@
 //!
 //! * [`stream`]: the cursor of an `FCGX_Stream`, whoever made it.
 //! * [`request`]: what stands behind an `FCGX_Request` that we accepted; [`reader`], [`writer`] and
-//!   [`envp`]: its body, its output, its parameters.
+//!   [`envp`]: its body, its output, its parameters; `private_data`: what others know of these.
 //! * [`fcgiapp`], [`fcgi_stdio`], [`fcgios`], [`fastcgi`]: the functions, one module a header.
 //! * [`library`]: what there is once in a process. [`last_resort`]: where panics end.
 
@@ -31,6 +31,7 @@ pub mod fcgiapp;
 pub mod fcgios;
 pub mod last_resort;
 pub mod library;
+mod private_data;
 pub mod reader;
 pub mod request;
 pub mod stream;

@@ -2,12 +2,13 @@
 
 use std::ffi::c_int;
 use std::io::{self, IoSliceMut};
+use std::mem::offset_of;
 use std::ptr;
 use std::slice;
-use std::time::Duration;
 
 use super::fcgiapp::{FCGX_PROTOCOL_ERROR, FCGX_Stream, FCGX_UNSUPPORTED_VERSION};
-use super::request::{Block, descriptor};
+use super::private_data::{INPUT, PrivateData};
+use super::request::{Block, NO_STREAM, descriptor, sending};
 use super::stream::Stream;
 use crate::os::error::errno_of;
 use crate::os::io as fd_io;
@@ -15,23 +16,43 @@ use crate::serve::connection::Fault;
 use crate::serve::inbound::MARGIN;
 use crate::serve::{Body, Connected};
 
-/// How long a peer may take to read a short answer while we wait for its body.
-const ANSWER_PATIENCE: Duration = Duration::from_secs(2);
-
 /// Bytes from which reading straight into the caller's memory pays.
 const DIRECT: usize = 4096;
 
-/// Whether the stream is the body of a request that we accepted, with our procedure in place.
-pub(super) fn is_ours(stream: Stream) -> bool {
+/// The body's stream, and what stands behind it.
+#[repr(C)]
+#[derive(Debug)]
+pub(super) struct Input {
+    pub(super) data: PrivateData,
+    /// The block that this is part of.
+    pub(super) block: *mut Block,
+    pub(super) stream: FCGX_Stream,
+}
+
+impl Input {
+    /// For no request yet.
+    pub(super) const fn new() -> Self {
+        Self { data: PrivateData::new(&INPUT), block: ptr::null_mut(), stream: NO_STREAM }
+    }
+}
+
+/// Whether our procedure fills the stream: then it carries its [`Input`].
+fn is_filled_by_us(stream: Stream) -> bool {
     // SAFETY: whoever made the Stream promised that the struct is there.
     let proc = unsafe { (*stream.as_ptr()).fillBuffProc };
     proc.is_some_and(|proc| ptr::fn_addr_eq(proc, fill as unsafe extern "C" fn(*mut FCGX_Stream)))
 }
 
-/// The block behind a stream of ours.
-pub(super) fn block_of(stream: Stream) -> *mut Block {
-    // SAFETY: as in `is_ours`, which the caller has asked.
-    unsafe { (*stream.as_ptr()).data.cast() }
+/// The input behind the body's stream of an accepted request, also if the program has put a procedure
+/// of its own around ours; NULL for any other stream.
+pub(super) fn input_of(stream: Stream) -> *mut Input {
+    let stream_ptr = stream.as_ptr();
+    if is_filled_by_us(stream) {
+        // SAFETY: as in `is_filled_by_us`.
+        return unsafe { (*stream_ptr).data.cast() };
+    }
+    // SAFETY: as above; the stream lies behind the private data.
+    unsafe { PrivateData::before(stream_ptr, offset_of!(Input, stream), &INPUT).cast() }
 }
 
 /// The connection behind a stream of ours.
@@ -58,8 +79,9 @@ pub(super) fn start(stream: Stream, connected: &mut Connected) {
 pub(super) unsafe extern "C" fn fill(stream: *mut FCGX_Stream) {
     // SAFETY: C calls this with the stream that carries it.
     let Some(stream) = (unsafe { Stream::new(stream) }) else { return };
-    let block = block_of(stream);
-    // SAFETY: a stream with this procedure carries its block, which lives as long as it.
+    // SAFETY: a stream with this procedure carries its input, which lives as long as it.
+    let block = unsafe { (*(*stream.as_ptr()).data.cast::<Input>()).block };
+    // SAFETY: an input is part of its block.
     let fd = unsafe { descriptor(block) };
     // SAFETY: as above.
     let Some(connected) = (unsafe { connection(block) }) else { return stream.set_closed(1) };
@@ -74,7 +96,8 @@ pub(super) unsafe extern "C" fn fill(stream: *mut FCGX_Stream) {
             Body::NeedMore => receive(connected, fd, stream),
             Body::End => return stream.set_closed(1),
             Body::Answer(answer) => {
-                if fd_io::send_all_within(fd, answer.as_bytes(), ANSWER_PATIENCE).is_err() {
+                // SAFETY: as above; it lies beside the connection, and is for all threads.
+                if unsafe { sending(block) }.answer(fd, &answer).is_err() {
                     connected.session.connection().break_off(Fault::Protocol);
                 }
             }
@@ -112,10 +135,11 @@ fn code(fault: Fault) -> c_int {
 ///
 /// `to` may be written for `n` bytes.
 pub(super) unsafe fn get_directly(stream: Stream, to: *mut u8, n: usize) -> Option<usize> {
-    if n < DIRECT || stream.readable() > 0 || stream.is_closed() || !is_ours(stream) {
+    if n < DIRECT || stream.readable() > 0 || stream.is_closed() || !is_filled_by_us(stream) {
         return None;
     }
-    let block = block_of(stream);
+    // SAFETY: as in `fill`.
+    let block = unsafe { (*(*stream.as_ptr()).data.cast::<Input>()).block };
     // SAFETY: as in `fill`.
     let fd = unsafe { descriptor(block) };
     // SAFETY: as in `fill`.

@@ -7,13 +7,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::envp::Envp;
 use super::fcgiapp::{FCGX_Request, FCGX_Stream, Params};
-use super::reader;
+use super::reader::{self, Input};
 use super::stream::Stream;
-use super::writer::{self, Writer};
+use super::writer::{self, Output, Writer};
 use crate::os::io::{self, Afterwards};
 use crate::os::memory::{NoMemory, boxed};
 use crate::protocol::record::RecordType;
 use crate::serve::outbound::Stream as RecordStream;
+use crate::serve::sending::Sending;
 use crate::serve::store::{MOST, Store};
 use crate::serve::{Begin, Connected};
 
@@ -22,11 +23,10 @@ use crate::serve::{Begin, Connected};
 pub struct Block {
     pub(super) connected: Option<Connected>,
     request: *mut FCGX_Request,
-    body: FCGX_Stream,
-    out: FCGX_Stream,
-    err: FCGX_Stream,
-    out_writer: Writer,
-    err_writer: Writer,
+    sending: Sending,
+    body: Input,
+    out: Output,
+    err: Output,
     envp: Envp,
 }
 
@@ -46,7 +46,8 @@ pub fn is_any_in_progress() -> bool {
     WITH_BLOCK.load(Ordering::SeqCst) > 0
 }
 
-const NO_STREAM: FCGX_Stream = FCGX_Stream {
+/// A stream that has ended.
+pub(super) const NO_STREAM: FCGX_Stream = FCGX_Stream {
     rdNext: ptr::null_mut(),
     wrNext: ptr::null_mut(),
     stop: ptr::null_mut(),
@@ -84,11 +85,10 @@ impl Block {
         Self {
             connected: None,
             request: ptr::null_mut(),
-            body: NO_STREAM,
-            out: NO_STREAM,
-            err: NO_STREAM,
-            out_writer: Writer::new(),
-            err_writer: Writer::new(),
+            sending: Sending::new(),
+            body: Input::new(),
+            out: Output::new(),
+            err: Output::new(),
             envp: Envp::new(),
         }
     }
@@ -102,6 +102,16 @@ impl Block {
 pub(super) unsafe fn descriptor(block: *mut Block) -> c_int {
     // SAFETY: the caller's promise; the request was accepted into this place and has not moved.
     unsafe { (*(*block).request).ipcFd }
+}
+
+/// The sending side of its connection, which all threads of a request may use.
+///
+/// # Safety
+///
+/// `block` is live as long as the result is used.
+pub(super) unsafe fn sending<'a>(block: *mut Block) -> &'a Sending {
+    // SAFETY: the caller's promise; there is no other kind of reference to this place.
+    unsafe { &(*block).sending }
 }
 
 /// A stream in a fresh state, of ours.
@@ -176,11 +186,11 @@ pub unsafe fn begin(
         }
     }
     // SAFETY: the caller's promise. The block is a live one of this request alone; no stream of it
-    // is in the program's hands, and the reference ends with the call.
+    // is in the program's hands.
     let envp = unsafe {
         (*request).paramsPtr = block.cast::<Params>();
         (*request).ipcFd = connected.fd;
-        open(&mut *block, request, connected, begin)
+        open(block, request, connected, begin)
     };
     let envp = match envp {
         Ok(envp) => envp,
@@ -195,9 +205,9 @@ pub unsafe fn begin(
         let r = request;
         (*r).requestId = c_int::from(begin.id);
         (*r).role = c_int::from(begin.role.number());
-        (*r).r#in = &raw mut (*block).body;
-        (*r).out = &raw mut (*block).out;
-        (*r).err = &raw mut (*block).err;
+        (*r).r#in = &raw mut (*block).body.stream;
+        (*r).out = &raw mut (*block).out.stream;
+        (*r).err = &raw mut (*block).err.stream;
         (*r).envp = envp;
         (*r).isBeginProcessed = 1;
         (*r).keepConnection = c_int::from(begin.keep);
@@ -209,19 +219,30 @@ pub unsafe fn begin(
     Ok(())
 }
 
-/// Everything that needs memory; gives the environment.
-fn open(
-    block: &mut Block,
+/// Everything that needs memory; returns the environment.
+///
+/// # Safety
+///
+/// As for [`begin`]; `block` is that of the request, and nothing else reaches it.
+unsafe fn open(
+    block: *mut Block,
     request: *mut FCGX_Request,
     connected: Connected,
     begin: Begin,
 ) -> Result<*mut *mut c_char, NoMemory> {
-    block.request = request;
     let stream = |kind| RecordStream { kind, id: begin.id };
-    block.out_writer.begin(request, stream(RecordType::STDOUT));
-    block.err_writer.begin(request, stream(RecordType::STDERR));
+    // SAFETY: the caller's promise. The sending side is part of the block, as the writers are.
+    let block = unsafe {
+        let to = (request, &raw const (*block).sending);
+        (*block).out.writer.begin(to, stream(RecordType::STDOUT));
+        (*block).err.writer.begin(to, stream(RecordType::STDERR));
+        (*block).body.block = block;
+        &mut *block
+    };
+    block.request = request;
+    block.body.data.request = request;
     let connected = block.connected.insert(connected);
-    block.out_writer.prepare()?;
+    block.out.writer.prepare()?;
     let (arena, starts) = connected.session.params();
     block.envp.fill(arena, starts)
 }
@@ -232,15 +253,9 @@ fn open(
 unsafe fn place_cursors(request: *mut FCGX_Request, block: *mut Block) {
     // SAFETY: the block is live and only reached by this thread; each reference ends with its line.
     unsafe {
-        (*block).body = fresh(true, block.cast());
-        (*block).out = fresh_writer(&raw mut (*block).out_writer);
-        (*block).err = fresh_writer(&raw mut (*block).err_writer);
-        if let Some(out) = Stream::new((*request).out) {
-            (*block).out_writer.place(out);
-        }
-        if let Some(err) = Stream::new((*request).err) {
-            (*block).err_writer.place(err);
-        }
+        (*block).body.stream = fresh(true, (&raw mut (*block).body).cast());
+        Output::open(&raw mut (*block).out);
+        Output::open(&raw mut (*block).err);
         let Some(connected) = (*block).connected.as_mut() else { return };
         if let Some(body) = Stream::new((*request).r#in) {
             reader::start(body, connected);
@@ -258,10 +273,11 @@ pub unsafe fn close_streams(request: *mut FCGX_Request) -> bool {
     // SAFETY: the caller's promise.
     let block = unsafe { block_of(request) };
     // SAFETY: the places live as long as the block.
-    let streams =
-        unsafe { (Stream::new(&raw mut (*block).err), Stream::new(&raw mut (*block).out)) };
-    let (Some(err), Some(out)) = streams else { return false };
-    let untouched = |stream| writer::is_ours(stream) && Stream::close_called(stream) == 0;
+    let streams = unsafe {
+        [&raw mut (*block).err.stream, &raw mut (*block).out.stream].map(|s| Stream::new(s))
+    };
+    let [Some(err), Some(out)] = streams else { return false };
+    let untouched = |stream| writer::is_emptied_by_us(stream) && Stream::close_called(stream) == 0;
     if untouched(err) && untouched(out) {
         // SAFETY: just asked; both belong to this block.
         unsafe { writer::close_both(err, out, afterwards(request)) };
@@ -330,8 +346,8 @@ pub unsafe fn keep(request: *mut FCGX_Request) {
 }
 
 fn rest(block: &mut Block) {
-    block.out_writer.rest();
-    block.err_writer.rest();
+    block.out.writer.rest();
+    block.err.writer.rest();
     block.envp.clear();
 }
 
@@ -383,25 +399,26 @@ fn close_unknown(fd: c_int, close: bool) {
 
 /// The request that a stream of ours belongs to; NULL for any other.
 pub fn request_of(stream: Stream) -> *mut FCGX_Request {
-    if reader::is_ours(stream) {
-        // SAFETY: a stream with our procedure carries its block, which lives as long as it.
-        return unsafe { (*reader::block_of(stream)).request };
+    let (input, output) = (reader::input_of(stream), writer::output_of(stream));
+    // SAFETY: what stands behind a stream of ours lives as long as it; the fields are plain data.
+    unsafe {
+        match (input.as_ref(), output.as_ref()) {
+            (Some(input), _) => input.data.request,
+            (None, Some(output)) => output.writer.request(),
+            (None, None) => ptr::null_mut(),
+        }
     }
-    if writer::is_ours(stream) {
-        // SAFETY: just asked.
-        return unsafe { writer::writer_of(stream) }.map_or(ptr::null_mut(), |w| w.request());
-    }
-    ptr::null_mut()
 }
 
 /// Goes on to the data of a Filter; false where that is not the moment.
 pub fn start_data(stream: Stream) -> bool {
-    if !reader::is_ours(stream) {
+    let input = reader::input_of(stream);
+    if input.is_null() {
         return false;
     }
-    let block = reader::block_of(stream);
-    // SAFETY: as in `request_of`; nothing else reaches the block's connection now.
-    let connected = unsafe { (*block).connected.as_mut() };
+    // SAFETY: as in `request_of`; an input is part of its block, and nothing else reaches the
+    // block's connection now.
+    let connected = unsafe { (*(*input).block).connected.as_mut() };
     connected.is_some_and(|connected| connected.session.start_data())
 }
 

@@ -2,10 +2,13 @@
 
 use std::ffi::c_int;
 use std::io;
+use std::mem::offset_of;
 use std::ptr;
 use std::slice;
 
 use super::fcgiapp::{FCGX_Request, FCGX_Stream};
+use super::private_data::{OUTPUT, PrivateData};
+use super::request::fresh_writer;
 use super::stream::Stream;
 use crate::os::error::errno_of;
 use crate::os::io::{Afterwards, shutdown_write};
@@ -16,22 +19,51 @@ use crate::protocol::writer::end_request;
 use crate::serve::outbound::{
     ERROR_CONTENT, FIRST_CONTENT, Outbound, Stream as RecordStream, send_both,
 };
+use crate::serve::sending::Sending;
 
-/// Where the records go.
-#[derive(Clone, Copy, Debug)]
-enum Target {
-    /// To the connection of a request, which ends when its last writer does.
-    Request(*mut FCGX_Request),
-    /// To a descriptor of the program's.
-    Descriptor(c_int),
+/// An output stream, and what stands behind it.
+#[repr(C)]
+#[derive(Debug)]
+pub(super) struct Output {
+    pub(super) writer: Writer,
+    pub(super) stream: FCGX_Stream,
+}
+
+impl Output {
+    /// For no request yet.
+    pub(super) const fn new() -> Self {
+        Self { writer: Writer::new(), stream: super::request::NO_STREAM }
+    }
+
+    /// Opens the stream, at the start of the open record.
+    ///
+    /// # Safety
+    ///
+    /// `output` points to an output that stays where it is as long as the stream is used, and that
+    /// nothing else reaches during the call.
+    pub(super) unsafe fn open(output: *mut Self) {
+        // SAFETY: the caller's promise; each reference ends with its line.
+        unsafe {
+            (*output).stream = fresh_writer(&raw mut (*output).writer);
+            if let Some(stream) = Stream::new(&raw mut (*output).stream) {
+                (*output).writer.place(stream);
+            }
+        }
+    }
 }
 
 /// What stands behind an output stream.
+#[repr(C)]
 #[derive(Debug)]
 pub struct Writer {
+    /// Its request, if it has one; that ends when its last writer does.
+    data: PrivateData,
+    /// Where the records go that belong to no request: a descriptor of the program's.
+    descriptor: c_int,
+    /// For all threads that send to the same connection; it lives as long as the writer.
+    sending: *const Sending,
     outbound: Outbound,
     stream: RecordStream,
-    target: Target,
     /// Whether it has had any content.
     written: bool,
     /// Whether nothing may follow: its end is there, or what came before it has not been sent in
@@ -40,33 +72,46 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// A writer for nobody yet.
+    /// A writer that sends nowhere yet.
     pub const fn new() -> Self {
         Self {
+            data: PrivateData::new(&OUTPUT),
+            descriptor: -1,
+            sending: ptr::null(),
             outbound: Outbound::new(),
             stream: RecordStream { kind: RecordType::STDOUT, id: 0 },
-            target: Target::Descriptor(-1),
             written: false,
             ended: false,
         }
     }
 
-    /// A writer to a descriptor, with records of `content` bytes.
-    pub fn to_descriptor(
-        fd: c_int,
+    /// Makes it a writer to a descriptor, with records of `content` bytes.
+    ///
+    /// # Safety
+    ///
+    /// `sending` lives as long as the writer.
+    pub(super) unsafe fn to_descriptor(
+        &mut self,
+        (fd, sending): (c_int, *const Sending),
         stream: RecordStream,
         content: usize,
-    ) -> Result<Self, NoMemory> {
-        let mut writer = Self::new();
-        writer.target = Target::Descriptor(fd);
-        writer.stream = stream;
-        writer.outbound.allocate(content)?;
-        Ok(writer)
+    ) -> Result<(), NoMemory> {
+        (self.descriptor, self.sending) = (fd, sending);
+        self.stream = stream;
+        self.outbound.allocate(content)
     }
 
     /// Makes it the writer of an accepted request.
-    pub(super) fn begin(&mut self, request: *mut FCGX_Request, stream: RecordStream) {
-        self.target = Target::Request(request);
+    ///
+    /// # Safety
+    ///
+    /// `request` stays where it is until it is finished; `sending` lives as long as the writer.
+    pub(super) unsafe fn begin(
+        &mut self,
+        (request, sending): (*mut FCGX_Request, *const Sending),
+        stream: RecordStream,
+    ) {
+        (self.data.request, self.sending) = (request, sending);
         self.stream = stream;
         (self.written, self.ended) = (false, false);
         self.outbound.reuse();
@@ -80,7 +125,7 @@ impl Writer {
     }
 
     fn is_error_stream(&self) -> bool {
-        matches!(self.target, Target::Request(_)) && self.stream.kind == RecordType::STDERR
+        self.has_request() && self.stream.kind == RecordType::STDERR
     }
 
     fn first_content(&self) -> usize {
@@ -92,19 +137,35 @@ impl Writer {
         self.outbound.rest();
     }
 
-    /// The request it belongs to, if any.
+    /// The request it belongs to; NULL for none.
     pub(super) fn request(&self) -> *mut FCGX_Request {
-        match self.target {
-            Target::Request(request) => request,
-            Target::Descriptor(_) => ptr::null_mut(),
-        }
+        self.data.request
+    }
+
+    fn has_request(&self) -> bool {
+        !self.data.request.is_null()
     }
 
     fn descriptor(&self) -> c_int {
-        match self.target {
-            // SAFETY: the request was accepted into this place, and must not move before it ends.
-            Target::Request(request) => unsafe { (*request).ipcFd },
-            Target::Descriptor(fd) => fd,
+        // SAFETY: the request was accepted into this place, and must not move before it ends.
+        unsafe { self.data.request.as_ref() }.map_or(self.descriptor, |request| request.ipcFd)
+    }
+
+    /// Runs `send` on the writer while no other thread sends to the same connection.
+    fn exclusively<T>(&mut self, send: impl FnOnce(&mut Self) -> io::Result<T>) -> io::Result<T> {
+        let fd = self.descriptor();
+        // SAFETY: whoever made it a writer promised that this lives as long as the writer; it is not
+        // part of it, and for all threads.
+        let sending = unsafe { self.sending.as_ref() };
+        match sending {
+            Some(sending) => sending.exclusively(fd, || {
+                let result = send(self);
+                if result.is_err() {
+                    self.cut_off();
+                }
+                result
+            }),
+            None => Err(io::ErrorKind::NotConnected.into()),
         }
     }
 
@@ -137,8 +198,10 @@ impl Writer {
         if self.written || self.stream.kind != RecordType::STDERR {
             self.outbound.end(self.stream);
         }
-        if let Target::Request(request) = self.target {
-            // SAFETY: as in `descriptor`.
+        let request = self.data.request;
+        if !request.is_null() {
+            // SAFETY: as in `descriptor`. Threads that end streams of one request at the same time
+            // take turns: `exclusively`.
             let (writers, status) = unsafe {
                 (*request).nWriters -= 1;
                 ((*request).nWriters, (*request).appStatus)
@@ -153,19 +216,14 @@ impl Writer {
 
     fn send(&mut self) -> io::Result<()> {
         let fd = self.descriptor();
-        let result =
-            if self.outbound.sealed().is_empty() { Ok(()) } else { self.outbound.send(fd) };
-        if result.is_err() {
-            self.cut_off();
-        }
-        result
+        if self.outbound.sealed().is_empty() { Ok(()) } else { self.outbound.send(fd) }
     }
 
     /// A record may have been sent in part. Nothing can follow it, of the other stream either: the
     /// peer gets to see the end.
     fn cut_off(&mut self) {
         self.ended = true;
-        if matches!(self.target, Target::Request(_)) {
+        if self.has_request() {
             shutdown_write(self.descriptor());
         }
     }
@@ -177,21 +235,34 @@ impl Default for Writer {
     }
 }
 
-/// Whether the stream is a writer of ours, with our procedure in place.
-pub(super) fn is_ours(stream: Stream) -> bool {
+/// Whether our procedure empties the stream: then it carries its [`Writer`].
+pub(super) fn is_emptied_by_us(stream: Stream) -> bool {
     type Proc = unsafe extern "C" fn(*mut FCGX_Stream, c_int);
     // SAFETY: whoever made the Stream promised that the struct is there.
     let proc = unsafe { (*stream.as_ptr()).emptyBuffProc };
     proc.is_some_and(|proc| ptr::fn_addr_eq(proc, empty as Proc))
 }
 
+/// The output behind a stream of ours, also if the program has put a procedure of its own around ours;
+/// NULL for any other stream.
+pub(super) fn output_of(stream: Stream) -> *mut Output {
+    let stream_ptr = stream.as_ptr();
+    if is_emptied_by_us(stream) {
+        // SAFETY: as in `is_emptied_by_us`.
+        return unsafe { (*stream_ptr).data.cast() };
+    }
+    // SAFETY: as above; the stream lies behind the private data.
+    unsafe { PrivateData::before(stream_ptr, offset_of!(Output, stream), &OUTPUT).cast() }
+}
+
 /// The writer behind a stream of ours.
 ///
 /// # Safety
 ///
-/// [`is_ours`] has said so. The result is used before anything else reaches the writer.
-pub(super) unsafe fn writer_of<'a>(stream: Stream) -> Option<&'a mut Writer> {
-    // SAFETY: a stream with our procedure carries its writer, which lives as long as it.
+/// The stream carries its writer: [`is_emptied_by_us`], or our procedure was called with it. The
+/// result is used before anything else reaches the writer.
+unsafe fn writer_of<'a>(stream: Stream) -> Option<&'a mut Writer> {
+    // SAFETY: the writer lives as long as the stream.
     unsafe { (*stream.as_ptr()).data.cast::<Writer>().as_mut() }
 }
 
@@ -205,17 +276,17 @@ pub(super) unsafe extern "C" fn empty(stream: *mut FCGX_Stream, close: c_int) {
     if stream.is_closed() && (close == 0 || writer.ended) {
         return;
     }
-    if close == 0 {
+    let result = if close == 0 {
         writer.seal(stream);
+        // The printf family flushes before the buffer is quite full.
+        let much = writer.outbound.sealed().len() > writer.outbound.capacity() / 2;
+        writer.flush().and_then(|()| writer.grow(much).map_err(io::Error::from))
     } else {
-        writer.seal_end(stream);
-    }
-    // The printf family flushes before the buffer is quite full.
-    let much = writer.outbound.sealed().len() > writer.outbound.capacity() / 2;
-    let mut result = writer.send();
-    if close == 0 && result.is_ok() {
-        result = writer.grow(much).map_err(io::Error::from);
-    }
+        writer.exclusively(|writer| {
+            writer.seal_end(stream);
+            writer.send()
+        })
+    };
     writer.place(stream);
     if let Err(error) = result {
         stream.fail(errno_of(&error));
@@ -227,11 +298,27 @@ pub(super) unsafe extern "C" fn empty(stream: *mut FCGX_Stream, close: c_int) {
 }
 
 impl Writer {
+    /// Sends what is sealed, if anything is.
+    fn flush(&mut self) -> io::Result<()> {
+        if self.outbound.sealed().is_empty() { Ok(()) } else { self.exclusively(Self::send) }
+    }
+
+    /// Sends what is sealed, and `content` behind it. Other threads may send between its parts.
+    fn send_directly(&mut self, mut content: &[u8]) -> io::Result<()> {
+        while !content.is_empty() {
+            let sent = self.exclusively(|writer| {
+                writer.outbound.send_with(writer.descriptor(), writer.stream, content)
+            })?;
+            content = content.get(sent..).unwrap_or_default();
+        }
+        Ok(())
+    }
+
     /// A stream that is written to gets a first buffer; a request whose answer does not fit into
     /// that, a larger one.
     fn grow(&mut self, much: bool) -> Result<(), NoMemory> {
         self.prepare()?;
-        if much && matches!(self.target, Target::Request(_)) && !self.is_error_stream() {
+        if much && self.has_request() && !self.is_error_stream() {
             self.outbound.enlarge();
         }
         Ok(())
@@ -241,7 +328,7 @@ impl Writer {
 /// Goes on in the same buffer after a full record, without sending. False where there is no room
 /// for another one: then it is the empty procedure's turn.
 pub(super) fn open_next(stream: Stream) -> bool {
-    if !is_ours(stream) {
+    if !is_emptied_by_us(stream) {
         return false;
     }
     // SAFETY: just asked.
@@ -262,7 +349,7 @@ pub(super) fn open_next(stream: Stream) -> bool {
 ///
 /// `from` may be read for `n` bytes.
 pub(super) unsafe fn put_directly(stream: Stream, from: *const u8, n: usize) -> Option<bool> {
-    if stream.is_closed() || stream.is_reader() || !is_ours(stream) {
+    if stream.is_closed() || stream.is_reader() || !is_emptied_by_us(stream) {
         return None;
     }
     // SAFETY: just asked.
@@ -272,13 +359,8 @@ pub(super) unsafe fn put_directly(stream: Stream, from: *const u8, n: usize) -> 
     }
     writer.seal(stream);
     writer.written = true;
-    let fd = writer.descriptor();
-    // SAFETY: the caller's promise; the slice is used for one call.
-    let content = unsafe { slice::from_raw_parts(from, n) };
-    let result = writer.outbound.send_with(fd, writer.stream, content);
-    if result.is_err() {
-        writer.cut_off();
-    }
+    // SAFETY: the caller's promise; the slice is used for this call only.
+    let result = writer.send_directly(unsafe { slice::from_raw_parts(from, n) });
     writer.place(stream);
     if let Err(error) = &result {
         stream.fail(errno_of(error));
@@ -296,13 +378,15 @@ pub(super) unsafe fn put_directly(stream: Stream, from: *const u8, n: usize) -> 
 pub(super) unsafe fn close_both(err: Stream, out: Stream, afterwards: Afterwards) {
     // SAFETY: the caller's promise; the two writers are two places.
     let (Some(first), Some(second)) = (unsafe { (writer_of(err), writer_of(out)) }) else { return };
-    for (stream, writer) in [(err, &mut *first), (out, &mut *second)] {
-        if !writer.ended {
-            writer.seal_end(stream);
+    let result = second.exclusively(|second| {
+        for (stream, writer) in [(err, &mut *first), (out, &mut *second)] {
+            if !writer.ended {
+                writer.seal_end(stream);
+            }
         }
-    }
-    let fd = second.descriptor();
-    let result = send_both(fd, &mut first.outbound, &mut second.outbound, afterwards);
+        let fd = second.descriptor();
+        send_both(fd, &mut first.outbound, &mut second.outbound, afterwards)
+    });
     for stream in [err, out] {
         if let (Err(error), false) = (&result, stream.is_closed()) {
             stream.fail(errno_of(error));

@@ -4,8 +4,9 @@
 //! (the connections that wait with them), `last_call` (shutting down), [`listeners`] (one for each
 //! listen socket); [`head`] and [`connected`] (a connection in somebody's hands); [`session`] (one
 //! request), [`connection`] (records of one socket), [`params`], [`inbound`] and [`outbound`] (bytes
-//! in, bytes out), [`store`] (memory for the next); [`config`], [`peers`] (who may connect),
-//! [`blocking`] (accepting for programs that do the rest).
+//! in, bytes out), [`sending`] and `answers` (threads that send on one connection), [`store`] (memory
+//! for the next); [`config`], [`peers`] (who may connect), [`blocking`] (accepting for programs that
+//! do the rest).
 //!
 //! A connection is *parked* while it has no request and no thread looks at it. Its *home* is the
 //! listener that watches it and the place that it has there. The connection of a finished request is
@@ -34,6 +35,7 @@
 
 #![forbid(unsafe_code)]
 
+mod answers;
 pub mod blocking;
 pub mod config;
 pub mod connected;
@@ -48,6 +50,7 @@ pub mod params;
 pub mod parking;
 pub mod peers;
 mod pool;
+pub mod sending;
 pub mod session;
 pub mod store;
 

@@ -176,9 +176,10 @@ impl Outbound {
         result
     }
 
-    /// Sends the sealed records and `content` behind them, in records made on the way, without
-    /// copying it.
-    pub fn send_with(&mut self, fd: RawFd, stream: Stream, content: &[u8]) -> io::Result<()> {
+    /// Sends the sealed records, and behind them as much of `content` as goes into one call, in
+    /// records made on the way, without copying it. Returns how much of `content` that was.
+    pub fn send_with(&mut self, fd: RawFd, stream: Stream, content: &[u8]) -> io::Result<usize> {
+        let content = content.get(..MANY * MAX_WRITTEN_CONTENT).unwrap_or(content);
         let header = |length: usize| Header::new(stream.kind, stream.id, length as u16).to_bytes();
         let (full, last) =
             (header(MAX_WRITTEN_CONTENT), header(content.len() % MAX_WRITTEN_CONTENT));
@@ -197,7 +198,7 @@ impl Outbound {
         let result = send_all_parts(fd, pieces, list, Afterwards::GoOn);
         self.parts = emptied(many);
         self.clear();
-        result
+        result.map(|()| content.len())
     }
 }
 
@@ -304,7 +305,11 @@ mod tests {
             let mut outbound = Outbound::new();
             outbound.allocate(8).unwrap();
             write(&mut outbound, b"first");
-            outbound.send_with(a.as_raw_fd(), OUT, &copy).unwrap();
+            let mut left = &copy[..];
+            while !left.is_empty() {
+                let sent = outbound.send_with(a.as_raw_fd(), OUT, left).unwrap();
+                left = &left[sent..];
+            }
         });
         let (mut all, mut header) = (Vec::new(), [0; 8]);
         while b.read_exact(&mut header).is_ok() {

@@ -6,11 +6,12 @@ use std::ptr;
 use super::types::{FCGX_CALL_SEQ_ERROR, FCGX_Stream};
 use crate::capi::request;
 use crate::capi::stream::{EOF, Stream};
-use crate::capi::writer::{self, Writer};
+use crate::capi::writer::{self, Output};
 use crate::os::error::set_errno;
 use crate::os::memory::boxed;
 use crate::protocol::record::RecordType;
 use crate::serve::outbound::Stream as RecordStream;
+use crate::serve::sending::Sending;
 
 /// Goes on from the end of a Filter's standard input to the file that it works on (specification
 /// 6.4): the stream then reads the data.
@@ -212,11 +213,11 @@ pub unsafe extern "C" fn FCGX_ClearError(stream: *mut FCGX_Stream) {
 /// The smallest and the largest content of a record that FCGX_CreateWriter makes.
 const WRITER_CONTENT: (c_int, c_int) = (24, 65_528);
 
-/// A stream and its writer, made for the program.
+/// A stream made for the program, and what it needs to send.
 #[repr(C)]
 struct Created {
-    stream: FCGX_Stream,
-    writer: Writer,
+    output: Output,
+    sending: Sending,
 }
 
 /// Makes a stream that writes records to any descriptor, such as FCGI_PARAMS and FCGI_STDIN from
@@ -240,25 +241,22 @@ pub unsafe extern "C" fn FCGX_CreateWriter(
     let (least, most) = WRITER_CONTENT;
     let content = (bufflen.clamp(least + 8, most + 8) + 7) / 8 * 8 - 8;
     let kind = RecordType::from_byte(streamType as u8);
-    let writer = Writer::to_descriptor(
-        socket,
-        RecordStream { kind, id: requestId as u16 },
-        content as usize,
-    );
-    let stream = request::fresh_writer(ptr::null_mut());
-    let created = writer.and_then(|writer| boxed(Created { stream, writer }));
+    let stream = RecordStream { kind, id: requestId as u16 };
+    let created = boxed(Created { output: Output::new(), sending: Sending::new() });
     let Ok(created) = created.map(Box::into_raw) else {
         set_errno(libc::ENOMEM);
         return ptr::null_mut();
     };
-    // SAFETY: just made; the two places live until FCGX_FreeStream.
+    // SAFETY: just made; its parts live until FCGX_FreeStream.
     unsafe {
-        (*created).stream.data = (&raw mut (*created).writer).cast();
-        let stream = &raw mut (*created).stream;
-        if let Some(cursor) = Stream::new(stream) {
-            (*created).writer.place(cursor);
+        let to = (socket, &raw const (*created).sending);
+        if (*created).output.writer.to_descriptor(to, stream, content as usize).is_err() {
+            drop(Box::from_raw(created));
+            set_errno(libc::ENOMEM);
+            return ptr::null_mut();
         }
-        stream
+        Output::open(&raw mut (*created).output);
+        &raw mut (*created).output.stream
     }
 }
 
@@ -275,9 +273,10 @@ pub unsafe extern "C" fn FCGX_FreeStream(stream: *mut *mut FCGX_Stream) {
     let freed = unsafe { ptr::replace(stream, ptr::null_mut()) };
     // SAFETY: as above.
     let Some(cursor) = (unsafe { Stream::new(freed) }) else { return };
-    if writer::is_ours(cursor) && request::request_of(cursor).is_null() {
-        // SAFETY: a writer of ours without a request was made by FCGX_CreateWriter: it is the
+    let output = writer::output_of(cursor);
+    if !output.is_null() && request::request_of(cursor).is_null() {
+        // SAFETY: an output of ours without a request was made by FCGX_CreateWriter: it is the
         // first field of a Created that came from a Box.
-        drop(unsafe { Box::from_raw(freed.cast::<Created>()) });
+        drop(unsafe { Box::from_raw(output.cast::<Created>()) });
     }
 }

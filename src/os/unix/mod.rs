@@ -3,7 +3,7 @@
 //! * Descriptors: [`io`], [`poll`] (waiting for them), [`async_io`] (actions that wait for them).
 //! * Sockets: [`socket`], [`address`] (their names), [`mark`] (who made one non-blocking).
 //! * Processes: [`spawn`], [`children`], [`fork`], [`signal`], [`threads`].
-//! * All of these: [`error`], [`latest`], [`lock`], [`memory`].
+//! * All of these: [`error`], [`latest`], [`lock`], [`robust_lock`], [`memory`].
 
 pub mod address;
 pub mod async_io;
@@ -16,6 +16,7 @@ pub mod lock;
 pub mod mark;
 pub mod memory;
 pub mod poll;
+pub mod robust_lock;
 pub mod signal;
 pub mod socket;
 pub mod spawn;

@@ -1,0 +1,73 @@
+/*
+ * differs: One request used by several threads
+ *
+ * A web server that sends the whole body before it reads the response asks for variables in between,
+ * while a thread waits for it to read. The thread that reads the body must not wait with it: on the
+ * original the two wait for each other.
+ */
+#include "two_threads.h"
+
+static int done[2];
+
+static void *read_and_tell(void *stream)
+{
+    void *total = read_body(stream);
+
+    if (write(done[1], "", 1) != 1)
+        die("write");
+    return total;
+}
+
+static void *send_all_of_it(void *fd)
+{
+    send_body_with_questions(*(int *)fd);
+    return NULL;
+}
+
+static void *write_and_finish(void *request)
+{
+    void *failed = write_out(((FCGX_Request *)request)->out);
+
+    FCGX_Finish_r(request);
+    return failed;
+}
+
+static int is_writable(int fd)
+{
+    struct pollfd writable = { fd, POLLOUT, 0 };
+
+    return poll(&writable, 1, 0) == 1;
+}
+
+int main(void)
+{
+    FCGX_Request request;
+    pthread_t sender, out, in;
+    void *total, *failed;
+    struct records seen;
+    int sock = listen_here(), fd = connect_here();
+
+    send_head(fd, 1, FCGI_RESPONDER, 0);
+    FCGX_InitRequest(&request, sock, 0);
+    if (FCGX_Accept_r(&request) != 0 || pipe(done) != 0)
+        die("Accept_r");
+    pthread_create(&out, NULL, write_and_finish, &request);
+    /* Once little more fits, the writer waits for the web server. */
+    while (is_writable(request.ipcFd))
+        ;
+    pthread_create(&in, NULL, read_and_tell, request.in);
+    pthread_create(&sender, NULL, send_all_of_it, &fd);
+    if (!fd_is_readable(done[0], PATIENCE_MS)) {
+        printf("the body was not read\n");
+        return 0;
+    }
+    pthread_join(in, &total);
+    pthread_join(sender, NULL);
+    send_no_more(fd);
+    printf("body %ld\n", *(long *)total);
+    seen = read_records(fd);
+    pthread_join(out, &failed);
+    print_records("in beside out", seen);
+    printf("%s", failed == NULL ? "" : (char *)failed);
+    return 0;
+}

@@ -1,0 +1,76 @@
+/*
+ * differs: One request used by several threads
+ *
+ * Over TCP the kernel takes large writes in parts, whatever library makes them: the original's
+ * records are cut by those of another thread.
+ */
+#include "two_threads.h"
+
+#define MESSAGES 20000
+
+static void *write_err(void *stream)
+{
+    int i;
+
+    for (i = 0; i < MESSAGES; i++)
+        if (FCGX_PutS("a line for the log\n", stream) < 0 || FCGX_FFlush(stream) != 0)
+            return "err: failed";
+    return NULL;
+}
+
+static void *read_late(void *fd)
+{
+    static struct records seen;
+
+    seen = read_records(*(int *)fd);
+    return &seen;
+}
+
+/* Two ends of a connection over loopback, with small buffers. */
+static void connect_tcp(int ends[2])
+{
+    struct sockaddr_in address;
+    socklen_t length = sizeof address;
+    int listener = socket(AF_INET, SOCK_STREAM, 0), small = 4096;
+
+    memset(&address, 0, sizeof address);
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (bind(listener, (struct sockaddr *)&address, sizeof address) != 0 || listen(listener, 1) != 0
+        || getsockname(listener, (struct sockaddr *)&address, &length) != 0)
+        die("listen");
+    ends[0] = socket(AF_INET, SOCK_STREAM, 0);
+    setsockopt(ends[0], SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    if (connect(ends[0], (struct sockaddr *)&address, sizeof address) != 0)
+        die("connect");
+    ends[1] = accept(listener, NULL, NULL);
+    setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+    close(listener);
+}
+
+int main(void)
+{
+    FCGX_Request request;
+    pthread_t client, out, err;
+    void *seen;
+    int ends[2];
+
+    FCGX_Init();
+    FCGX_InitRequest(&request, 0, 0);
+    connect_tcp(ends);
+    send_head(ends[0], 1, FCGI_RESPONDER, 0);
+    send_end(ends[0], FCGI_STDIN, 1);
+    request.ipcFd = ends[1];
+    request.keepConnection = 1;
+    if (FCGX_Accept_r(&request) != 0)
+        die("Accept_r");
+    pthread_create(&client, NULL, read_late, &ends[0]);
+    pthread_create(&out, NULL, write_out, request.out);
+    pthread_create(&err, NULL, write_err, request.err);
+    pthread_join(out, NULL);
+    pthread_join(err, NULL);
+    FCGX_Finish_r(&request);
+    pthread_join(client, &seen);
+    print_records("out and err over TCP", *(struct records *)seen);
+    return 0;
+}

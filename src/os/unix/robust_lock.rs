@@ -1,0 +1,223 @@
+//! A lock that outlives the thread that holds it; POSIX calls such a mutex robust.
+//!
+//! It is held during system calls that may wait. A thread can be cancelled there, or leave by
+//! siglongjmp, and after fork the child has none of the other threads. So the lock names its owner:
+//! whoever finds an owner that is no thread of this process takes the lock over, and a thread that
+//! finds itself goes on.
+
+use std::ptr;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use super::{poll, threads};
+
+/// Another thread waits for the lock.
+const WAITED: u32 = 1 << 31;
+
+/// How often a thread that waits looks whether the owner still lives.
+const RECHECK: Duration = Duration::from_millis(100);
+
+/// A lock without a value. With one thread in the process it costs a look at that; otherwise one
+/// atomic operation to take it and one to give it back.
+#[derive(Debug, Default)]
+pub struct RobustLock {
+    /// The owner's thread id, perhaps with [`WAITED`]; 0 when free.
+    owner: AtomicU32,
+}
+
+/// Holds a [`RobustLock`] while it lives.
+#[derive(Debug)]
+#[must_use]
+pub struct Held<'a> {
+    /// `None` where there is only one thread.
+    lock: Option<&'a RobustLock>,
+}
+
+impl RobustLock {
+    /// A free lock.
+    pub const fn new() -> Self {
+        Self { owner: AtomicU32::new(0) }
+    }
+
+    /// Waits until no other thread holds the lock.
+    pub fn lock(&self) -> Held<'_> {
+        if threads::only_one() {
+            return Held { lock: None };
+        }
+        let me = threads::id();
+        if !self.replace(0, me) {
+            self.wait(me);
+        }
+        Held { lock: Some(self) }
+    }
+
+    /// Takes the lock unless another thread holds it at this moment.
+    pub fn try_lock(&self) -> Option<Held<'_>> {
+        if threads::only_one() {
+            return Some(Held { lock: None });
+        }
+        let me = threads::id();
+        let taken = self.replace(0, me) || self.take_over(self.owner.load(Ordering::SeqCst), me);
+        // Not `then_some`: what that makes in vain would give the lock back.
+        taken.then(|| Held { lock: Some(self) })
+    }
+
+    fn replace(&self, old: u32, new: u32) -> bool {
+        self.owner.compare_exchange(old, new, Ordering::SeqCst, Ordering::Relaxed).is_ok()
+    }
+
+    /// Takes the lock from an owner that cannot give it back any more. Those who wait are woken when
+    /// it is given back next.
+    fn take_over(&self, held: u32, me: u32) -> bool {
+        let owner = held & !WAITED;
+        owner != 0 && (owner == me || !threads::exists(owner)) && self.replace(held, me | WAITED)
+    }
+
+    #[cold]
+    fn wait(&self, me: u32) {
+        loop {
+            let held = self.owner.load(Ordering::SeqCst);
+            if held == 0 {
+                // Others may wait as well.
+                if self.replace(0, me | WAITED) {
+                    return;
+                }
+            } else if self.take_over(held, me) {
+                return;
+            } else if held & WAITED != 0 || self.replace(held, held | WAITED) {
+                futex_wait(&self.owner, held | WAITED, RECHECK);
+                // A cancellation point, as the system call is that the lock is for.
+                let _ = poll::poll(&mut [], Some(Duration::ZERO));
+            }
+        }
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        if let Some(lock) = self.lock {
+            if lock.owner.swap(0, Ordering::SeqCst) & WAITED != 0 {
+                futex_wake_one(&lock.owner);
+            }
+        }
+    }
+}
+
+/// Sleeps while the word has this value, at most for so long.
+fn futex_wait(word: &AtomicU32, value: u32, most: Duration) {
+    let most = libc::timespec { tv_sec: 0, tv_nsec: most.subsec_nanos() as _ };
+    let operation = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;
+    // SAFETY: the kernel reads the word and the time, which the borrow and this frame keep alive.
+    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, value, &raw const most) };
+}
+
+fn futex_wake_one(word: &AtomicU32) {
+    let operation = libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG;
+    let none: *const libc::timespec = ptr::null();
+    // SAFETY: the kernel only looks for threads that sleep on this address.
+    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, 1, none) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::mem::forget;
+    use std::sync::Barrier;
+    use std::thread;
+
+    #[test]
+    fn one_thread_at_a_time_holds_it() {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let lock = RobustLock::new();
+        let rounds = if cfg!(miri) { 50 } else { 20_000 };
+        thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    for _ in 0..rounds {
+                        let held = lock.lock();
+                        let before = COUNT.load(Ordering::Relaxed);
+                        COUNT.store(before + 1, Ordering::Relaxed);
+                        drop(held);
+                    }
+                });
+            }
+        });
+        assert_eq!(COUNT.load(Ordering::Relaxed), 3 * rounds);
+    }
+
+    #[test]
+    fn who_finds_it_held_need_not_wait() {
+        let lock = RobustLock::new();
+        let (taken, tried) = (Barrier::new(2), Barrier::new(2));
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let held = lock.lock();
+                taken.wait();
+                tried.wait();
+                drop(held);
+            });
+            taken.wait();
+            for _ in 0..2 {
+                assert!(lock.try_lock().is_none());
+            }
+            tried.wait();
+            drop(lock.lock());
+        });
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "no tgkill in Miri")]
+    fn a_thread_that_has_ended_holds_nothing() {
+        let lock = RobustLock::new();
+        for _ in 0..2 {
+            thread::scope(|scope| {
+                scope.spawn(|| forget(lock.lock()));
+            });
+            thread::scope(|scope| {
+                scope.spawn(|| drop(lock.lock()));
+                scope.spawn(|| drop(lock.lock()));
+            });
+        }
+    }
+
+    #[test]
+    fn a_thread_goes_on_where_it_left_without_giving_it_back() {
+        let lock = RobustLock::new();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                forget(lock.lock());
+                forget(lock.try_lock().unwrap());
+                drop(lock.lock());
+            });
+        });
+        assert!(lock.try_lock().is_some());
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "no fork in Miri")]
+    fn a_child_finds_it_free_whatever_thread_held_it() {
+        let lock = RobustLock::new();
+        let (taken, forked) = (Barrier::new(2), Barrier::new(2));
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let held = lock.lock();
+                taken.wait();
+                forked.wait();
+                drop(held);
+            });
+            taken.wait();
+            // SAFETY: the child makes system calls and leaves by _exit.
+            let child = unsafe { libc::fork() };
+            if child == 0 {
+                drop(lock.lock());
+                // SAFETY: ends the child without running the parent's handlers.
+                unsafe { libc::_exit(0) };
+            }
+            let mut status = 0;
+            // SAFETY: `status` is a place for one int.
+            assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+            assert_eq!(status, 0);
+            forked.wait();
+        });
+    }
+}

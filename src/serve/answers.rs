@@ -1,0 +1,109 @@
+//! Answers to management records that wait for whoever sends next.
+
+use std::array::from_fn;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+
+use once_cell::race::OnceBox;
+
+use crate::os::memory::{NoMemory, boxed, extend};
+
+/// Bytes that may wait: over forty answers of the longest kind. A power of two.
+const ROOM: usize = 4096;
+
+/// Bytes taken out at a time.
+const PIECE: usize = 256;
+
+/// Whole records, put in by the one thread that reads the connection and taken out by one thread at a
+/// time. There is no lock that a fork could leave locked.
+#[derive(Debug)]
+pub(super) struct Answers {
+    /// A ring, made when the first record has to wait.
+    bytes: OnceBox<Vec<AtomicU8>>,
+    /// Bytes put in and taken out so far; both wrap.
+    put: AtomicUsize,
+    taken: AtomicUsize,
+}
+
+fn new_ring() -> Result<Box<Vec<AtomicU8>>, NoMemory> {
+    let mut ring = Vec::new();
+    extend(&mut ring, (0..ROOM as u16).map(|_| AtomicU8::new(0)))?;
+    boxed(ring)
+}
+
+impl Answers {
+    /// None yet.
+    pub(super) const fn new() -> Self {
+        Self { bytes: OnceBox::new(), put: AtomicUsize::new(0), taken: AtomicUsize::new(0) }
+    }
+
+    /// Whether none waits. In one order with everything that is sequentially consistent.
+    pub(super) fn is_empty(&self) -> bool {
+        self.put.load(Ordering::SeqCst) == self.taken.load(Ordering::SeqCst)
+    }
+
+    /// Puts a record in. Without room or memory for it that is an error.
+    pub(super) fn put(&self, record: &[u8]) -> Result<(), NoMemory> {
+        let ring = self.bytes.get_or_try_init(new_ring)?;
+        let start = self.put.load(Ordering::Relaxed);
+        let waiting = start.wrapping_sub(self.taken.load(Ordering::SeqCst));
+        if record.len() > ROOM.saturating_sub(waiting) {
+            return Err(NoMemory);
+        }
+        for (at, byte) in record.iter().enumerate() {
+            if let Some(place) = ring.get(start.wrapping_add(at) % ROOM) {
+                place.store(*byte, Ordering::Relaxed);
+            }
+        }
+        self.put.store(start.wrapping_add(record.len()), Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// Takes bytes out: so many of these. Once none is left, whole records have been taken.
+    pub(super) fn take(&self) -> ([u8; PIECE], usize) {
+        let start = self.taken.load(Ordering::Relaxed);
+        let count = self.put.load(Ordering::SeqCst).wrapping_sub(start).min(PIECE);
+        let bytes = from_fn(|at| {
+            let place = self.bytes.get().and_then(|ring| ring.get(start.wrapping_add(at) % ROOM));
+            place.map_or(0, |byte| byte.load(Ordering::Relaxed))
+        });
+        self.taken.store(start.wrapping_add(count), Ordering::SeqCst);
+        (bytes, count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn take_all(answers: &Answers) -> Vec<u8> {
+        let mut all = Vec::new();
+        while !answers.is_empty() {
+            let (bytes, count) = answers.take();
+            all.extend_from_slice(&bytes[..count]);
+        }
+        all
+    }
+
+    #[test]
+    fn records_come_out_whole_and_in_order() {
+        let answers = Answers::new();
+        assert!(answers.is_empty());
+        for round in 0..100_u8 {
+            let first = [round; 300];
+            answers.put(&first).unwrap();
+            answers.put(b"second").unwrap();
+            assert_eq!(take_all(&answers), [&first[..], b"second"].concat());
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let answers = Answers::new();
+        answers.put(&[1; ROOM - 1]).unwrap();
+        answers.put(&[2; 2]).unwrap_err();
+        answers.put(&[3; 1]).unwrap();
+        let all = take_all(&answers);
+        assert_eq!((all.len(), all[0], all[ROOM - 1]), (ROOM, 1, 3));
+        answers.put(&[4; ROOM]).unwrap();
+    }
+}

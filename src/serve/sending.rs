@@ -1,0 +1,148 @@
+//! Sending on a connection whose request several threads use: records go out whole.
+//!
+//! One thread may write to the out stream while another writes to the err stream and a third reads
+//! the body, where it meets management records that want an answer. Whoever sends holds the
+//! connection's lock for as long as records are on their way: for one system call, or for a few
+//! where the kernel takes less than all. A reader does not wait for it, since the peer may be one that
+//! does not read before all of the body is taken: it leaves its answer to the thread that sends.
+
+use std::io;
+use std::os::fd::RawFd;
+use std::time::Duration;
+
+use super::answers::Answers;
+use crate::os::io::{send_all_within, shutdown_write};
+use crate::os::robust_lock::RobustLock;
+use crate::protocol::writer::Answer;
+
+/// How long a peer may take to read a short answer while its body is waited for.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(2);
+
+/// The sending side of one connection.
+#[derive(Debug)]
+pub struct Sending {
+    lock: RobustLock,
+    /// Answers that a reader has left, because another thread was sending.
+    answers: Answers,
+}
+
+impl Sending {
+    /// On this connection nothing is being sent.
+    pub const fn new() -> Self {
+        Self { lock: RobustLock::new(), answers: Answers::new() }
+    }
+
+    /// Runs `send`, which sends whole records, while no other thread sends. Answers that were left
+    /// meanwhile go out behind them. After an error nothing can follow.
+    pub fn exclusively<T>(&self, fd: RawFd, send: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        let held = self.lock.lock();
+        let result = send();
+        drop(held);
+        if result.is_ok() && !self.answers.is_empty() {
+            self.send_answers(fd, None)?;
+        }
+        result
+    }
+
+    /// Sends the answer to a management record, or leaves it to the thread that is sending. An error
+    /// when too many have been left, or the peer does not take it.
+    pub fn answer(&self, fd: RawFd, answer: &Answer) -> io::Result<()> {
+        self.answers.put(answer.as_bytes())?;
+        self.send_answers(fd, Some(ANSWER_PATIENCE))
+    }
+
+    /// Sends the answers that wait, unless another thread is sending: that one sees to them, because
+    /// it looks for them after it has given the lock back.
+    #[cold]
+    fn send_answers(&self, fd: RawFd, patience: Option<Duration>) -> io::Result<()> {
+        while !self.answers.is_empty() {
+            let Some(_held) = self.lock.try_lock() else { break };
+            let mut is_first = true;
+            while !self.answers.is_empty() {
+                let (bytes, count) = self.answers.take();
+                let mut left = bytes.get(..count).unwrap_or_default();
+                let result = send_all_within(fd, &mut left, patience);
+                if result.is_err() && !(is_first && left.len() == count) {
+                    // Part of a record may be on its way: nothing can follow it.
+                    shutdown_write(fd);
+                }
+                result?;
+                is_first = false;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Default for Sending {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::os::io::{Afterwards, send_all};
+    use crate::protocol::writer::unknown_type_record;
+    use std::io::Read;
+    use std::os::fd::AsRawFd;
+    use std::os::unix::net::UnixStream;
+    use std::sync::mpsc::channel;
+    use std::thread;
+
+    fn answer(kind: u8) -> Answer {
+        unknown_type_record(kind).into()
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "no send in Miri")]
+    fn a_reader_leaves_its_answer_to_the_thread_that_sends() {
+        let (ours, mut peer) = UnixStream::pair().unwrap();
+        let (sending, fd) = (Sending::new(), ours.as_raw_fd());
+        let (begun, has_begun) = channel();
+        let content = vec![7; 1 << 20];
+        thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                sending.exclusively(fd, || {
+                    begun.send(()).unwrap();
+                    send_all(fd, &content, Afterwards::GoOn)
+                })
+            });
+            has_begun.recv().unwrap();
+            // The peer reads nothing yet.
+            sending.answer(fd, &answer(70)).unwrap();
+            sending.answer(fd, &answer(71)).unwrap();
+            let mut all = vec![0; (1 << 20) + 32];
+            peer.read_exact(&mut all).unwrap();
+            writer.join().unwrap().unwrap();
+            assert!(all[..1 << 20].iter().all(|byte| *byte == 7));
+            assert_eq!((all[(1 << 20) + 8], all[(1 << 20) + 24]), (70, 71));
+        });
+        sending.answer(fd, &answer(72)).unwrap();
+        let mut last = [0; 16];
+        peer.read_exact(&mut last).unwrap();
+        assert_eq!(last[8], 72);
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "no send in Miri")]
+    fn a_peer_that_asks_and_does_not_read_is_given_up() {
+        let (ours, peer) = UnixStream::pair().unwrap();
+        let (sending, fd) = (Sending::new(), ours.as_raw_fd());
+        let (begun, has_begun) = channel();
+        thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                sending.exclusively(fd, || {
+                    begun.send(()).unwrap();
+                    send_all(fd, &vec![7; 1 << 20], Afterwards::GoOn)
+                })
+            });
+            has_begun.recv().unwrap();
+            let taken = (0..1000).take_while(|_| sending.answer(fd, &answer(70)).is_ok());
+            assert_eq!(taken.count(), 4096 / 16);
+            drop(peer);
+            writer.join().unwrap().unwrap_err();
+        });
+    }
+}
