@@ -392,10 +392,16 @@ DLLAPI int FCGX_StartFilterData(struct FCGX_Stream *stream);
  *
  * Results: the byte, 0 to 255; -1 at the end of the stream and on failure.
  *
- * Side effects: none besides. Thread safety of this and all following functions: one thread at a
- * time for each stream; two threads may use the in and the out stream of one request.
+ * Side effects: none besides.
+ *
+ * Thread safety of this and all following functions: one thread at a time for each stream. Three
+ * threads may use in, out and err of one request at the same time: their records go out whole, in the
+ * order of their calls. A thread that writes waits for another one that is sending; a thread that reads
+ * does not. FCGX_Finish_r, FCGX_Free and FCGX_Accept_r on the request are for one thread, when no other
+ * uses its streams.
  */
-DLLAPI int FCGX_GetChar(struct FCGX_Stream *stream);
+DLLAPI
+int FCGX_GetChar(struct FCGX_Stream *stream);
 
 /**
  * Pushes a byte back: the next read gives it first. At least one byte fits before anything was

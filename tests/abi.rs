@@ -129,7 +129,7 @@ fn layout_program(layout: &str) -> String {
         "#include <stddef.h>\n#include <fastcgi.h>\n#define NO_FCGI_DEFINES\n\
          #include <fcgi_stdio.h>\n#include <fcgiapp.h>\nint main(void)\n{\n",
     );
-    for line in layout.lines() {
+    for line in layout.lines().filter(|line| !line.starts_with('#')) {
         let subject = line.split(' ').next().unwrap();
         program += &match subject.split_once('.') {
             Some((name, field)) => format!(
@@ -157,7 +157,9 @@ fn structs_are_laid_out_as_the_original_s() {
         let mut cc = named("CC", "cc");
         cc.arg("-I").arg(include).arg(&source).arg("-o").arg(&program);
         output(cc.args(ldflags()));
-        assert_eq!(output(&mut command(&program, &[])), layout, "headers of {}", include.display());
+        let printed = output(&mut command(&program, &[]));
+        let listed = layout.lines().filter(|line| !line.starts_with('#'));
+        assert!(printed.lines().eq(listed), "headers of {}: {printed}", include.display());
     }
 }
 

@@ -176,6 +176,7 @@ programs! {
     print_f
     print_f_more
     print_floats
+    private_data
     put
     put_str_negative
     read_errors
@@ -212,5 +213,6 @@ programs! {
     web_server_addrs
     web_server_addrs_unix
     web_server_addrs_v6
+    wrapped_procedures
     wrong_direction
 }

@@ -139,6 +139,7 @@ const ROWS: &[(&str, &[&str])] = &[
     ("IPv6 peer and `FCGI_WEB_SERVER_ADDRS`", &["web_server_addrs_v6"]),
     ("`FCGX_FPrintF`, `FCGI_printf` and their family", &["print_f_more", "stdio_printf_more"]),
     ("Large writes", &["waiting/calls::a_large_write_is_one_call"]),
+    ("One request used by several threads", &["two_threads_tcp", "two_threads_late"]),
     ("Error when writing", &["stdio_closed", "stdio_members_edges"]),
     ("`FCGX_PutStr` with a negative length", &["put_str_negative"]),
     ("`FCGX_FreeStream(NULL)`", &["free_stream_null"]),

@@ -40,8 +40,13 @@ pub unsafe extern "C" fn FCGX_StartFilterData(stream: *mut FCGX_Stream) -> c_int
 ///
 /// Results: the byte, 0 to 255; -1 at the end of the stream and on failure.
 ///
-/// Side effects: none besides. Thread safety of this and all following functions: one thread at a
-/// time for each stream; two threads may use the in and the out stream of one request.
+/// Side effects: none besides.
+///
+/// Thread safety of this and all following functions: one thread at a time for each stream. Three
+/// threads may use in, out and err of one request at the same time: their records go out whole, in the
+/// order of their calls. A thread that writes waits for another one that is sending; a thread that reads
+/// does not. FCGX_Finish_r, FCGX_Free and FCGX_Accept_r on the request are for one thread, when no other
+/// uses its streams.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGX_GetChar(stream: *mut FCGX_Stream) -> c_int {
     // SAFETY: the caller passes a stream.
