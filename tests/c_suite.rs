@@ -171,6 +171,7 @@ programs! {
     parameters_cut_between_pairs
     params_lengths
     params_order
+    percent_n
     prefork
     preset_connection
     print_f

@@ -5,8 +5,9 @@ mod toolchain;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use support::TempDir;
+use support::{Library, TempDir, compile, root, run};
 use toolchain::{STRICT, command, make, need_original, original_library, output, write};
 
 /// Has FCGI_stdout's address in its own hands, and runs as a plain CGI program.
@@ -150,6 +151,31 @@ fn static_library_in_a_shared_object() {
     let main = "int calls(void);\nint main(void)\n{\n    return calls();\n}\n";
     let program = here.compile("main", main, &[], &[module.display().to_string()]);
     output_on(&program, here.dir.path());
+}
+
+/// With a distribution's flags, too, no format ends the process.
+#[test]
+fn fortified_build() {
+    need_original();
+    let dir = TempDir::new();
+    let program = dir.join("percent_n");
+    compile(&root("c-tests/percent_n.c"), Library::Ours, &program).unwrap();
+    let run_on = |library_dir: &Path| {
+        let mut program = command(&program, &[]);
+        output(program.current_dir(dir.path()).env("LD_LIBRARY_PATH", library_dir))
+    };
+    let original = run_on(original_library().parent().unwrap());
+    for level in [2, 3] {
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("fortified-{level}"));
+        let built = target.join("dist");
+        let mut make = command("make", &["-s"]);
+        make.arg(built.join("libfcgi.so")).arg(format!("BUILDDIR={}", built.display()));
+        make.env_remove("MAKEFLAGS").env_remove("MFLAGS").env_remove("MAKELEVEL");
+        make.env("CFLAGS", format!("-O2 -Wp,-D_FORTIFY_SOURCE={level}"));
+        make.env("CARGO_TARGET_DIR", &target).current_dir(root(""));
+        run(&mut make, Duration::from_secs(900)).must_succeed();
+        assert_eq!(run_on(&built), original, "level {level}");
+    }
 }
 
 #[test]
