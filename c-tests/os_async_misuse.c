@@ -80,11 +80,11 @@ static void no_procedure(void)
 
 static void not_a_time(void)
 {
-    struct timeval time = {0, 1000000};
+    struct timeval time = {-1, 0};
     int result = OS_DoIo(&time);
     printf(" DoIo: %d %s\n", result, strerror(errno));
-    time.tv_sec = -1;
-    time.tv_usec = 0;
+    time.tv_sec = 0;
+    time.tv_usec = -1;
     result = OS_DoIo(&time);
     printf(" DoIo: %d %s\n", result, strerror(errno));
 }

@@ -209,7 +209,9 @@ DLLAPI int FCGI_ftell(struct FCGI_FILE *fp);
 
 /**
  * Moves a file's position to its beginning and clears its error mark, as the C library's rewind
- * does. Does nothing with whatever is no file.
+ * does.
+ *
+ * Errors: errno as rewind leaves it; ESPIPE for whatever is no file.
  */
 DLLAPI void FCGI_rewind(struct FCGI_FILE *fp);
 

@@ -481,7 +481,8 @@ DLLAPI int FCGX_FFlush(struct FCGX_Stream *stream);
  * out and err also FCGI_END_REQUEST, so that the web server has the whole answer. Reader:
  * nothing more can be read. FCGX_Finish_r does this by itself.
  *
- * Results: 0; -1 if the stream has an error that was not cleared.
+ * Results: 0, also for NULL; -1 if the stream has an error that was not cleared.
+ * Errors: errno is the stream's error, if that is positive.
  *
  * Side effects: the struct stays; FCGX_FreeStream frees that of FCGX_CreateWriter.
  */

@@ -255,8 +255,8 @@ DLLAPI int OS_CloseRead(int fd);
  *
  * tmo: how long to wait at most; the time left is written back. NULL waits for ever.
  *
- * Results: 0, also when the time was over; -1 after an error, with errno: EINVAL for a time that
- * is none, EINTR after a signal if shutting down has been asked for, at the latest by it (no other
+ * Results: 0, also when the time was over; -1 after an error, with errno: EINVAL for a negative
+ * time, EINTR after a signal if shutting down has been asked for, at the latest by it (no other
  * ends the wait), and what poll(2) sets. What goes wrong with one descriptor is told to its
  * procedure.
  *

@@ -368,8 +368,8 @@ pub extern "C" fn OS_CloseRead(fd: c_int) -> c_int {
 ///
 /// tmo: how long to wait at most; the time left is written back. NULL waits for ever.
 ///
-/// Results: 0, also when the time was over; -1 after an error, with errno: EINVAL for a time that
-/// is none, EINTR after a signal if shutting down has been asked for, at the latest by it (no other
+/// Results: 0, also when the time was over; -1 after an error, with errno: EINVAL for a negative
+/// time, EINTR after a signal if shutting down has been asked for, at the latest by it (no other
 /// ends the wait), and what poll(2) sets. What goes wrong with one descriptor is told to its
 /// procedure.
 ///
@@ -399,8 +399,9 @@ pub unsafe extern "C" fn OS_DoIo(tmo: *mut libc::timeval) -> c_int {
     }
 }
 
+/// More than a million microseconds are seconds, as for select(2).
 fn duration(time: &libc::timeval) -> Option<Duration> {
-    let micros = u64::try_from(time.tv_usec).ok().filter(|&micros| micros < 1_000_000)?;
+    let micros = u64::try_from(time.tv_usec).ok()?;
     let seconds = u64::try_from(time.tv_sec).ok()?;
     Some(Duration::from_micros(seconds.saturating_mul(1_000_000).saturating_add(micros)))
 }
@@ -482,10 +483,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_that_are_none_are_refused() {
+    fn negative_times_are_refused() {
         let time = |tv_sec, tv_usec| duration(&libc::timeval { tv_sec, tv_usec });
         assert_eq!(time(1, 999_999), Some(Duration::from_micros(1_999_999)));
-        assert_eq!(time(0, 1_000_000), None);
+        assert_eq!(time(0, 1_500_000), Some(Duration::from_micros(1_500_000)));
         assert_eq!(time(0, -1), None);
         assert_eq!(time(-1, 0), None);
     }

@@ -201,14 +201,17 @@ pub unsafe extern "C" fn FCGI_ftell(fp: *mut FCGI_FILE) -> c_int {
 }
 
 /// Moves a file's position to its beginning and clears its error mark, as the C library's rewind
-/// does. Does nothing with whatever is no file.
+/// does.
+///
+/// Errors: errno as rewind leaves it; ESPIPE for whatever is no file.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_rewind(fp: *mut FCGI_FILE) {
     // SAFETY: the caller promises `fp`.
     unsafe {
-        if let Target::File(file) = target(fp) {
+        at_position(fp, |file| {
             libc::rewind(file);
-        }
+            0
+        });
     }
 }
 

@@ -187,13 +187,19 @@ pub unsafe extern "C" fn FCGX_FFlush(stream: *mut FCGX_Stream) -> c_int {
 /// out and err also FCGI_END_REQUEST, so that the web server has the whole answer. Reader:
 /// nothing more can be read. FCGX_Finish_r does this by itself.
 ///
-/// Results: 0; -1 if the stream has an error that was not cleared.
+/// Results: 0, also for NULL; -1 if the stream has an error that was not cleared.
+/// Errors: errno is the stream's error, if that is positive.
 ///
 /// Side effects: the struct stays; FCGX_FreeStream frees that of FCGX_CreateWriter.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGX_FClose(stream: *mut FCGX_Stream) -> c_int {
     // SAFETY: the caller passes a stream or NULL.
-    unsafe { Stream::new(stream) }.map_or(EOF, Stream::close)
+    let Some(stream) = (unsafe { Stream::new(stream) }) else { return 0 };
+    let result = stream.close();
+    if result == EOF && stream.error() > 0 {
+        set_errno(stream.error());
+    }
+    result
 }
 
 /// The first error of a stream.
