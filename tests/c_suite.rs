@@ -174,6 +174,7 @@ programs! {
     percent_n
     prefork
     preset_connection
+    preset_kept
     print_f
     print_f_more
     print_floats

@@ -39,7 +39,7 @@ use super::parking::{Parked, Parking, Place, Rest, Stage, Watched};
 use super::pool::LONGEST_WAIT;
 use super::session::Begin;
 use crate::os::error::{AcceptTrouble, interrupted};
-use crate::os::io::close;
+use crate::os::io::{close, is_open};
 use crate::os::lock::Lock;
 use crate::os::memory::{NoMemory, push, reserve};
 use crate::os::poll::{self, Epoll, PollFd, READABLE, Ready};
@@ -305,7 +305,8 @@ impl Listener {
         given.in_a_row += 1;
         let rest = Rest::IDLE;
         let may_park = || self.epoll().and_then(|epoll| self.enter_pool(epoll)).is_ok();
-        if given.in_a_row > MOST_IN_A_ROW && !self.is_programs_own() && may_park() {
+        let others_wait = || !self.is_programs_own() && !self.never_accepts() && may_park();
+        if given.in_a_row > MOST_IN_A_ROW && others_wait() {
             // Everybody else who is ready comes first.
             self.park(given, rest, true, terms);
             return Ok(None);
@@ -336,7 +337,7 @@ impl Listener {
             connected.discard();
             return Ok(None);
         };
-        if self.is_programs_own() {
+        if self.is_programs_own() || self.never_accepts() {
             return wait_alone(connected, rest, None, terms);
         }
         if self.epoll().is_err() {
@@ -350,6 +351,13 @@ impl Listener {
     /// Whether the program itself made the listen socket non-blocking, for a wait of its own.
     pub(super) fn is_programs_own(&self) -> bool {
         !self.is_pooled() && mark::is_programs_wish(self.fd)
+    }
+
+    /// Whether there is no listen socket: a program that makes its connections itself has named none.
+    /// One that was closed is another matter, an error.
+    fn never_accepts(&self) -> bool {
+        !self.is_pooled()
+            && (self.fd < 0 || is_open(self.fd) && !socket::is_listening(self.fd))
     }
 
     /// Closes a connection that was just taken out of its place.
