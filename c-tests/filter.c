@@ -36,7 +36,8 @@ int main(void)
     printf("role %d, %s\n", request.role, request.envp[0]);
     get("stdin", request.in, 50);
     printf("StartFilterData %d", FCGX_StartFilterData(request.in));
-    printf(", seen %d\n", FCGX_HasSeenEOF(request.in));
+    printf(", seen %d", FCGX_HasSeenEOF(request.in));
+    printf(", UnGetChar %d\n", FCGX_UnGetChar('>', request.in));
     get("data", request.in, 3);
     get("data", request.in, 50);
     printf("StartFilterData again %d", FCGX_StartFilterData(request.in));

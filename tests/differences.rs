@@ -141,6 +141,10 @@ const ROWS: &[(&str, &[&str])] = &[
     ("Large writes", &["waiting/calls::a_large_write_is_one_call"]),
     ("One request used by several threads", &["two_threads_tcp", "two_threads_late"]),
     ("Error when writing", &["stdio_closed", "stdio_members_edges"]),
+    (
+        "NULL, and what is closed, foreign or impossible",
+        &["edges::the_same_but_for_what_is_listed"],
+    ),
     ("`FCGX_PutStr` with a negative length", &["put_str_negative"]),
     ("`FCGX_FreeStream(NULL)`", &["free_stream_null"]),
     ("`FCGX_Finish` before any Accept", &["finish_before_accept"]),

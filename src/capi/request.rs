@@ -419,7 +419,14 @@ pub fn start_data(stream: Stream) -> bool {
     // SAFETY: as in `request_of`; an input is part of its block, and nothing else reaches the
     // block's connection now.
     let connected = unsafe { (*(*input).block).connected.as_mut() };
-    connected.is_some_and(|connected| connected.session.start_data())
+    connected.is_some_and(|connected| {
+        let started = connected.session.start_data();
+        if started {
+            // A byte may be pushed back before anything was read, as at the start of the body.
+            reader::start(stream, connected);
+        }
+        started
+    })
 }
 
 /// Gives back the memory kept for later requests.

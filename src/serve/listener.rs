@@ -356,8 +356,7 @@ impl Listener {
     /// Whether there is no listen socket: a program that makes its connections itself has named none.
     /// One that was closed is another matter, an error.
     fn never_accepts(&self) -> bool {
-        !self.is_pooled()
-            && (self.fd < 0 || is_open(self.fd) && !socket::is_listening(self.fd))
+        !self.is_pooled() && (self.fd < 0 || is_open(self.fd) && !socket::is_listening(self.fd))
     }
 
     /// Closes a connection that was just taken out of its place.

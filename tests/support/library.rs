@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::env;
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -86,7 +86,7 @@ impl Library {
 
 /// Compiles and links one C program against a library.
 pub(crate) fn compile(source: &Path, against: Library, program: &Path) -> Result<(), String> {
-    compile_with(source, against, program, &[])
+    compile_with(source, against, program, &[""; 0])
 }
 
 /// As [`compile`], with more arguments for the compiler.
@@ -94,7 +94,7 @@ pub(crate) fn compile_with(
     source: &Path,
     against: Library,
     program: &Path,
-    more: &[OsString],
+    more: &[impl AsRef<OsStr>],
 ) -> Result<(), String> {
     let mut cc = Command::new(env::var_os("CC").unwrap_or_else(|| "cc".into()));
     cc.args(["-std=gnu99", "-Wall", "-Wextra", "-Werror", "-g"]).args(against.headers());
