@@ -110,7 +110,8 @@ pub unsafe extern "C" fn FCGX_InitRequest(
 /// A kept connection goes back to the library with this call; the next request may come on it or on
 /// another. While a thread waits here, it waits for new connections and for all idle ones of the
 /// same listen socket together. A connection that the program has put into ipcFd itself, with
-/// keepConnection set, is read first; without it the connection is closed.
+/// keepConnection set, is read first; without it the connection is closed. Where the request was
+/// initialised without a listen socket, a kept connection is waited for alone.
 ///
 /// Results: 0. Negative on failure: -EINTR when shutting down was asked for (SIGTERM, SIGUSR1,
 /// FCGX_ShutdownPending) and, with FCGI_FAIL_ACCEPT_ON_INTR, after any signal; -EAGAIN when
