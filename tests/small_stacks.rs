@@ -5,6 +5,7 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -114,7 +115,8 @@ enum Stack {
 fn run_in_thread(name: &str, library: Library, stack: Stack, dir: &Path) -> Ended {
     let program = dir.join(format!("{name}-{library:?}-{stack:?}"));
     let size = format!("-DSTACK={}", stack as u32);
-    let more = [size.into(), root("tests/small_stacks/thread.c").into(), "-Wl,--wrap=main".into()];
+    let wrapper = root("tests/small_stacks/thread.c");
+    let more = [OsStr::new(&size), wrapper.as_os_str(), OsStr::new("-Wl,--wrap=main")];
     compile_with(&root("c-tests").join(format!("{name}.c")), library, &program, &more).unwrap();
     let home = TempDir::new();
     run(library.under(Command::new(program).current_dir(home.path())), LIMIT)
