@@ -11,11 +11,10 @@ mod support;
 mod web;
 
 use std::collections::BTreeSet;
-use std::fs::{self, Permissions};
+use std::fs;
 use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -23,7 +22,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use http::{Client, Response};
-use support::{Library, PATIENCE, Running, TempDir, dist, need, run, until};
+use support::{Library, PATIENCE, Running, TempDir, dist, install, need, run, until};
 use web::Nginx;
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -89,9 +88,7 @@ fn prepare() -> TempDir {
 /// The scripts that fcgiwrap runs.
 fn put_scripts(dir: &TempDir) {
     for name in ["hello", "checksum", "large"] {
-        let script = dir.join(name);
-        fs::copy(format!("{FIXTURES}/{name}.sh"), &script).unwrap();
-        fs::set_permissions(&script, Permissions::from_mode(0o755)).unwrap();
+        install(Path::new(&format!("{FIXTURES}/{name}.sh")), &dir.join(name));
     }
 }
 

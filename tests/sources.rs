@@ -9,14 +9,13 @@ mod support;
 
 use std::fs;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use fetch::unpack;
-use support::{Library, Running, TempDir, dist, need, run};
+use support::{Library, Running, TempDir, dist, install, need, run};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -61,9 +60,9 @@ fn fcgiwrap() {
         fs::write(source.join("config.h"), config).unwrap();
         compile(library, "cc", &source, "-std=gnu99 -Wall -Wextra -pedantic fcgiwrap.c");
 
-        let script = dir.join("script");
-        fs::write(&script, "#!/bin/sh\nprintf 'Status: 201\\r\\n\\r\\n'\n").unwrap();
-        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+        let (text, script) = (dir.join("text"), dir.join("script"));
+        fs::write(&text, "#!/bin/sh\nprintf 'Status: 201\\r\\n\\r\\n'\n").unwrap();
+        install(&text, &script);
         let script = script.to_str().unwrap();
         let environment = [("SCRIPT_FILENAME", script), ("REQUEST_METHOD", "GET")];
         let response = answer(library, &dir, &source, &environment);

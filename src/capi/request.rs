@@ -22,7 +22,6 @@ use crate::serve::{Begin, Connected};
 #[derive(Debug)]
 pub struct Block {
     pub(super) connected: Option<Connected>,
-    request: *mut FCGX_Request,
     sending: Sending,
     body: Input,
     out: Output,
@@ -84,7 +83,6 @@ impl Block {
     fn new() -> Self {
         Self {
             connected: None,
-            request: ptr::null_mut(),
             sending: Sending::new(),
             body: Input::new(),
             out: Output::new(),
@@ -94,6 +92,19 @@ impl Block {
     }
 }
 
+/// A block whose parts know each other, which stays where it is.
+fn new_block() -> Result<*mut Block, NoMemory> {
+    let block = Box::into_raw(boxed(Block::new())?);
+    // SAFETY: just made; what the parts point to lives as long as they do.
+    unsafe {
+        let sending = &raw const (*block).sending;
+        (*block).body.block = block;
+        (*block).out.writer.sends_by(sending);
+        (*block).err.writer.sends_by(sending);
+    }
+    Ok(block)
+}
+
 /// The connection's descriptor as the program has it.
 ///
 /// # Safety
@@ -101,7 +112,7 @@ impl Block {
 /// `block` is the live block of an accepted request.
 pub(super) unsafe fn descriptor(block: *mut Block) -> c_int {
     // SAFETY: the caller's promise; the request was accepted into this place and has not moved.
-    unsafe { (*(*block).request).ipcFd }
+    unsafe { (*(*block).body.data.request).ipcFd }
 }
 
 /// The sending side of its connection, which all threads of a request may use.
@@ -173,11 +184,10 @@ pub unsafe fn begin(
     // SAFETY: the caller's promise.
     let mut block = unsafe { block_of(request) };
     if block.is_null() {
-        let spare = BLOCKS.take().map_or_else(|| boxed(Block::new()), |spare| Ok(spare.0));
-        match spare {
-            Ok(spare) => {
+        match BLOCKS.take().map_or_else(new_block, |spare| Ok(Box::into_raw(spare.0))) {
+            Ok(ready) => {
                 WITH_BLOCK.fetch_add(1, Ordering::SeqCst);
-                block = Box::into_raw(spare);
+                block = ready;
             }
             Err(error) => {
                 connected.close(false);
@@ -231,15 +241,12 @@ unsafe fn open(
     begin: Begin,
 ) -> Result<*mut *mut c_char, NoMemory> {
     let stream = |kind| RecordStream { kind, id: begin.id };
-    // SAFETY: the caller's promise. The sending side is part of the block, as the writers are.
+    // SAFETY: the caller's promise; the request stays where it is until it is finished.
     let block = unsafe {
-        let to = (request, &raw const (*block).sending);
-        (*block).out.writer.begin(to, stream(RecordType::STDOUT));
-        (*block).err.writer.begin(to, stream(RecordType::STDERR));
-        (*block).body.block = block;
+        (*block).out.writer.begin(request, stream(RecordType::STDOUT));
+        (*block).err.writer.begin(request, stream(RecordType::STDERR));
         &mut *block
     };
-    block.request = request;
     block.body.data.request = request;
     let connected = block.connected.insert(connected);
     block.out.writer.prepare()?;

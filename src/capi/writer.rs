@@ -85,18 +85,23 @@ impl Writer {
         }
     }
 
-    /// Makes it a writer to a descriptor, with records of `content` bytes.
+    /// Gives it the sending side of its connection.
     ///
     /// # Safety
     ///
     /// `sending` lives as long as the writer.
-    pub(super) unsafe fn to_descriptor(
+    pub(super) unsafe fn sends_by(&mut self, sending: *const Sending) {
+        self.sending = sending;
+    }
+
+    /// Makes it a writer to a descriptor, with records of `content` bytes.
+    pub(super) fn for_descriptor(
         &mut self,
-        (fd, sending): (c_int, *const Sending),
+        fd: c_int,
         stream: RecordStream,
         content: usize,
     ) -> Result<(), NoMemory> {
-        (self.descriptor, self.sending) = (fd, sending);
+        self.descriptor = fd;
         self.stream = stream;
         self.outbound.allocate(content)
     }
@@ -105,13 +110,9 @@ impl Writer {
     ///
     /// # Safety
     ///
-    /// `request` stays where it is until it is finished; `sending` lives as long as the writer.
-    pub(super) unsafe fn begin(
-        &mut self,
-        (request, sending): (*mut FCGX_Request, *const Sending),
-        stream: RecordStream,
-    ) {
-        (self.data.request, self.sending) = (request, sending);
+    /// `request` stays where it is until it is finished.
+    pub(super) unsafe fn begin(&mut self, request: *mut FCGX_Request, stream: RecordStream) {
+        self.data.request = request;
         self.stream = stream;
         (self.written, self.ended) = (false, false);
         self.outbound.reuse();
@@ -151,15 +152,19 @@ impl Writer {
         unsafe { self.data.request.as_ref() }.map_or(self.descriptor, |request| request.ipcFd)
     }
 
-    /// Runs `send` on the writer while no other thread sends to the same connection.
-    fn exclusively<T>(&mut self, send: impl FnOnce(&mut Self) -> io::Result<T>) -> io::Result<T> {
+    /// Runs `send` on the writer and its descriptor while no other thread sends to the same connection.
+    #[inline]
+    fn exclusively<T>(
+        &mut self,
+        send: impl FnOnce(&mut Self, c_int) -> io::Result<T>,
+    ) -> io::Result<T> {
         let fd = self.descriptor();
-        // SAFETY: whoever made it a writer promised that this lives as long as the writer; it is not
-        // part of it, and for all threads.
+        // SAFETY: `sends_by` was promised that this lives as long as the writer; it is not part of it,
+        // and for all threads.
         let sending = unsafe { self.sending.as_ref() };
         match sending {
             Some(sending) => sending.exclusively(fd, || {
-                let result = send(self);
+                let result = send(self, fd);
                 if result.is_err() {
                     self.cut_off();
                 }
@@ -212,11 +217,6 @@ impl Writer {
                 self.outbound.append(&end_request(self.stream.id, end));
             }
         }
-    }
-
-    fn send(&mut self) -> io::Result<()> {
-        let fd = self.descriptor();
-        if self.outbound.sealed().is_empty() { Ok(()) } else { self.outbound.send(fd) }
     }
 
     /// A record may have been sent in part. Nothing can follow it, of the other stream either: the
@@ -282,9 +282,9 @@ pub(super) unsafe extern "C" fn empty(stream: *mut FCGX_Stream, close: c_int) {
         let much = writer.outbound.sealed().len() > writer.outbound.capacity() / 2;
         writer.flush().and_then(|()| writer.grow(much).map_err(io::Error::from))
     } else {
-        writer.exclusively(|writer| {
+        writer.exclusively(|writer, fd| {
             writer.seal_end(stream);
-            writer.send()
+            writer.outbound.send(fd)
         })
     };
     writer.place(stream);
@@ -300,15 +300,17 @@ pub(super) unsafe extern "C" fn empty(stream: *mut FCGX_Stream, close: c_int) {
 impl Writer {
     /// Sends what is sealed, if anything is.
     fn flush(&mut self) -> io::Result<()> {
-        if self.outbound.sealed().is_empty() { Ok(()) } else { self.exclusively(Self::send) }
+        if self.outbound.sealed().is_empty() {
+            return Ok(());
+        }
+        self.exclusively(|writer, fd| writer.outbound.send(fd))
     }
 
     /// Sends what is sealed, and `content` behind it. Other threads may send between its parts.
     fn send_directly(&mut self, mut content: &[u8]) -> io::Result<()> {
         while !content.is_empty() {
-            let sent = self.exclusively(|writer| {
-                writer.outbound.send_with(writer.descriptor(), writer.stream, content)
-            })?;
+            let sent = self
+                .exclusively(|writer, fd| writer.outbound.send_with(fd, writer.stream, content))?;
             content = content.get(sent..).unwrap_or_default();
         }
         Ok(())
@@ -378,13 +380,12 @@ pub(super) unsafe fn put_directly(stream: Stream, from: *const u8, n: usize) -> 
 pub(super) unsafe fn close_both(err: Stream, out: Stream, afterwards: Afterwards) {
     // SAFETY: the caller's promise; the two writers are two places.
     let (Some(first), Some(second)) = (unsafe { (writer_of(err), writer_of(out)) }) else { return };
-    let result = second.exclusively(|second| {
+    let result = second.exclusively(|second, fd| {
         for (stream, writer) in [(err, &mut *first), (out, &mut *second)] {
             if !writer.ended {
                 writer.seal_end(stream);
             }
         }
-        let fd = second.descriptor();
         send_both(fd, &mut first.outbound, &mut second.outbound, afterwards)
     });
     for stream in [err, out] {

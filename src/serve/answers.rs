@@ -17,23 +17,33 @@ const PIECE: usize = 256;
 /// time. There is no lock that a fork could leave locked.
 #[derive(Debug)]
 pub(super) struct Answers {
-    /// A ring, made when the first record has to wait.
-    bytes: OnceBox<Vec<AtomicU8>>,
+    /// Made when the first record has to wait.
+    ring: OnceBox<Ring>,
     /// Bytes put in and taken out so far; both wrap.
     put: AtomicUsize,
     taken: AtomicUsize,
 }
 
-fn new_ring() -> Result<Box<Vec<AtomicU8>>, NoMemory> {
-    let mut ring = Vec::new();
-    extend(&mut ring, (0..ROOM as u16).map(|_| AtomicU8::new(0)))?;
-    boxed(ring)
+/// `ROOM` bytes, of which any may be the first.
+#[derive(Debug)]
+struct Ring(Vec<AtomicU8>);
+
+impl Ring {
+    fn new() -> Result<Box<Self>, NoMemory> {
+        let mut bytes = Vec::new();
+        extend(&mut bytes, (0..ROOM as u16).map(|_| AtomicU8::new(0)))?;
+        boxed(Self(bytes))
+    }
+
+    fn place(&self, at: usize) -> Option<&AtomicU8> {
+        self.0.get(at % ROOM)
+    }
 }
 
 impl Answers {
     /// None yet.
     pub(super) const fn new() -> Self {
-        Self { bytes: OnceBox::new(), put: AtomicUsize::new(0), taken: AtomicUsize::new(0) }
+        Self { ring: OnceBox::new(), put: AtomicUsize::new(0), taken: AtomicUsize::new(0) }
     }
 
     /// Whether none waits. In one order with everything that is sequentially consistent.
@@ -43,14 +53,14 @@ impl Answers {
 
     /// Puts a record in. Without room or memory for it that is an error.
     pub(super) fn put(&self, record: &[u8]) -> Result<(), NoMemory> {
-        let ring = self.bytes.get_or_try_init(new_ring)?;
+        let ring = self.ring.get_or_try_init(Ring::new)?;
         let start = self.put.load(Ordering::Relaxed);
         let waiting = start.wrapping_sub(self.taken.load(Ordering::SeqCst));
         if record.len() > ROOM.saturating_sub(waiting) {
             return Err(NoMemory);
         }
         for (at, byte) in record.iter().enumerate() {
-            if let Some(place) = ring.get(start.wrapping_add(at) % ROOM) {
+            if let Some(place) = ring.place(start.wrapping_add(at)) {
                 place.store(*byte, Ordering::Relaxed);
             }
         }
@@ -63,7 +73,7 @@ impl Answers {
         let start = self.taken.load(Ordering::Relaxed);
         let count = self.put.load(Ordering::SeqCst).wrapping_sub(start).min(PIECE);
         let bytes = from_fn(|at| {
-            let place = self.bytes.get().and_then(|ring| ring.get(start.wrapping_add(at) % ROOM));
+            let place = self.ring.get().and_then(|ring| ring.place(start.wrapping_add(at)));
             place.map_or(0, |byte| byte.load(Ordering::Relaxed))
         });
         self.taken.store(start.wrapping_add(count), Ordering::SeqCst);

@@ -34,11 +34,13 @@ impl Sending {
 
     /// Runs `send`, which sends whole records, while no other thread sends. Answers that were left
     /// meanwhile go out behind them. After an error nothing can follow.
+    #[inline]
     pub fn exclusively<T>(&self, fd: RawFd, send: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         let held = self.lock.lock();
+        let has_others = held.has_others();
         let result = send();
         drop(held);
-        if result.is_ok() && !self.answers.is_empty() {
+        if has_others && result.is_ok() && !self.answers.is_empty() {
             self.send_answers(fd, None)?;
         }
         result

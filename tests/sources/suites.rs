@@ -1,13 +1,12 @@
 //! Test suites that other packages carry and that use the library through the Perl module FCGI, as
 //! Debian builds it. Nothing of theirs is changed.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::fs;
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
 use crate::fetch::unpack;
-use crate::support::{Library, TempDir, need, root, run};
+use crate::support::{Library, TempDir, install, need, root, run};
 use crate::{LIMIT, assert_loaded, loaded_from};
 
 struct Suite {
@@ -114,8 +113,8 @@ fn h2o() {
                        exec /usr/bin/h2o \"$@\"\n";
         let programs = dir.join("programs");
         fs::create_dir(&programs).unwrap();
-        fs::write(programs.join("h2o"), wrapper).unwrap();
-        fs::set_permissions(programs.join("h2o"), Permissions::from_mode(0o755)).unwrap();
+        fs::write(dir.join("wrapper"), wrapper).unwrap();
+        install(&dir.join("wrapper"), &programs.join("h2o"));
         prove.env("BINARY_DIR", programs);
     });
 }

@@ -14,7 +14,7 @@ pub(crate) use app::App;
 pub(crate) use library::{
     Library, compile, compile_with, disassembled, disassembly, dist, helper, root,
 };
-pub(crate) use process::{Ended, Running, TempDir, need, run, until};
+pub(crate) use process::{Ended, Running, TempDir, install, need, run, until};
 pub(crate) use worker::{
     Listen, Worker, children_of, is_at, signal, state, until_asleep, until_in,
 };

@@ -130,6 +130,14 @@ impl fmt::Display for Ended {
     }
 }
 
+/// Puts an executable file where it is going to be run. Another process writes it: while this one had
+/// it open, a program that another test starts could get a copy of that descriptor, and until it has
+/// called exec the file could not be run (ETXTBSY).
+pub(crate) fn install(from: &Path, to: &Path) {
+    run(Command::new("install").args(["-m", "755"]).args([from, to]), Duration::from_secs(60))
+        .must_succeed();
+}
+
 /// Runs a program to its end, or to the limit.
 pub(crate) fn run(command: &mut Command, limit: Duration) -> Ended {
     // Files, not pipes: what a surviving grandchild holds open cannot keep us waiting.

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use crate::support::{Library, Running, TempDir, compile, dist, root, run, until};
+use crate::support::{Library, Running, TempDir, compile, dist, install, root, run, until};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -55,7 +55,7 @@ impl Home {
         fs::create_dir(home.dir.join("www")).unwrap();
         fs::write(home.dir.join("www/file.txt"), "a file\n").unwrap();
         // A copy of its own for every test: processes are found by the file that they run.
-        fs::copy(program(source), home.program()).unwrap();
+        install(program(source), &home.program());
         home
     }
 

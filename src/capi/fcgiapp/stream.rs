@@ -260,8 +260,8 @@ pub unsafe extern "C" fn FCGX_CreateWriter(
     };
     // SAFETY: just made; its parts live until FCGX_FreeStream.
     unsafe {
-        let to = (socket, &raw const (*created).sending);
-        if (*created).output.writer.to_descriptor(to, stream, content as usize).is_err() {
+        (*created).output.writer.sends_by(&raw const (*created).sending);
+        if (*created).output.writer.for_descriptor(socket, stream, content as usize).is_err() {
             drop(Box::from_raw(created));
             set_errno(libc::ENOMEM);
             return ptr::null_mut();

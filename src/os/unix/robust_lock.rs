@@ -33,6 +33,13 @@ pub struct Held<'a> {
     lock: Option<&'a RobustLock>,
 }
 
+impl Held<'_> {
+    /// Whether another thread may want the lock: the process had one when it was taken.
+    pub fn has_others(&self) -> bool {
+        self.lock.is_some()
+    }
+}
+
 impl RobustLock {
     /// A free lock.
     pub const fn new() -> Self {
@@ -40,6 +47,7 @@ impl RobustLock {
     }
 
     /// Waits until no other thread holds the lock.
+    #[inline]
     pub fn lock(&self) -> Held<'_> {
         if threads::only_one() {
             return Held { lock: None };
@@ -94,6 +102,7 @@ impl RobustLock {
 }
 
 impl Drop for Held<'_> {
+    #[inline]
     fn drop(&mut self) {
         if let Some(lock) = self.lock {
             if lock.owner.swap(0, Ordering::SeqCst) & WAITED != 0 {
