@@ -182,6 +182,7 @@ programs! {
     put
     put_str_negative
     read_errors
+    refused_accept
     request_copy
     shutdown_pending
     signal_stack

@@ -5,6 +5,7 @@ use std::os::fd::RawFd;
 
 use super::config;
 use super::peers::PeerList;
+use super::pool::LONGEST_WAIT;
 use crate::os::error::shut_down;
 use crate::os::mark::{self, Mark};
 use crate::os::poll::{self, PollFd};
@@ -44,9 +45,11 @@ fn is_ours(listen_fd: RawFd) -> bool {
 
 /// Waits until the listen socket has a connection or shutting down is asked for.
 fn wait(listen_fd: RawFd, fail_on_intr: bool) -> io::Result<()> {
-    let wake_up = signal::wake_up_descriptor()?;
-    let mut fds = [listen_fd, wake_up].map(|fd| PollFd::new(fd, poll::READABLE));
-    match poll::poll(&mut fds, None) {
+    // Without it, whether shutting down is asked for has to be looked up now and then.
+    let wake_up = signal::wake_up_descriptor();
+    let limit = wake_up.is_err().then_some(LONGEST_WAIT);
+    let fds = [listen_fd, wake_up.unwrap_or(-1)];
+    match poll::poll(&mut fds.map(|fd| PollFd::new(fd, poll::READABLE)), limit) {
         Err(error) if fail_on_intr || error.kind() != io::ErrorKind::Interrupted => Err(error),
         Ok(_) if socket::is_shut_down(listen_fd) => Err(shut_down()),
         _ => Ok(()),

@@ -27,7 +27,7 @@ use std::io::{self, ErrorKind};
 use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use once_cell::sync::OnceCell;
 
@@ -53,8 +53,19 @@ const GRACE: Duration = Duration::from_millis(20);
 /// Requests taken in a row from what one connection has sent ahead; then others come first.
 const MOST_IN_A_ROW: u32 = 16;
 
-/// How long to leave the listen socket alone when the process is out of descriptors or memory.
-const SHORTAGE_PAUSE: Duration = Duration::from_millis(10);
+/// How long to leave the listen socket alone when it cannot be accepted from.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Errors in a row, each of which may pass, after which one is returned if no connection is there; with
+/// one there, each further error is followed by a pause.
+const MOST_AT_ONCE: u32 = 16;
+
+/// Errors in a row after which one is returned in any case: a second of pauses.
+const MOST_ERRORS: u32 = MOST_AT_ONCE + 100;
+
+/// How soon after an error another one is in a row with it: a connection that was waited for in
+/// between, and lost, says nothing about the next.
+const SOON: Duration = Duration::from_millis(100);
 
 /// What a caller of [`Listener::next`] asks for.
 #[derive(Clone, Copy, Debug)]
@@ -81,6 +92,8 @@ pub struct Listener {
     pub(super) parked: AtomicBool,
     /// Calls of accept4 that found nothing since one that did.
     pub(super) in_vain: AtomicU32,
+    /// Errors in a row that might have passed.
+    errors: AtomicU32,
     /// Until when connections are waited for when shutting down.
     pub(super) end: Lock<Option<End>>,
     /// Threads that wait for connections of their own then.
@@ -93,6 +106,8 @@ pub(super) struct State {
     pub(super) parking: Parking,
     /// Events not looked at yet, the first one last.
     pub(super) ready: Vec<u64>,
+    /// When the last error came that might have passed.
+    last_error: Option<Instant>,
 }
 
 impl State {
@@ -143,7 +158,7 @@ impl State {
 impl Listener {
     /// A listener on which nobody waits yet.
     pub(super) fn new(fd: RawFd) -> Self {
-        let state = State { parking: Parking::new(), ready: Vec::new() };
+        let state = State { parking: Parking::new(), ready: Vec::new(), last_error: None };
         Self {
             fd,
             generation: fork::generation(),
@@ -151,6 +166,7 @@ impl Listener {
             pooled: AtomicBool::new(false),
             parked: AtomicBool::new(false),
             in_vain: AtomicU32::new(0),
+            errors: AtomicU32::new(0),
             end: Lock::new(None),
             deciding: AtomicU32::new(0),
             state: Lock::new(state),
@@ -187,7 +203,8 @@ impl Listener {
                 Ok(Some(arrival)) => return Ok(arrival),
                 Ok(None) => {}
                 Err(error) => {
-                    if AcceptTrouble::of(&error) == AcceptTrouble::Lasting {
+                    use AcceptTrouble::{Empty, Interrupted};
+                    if !matches!(AcceptTrouble::of(&error), Empty | Interrupted) {
                         // Nobody is going to wait here any more.
                         self.close_parked();
                     }
@@ -238,6 +255,7 @@ impl Listener {
             Ok(accepted) => accepted,
             Err(error) => return self.not_accepted(error, terms).map(|()| None),
         };
+        self.errors.store(0, Ordering::Relaxed);
         if !terms.config.peers.admits(&peer) {
             close(fd);
             return Ok(None);
@@ -273,7 +291,8 @@ impl Listener {
             AcceptTrouble::Interrupted if terms.fail_on_intr && !signal::shutdown_requested() => {
                 Err(error)
             }
-            AcceptTrouble::Interrupted | AcceptTrouble::Passing => Ok(()),
+            AcceptTrouble::Interrupted | AcceptTrouble::Empty => Ok(()),
+            AcceptTrouble::Passing => self.wait_out(error),
             AcceptTrouble::Shortage => {
                 self.wait_out_shortage();
                 Ok(())
@@ -286,17 +305,37 @@ impl Listener {
     /// for the rest of its first request, or waits a moment.
     fn wait_out_shortage(&self) {
         // accept4 speaks of the shortage before it looks whether there is anybody.
-        let somebody = poll::one(self.fd, READABLE, Some(Duration::ZERO));
-        if somebody.is_ok_and(|events| events != 0) {
+        if self.has_connection() {
             let oldest = self.state.lock().take_oldest(Some(Stage::Idle));
             if let Some((place, fd, parked)) = oldest {
                 return self.give_up(place, fd, parked);
             }
         }
-        let wake_up = signal::wake_up_descriptor().unwrap_or(-1);
-        let mut fds = [PollFd::new(wake_up, READABLE)];
-        // Ends early for a signal, which the caller looks at.
-        let _ = poll::poll(&mut fds, Some(SHORTAGE_PAUSE));
+        pause();
+    }
+
+    /// An error that may pass. When it does not, because a sandbox refuses the call, it is returned.
+    #[cold]
+    fn wait_out(&self, error: io::Error) -> io::Result<()> {
+        let now = Instant::now();
+        let last = self.state.lock().last_error.replace(now);
+        if last.is_none_or(|last| now.duration_since(last) > SOON) {
+            self.errors.store(0, Ordering::Relaxed);
+        }
+        let errors = self.errors.fetch_add(1, Ordering::Relaxed);
+        if errors < MOST_AT_ONCE {
+            return Ok(());
+        }
+        if errors >= MOST_ERRORS || !self.has_connection() {
+            return Err(error);
+        }
+        pause();
+        Ok(())
+    }
+
+    /// Whether a connection waits to be accepted.
+    fn has_connection(&self) -> bool {
+        poll::one(self.fd, READABLE, Some(Duration::ZERO)).is_ok_and(|events| events != 0)
     }
 
     /// A connection whose last request is over: looks at what was received with it, and parks it
@@ -411,4 +450,10 @@ impl Listener {
             state.parking.abandon(close);
         }
     }
+}
+
+/// Waits a moment. A signal ends it early, which the caller looks at.
+fn pause() {
+    let wake_up = signal::wake_up_descriptor().unwrap_or(-1);
+    let _ = poll::poll(&mut [PollFd::new(wake_up, READABLE)], Some(PAUSE));
 }

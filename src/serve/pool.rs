@@ -12,7 +12,7 @@ use super::connected::{Connected, new_session, recycle};
 use super::head::{linger, receive_head};
 use super::listener::{Arrival, Listener, Terms};
 use super::parking::{Parked, Place, Rest, Stage, Watched};
-use crate::os::error::{AcceptTrouble, is_unwatchable, not_open, shut_down};
+use crate::os::error::{AcceptTrouble, is_refused, is_unwatchable, not_open, shut_down};
 use crate::os::io::is_open;
 use crate::os::poll::{self, Epoll, PollFd, READABLE, Ready, Watch};
 use crate::os::{mark, signal, socket, threads};
@@ -143,9 +143,11 @@ impl Listener {
         }
         let Ok(epoll) = self.epoll() else { return self.without_epoll(terms) };
         if let Err(error) = self.enter_pool(epoll) {
-            return match AcceptTrouble::of(&error) {
-                AcceptTrouble::Lasting => Err(error),
-                _ => self.without_epoll(terms),
+            let is_lasting = AcceptTrouble::of(&error) == AcceptTrouble::Lasting;
+            return if is_lasting && !is_refused(&error) {
+                Err(error)
+            } else {
+                self.without_epoll(terms)
             };
         }
         let (token, deadline) = {
@@ -176,8 +178,12 @@ impl Listener {
         }
     }
 
-    /// Out of descriptors or memory for epoll: waits for the listen socket alone, for a moment.
+    /// Out of descriptors or memory for epoll, or in a sandbox that refuses it: waits for the listen
+    /// socket alone, for a moment.
     fn without_epoll(self: &Arc<Self>, terms: &Terms) -> io::Result<Option<Arrival>> {
+        // Another thread may take the connection for which this one wakes. Where that is refused, too,
+        // it waits for the next.
+        let _ = mark::make_nonblocking(self.fd);
         let mut fds = [PollFd::new(self.fd, READABLE)];
         match poll::poll(&mut fds, Some(SHORTAGE_WAIT)) {
             Ok(0) => Ok(None),
@@ -249,6 +255,9 @@ impl Listener {
         let result = socket::accept(self.fd);
         if result.is_ok() {
             self.in_vain.store(0, Ordering::Relaxed);
+        } else if result.as_ref().is_err_and(may_pass) {
+            // The kernel may not speak of the socket again.
+            self.state.lock().look_next_at(LISTEN);
         } else if self.in_vain.fetch_add(1, Ordering::Relaxed) >= MOST_IN_VAIN
             && socket::is_shut_down(self.fd)
         {
@@ -351,6 +360,11 @@ impl Listener {
         }
         self.settle(connected, outcome, rest, terms)
     }
+}
+
+/// Whether the next accept4 may well do.
+fn may_pass(error: &io::Error) -> bool {
+    AcceptTrouble::of(error) == AcceptTrouble::Passing
 }
 
 /// Whether something has come on a connection that is worth a look: now, or ahead of its turn.

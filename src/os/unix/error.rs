@@ -36,12 +36,20 @@ pub fn is_unwatchable(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::EPERM)
 }
 
+/// Whether a sandbox refuses the system call, or the kernel is older than the call. Another call that
+/// does the same may be allowed.
+pub fn is_refused(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EPERM | libc::ENOSYS))
+}
+
 /// What an error of accept4 means for the next call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AcceptTrouble {
     /// A signal came.
     Interrupted,
-    /// This connection was lost, or another thread has it; the next one may do.
+    /// No connection is there, or another thread has it.
+    Empty,
+    /// This connection was lost; the next one may do.
     Passing,
     /// The process or the machine is out of descriptors or memory.
     Shortage,
@@ -54,8 +62,8 @@ impl AcceptTrouble {
     pub fn of(error: &io::Error) -> Self {
         match errno_of(error) {
             libc::EINTR => Self::Interrupted,
-            libc::EAGAIN
-            | libc::ECONNABORTED
+            libc::EAGAIN => Self::Empty,
+            libc::ECONNABORTED
             | libc::EPROTO
             | libc::ENOPROTOOPT
             | libc::ENETDOWN
@@ -80,6 +88,7 @@ mod tests {
     fn errors_of_accept_by_what_helps() {
         let of = |errno| AcceptTrouble::of(&io::Error::from_raw_os_error(errno));
         assert_eq!(of(libc::EINTR), AcceptTrouble::Interrupted);
+        assert_eq!(of(libc::EAGAIN), AcceptTrouble::Empty);
         assert_eq!(of(libc::ECONNABORTED), AcceptTrouble::Passing);
         assert_eq!(of(libc::EMFILE), AcceptTrouble::Shortage);
         assert_eq!(of(libc::EBADF), AcceptTrouble::Lasting);

@@ -7,6 +7,7 @@ use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
 use std::os::fd::RawFd;
 use std::time::Duration;
 
+use super::error::is_refused;
 use super::poll;
 
 /// The value of a system call, or the error it left in errno.
@@ -75,18 +76,62 @@ impl io::Write for Stderr {
     }
 }
 
+/// Succeeds where a plain read or write is to do what receiving or sending with `flags` has failed to
+/// do: a program may put a pipe where a connection is expected, and a sandbox may know no calls but the
+/// original library's. Fails with any other error, and with `WouldBlock` where the plain call would wait
+/// and must not.
+fn check_plain_call(
+    error: io::Error,
+    fd: RawFd,
+    events: libc::c_short,
+    flags: libc::c_int,
+) -> io::Result<()> {
+    if error.raw_os_error() != Some(libc::ENOTSOCK) && !is_refused(&error) {
+        return Err(error);
+    }
+    if flags & libc::MSG_DONTWAIT != 0 && poll::one(fd, events, Some(Duration::ZERO))? == 0 {
+        return Err(ErrorKind::WouldBlock.into());
+    }
+    Ok(())
+}
+
+#[cold]
+fn read_instead(
+    error: io::Error,
+    fd: RawFd,
+    buffer: &mut [u8],
+    flags: libc::c_int,
+) -> io::Result<usize> {
+    check_plain_call(error, fd, libc::POLLIN, flags)?;
+    read(fd, buffer)
+}
+
+#[cold]
+fn write_instead(
+    error: io::Error,
+    fd: RawFd,
+    bytes: &[u8],
+    flags: libc::c_int,
+) -> io::Result<usize> {
+    check_plain_call(error, fd, libc::POLLOUT, flags)?;
+    write(fd, bytes)
+}
+
+#[inline]
 fn recv_flags(fd: RawFd, buffer: &mut [u8], flags: libc::c_int) -> io::Result<usize> {
-    // SAFETY: the pointer and length are those of `buffer`, which the borrow keeps alive.
-    match checked(unsafe { libc::recv(fd, buffer.as_mut_ptr().cast(), buffer.len(), flags) }) {
-        // Programs may put a pipe where a connection is expected.
-        Err(error) if error.raw_os_error() == Some(libc::ENOTSOCK) => read(fd, buffer),
-        result => result,
+    loop {
+        // SAFETY: the pointer and length are those of `buffer`, which the borrow keeps alive.
+        match checked(unsafe { libc::recv(fd, buffer.as_mut_ptr().cast(), buffer.len(), flags) }) {
+            Ok(n) => return Ok(n),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return read_instead(error, fd, buffer, flags),
+        }
     }
 }
 
 /// Receives what is there, without waiting (`WouldBlock` when nothing is). 0 is the end of file.
 pub fn recv_now(fd: RawFd, buffer: &mut [u8]) -> io::Result<usize> {
-    retrying(|| recv_flags(fd, buffer, libc::MSG_DONTWAIT))
+    recv_flags(fd, buffer, libc::MSG_DONTWAIT)
 }
 
 /// Receives at least one byte, waiting as long as it takes. 0 is the end of file.
@@ -98,7 +143,13 @@ pub fn recv(fd: RawFd, buffer: &mut [u8]) -> io::Result<usize> {
 pub fn recv_parts(fd: RawFd, buffers: &mut [IoSliceMut<'_>; 2]) -> io::Result<usize> {
     waiting(fd, libc::POLLIN, || {
         // SAFETY: IoSliceMut has the layout of iovec (std's promise); the borrow keeps both alive.
-        checked(unsafe { libc::readv(fd, buffers.as_mut_ptr().cast(), 2) })
+        match checked(unsafe { libc::readv(fd, buffers.as_mut_ptr().cast(), 2) }) {
+            Err(error) if is_refused(&error) => {
+                let [first, _] = &mut *buffers;
+                read(fd, first)
+            }
+            result => result,
+        }
     })
 }
 
@@ -125,14 +176,18 @@ impl Afterwards {
 
 /// Sends without waiting and without SIGPIPE; gives the bytes taken.
 pub fn send_now(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
-    retrying(|| send_flags(fd, bytes, libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT))
+    send_flags(fd, bytes, libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT)
 }
 
+#[inline]
 fn send_flags(fd: RawFd, bytes: &[u8], flags: libc::c_int) -> io::Result<usize> {
-    // SAFETY: the pointer and length are those of `bytes`, which the borrow keeps alive.
-    match checked(unsafe { libc::send(fd, bytes.as_ptr().cast(), bytes.len(), flags) }) {
-        Err(error) if error.raw_os_error() == Some(libc::ENOTSOCK) => write(fd, bytes),
-        result => result,
+    loop {
+        // SAFETY: the pointer and length are those of `bytes`, which the borrow keeps alive.
+        match checked(unsafe { libc::send(fd, bytes.as_ptr().cast(), bytes.len(), flags) }) {
+            Ok(n) => return Ok(n),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return write_instead(error, fd, bytes, flags),
+        }
     }
 }
 
@@ -143,10 +198,18 @@ fn send_parts_once(fd: RawFd, parts: &[IoSlice<'_>], flags: libc::c_int) -> io::
     message.msg_iovlen = parts.len() as _;
     // SAFETY: IoSlice has the layout of iovec (std's promise); sendmsg only reads the parts.
     match checked(unsafe { libc::sendmsg(fd, &raw const message, flags) }) {
-        Err(error) if error.raw_os_error() == Some(libc::ENOTSOCK) => {
-            // SAFETY: as above; writev only reads the parts.
-            checked(unsafe { libc::writev(fd, parts.as_ptr().cast(), parts.len() as _) })
+        Err(error) => {
+            check_plain_call(error, fd, libc::POLLOUT, flags)?;
+            write_parts(fd, parts)
         }
+        result => result,
+    }
+}
+
+fn write_parts(fd: RawFd, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+    // SAFETY: IoSlice has the layout of iovec (std's promise); writev only reads the parts.
+    match checked(unsafe { libc::writev(fd, parts.as_ptr().cast(), parts.len() as _) }) {
+        Err(error) if is_refused(&error) => write(fd, parts.first().map_or(&[], |part| part)),
         result => result,
     }
 }

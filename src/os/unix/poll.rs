@@ -5,6 +5,7 @@ use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
 
+use super::error::errno_of;
 use super::io::{checked, checked_int, close, move_above_stdio, retrying};
 
 /// Something can be read, or the peer has ended.
@@ -115,11 +116,14 @@ pub struct Epoll {
 }
 
 impl Epoll {
-    /// A new instance, at descriptor 3 or above.
+    /// Makes an instance, at descriptor 3 or above. Fails also where a sandbox allows to make one and
+    /// refuses to wait.
     pub fn new() -> io::Result<Self> {
         // SAFETY: takes no pointer.
         let fd = checked_int(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
-        Ok(Self { fd: AtomicI32::new(move_above_stdio(fd)?) })
+        let epoll = Self { fd: AtomicI32::new(move_above_stdio(fd)?) };
+        retrying(|| epoll.wait(&mut Ready::new(), 1, Some(Duration::ZERO)))?;
+        Ok(epoll)
     }
 
     fn control(&self, op: libc::c_int, fd: RawFd, bits: u32, token: u64) -> io::Result<()> {
@@ -130,7 +134,13 @@ impl Epoll {
 
     /// Starts watching.
     pub fn add(&self, fd: RawFd, watch: Watch, token: u64) -> io::Result<()> {
-        self.control(libc::EPOLL_CTL_ADD, fd, watch.bits(), token)
+        match self.control(libc::EPOLL_CTL_ADD, fd, watch.bits(), token) {
+            // Linux before 4.5 does not know it: every process that waits wakes.
+            Err(error) if watch == Watch::Exclusive && errno_of(&error) == libc::EINVAL => {
+                self.add(fd, Watch::Level, token)
+            }
+            result => result,
+        }
     }
 
     /// Changes how a descriptor is watched.

@@ -11,6 +11,7 @@ use std::ptr;
 use std::time::{Duration, Instant};
 
 use super::address::{self, Address, as_path};
+use super::error::is_refused;
 use super::fork::Moment;
 use super::io::{checked_int, recv_now};
 use super::{mark, poll};
@@ -50,8 +51,9 @@ pub fn listen(name: &[u8], backlog: libc::c_int) -> io::Result<RawFd> {
 
 fn listen_tcp(addresses: &[SocketAddr], backlog: libc::c_int) -> io::Result<RawFd> {
     let socket = TcpListener::bind(addresses)?;
-    // Accepted connections inherit it, which saves a call for each.
-    set_nodelay(socket.as_raw_fd())?;
+    // Accepted connections inherit it, which saves a call for each. Without it they are slower,
+    // nothing else.
+    let _ = set_nodelay(socket.as_raw_fd());
     prepared(socket, backlog)
 }
 
@@ -161,14 +163,32 @@ pub struct Accepted {
     pub since: Moment,
 }
 
-/// accept4(2), once: a signal ends it with `Interrupted`.
+/// accept4(2), once, or accept(2) where accept4 is refused: a signal ends it with `Interrupted`.
 pub fn accept(listen_fd: RawFd) -> io::Result<Accepted> {
     let since = Moment::now();
     let mut name = Name::empty();
     let place = (&raw mut name.storage).cast();
     // SAFETY: the kernel writes at most `len` bytes, the size of `storage`, and then `len`.
     let fd = unsafe { libc::accept4(listen_fd, place, &raw mut name.len, libc::SOCK_CLOEXEC) };
-    Ok(Accepted { fd: checked_int(fd)?, peer: name.peer(), since })
+    let fd = match checked_int(fd) {
+        Err(error) => accept_without_flags(error, listen_fd, &mut name)?,
+        Ok(fd) => fd,
+    };
+    Ok(Accepted { fd, peer: name.peer(), since })
+}
+
+/// Accepts where accept4 is refused. Returns any other error.
+#[cold]
+fn accept_without_flags(error: io::Error, listen_fd: RawFd, name: &mut Name) -> io::Result<RawFd> {
+    if !is_refused(&error) {
+        return Err(error);
+    }
+    let place = (&raw mut name.storage).cast();
+    // SAFETY: as in `accept`.
+    let fd = checked_int(unsafe { libc::accept(listen_fd, place, &raw mut name.len) })?;
+    // SAFETY: F_SETFD takes an int. Where it is refused, too, executed programs inherit the connection.
+    unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
+    Ok(fd)
 }
 
 /// Whether a listen socket was shut down. accept4 does not say so on a unix socket that is
