@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::library;
 use crate::os::async_io::{self, Direction};
-use crate::os::error::{errno_of, set_errno};
+use crate::os::error::{errno_of, set_errno, words};
 use crate::os::memory::boxed;
 use crate::os::{io as fd_io, signal, socket, spawn};
 use crate::serve::peers::PeerList;
@@ -117,7 +117,7 @@ pub unsafe extern "C" fn OS_CreateLocalIpcFd(bindPath: *const c_char, backlog: c
     let name = unsafe { bytes(bindPath) };
     let result = socket::listen(name, backlog);
     if let Err(reason) = &result {
-        let name = String::from_utf8_lossy(name);
+        let (name, reason) = (String::from_utf8_lossy(name), words(reason));
         // Nobody is left to tell when stderr is closed.
         let _ = writeln!(fd_io::Stderr, "libfcgi: cannot listen on {name}: {reason}");
     }

@@ -61,6 +61,9 @@ fn an_unknown_host_is_status_232() {
     });
 }
 
+const COMMAND_FILE: &str = "Cannot open command file /nowhere/x";
+const NO_FILE: &str = ": No such file or directory";
+
 #[test]
 fn mistakes_on_the_command_line_are_named() {
     let cases: [(&[&str], &[&str]); 10] = [
@@ -73,7 +76,7 @@ fn mistakes_on_the_command_line_are_named() {
         (&["-connect", "s", "a", "0"], &["Number of servers must be greater than 0"]),
         (&["-connect", "s", ""], &["Missing application pathname"]),
         (&["-f"], &["Missing command file name after -f"]),
-        (&["-f", "/nowhere/x"], &["Cannot open command file /nowhere/x"]),
+        (&["-f", "/nowhere/x"], &[COMMAND_FILE]),
     ];
     on_both(|program| {
         for (arguments, complaints) in cases {
@@ -82,7 +85,11 @@ fn mistakes_on_the_command_line_are_named() {
             assert_eq!(outcome.status, 1, "{}", outcome.stderr);
             for complaint in complaints {
                 let lines = || outcome.stderr.lines();
-                assert!(lines().any(|line| line == *complaint), "{}", outcome.stderr);
+                // The original gives no reason.
+                let reason =
+                    if *complaint == COMMAND_FILE && program == OURS { NO_FILE } else { "" };
+                let wanted = format!("{complaint}{reason}");
+                assert!(lines().any(|line| line == wanted), "{}", outcome.stderr);
                 assert!(lines().any(|line| line == "Usage:"), "{}", outcome.stderr);
             }
         }
@@ -223,9 +230,57 @@ fn what_is_not_executable_is_not_started() {
             arguments.extend([&socket as &dyn AsRef<OsStr>, &file]);
             let outcome = run(program, &arguments);
             assert_eq!(outcome.status, 1);
-            assert_eq!(outcome.stderr, format!("{} is not executable\n", file.display()));
+            let said = &outcome.stderr;
+            assert!(said.contains(file.to_str().unwrap()), "{said}");
+            assert!(said.ends_with("is not executable\n") && one_line(said), "{said}");
         }
     });
+}
+
+/// Health checks name a directory for the application, because the original wants one.
+#[test]
+fn nobody_listening_is_named_besides_what_cannot_be_started() {
+    on_both(|program| {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let name = format!("127.0.0.1:{port}");
+        for (application, status, why) in [
+            ("/", 111, "it is a directory"),
+            ("/nowhere/application", 1, "No such file or directory"),
+        ] {
+            let outcome = run(program, &[&"-connect", &name, &application]);
+            assert_eq!(outcome.status, status, "{application}: {}", outcome.stderr);
+            if program == OURS {
+                let nobody = "nothing listens there: Connection refused";
+                let connecting = format!("Could not connect to {name}: {nobody}");
+                let wanted = format!("{connecting}. Could not start {application}: {why}\n");
+                assert_eq!(outcome.stderr, wanted);
+            }
+        }
+    });
+}
+
+/// What is wrong with the name of a connection, on our side of the line; the exit status is errno.
+#[test]
+fn what_is_wrong_with_a_name_is_said() {
+    let dir = TempDir::new();
+    let (file, long) = (dir.path("file"), "l".repeat(108));
+    fs::write(&file, "contents").unwrap();
+    let file = file.to_str().unwrap();
+    let application = "/bin/sh";
+    for (mode, name, status, words) in [
+        ("-bind", "127.0.0.1:70000", 22, "connect to 127.0.0.1:70000: a port ends at 65535"),
+        ("-bind", &*long, 36, "connect to l*: the path of a socket ends at 107 bytes"),
+        ("-bind", "/nowhere/s", 2, "connect to /nowhere/s: nothing listens there: No such file"),
+        ("-start", "a..b:9", 232, "listen at a..b:9: unknown host"),
+        ("-start", "192.0.2.1:9", 99, "listen at 192.0.2.1:9: the address is not this machine's"),
+        ("-start", file, 17, "file: something that is no socket is there"),
+    ] {
+        let outcome = run(OURS, &[&mode, &"-connect", &name, &application]);
+        let said = outcome.stderr.replace(&long, "l*");
+        assert!(said.starts_with("Could not ") && said.contains(words), "{said}");
+        assert_eq!((outcome.status, said.contains("os error")), (status, false), "{said}");
+        assert!(one_line(&outcome.stderr), "{said}");
+    }
 }
 
 /// Our own extensions.
@@ -237,5 +292,6 @@ fn help_version_and_two_dashes() {
     let version = format!("cgi-fcgi (libfcgi-rs) {}\n", env!("CARGO_PKG_VERSION"));
     assert_eq!((outcome.status, outcome.stdout), (0, version.into_bytes()));
     let outcome = run(OURS, &[&"-connect", &"/nowhere/s", &"--", &"-app"]);
-    assert_eq!((outcome.status, &outcome.stderr[..]), (1, "-app is not executable\n"));
+    assert_eq!(outcome.status, 1);
+    assert!(outcome.stderr.contains("Could not start -app: No such file"), "{}", outcome.stderr);
 }

@@ -116,7 +116,7 @@ fn what_cannot_be_started_is_told() {
     let socket = dir.path("socket");
     let outcome = run(OURS, &[&"-supervise", &"-connect", &socket, &"/nowhere/application"]);
     assert_eq!(outcome.status, 1);
-    assert_eq!(outcome.stderr, "/nowhere/application is not executable\n");
+    assert_eq!(outcome.stderr, "Could not start /nowhere/application: No such file or directory\n");
     let outcome = run(OURS, &[&"-supervise", &"-bind", &"-connect", &socket]);
     assert!(outcome.stderr.starts_with("-bind and -supervise exclude each other\n"));
     assert_eq!(outcome.status, 1);

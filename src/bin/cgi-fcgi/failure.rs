@@ -3,6 +3,8 @@
 use std::fmt::Display;
 use std::io;
 
+use fcgi::os::error::{errno_of, words};
+
 /// The exit status when the application breaks the protocol or refuses the request.
 pub(crate) const PROTOCOL_STATUS: u8 = 253;
 
@@ -33,8 +35,8 @@ impl Failure {
 
     /// A failed system call: the exit status is its errno.
     pub(crate) fn system(what: impl Display, error: &io::Error) -> Self {
-        let errno = error.raw_os_error().and_then(|errno| u8::try_from(errno).ok());
+        let errno = u8::try_from(errno_of(error)).ok();
         let status = errno.filter(|status| *status != 0).unwrap_or(OTHER_STATUS);
-        Self::new(format!("{what}: {error}"), status)
+        Self::new(format!("{what}: {}", words(error)), status)
     }
 }

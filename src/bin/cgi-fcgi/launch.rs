@@ -6,6 +6,8 @@ use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 
+use fcgi::os::address::is_unknown_host;
+use fcgi::os::error::words;
 use fcgi::os::{io as descriptor, socket, spawn};
 
 use super::failure::{Failure, NAME_STATUS, OTHER_STATUS};
@@ -24,6 +26,9 @@ pub(crate) fn open(options: &Options) -> Result<Option<RawFd>, Failure> {
         Mode::Carry => connect(name).map(Some),
         Mode::StartAndCarry(application) => match socket::connect(name) {
             Err(error) if nobody_listens(&error) => {
+                if let Err(why) = executable(&application.path) {
+                    return Err(neither(not_connected(name, &error), application, why));
+                }
                 start(name, application)?;
                 connect(name).map(Some)
             }
@@ -37,15 +42,14 @@ fn connect(name: &[u8]) -> Result<RawFd, Failure> {
 }
 
 fn not_connected(name: &[u8], error: &io::Error) -> Failure {
-    failure(format!("Could not connect to {}", shown(name)), error)
+    let nobody = if nobody_listens(error) { ": nothing listens there" } else { "" };
+    about_name(format!("Could not connect to {}{nobody}", shown(name)), error)
 }
 
-/// A failure about a connection name. No address is what `os` tells of a host that nobody knows.
-fn failure(what: String, error: &io::Error) -> Failure {
-    match error.kind() {
-        ErrorKind::AddrNotAvailable => Failure::new(format!("{what}: unknown host"), NAME_STATUS),
-        _ => Failure::system(what, error),
-    }
+/// A failure about a connection name.
+fn about_name(what: String, error: &io::Error) -> Failure {
+    let failure = Failure::system(what, error);
+    if is_unknown_host(error) { Failure { status: NAME_STATUS, ..failure } } else { failure }
 }
 
 /// Whether the error means that an application may be started. Not every error does: a socket that
@@ -59,7 +63,7 @@ fn start(name: &[u8], application: &Application) -> Result<(), Failure> {
     let (program, listen_socket) = prepare(name, application)?;
     let started = (0..application.servers).try_for_each(|_| spawn::spawn(&program, listen_socket));
     descriptor::close(listen_socket);
-    started.map_err(|error| not_started(application, &error))
+    started.map_err(|error| Failure::system(not_started(application), &error))
 }
 
 /// The same, and stays until all of them were told to stop.
@@ -67,27 +71,45 @@ fn supervise(name: &[u8], application: &Application) -> Result<(), Failure> {
     let (program, listen_socket) = prepare(name, application)?;
     let supervised = Supervisor::new(&program, listen_socket, application.servers).run();
     descriptor::close(listen_socket);
-    supervised.map_err(|error| not_started(application, &error))
+    supervised.map_err(|error| Failure::system(not_started(application), &error))
 }
 
-fn not_started(application: &Application, error: &io::Error) -> Failure {
-    Failure::system(format!("Could not start {}", shown(&application.path)), error)
+fn not_started(application: &Application) -> String {
+    format!("Could not start {}", shown(&application.path))
+}
+
+/// Nothing listens, and the application cannot be started. A directory may stand for no application
+/// at all, as in `cgi-fcgi -connect NAME /`: then the exit status is about the connection.
+fn neither(connecting: Failure, application: &Application, why: Unusable) -> Failure {
+    let message = format!("{}. {}: {}", connecting.message, not_started(application), why.words);
+    Failure::new(message, if why.is_directory { connecting.status } else { OTHER_STATUS })
 }
 
 /// The program to execute and its listen socket.
 fn prepare(name: &[u8], application: &Application) -> Result<(CString, RawFd), Failure> {
-    let Some(program) = executable(&application.path) else {
-        let path = shown(&application.path);
-        return Err(Failure::new(format!("{path} is not executable"), OTHER_STATUS));
-    };
+    let program = executable(&application.path).map_err(|why| {
+        Failure::new(format!("{}: {}", not_started(application), why.words), OTHER_STATUS)
+    })?;
     let listen_socket = socket::listen(name, BACKLOG)
-        .map_err(|error| failure(format!("Could not listen at {}", shown(name)), &error))?;
+        .map_err(|error| about_name(format!("Could not listen at {}", shown(name)), &error))?;
     Ok((program, listen_socket))
 }
 
+/// Why a path cannot be executed.
+struct Unusable {
+    words: String,
+    is_directory: bool,
+}
+
 /// The path of a file that can be executed.
-fn executable(path: &[u8]) -> Option<CString> {
-    let file = std::fs::metadata(OsStr::from_bytes(path)).ok()?;
-    let executable = file.is_file() && file.permissions().mode() & 0o111 != 0;
-    CString::new(path).ok().filter(|_| executable)
+fn executable(path: &[u8]) -> Result<CString, Unusable> {
+    let unusable = |words: &str| Unusable { words: words.to_owned(), is_directory: false };
+    let file = std::fs::metadata(OsStr::from_bytes(path)).map_err(|e| unusable(&words(&e)))?;
+    if file.is_dir() {
+        return Err(Unusable { is_directory: true, ..unusable("it is a directory") });
+    }
+    if !file.is_file() || file.permissions().mode() & 0o111 == 0 {
+        return Err(unusable("it is not executable"));
+    }
+    CString::new(path).map_err(|_| unusable("there is a zero byte in its name"))
 }

@@ -7,6 +7,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::str;
 use std::time::Duration;
 
+use fcgi::os::error;
+
 /// What `--help` prints, and what follows a complaint about the command line.
 pub(crate) const USAGE: &str = "\
 Usage:
@@ -138,9 +140,13 @@ impl Words {
             self.complain("Missing command file name after -f");
             return Err(self.complaints);
         };
-        let Ok(text) = read_text(&path) else {
-            self.complain(format!("Cannot open command file {}", shown(&path)));
-            return Err(self.complaints);
+        let text = match read_text(&path) {
+            Ok(text) => text,
+            Err(error) => {
+                let why = error::words(&error);
+                self.complain(format!("Cannot open command file {}: {why}", shown(&path)));
+                return Err(self.complaints);
+            }
         };
         let mut words = command_file_words(&text).map(<[u8]>::to_vec);
         while let Some(word) = words.next() {
@@ -284,7 +290,10 @@ mod tests {
             ["Missing connection name after -connect", "Missing -connect <connName>"]
         );
         assert_eq!(complaints("-f"), ["Missing command file name after -f"]);
-        assert_eq!(complaints("-f /nowhere/x"), ["Cannot open command file /nowhere/x"]);
+        assert_eq!(
+            complaints("-f /nowhere/x"),
+            ["Cannot open command file /nowhere/x: No such file or directory"]
+        );
     }
 
     #[test]

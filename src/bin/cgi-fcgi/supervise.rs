@@ -6,6 +6,7 @@ use std::os::fd::RawFd;
 use std::time::{Duration, Instant};
 
 use fcgi::os::children::{self, End, Event, Watch};
+use fcgi::os::error::words;
 
 use super::complain;
 
@@ -39,7 +40,8 @@ impl<'a> Supervisor<'a> {
             if !stopping {
                 if let Err(error) = self.start_what_is_due(&watch) {
                     // No more processes can be made now: later.
-                    complain(&format!("Could not start the application: {error}\n"));
+                    let (program, why) = (self.program.to_string_lossy(), words(&error));
+                    complain(&format!("Could not start {program}: {why}\n"));
                 }
             }
             if stopping && self.running.is_empty() {

@@ -7,6 +7,8 @@ use std::path::Path;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
+use super::error::{explained, words};
+
 /// The longest path of a socket, in bytes: `sun_path` holds a NUL behind it.
 pub const MAX_PATH: usize = 107;
 
@@ -40,7 +42,9 @@ impl<'a> Address<'a> {
         match split_host(name) {
             Some(("" | "*", port)) => Ok(Self::Port(port?)),
             Some((host, port)) => Ok(Self::HostPort { host, port: port? }),
-            None if name.len() > MAX_PATH => Err(io::Error::from_raw_os_error(libc::ENAMETOOLONG)),
+            None if name.len() > MAX_PATH => {
+                Err(explained(libc::ENAMETOOLONG, "the path of a socket ends at 107 bytes"))
+            }
             None => Ok(Self::Path(name)),
         }
     }
@@ -57,7 +61,7 @@ fn port(digits: &[u8]) -> Option<io::Result<u16>> {
         return None;
     }
     let value = std::str::from_utf8(digits).ok()?.parse();
-    Some(value.map_err(|_| io::Error::from_raw_os_error(libc::EINVAL)))
+    Some(value.map_err(|_| explained(libc::EINVAL, "a port ends at 65535")))
 }
 
 /// Host and port of `[v6]:port`. Port 0, any free port, is allowed here: no program of old can
@@ -81,10 +85,17 @@ fn split_host(name: &[u8]) -> Option<(&str, io::Result<u16>)> {
     Some((std::str::from_utf8(host).ok()?, port))
 }
 
+const UNKNOWN_HOST: &str = "unknown host";
+
+/// Whether an error says that a name's host has no address.
+pub fn is_unknown_host(error: &io::Error) -> bool {
+    words(error) == UNKNOWN_HOST
+}
+
 /// The addresses of a host, IPv4 first: an old program that asks for a peer's address expects
 /// these. A host without any is EADDRNOTAVAIL.
 pub(super) fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-    let unknown = || io::Error::from_raw_os_error(libc::EADDRNOTAVAIL);
+    let unknown = || explained(libc::EADDRNOTAVAIL, UNKNOWN_HOST);
     let found = (host, port).to_socket_addrs().map_err(|_| unknown())?;
     let (mut ordered, v6): (Vec<_>, Vec<_>) = found.partition(SocketAddr::is_ipv4);
     ordered.extend(v6);
@@ -104,6 +115,7 @@ pub(super) fn this_machine(port: u16) -> SocketAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::os::error::errno_of;
 
     fn parsed(name: &str) -> Address<'_> {
         Address::parse(name.as_bytes()).unwrap()
@@ -118,7 +130,7 @@ mod tests {
     }
 
     fn errno(name: &[u8]) -> Option<i32> {
-        Address::parse(name).unwrap_err().raw_os_error()
+        Some(errno_of(&Address::parse(name).unwrap_err()))
     }
 
     #[test]
@@ -171,6 +183,7 @@ mod tests {
     fn an_address_resolves_to_itself_and_nonsense_to_nothing() {
         assert_eq!(resolve("127.0.0.1", 7).unwrap(), [this_machine(7)]);
         let error = resolve("not a host", 7).unwrap_err();
-        assert_eq!(error.raw_os_error(), Some(libc::EADDRNOTAVAIL));
+        assert_eq!(errno_of(&error), libc::EADDRNOTAVAIL);
+        assert!(is_unknown_host(&error));
     }
 }

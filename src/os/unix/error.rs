@@ -1,5 +1,7 @@
 //! Errors of system calls, by what they mean to a caller.
 
+use std::error::Error;
+use std::fmt;
 use std::io;
 
 /// Sets the calling thread's errno.
@@ -8,12 +10,49 @@ pub fn set_errno(errno: libc::c_int) {
     unsafe { *libc::__errno_location() = errno };
 }
 
-/// The errno value of an error; EIO if it is none of the system's.
+/// Returns the errno value of an error; EIO if it has none.
 pub fn errno_of(error: &io::Error) -> libc::c_int {
     match error.kind() {
         io::ErrorKind::Interrupted => libc::EINTR,
-        _ => error.raw_os_error().unwrap_or(libc::EIO),
+        _ => {
+            let explained = || explanation(error).map(|explained| explained.errno);
+            error.raw_os_error().or_else(explained).unwrap_or(libc::EIO)
+        }
     }
+}
+
+/// A reason that says more than its errno value.
+#[derive(Debug)]
+struct Explained {
+    errno: libc::c_int,
+    words: &'static str,
+}
+
+impl fmt::Display for Explained {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.words)
+    }
+}
+
+impl Error for Explained {}
+
+fn explanation(error: &io::Error) -> Option<&Explained> {
+    error.get_ref()?.downcast_ref()
+}
+
+/// Makes an error with an errno value for programs and words for people.
+pub fn explained(errno: libc::c_int, words: &'static str) -> io::Error {
+    io::Error::new(io::Error::from_raw_os_error(errno).kind(), Explained { errno, words })
+}
+
+/// Returns what went wrong in plain words: the explanation, or the system's words for the errno value.
+pub fn words(error: &io::Error) -> String {
+    let mut words = error.to_string();
+    // std adds the number to the system's words.
+    if let Some(end) = words.find(" (os error ") {
+        words.truncate(end);
+    }
+    words
 }
 
 /// A wait was broken off: EINTR.
@@ -93,5 +132,14 @@ mod tests {
         assert_eq!(of(libc::EMFILE), AcceptTrouble::Shortage);
         assert_eq!(of(libc::EBADF), AcceptTrouble::Lasting);
         assert_eq!(errno_of(&io::ErrorKind::TimedOut.into()), libc::EIO);
+    }
+
+    #[test]
+    fn words_are_for_people_and_numbers_for_programs() {
+        let system = io::Error::from_raw_os_error(libc::ENOENT);
+        assert_eq!(words(&system), "No such file or directory");
+        let ours = explained(libc::EEXIST, "it is there");
+        assert_eq!((words(&ours), errno_of(&ours)), ("it is there".to_owned(), libc::EEXIST));
+        assert_eq!(ours.kind(), io::ErrorKind::AlreadyExists);
     }
 }

@@ -11,7 +11,7 @@ use std::ptr;
 use std::time::{Duration, Instant};
 
 use super::address::{self, Address, as_path};
-use super::error::is_refused;
+use super::error::{explained, is_refused};
 use super::fork::Moment;
 use super::io::{checked_int, recv_now};
 use super::{mark, poll};
@@ -50,7 +50,12 @@ pub fn listen(name: &[u8], backlog: libc::c_int) -> io::Result<RawFd> {
 }
 
 fn listen_tcp(addresses: &[SocketAddr], backlog: libc::c_int) -> io::Result<RawFd> {
-    let socket = TcpListener::bind(addresses)?;
+    let socket = TcpListener::bind(addresses).map_err(|error| match error.kind() {
+        io::ErrorKind::AddrNotAvailable => {
+            explained(libc::EADDRNOTAVAIL, "the address is not this machine's")
+        }
+        _ => error,
+    })?;
     // Accepted connections inherit it, which saves a call for each. Without it they are slower,
     // nothing else.
     let _ = set_nodelay(socket.as_raw_fd());
@@ -87,7 +92,7 @@ fn make_way(path: &Path) -> io::Result<()> {
     if kind.is_socket() || kind.is_symlink() || (kind.is_file() && found.len() == 0) {
         fs::remove_file(path)
     } else {
-        Err(io::Error::from_raw_os_error(libc::EEXIST))
+        Err(explained(libc::EEXIST, "something that is no socket is there"))
     }
 }
 
@@ -277,6 +282,7 @@ impl Drain {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::os::error::errno_of;
     use std::os::fd::FromRawFd;
     use std::path::PathBuf;
 
@@ -303,7 +309,7 @@ mod tests {
     }
 
     fn errno<T: std::fmt::Debug>(result: io::Result<T>) -> Option<i32> {
-        result.unwrap_err().raw_os_error()
+        Some(errno_of(&result.unwrap_err()))
     }
 
     fn descriptor_flags(fd: RawFd) -> libc::c_int {
