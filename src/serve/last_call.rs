@@ -101,7 +101,9 @@ impl Listener {
         terms: &Terms,
     ) -> Arrival {
         for connected in undecided {
-            self.park(connected, Rest::IDLE, false, terms);
+            if let Err(connected) = self.park(connected, Rest::IDLE, false, terms) {
+                connected.discard();
+            }
         }
         let (connected, mut begin) = arrival;
         begin.keep = false;

@@ -343,11 +343,12 @@ impl Listener {
     fn look(self: &Arc<Self>, mut given: Connected, terms: &Terms) -> io::Result<Option<Arrival>> {
         given.in_a_row += 1;
         let rest = Rest::IDLE;
-        let may_park = || self.epoll().and_then(|epoll| self.enter_pool(epoll)).is_ok();
-        let others_wait = || !self.is_programs_own() && !self.never_accepts() && may_park();
+        let others_wait = || !self.is_programs_own() && !self.never_accepts() && self.can_park();
         if given.in_a_row > MOST_IN_A_ROW && others_wait() {
             // Everybody else who is ready comes first.
-            self.park(given, rest, true, terms);
+            if let Err(given) = self.park(given, rest, true, terms) {
+                given.discard();
+            }
             return Ok(None);
         }
         // A connection that was never parked may well have its next request here by now; others
@@ -379,12 +380,14 @@ impl Listener {
         if self.is_programs_own() || self.never_accepts() {
             return wait_alone(connected, rest, None, terms);
         }
-        if self.epoll().is_err() {
+        if !self.can_park() {
             // Others have to be served, too, and its descriptor may be the one that is missing.
             return wait_alone(connected, rest, Some(LONGEST_WAIT), terms);
         }
-        self.park(connected, rest, false, terms);
-        Ok(None)
+        match self.park(connected, rest, false, terms) {
+            Ok(()) => Ok(None),
+            Err(connected) => wait_alone(connected, rest, Some(LONGEST_WAIT), terms),
+        }
     }
 
     /// Whether the program itself made the listen socket non-blocking, for a wait of its own.

@@ -12,7 +12,7 @@ use super::connected::{Connected, new_session, recycle};
 use super::head::{linger, receive_head};
 use super::listener::{Arrival, Listener, Terms};
 use super::parking::{Parked, Place, Rest, Stage, Watched};
-use crate::os::error::{AcceptTrouble, is_refused, is_unwatchable, not_open, shut_down};
+use crate::os::error::{AcceptTrouble, is_unwatchable, not_open, shut_down};
 use crate::os::io::is_open;
 use crate::os::poll::{self, Epoll, PollFd, READABLE, Ready, Watch};
 use crate::os::{mark, signal, socket, threads};
@@ -42,6 +42,11 @@ impl Listener {
         })
     }
 
+    /// Whether connections without a request can wait together.
+    pub(super) fn can_park(&self) -> bool {
+        self.epoll().and_then(|epoll| self.enter_pool(epoll)).is_ok()
+    }
+
     /// Whether the kernel has announced a connection that nobody has looked for yet; from now on
     /// that is the caller's.
     pub(super) fn take_announced(&self) -> bool {
@@ -57,17 +62,15 @@ impl Listener {
     }
 
     /// Puts a connection where the listener watches it, until something comes, or with `turn` until
-    /// those have had theirs that are ready already. It is closed when that is not possible.
+    /// those have had theirs that are ready already. The caller gets it back when that is not possible.
     pub(super) fn park(
         self: &Arc<Self>,
         mut connected: Connected,
         rest: Rest,
         turn: bool,
         terms: &Terms,
-    ) {
-        let Ok(place) = self.watch(&mut connected, turn) else {
-            return connected.discard();
-        };
+    ) -> Result<(), Connected> {
+        let Ok(place) = self.watch(&mut connected, turn) else { return Err(connected) };
         self.parked.store(true, Ordering::Relaxed);
         let Connected { fd, mut session, since, .. } = connected;
         // Most parked connections have nothing to remember; their memory serves others.
@@ -90,6 +93,7 @@ impl Listener {
         if let Some(session) = spare {
             recycle(session);
         }
+        Ok(())
     }
 
     /// Closes a connection that was taken out for want of room, unless something has come on it: then
@@ -143,11 +147,9 @@ impl Listener {
         }
         let Ok(epoll) = self.epoll() else { return self.without_epoll(terms) };
         if let Err(error) = self.enter_pool(epoll) {
-            let is_lasting = AcceptTrouble::of(&error) == AcceptTrouble::Lasting;
-            return if is_lasting && !is_refused(&error) {
-                Err(error)
-            } else {
-                self.without_epoll(terms)
+            return match AcceptTrouble::of(&error) {
+                AcceptTrouble::Shortage => self.without_epoll(terms),
+                _ => Err(error),
             };
         }
         let (token, deadline) = {
@@ -181,9 +183,8 @@ impl Listener {
     /// Out of descriptors or memory for epoll, or in a sandbox that refuses it: waits for the listen
     /// socket alone, for a moment.
     fn without_epoll(self: &Arc<Self>, terms: &Terms) -> io::Result<Option<Arrival>> {
-        // Another thread may take the connection for which this one wakes. Where that is refused, too,
-        // it waits for the next.
-        let _ = mark::make_nonblocking(self.fd);
+        // Another thread may take the connection for which this one wakes.
+        mark::make_nonblocking(self.fd)?;
         let mut fds = [PollFd::new(self.fd, READABLE)];
         match poll::poll(&mut fds, Some(SHORTAGE_WAIT)) {
             Ok(0) => Ok(None),
@@ -193,7 +194,7 @@ impl Listener {
     }
 
     /// Makes the listen socket non-blocking and registers it, once.
-    pub(super) fn enter_pool(&self, epoll: &Epoll) -> io::Result<()> {
+    fn enter_pool(&self, epoll: &Epoll) -> io::Result<()> {
         if self.is_pooled() {
             return Ok(());
         }

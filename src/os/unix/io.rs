@@ -261,10 +261,11 @@ pub fn send_all_parts<'a>(
     }
 }
 
-/// Whether the number is an open descriptor.
+/// Whether the number is an open descriptor; true where that cannot be asked.
 pub fn is_open(fd: RawFd) -> bool {
     // SAFETY: F_GETFD takes no pointer and changes nothing.
-    unsafe { libc::fcntl(fd, libc::F_GETFD) >= 0 }
+    let flags = checked_int(unsafe { libc::fcntl(fd, libc::F_GETFD) });
+    !flags.is_err_and(|error| error.raw_os_error() == Some(libc::EBADF))
 }
 
 /// Whether the descriptor's open file has O_NONBLOCK.
