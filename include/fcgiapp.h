@@ -92,7 +92,8 @@ typedef struct FCGX_Stream {
      */
     void (*emptyBuffProc)(struct FCGX_Stream *stream, int doClose);
     /**
-     * Belongs to whoever made the stream.
+     * Belongs to whoever made the stream. In a stream of a request it belongs to the library: a
+     * program must not change or free it.
      */
     void *data;
 } FCGX_Stream;
@@ -128,7 +129,7 @@ typedef struct FCGX_Request {
      */
     char **envp;
     /**
-     * The library's.
+     * Belongs to the library: a program must not read, change or free it.
      */
     struct Params *paramsPtr;
     /**

@@ -147,6 +147,7 @@ programs! {
     hand_built_stream
     hello
     init_request_again
+    interposed_calls
     interrupted
     is_cgi
     keep_conn

@@ -151,6 +151,10 @@ const ROWS: &[(&str, &[&str])] = &[
     ("`FCGX_GetLine` with room for no byte", &["get_line_no_room"]),
     ("`FCGI_fread` of more than `INT_MAX` bytes", &["stdio_members_edges"]),
     ("`FCGI_perror`", &["stdio_perror"]),
+    (
+        "Functions in the place of `accept`, `read`, `write`, `OS_Read`, `OS_Write`",
+        &["interposed_calls"],
+    ),
     ("`libfcgi.a` in a shared object", &["linking::static_library_in_a_shared_object"]),
     ("Write error in a C++ stream", &["cxx::write_errors"]),
     (

@@ -48,7 +48,8 @@ pub struct FCGX_Stream {
     /// Writer: called when there is no room, to flush, and with doClose to end the stream. Makes
     /// room between wrNext and stop, or sets isClosed.
     pub emptyBuffProc: Option<unsafe extern "C" fn(stream: *mut FCGX_Stream, doClose: c_int)>,
-    /// Belongs to whoever made the stream.
+    /// Belongs to whoever made the stream. In a stream of a request it belongs to the library: a
+    /// program must not change or free it.
     pub data: *mut c_void,
 }
 
@@ -80,7 +81,7 @@ pub struct FCGX_Request {
     /// The parameters: "NAME=value" strings and a NULL. The first is FCGI_ROLE. The program may
     /// change the strings; they live until FCGX_Finish_r.
     pub envp: *mut *mut c_char,
-    /// The library's.
+    /// Belongs to the library: a program must not read, change or free it.
     pub paramsPtr: *mut Params,
     /// The connection; -1 for none. While it is kept between requests, programs may poll it.
     pub ipcFd: c_int,
