@@ -133,20 +133,30 @@ struct Place {
 impl Place {
     /// The first pair of `stream`, which itself lies at `at`.
     fn of_first(stream: &[u8], at: usize) -> Option<Self> {
-        let (head, name_length, value_length) = match *stream {
+        match *stream {
             // Nearly every pair: both lengths in one byte.
             [name, value, ..] if (name | value) < 0x80 => {
-                (2, usize::from(name), usize::from(value))
+                Self::within(stream, at, 2, (usize::from(name), usize::from(value)))
             }
             _ => {
                 let (name, rest) = split_length(stream)?;
                 let (value, rest) = split_length(rest)?;
-                (stream.len() - rest.len(), name, value)
+                Self::within(stream, at, stream.len() - rest.len(), (name, value))
             }
-        };
-        let left = (stream.len() - head).checked_sub(name_length)?.checked_sub(value_length)?;
-        let end = at + stream.len() - left;
-        Some(Self { name: at + head, value: end - value_length, end })
+        }
+    }
+
+    /// A pair whose lengths take `head` bytes, unless the stream ends within it.
+    #[inline]
+    fn within(
+        stream: &[u8],
+        at: usize,
+        head: usize,
+        (name, value): (usize, usize),
+    ) -> Option<Self> {
+        // One length is less than 2^31, both together may be more than a word of 32 bits.
+        let end = (head + name).checked_add(value).filter(|end| *end <= stream.len())?;
+        Some(Self { name: at + head, value: at + head + name, end: at + end })
     }
 }
 
