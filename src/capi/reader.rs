@@ -14,6 +14,7 @@ use crate::os::error::errno_of;
 use crate::os::io as fd_io;
 use crate::serve::connection::Fault;
 use crate::serve::inbound::MARGIN;
+use crate::serve::sending::Sending;
 use crate::serve::{Body, Connected};
 
 /// Bytes from which reading straight into the caller's memory pays.
@@ -93,7 +94,8 @@ pub(super) unsafe extern "C" fn fill(stream: *mut FCGX_Stream) {
                 let next = base.wrapping_add(range.start);
                 return stream.set_readable(next, base.wrapping_add(range.end));
             }
-            Body::NeedMore => receive(connected, fd, stream),
+            // SAFETY: as above; the sending side is for all threads.
+            Body::NeedMore => receive(connected, fd, unsafe { sending(block) }, stream),
             Body::End => return stream.set_closed(1),
             Body::Answer(answer) => {
                 // SAFETY: as above; it lies beside the connection, and is for all threads.
@@ -107,10 +109,13 @@ pub(super) unsafe extern "C" fn fill(stream: *mut FCGX_Stream) {
 }
 
 /// Receives once; an error ends the connection.
-fn receive(connected: &mut Connected, fd: c_int, stream: Stream) {
+fn receive(connected: &mut Connected, fd: c_int, sending: &Sending, stream: Stream) {
     let connection = connected.session.connection();
     let room = connection.room().map_err(io::Error::from);
-    let result = room.and_then(|room| fd_io::recv(fd, room));
+    let result = room.and_then(|room| {
+        sending.look_after_answers(fd)?;
+        fd_io::recv(fd, room)
+    });
     received(connected, stream, result);
 }
 
@@ -152,7 +157,10 @@ pub(super) unsafe fn get_directly(stream: Stream, to: *mut u8, n: usize) -> Opti
     let memory = unsafe { slice::from_raw_parts_mut(to, n) };
     // Without memory for what lies behind, the caller's is filled all the same.
     let room = connected.session.connection().room().unwrap_or_default();
-    let result = fd_io::recv_parts(fd, &mut [IoSliceMut::new(memory), IoSliceMut::new(room)]);
+    // SAFETY: as in `fill`; the sending side is for all threads.
+    let looked = unsafe { sending(block) }.look_after_answers(fd);
+    let mut parts = [IoSliceMut::new(memory), IoSliceMut::new(room)];
+    let result = looked.and_then(|()| fd_io::recv_parts(fd, &mut parts));
     let got = result.as_ref().map_or(0, |&got| got);
     let direct = got.min(n);
     if got == 0 {

@@ -12,11 +12,15 @@ use std::time::Duration;
 
 use super::answers::Answers;
 use crate::os::io::{send_all_within, shutdown_write};
+use crate::os::poll;
 use crate::os::robust_lock::RobustLock;
 use crate::protocol::writer::Answer;
 
 /// How long a peer may take to read a short answer while its body is waited for.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Long enough for what one thread has stored to be seen by all others.
+const MOMENT: Duration = Duration::from_millis(20);
 
 /// The sending side of one connection.
 #[derive(Debug)]
@@ -53,8 +57,16 @@ impl Sending {
         self.send_answers(fd, Some(ANSWER_PATIENCE))
     }
 
-    /// Sends the answers that wait, unless another thread is sending: that one sees to them, because
-    /// it looks for them after it has given the lock back.
+    /// Looks after answers that this reader has left, before it waits for more to receive. A thread
+    /// that gave the lock back at the same moment may not have seen them; any that does so later will.
+    pub fn look_after_answers(&self, fd: RawFd) -> io::Result<()> {
+        if self.answers.is_empty() || poll::one(fd, poll::READABLE, Some(MOMENT))? != 0 {
+            return Ok(());
+        }
+        self.send_answers(fd, Some(ANSWER_PATIENCE))
+    }
+
+    /// Sends the answers that wait, unless another thread is sending: that one sees to them.
     #[cold]
     fn send_answers(&self, fd: RawFd, patience: Option<Duration>) -> io::Result<()> {
         while !self.answers.is_empty() {

@@ -4,6 +4,10 @@
 //! siglongjmp, and after fork the child has none of the other threads. So the lock names its owner:
 //! whoever finds an owner that is no thread of this process takes the lock over, and a thread that
 //! finds itself goes on.
+//!
+//! A lock for which no other thread waits is given back by a plain store. It may become visible a
+//! moment after the owner has looked for threads that wait, and one that begins to wait in that moment
+//! is not woken: so each looks again after a while.
 
 use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,11 +18,11 @@ use super::{poll, threads};
 /// Another thread waits for the lock.
 const WAITED: u32 = 1 << 31;
 
-/// How often a thread that waits looks whether the owner still lives.
-const RECHECK: Duration = Duration::from_millis(100);
+/// How often a thread that waits looks whether the lock is free by now, or its owner gone.
+const RECHECK: Duration = Duration::from_millis(20);
 
-/// A lock without a value. With one thread in the process it costs a look at that; otherwise one
-/// atomic operation to take it and one to give it back.
+/// A lock without a value. With one thread in the process it costs a look at that; otherwise, while no
+/// other thread waits for it, one atomic operation.
 #[derive(Debug, Default)]
 pub struct RobustLock {
     /// The owner's thread id, perhaps with [`WAITED`]; 0 when free.
@@ -29,8 +33,8 @@ pub struct RobustLock {
 #[derive(Debug)]
 #[must_use]
 pub struct Held<'a> {
-    /// `None` where there is only one thread.
-    lock: Option<&'a RobustLock>,
+    /// And the thread that holds it; `None` where there is only one.
+    lock: Option<(&'a RobustLock, u32)>,
 }
 
 impl Held<'_> {
@@ -56,7 +60,7 @@ impl RobustLock {
         if !self.replace(0, me) {
             self.wait(me);
         }
-        Held { lock: Some(self) }
+        Held { lock: Some((self, me)) }
     }
 
     /// Takes the lock unless another thread holds it at this moment.
@@ -67,7 +71,7 @@ impl RobustLock {
         let me = threads::id();
         let taken = self.replace(0, me) || self.take_over(self.owner.load(Ordering::SeqCst), me);
         // Not `then_some`: what that makes in vain would give the lock back.
-        taken.then(|| Held { lock: Some(self) })
+        taken.then(|| Held { lock: Some((self, me)) })
     }
 
     fn replace(&self, old: u32, new: u32) -> bool {
@@ -79,6 +83,12 @@ impl RobustLock {
     fn take_over(&self, held: u32, me: u32) -> bool {
         let owner = held & !WAITED;
         owner != 0 && (owner == me || !threads::exists(owner)) && self.replace(held, me | WAITED)
+    }
+
+    #[cold]
+    fn give_back_to_others(&self) {
+        self.owner.store(0, Ordering::SeqCst);
+        futex_wake_one(&self.owner);
     }
 
     #[cold]
@@ -104,10 +114,11 @@ impl RobustLock {
 impl Drop for Held<'_> {
     #[inline]
     fn drop(&mut self) {
-        if let Some(lock) = self.lock {
-            if lock.owner.swap(0, Ordering::SeqCst) & WAITED != 0 {
-                futex_wake_one(&lock.owner);
-            }
+        let Some((lock, me)) = self.lock else { return };
+        if lock.owner.load(Ordering::Relaxed) == me {
+            lock.owner.store(0, Ordering::Release);
+        } else {
+            lock.give_back_to_others();
         }
     }
 }
