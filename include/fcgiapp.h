@@ -37,7 +37,8 @@ extern "C" {
 #define FCGX_CALL_SEQ_ERROR -5
 
 /**
- * Flag for FCGX_InitRequest: a signal makes FCGX_Accept_r fail with -EINTR instead of waiting on.
+ * Flag for FCGX_InitRequest: a signal whose handler has no SA_RESTART makes FCGX_Accept_r fail with
+ * -EINTR instead of waiting on.
  */
 #define FCGI_FAIL_ACCEPT_ON_INTR 1
 
@@ -256,8 +257,9 @@ DLLAPI int FCGX_InitRequest(struct FCGX_Request *request, int sock, int flags);
  * initialised without a listen socket, a kept connection is waited for alone.
  *
  * Results: 0. Negative on failure: -EINTR when shutting down was asked for (SIGTERM, SIGUSR1,
- * FCGX_ShutdownPending) and, with FCGI_FAIL_ACCEPT_ON_INTR, after any signal; -EAGAIN when
- * nothing is there and the program has made its listen socket non-blocking; -EBADF, -ENOTSOCK
+ * FCGX_ShutdownPending) and, with FCGI_FAIL_ACCEPT_ON_INTR, after a signal that would interrupt
+ * accept(2), by a handler without SA_RESTART; -EAGAIN when nothing is there and the program has made
+ * its listen socket non-blocking, or after the time limit that it has set there (SO_RCVTIMEO); -EBADF, -ENOTSOCK
  * and other errors of accept4(2); -9998 before FCGX_Init. The struct holds no request then.
  *
  * Side effects: in, out, err and envp are valid until the request is finished. What a connection
@@ -268,7 +270,8 @@ DLLAPI int FCGX_InitRequest(struct FCGX_Request *request, int sock, int flags);
  *
  * Thread-safe, with a request for each thread. Not to be called in signal handlers.
  */
-DLLAPI int FCGX_Accept_r(struct FCGX_Request *request);
+DLLAPI
+int FCGX_Accept_r(struct FCGX_Request *request);
 
 /**
  * Finishes a request: sends what its streams still hold, their ends, and FCGI_END_REQUEST with

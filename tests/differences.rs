@@ -106,6 +106,10 @@ const ROWS: &[(&str, &[&str])] = &[
         &["waiting/processes::an_inherited_nonblocking_socket_is_waited_on"],
     ),
     (
+        "Signal handlers with and without `SA_RESTART`, and `FCGI_FAIL_ACCEPT_ON_INTR`",
+        &["waiting/accept::with_handlers_of_both_kinds_either_ends_a_wait_for_several"],
+    ),
+    (
         "Idle kept connection",
         &[
             "waiting/idle::kept_connections_are_served_all_at_once",

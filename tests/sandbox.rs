@@ -236,6 +236,7 @@ fn number(call: &str) -> libc::c_long {
         "epoll_wait" => libc::SYS_epoll_wait,
         "eventfd2" => libc::SYS_eventfd2,
         "fcntl" => libc::SYS_fcntl,
+        "getsockopt" => libc::SYS_getsockopt,
         "gettid" => libc::SYS_gettid,
         "poll" => libc::SYS_poll,
         "readv" => libc::SYS_readv,

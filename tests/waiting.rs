@@ -1,5 +1,7 @@
 //! Waiting: no client waits behind an idle, silent or slow one, in a process with one thread too.
 
+#[path = "waiting/accept.rs"]
+mod accept;
 #[path = "waiting/calls.rs"]
 mod calls;
 #[path = "waiting/changes.rs"]

@@ -408,7 +408,7 @@ fn duration(time: &libc::timeval) -> Option<Duration> {
 
 /// Waits for the next connection.
 ///
-/// fail_on_intr: not 0 makes any signal end the wait.
+/// fail_on_intr: not 0 makes a signal end the wait whose handler has no SA_RESTART.
 /// webServerAddrs: addresses of web servers that may connect by TCP, separated by commas, without
 /// spaces, names or masks; connections of others are closed. NULL or "" admits all.
 ///

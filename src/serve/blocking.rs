@@ -6,7 +6,7 @@ use std::os::fd::RawFd;
 use super::config;
 use super::peers::PeerList;
 use super::pool::LONGEST_WAIT;
-use crate::os::error::shut_down;
+use crate::os::error::{shut_down, would_block};
 use crate::os::mark::{self, Mark};
 use crate::os::poll::{self, PollFd};
 use crate::os::socket::{self, Peer};
@@ -15,8 +15,9 @@ use crate::os::{io as fd_io, signal, threads};
 /// Waits for the next connection of a peer that `list` admits and, on a unix socket, says
 /// something before the keeper timeout; closes all others. Bytes are not read.
 ///
-/// `Interrupted` when shutting down is asked for, and after any signal with `fail_on_intr`;
-/// `WouldBlock` when the program has made the listen socket non-blocking.
+/// `Interrupted` when shutting down is asked for, and with `fail_on_intr` after a signal that
+/// interrupts accept(2); `WouldBlock` when the program has made the listen socket non-blocking, or its
+/// time limit there is over.
 pub fn accept(listen_fd: RawFd, fail_on_intr: bool, list: &PeerList) -> io::Result<RawFd> {
     threads::only_one();
     let _accepting = signal::Accepting::on(listen_fd);
@@ -45,12 +46,15 @@ fn is_ours(listen_fd: RawFd) -> bool {
 
 /// Waits until the listen socket has a connection or shutting down is asked for.
 fn wait(listen_fd: RawFd, fail_on_intr: bool) -> io::Result<()> {
+    let own = socket::time_limit(listen_fd);
     // Without it, whether shutting down is asked for has to be looked up now and then.
     let wake_up = signal::wake_up_descriptor();
-    let limit = wake_up.is_err().then_some(LONGEST_WAIT);
+    let limit = own.or_else(|| wake_up.is_err().then_some(LONGEST_WAIT));
     let fds = [listen_fd, wake_up.unwrap_or(-1)];
     match poll::poll(&mut fds.map(|fd| PollFd::new(fd, poll::READABLE)), limit) {
-        Err(error) if fail_on_intr || error.kind() != io::ErrorKind::Interrupted => Err(error),
+        Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
+        Err(error) if fail_on_intr && signal::would_interrupt_accept() => Err(error),
+        Ok(0) if own.is_some() => Err(would_block()),
         Ok(_) if socket::is_shut_down(listen_fd) => Err(shut_down()),
         _ => Ok(()),
     }

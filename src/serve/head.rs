@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use super::config::Config;
 use super::connected::Connected;
-use super::listener::{Arrival, Terms};
+use super::listener::Arrival;
 use super::parking::{Rest, Stage};
 use super::session::{Begin, Head};
+use super::terms::Terms;
 use crate::os::error::{interrupted, not_open};
 use crate::os::io::{is_open, recv_now, send_now, shutdown_write};
 use crate::os::poll::{self, PollFd, READABLE};
@@ -150,7 +151,7 @@ pub fn wait_alone(
                     connected.forget();
                     return Err(not_open());
                 }
-                if terms.fail_on_intr && !signal::shutdown_requested() {
+                if terms.ends_by_signal() {
                     connected.close(false);
                     return Err(error);
                 }

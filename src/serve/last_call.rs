@@ -14,8 +14,9 @@ use std::time::{Duration, Instant};
 
 use super::connected::Connected;
 use super::head::{Outcome, receive_head};
-use super::listener::{Arrival, Listener, Terms};
+use super::listener::{Arrival, Listener};
 use super::parking::{Rest, Stage};
+use super::terms::Terms;
 use crate::os::io::close;
 use crate::os::memory::{extend, push};
 use crate::os::poll::{self, PollFd, READABLE};

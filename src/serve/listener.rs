@@ -31,15 +31,15 @@ use std::time::{Duration, Instant};
 
 use once_cell::sync::OnceCell;
 
-use super::config::Config;
 use super::connected::{Connected, close_at_once, recycle};
 use super::head::{Outcome, read_head, receive_head, wait_alone};
 use super::last_call::End;
 use super::parking::{Parked, Parking, Place, Rest, Stage, Watched};
 use super::pool::LONGEST_WAIT;
 use super::session::Begin;
-use crate::os::error::{AcceptTrouble, interrupted};
-use crate::os::io::{close, is_open};
+use super::terms::Terms;
+use crate::os::error::{AcceptTrouble, interrupted, would_block};
+use crate::os::io::{close, is_nonblocking, is_open};
 use crate::os::lock::Lock;
 use crate::os::memory::{NoMemory, push, reserve};
 use crate::os::poll::{self, Epoll, PollFd, READABLE, Ready};
@@ -67,15 +67,6 @@ const MOST_ERRORS: u32 = MOST_AT_ONCE + 100;
 /// between, and lost, says nothing about the next.
 const SOON: Duration = Duration::from_millis(100);
 
-/// What a caller of [`Listener::next`] asks for.
-#[derive(Clone, Copy, Debug)]
-pub struct Terms {
-    /// Whether a signal ends the wait (FCGI_FAIL_ACCEPT_ON_INTR).
-    pub fail_on_intr: bool,
-    /// The settings.
-    pub config: &'static Config,
-}
-
 /// A connection whose request head is complete.
 pub type Arrival = (Connected, Begin);
 
@@ -92,6 +83,8 @@ pub struct Listener {
     pub(super) parked: AtomicBool,
     /// Calls of accept4 that found nothing since one that did.
     pub(super) in_vain: AtomicU32,
+    /// The program's limit for a wait on the listen socket, in milliseconds; 0 for none.
+    limit: AtomicU32,
     /// Errors in a row that might have passed.
     errors: AtomicU32,
     /// Until when connections are waited for when shutting down.
@@ -159,17 +152,35 @@ impl Listener {
     /// A listener on which nobody waits yet.
     pub(super) fn new(fd: RawFd) -> Self {
         let state = State { parking: Parking::new(), ready: Vec::new(), last_error: None };
-        Self {
+        let listener = Self {
             fd,
             generation: fork::generation(),
             epoll: OnceCell::new(),
             pooled: AtomicBool::new(false),
             parked: AtomicBool::new(false),
             in_vain: AtomicU32::new(0),
+            limit: AtomicU32::new(0),
             errors: AtomicU32::new(0),
             end: Lock::new(None),
             deciding: AtomicU32::new(0),
             state: Lock::new(state),
+        };
+        listener.look_for_limit();
+        listener
+    }
+
+    /// Takes note of the program's limit for a wait on the listen socket. The kernel keeps to it only
+    /// where accept4 blocks.
+    pub(super) fn look_for_limit(&self) {
+        let limit = socket::time_limit(self.fd).map_or(0, |limit| limit.as_micros().div_ceil(1000));
+        self.limit.store(limit.try_into().unwrap_or(u32::MAX), Ordering::Relaxed);
+    }
+
+    /// When a wait that begins now is over by that limit.
+    fn end_of_wait(&self) -> Option<Instant> {
+        match self.limit.load(Ordering::Relaxed) {
+            0 => None,
+            limit => Instant::now().checked_add(Duration::from_millis(limit.into())),
         }
     }
 
@@ -185,10 +196,14 @@ impl Listener {
         if let Some(given) = &mut given {
             given.join(self);
         }
+        let terms = terms.until(self.end_of_wait());
         let mut has_waited = false;
         loop {
             if self.is_parents() {
                 return Err(interrupted());
+            }
+            if has_waited && terms.is_over() {
+                return Err(would_block());
             }
             if signal::shutdown_requested() {
                 return self.last_call(given, has_waited, &terms).ok_or_else(interrupted);
@@ -239,7 +254,12 @@ impl Listener {
         match result {
             // Whatever it says: the socket may have been set aside.
             Err(_) if signal::shutdown_requested() => Ok(None),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => self.pooled(terms),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                if !is_nonblocking(self.fd)? && socket::time_limit(self.fd).is_some() {
+                    return Err(error);
+                }
+                self.pooled(terms)
+            }
             result => self.accepted(result, terms, true),
         }
     }

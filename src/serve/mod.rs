@@ -1,10 +1,10 @@
 //! A FastCGI application's life: waiting for requests, reading and answering them.
 //!
-//! Reading order: [`listener`] (where threads wait), `pool` (how they wait together), [`parking`]
-//! (the connections that wait with them), `last_call` (shutting down), [`listeners`] (one for each
-//! listen socket); [`head`] and [`connected`] (a connection in somebody's hands); [`session`] (one
-//! request), [`connection`] (records of one socket), [`params`], [`inbound`] and [`outbound`] (bytes
-//! in, bytes out), [`sending`] and `answers` (threads that send on one connection), [`store`] (memory
+//! Reading order: [`listener`] (where threads wait), [`terms`] (for how long), `pool` (how they wait
+//! together), [`parking`] (the connections that wait with them), `last_call` (shutting down),
+//! [`listeners`] (one for each listen socket); [`head`] and [`connected`] (a connection in somebody's
+//! hands); [`session`] (one request), [`connection`] (records of one socket), [`params`], [`inbound`]
+//! and [`outbound`] (bytes in, bytes out), [`sending`] and `answers` (threads that send on one connection), [`store`] (memory
 //! for the next); [`config`], [`peers`] (who may connect), [`blocking`] (accepting for programs that
 //! do the rest).
 //!
@@ -53,7 +53,8 @@ mod pool;
 pub mod sending;
 pub mod session;
 pub mod store;
+pub mod terms;
 
 pub use connected::Connected;
-pub use listener::Terms;
 pub use session::{Begin, Body, Session};
+pub use terms::Terms;

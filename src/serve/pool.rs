@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 
 use super::connected::{Connected, new_session, recycle};
 use super::head::{linger, receive_head};
-use super::listener::{Arrival, Listener, Terms};
+use super::listener::{Arrival, Listener};
 use super::parking::{Parked, Place, Rest, Stage, Watched};
+use super::terms::Terms;
 use crate::os::error::{AcceptTrouble, is_unwatchable, not_open, shut_down};
 use crate::os::io::is_open;
 use crate::os::poll::{self, Epoll, PollFd, READABLE, Ready, Watch};
@@ -189,8 +190,16 @@ impl Listener {
         match poll::poll(&mut fds, Some(SHORTAGE_WAIT)) {
             Ok(0) => Ok(None),
             Ok(_) => self.accept(terms),
-            Err(error) => self.not_accepted(error, terms).map(|()| None),
+            Err(error) => self.not_waited(error, terms).map(|()| None),
         }
+    }
+
+    /// As [`Listener::not_accepted`], for a wait that the kernel does not restart as it does accept.
+    fn not_waited(self: &Arc<Self>, error: io::Error, terms: &Terms) -> io::Result<()> {
+        if error.kind() == ErrorKind::Interrupted && !terms.ends_by_signal() {
+            return Ok(());
+        }
+        self.not_accepted(error, terms)
     }
 
     /// Makes the listen socket non-blocking and registers it, once.
@@ -203,6 +212,7 @@ impl Listener {
         if self.is_pooled() {
             return Ok(());
         }
+        self.look_for_limit();
         mark::make_nonblocking(self.fd)?;
         match epoll.add(self.fd, Watch::Exclusive, LISTEN) {
             // Not a socket at all; accept4 says so.
@@ -222,16 +232,22 @@ impl Listener {
         deadline: Option<Instant>,
         terms: &Terms,
     ) -> io::Result<Option<u64>> {
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let end = deadline.into_iter().chain(terms.until).min();
+        let left = end.map(|end| end.saturating_duration_since(Instant::now()));
         let timeout = left.map_or(LONGEST_WAIT, |left| left.min(LONGEST_WAIT));
         let mut ready = Ready::new();
         // With other threads there is no telling when this one comes back for a second event.
         let most = if threads::only_one() { Ready::MOST } else { 1 };
-        if let Err(error) = epoll.wait(&mut ready, most, Some(timeout)) {
+        let waited = if terms.fail_on_intr {
+            epoll.wait_for_handlers_only(&mut ready, most, Some(timeout))
+        } else {
+            epoll.wait(&mut ready, most, Some(timeout))
+        };
+        if let Err(error) = waited {
             if !is_open(self.fd) {
                 return Err(not_open());
             }
-            return self.not_accepted(error, terms).map(|()| None);
+            return self.not_waited(error, terms).map(|()| None);
         }
         if ready.tokens().any(|token| token == WAKE_UP) && !signal::shutdown_requested() {
             signal::ignore_wake_up();
@@ -274,6 +290,7 @@ impl Listener {
         }
         if token == UNASKED {
             // The number may stand for a new socket of the program's.
+            self.look_for_limit();
             mark::make_nonblocking(self.fd)?;
             let _ = self.epoll()?.add(self.fd, Watch::Exclusive, LISTEN);
             return self.accept(terms);

@@ -11,6 +11,8 @@
  *   -y        the same, and it opens /dev/zero, which gets the listen socket's number
  *   -k        SIGUSR2's handler makes a child, with SA_RESTART; both go on
  *   -i        FCGI_FAIL_ACCEPT_ON_INTR, and a handler for SIGUSR2 that does nothing
+ *   -r        FCGI_FAIL_ACCEPT_ON_INTR, and one for SIGCHLD, with SA_RESTART
+ *   -w N      SO_RCVTIMEO of N milliseconds on the listen socket
  *   -f N      at most N open descriptors
  *   -c        the listen socket is closed on exec
  *   -l        when Accept has failed, linger until a signal ends the program
@@ -345,10 +347,11 @@ int main(int argc, char **argv)
 {
     struct itimerval every = { { 0, 1000 }, { 0, 1000 } };
     struct rlimit files;
+    struct timeval limit = { 0, 0 };
     int option, threads = 0, processes = 0, nonblocking = 0, close_on_exec = 0;
 
     memset(piece, 'x', sizeof piece);
-    while ((option = getopt(argc, argv, "o:nt:p:asxykif:clm")) != -1) {
+    while ((option = getopt(argc, argv, "o:nt:p:asxykirw:f:clm")) != -1) {
         if (option == 'o')
             listen_socket = FCGX_OpenSocket(optarg, 64);
         else if (option == 'n')
@@ -367,6 +370,10 @@ int main(int argc, char **argv)
             handle(SIGUSR2, on_signal_fork, SA_RESTART);
         else if (option == 'i')
             flags = FCGI_FAIL_ACCEPT_ON_INTR, handle(SIGUSR2, on_signal, 0);
+        else if (option == 'r')
+            flags = FCGI_FAIL_ACCEPT_ON_INTR, handle(SIGCHLD, on_signal, SA_RESTART);
+        else if (option == 'w')
+            limit.tv_sec = atoi(optarg) / 1000, limit.tv_usec = atoi(optarg) % 1000 * 1000;
         else if (option == 'f')
             files.rlim_cur = files.rlim_max = (rlim_t)atoi(optarg), setrlimit(RLIMIT_NOFILE, &files);
         else if (option == 'c')
@@ -382,6 +389,8 @@ int main(int argc, char **argv)
         return 2;
     if (nonblocking)
         fcntl(listen_socket, F_SETFL, fcntl(listen_socket, F_GETFL) | O_NONBLOCK);
+    if (limit.tv_sec + limit.tv_usec > 0)
+        setsockopt(listen_socket, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     if (close_on_exec)
         fcntl(listen_socket, F_SETFD, FD_CLOEXEC);
     if (storm) {

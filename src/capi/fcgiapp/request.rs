@@ -114,8 +114,9 @@ pub unsafe extern "C" fn FCGX_InitRequest(
 /// initialised without a listen socket, a kept connection is waited for alone.
 ///
 /// Results: 0. Negative on failure: -EINTR when shutting down was asked for (SIGTERM, SIGUSR1,
-/// FCGX_ShutdownPending) and, with FCGI_FAIL_ACCEPT_ON_INTR, after any signal; -EAGAIN when
-/// nothing is there and the program has made its listen socket non-blocking; -EBADF, -ENOTSOCK
+/// FCGX_ShutdownPending) and, with FCGI_FAIL_ACCEPT_ON_INTR, after a signal that would interrupt
+/// accept(2), by a handler without SA_RESTART; -EAGAIN when nothing is there and the program has made
+/// its listen socket non-blocking, or after the time limit that it has set there (SO_RCVTIMEO); -EBADF, -ENOTSOCK
 /// and other errors of accept4(2); -9998 before FCGX_Init. The struct holds no request then.
 ///
 /// Side effects: in, out, err and envp are valid until the request is finished. What a connection
@@ -153,8 +154,11 @@ pub unsafe extern "C" fn FCGX_Accept_r(request: *mut FCGX_Request) -> c_int {
 unsafe fn accept(request: *mut FCGX_Request) -> io::Result<()> {
     // SAFETY: the caller's promise.
     let (sock, flags) = unsafe { ((*request).listen_sock, (*request).flags) };
-    let terms =
-        Terms { fail_on_intr: flags & FCGI_FAIL_ACCEPT_ON_INTR != 0, config: config::get() };
+    let terms = Terms {
+        fail_on_intr: flags & FCGI_FAIL_ACCEPT_ON_INTR != 0,
+        config: config::get(),
+        until: None,
+    };
     // SAFETY: the caller's promise.
     let mut given = unsafe { request::take_kept(request) };
     // SAFETY: the caller's promise.

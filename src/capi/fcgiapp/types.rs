@@ -15,7 +15,8 @@ pub const FCGX_PARAMS_ERROR: c_int = -4;
 /// Error of a stream: FCGX_StartFilterData was called at the wrong time.
 pub const FCGX_CALL_SEQ_ERROR: c_int = -5;
 
-/// Flag for FCGX_InitRequest: a signal makes FCGX_Accept_r fail with -EINTR instead of waiting on.
+/// Flag for FCGX_InitRequest: a signal whose handler has no SA_RESTART makes FCGX_Accept_r fail with
+/// -EINTR instead of waiting on.
 pub const FCGI_FAIL_ACCEPT_ON_INTR: c_int = 1;
 
 /// A stream of bytes, to read or to write.

@@ -55,6 +55,11 @@ pub fn words(error: &io::Error) -> String {
     words
 }
 
+/// Nothing is there, or the time for it is over: EAGAIN.
+pub fn would_block() -> io::Error {
+    io::Error::from_raw_os_error(libc::EAGAIN)
+}
+
 /// A wait was broken off: EINTR.
 pub fn interrupted() -> io::Error {
     io::Error::from_raw_os_error(libc::EINTR)

@@ -170,6 +170,18 @@ impl Epoll {
         Ok(())
     }
 
+    /// As [`Epoll::wait`], with one call more: what stops and continues the process (SIGSTOP and
+    /// SIGCONT, a debugger, the freezer) does not interrupt it, only a signal handler does.
+    pub fn wait_for_handlers_only(
+        &self,
+        ready: &mut Ready,
+        most: usize,
+        timeout: Option<Duration>,
+    ) -> io::Result<()> {
+        poll(&mut [PollFd::new(self.descriptor(), READABLE)], timeout)?;
+        self.wait(ready, most, Some(Duration::ZERO))
+    }
+
     /// The instance's own descriptor: readable when a watched one is ready.
     pub fn descriptor(&self) -> RawFd {
         self.fd.load(Ordering::Relaxed)

@@ -234,11 +234,32 @@ static WISHES: [Before; 2] = [
 
 /// What is done about a signal now: SIG_DFL, SIG_IGN or a handler.
 fn action_of(signal: libc::c_int) -> Option<libc::sighandler_t> {
+    full_action_of(signal).map(|action| action.sa_sigaction)
+}
+
+/// The same, with its flags.
+fn full_action_of(signal: libc::c_int) -> Option<libc::sigaction> {
     // SAFETY: sigaction is plain data, for which zero is a value.
     let mut old: libc::sigaction = unsafe { std::mem::zeroed() };
     // SAFETY: reads the present action into a place that lives on.
     let result = unsafe { libc::sigaction(signal, ptr::null(), &raw mut old) };
-    (result == 0).then_some(old.sa_sigaction)
+    (result == 0).then_some(old)
+}
+
+/// Whether the signal that has interrupted poll(2) would have interrupted accept(2): not where every
+/// handler of the program's is one after which the kernel restarts accept (SA_RESTART). With handlers of
+/// both kinds there is no telling which one has run.
+pub fn would_interrupt_accept() -> bool {
+    let ours = [address(on_shutdown_signal), address(on_broken_pipe)];
+    let mut flags = (1..=libc::SIGRTMAX()).filter_map(|signal| {
+        let found = full_action_of(signal)?;
+        let is_handler = ![libc::SIG_DFL, libc::SIG_IGN].contains(&found.sa_sigaction);
+        (is_handler && !ours.contains(&found.sa_sigaction)).then_some(found.sa_flags)
+    });
+    // A handler may be one that is taken away when it runs.
+    flags.next().is_none_or(|first| {
+        std::iter::once(first).chain(flags).any(|flags| flags & libc::SA_RESTART == 0)
+    })
 }
 
 /// Sets what is done about a signal.

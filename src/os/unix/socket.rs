@@ -196,6 +196,21 @@ fn accept_without_flags(error: io::Error, listen_fd: RawFd, name: &mut Name) -> 
     Ok(fd)
 }
 
+/// How long accept(2) and receiving wait at most (SO_RCVTIMEO), if the program has limited it.
+pub fn time_limit(fd: RawFd) -> Option<Duration> {
+    let mut limit = libc::timeval { tv_sec: 0, tv_usec: 0 };
+    let mut length = size_of_val(&limit) as libc::socklen_t;
+    let place = (&raw mut limit).cast();
+    // SAFETY: the kernel writes at most `length` bytes, the size of `limit`, and then `length`.
+    let result = unsafe {
+        libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_RCVTIMEO, place, &raw mut length)
+    };
+    checked_int(result).ok()?;
+    let seconds = Duration::from_secs(u64::try_from(limit.tv_sec).ok()?);
+    let limit = seconds + Duration::from_micros(u64::try_from(limit.tv_usec).ok()?);
+    (limit != Duration::ZERO).then_some(limit)
+}
+
 /// Whether a listen socket was shut down. accept4 does not say so on a unix socket that is
 /// non-blocking, nor an event of epoll on one that was shut down for reading.
 pub fn is_shut_down(listen_fd: RawFd) -> bool {

@@ -1,0 +1,34 @@
+//! On what terms a thread waits for a request.
+
+use std::time::Instant;
+
+use super::config::Config;
+use crate::os::signal;
+
+/// What a caller of [`Listener::next`](super::listener::Listener::next) asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// Whether a signal ends the wait (FCGI_FAIL_ACCEPT_ON_INTR).
+    pub fail_on_intr: bool,
+    /// The settings.
+    pub config: &'static Config,
+    /// When the wait ends without a request. The program's limit for the listen socket may end it
+    /// earlier.
+    pub until: Option<Instant>,
+}
+
+impl Terms {
+    /// The same, with another end if that is earlier.
+    pub(super) fn until(self, end: Option<Instant>) -> Self {
+        Self { until: self.until.into_iter().chain(end).min(), ..self }
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.until.is_some_and(|end| end <= Instant::now())
+    }
+
+    /// Whether the signal that has interrupted a wait ends it as it would have ended accept.
+    pub(super) fn ends_by_signal(&self) -> bool {
+        self.fail_on_intr && !signal::shutdown_requested() && signal::would_interrupt_accept()
+    }
+}

@@ -1,0 +1,154 @@
+//! What ends Accept, and what does not: signals with FCGI_FAIL_ACCEPT_ON_INTR, and the program's own
+//! time limit for its listen socket. In every way of waiting it is what it is in accept(2).
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use super::answered;
+use super::changes::kept;
+use super::support::{Library, Listen, PATIENCE, Worker, signal, state, until, until_asleep};
+
+const AGAIN: i32 = -libc::EAGAIN;
+
+/// A program with one thread, and one with another that waits, too.
+const SHAPES: [&[&str]; 2] = [&[], &["-t", "1"]];
+
+/// The thread that accepts: the last one.
+fn acceptor(worker: &Worker, options: &[&str]) -> u32 {
+    let process = worker.running.pid();
+    until("the threads", PATIENCE, || {
+        let tasks = fs::read_dir(format!("/proc/{process}/task")).ok()?;
+        let numbers = tasks.map(|task| task.ok()?.file_name().to_str()?.parse().ok());
+        let list: Vec<u32> = numbers.collect::<Option<_>>()?;
+        (list.len() == 1 + usize::from(options.contains(&"-t"))).then(|| list.into_iter().max())?
+    })
+}
+
+/// Sends a signal to one thread, and waits until it has been handled and the thread waits again.
+fn interrupt(worker: &Worker, thread: u32, number: i32) {
+    let process = worker.running.pid();
+    // SAFETY: takes no pointer; the thread is one of a test's own program.
+    let result =
+        unsafe { libc::syscall(libc::SYS_tgkill, process as libc::c_long, thread, number) };
+    assert_eq!(result, 0);
+    let status = format!("/proc/{process}/task/{thread}/status");
+    until("the signal's handler", PATIENCE, || {
+        let Ok(text) = fs::read_to_string(&status) else { return Some(()) };
+        let pending = text.lines().find_map(|line| line.strip_prefix("SigPnd:"))?.trim();
+        pending.bytes().all(|digit| digit == b'0').then_some(())
+    });
+    if fs::exists(&status).unwrap() {
+        until_asleep(thread);
+    }
+}
+
+/// Stops the program and lets it go on, as a debugger or a job control does.
+fn stop_and_continue(worker: &Worker, thread: u32) {
+    let process = worker.running.pid();
+    let task = PathBuf::from(format!("/proc/{process}/task/{thread}"));
+    signal(process, libc::SIGSTOP);
+    until("the program to stop", PATIENCE, || (state(&task) == Some('T')).then_some(()));
+    signal(process, libc::SIGCONT);
+    until("the program to go on", PATIENCE, || (state(&task) != Some('T')).then_some(()));
+    if task.exists() {
+        until_asleep(thread);
+    }
+}
+
+#[test]
+fn a_handler_with_sa_restart_and_a_stop_let_accept_go_on() {
+    for library in Library::BOTH {
+        for shape in SHAPES {
+            let options = [&["-r"], shape].concat();
+            let worker = Worker::start(library, Listen::Unix, &options);
+            let thread = acceptor(&worker, &options);
+            until_asleep(thread);
+            interrupt(&worker, thread, libc::SIGCHLD);
+            stop_and_continue(&worker, thread);
+            answered(worker.connect(), "body");
+            assert_eq!(worker.results(), [], "{library:?} {options:?}");
+        }
+    }
+}
+
+#[test]
+fn neither_ends_a_wait_for_kept_connections() {
+    for shape in SHAPES {
+        let options = [&["-r"], shape].concat();
+        let worker = Worker::ours(&options);
+        let _kept = kept(&worker);
+        let thread = acceptor(&worker, &options);
+        until_asleep(thread);
+        interrupt(&worker, thread, libc::SIGCHLD);
+        stop_and_continue(&worker, thread);
+        answered(worker.connect(), "body");
+        assert_eq!(worker.results(), [], "{options:?}");
+    }
+}
+
+#[test]
+fn a_stop_does_not_end_accept_beside_a_handler_without_sa_restart() {
+    for library in Library::BOTH {
+        for shape in SHAPES {
+            let options = [&["-i"], shape].concat();
+            let worker = Worker::start(library, Listen::Unix, &options);
+            let thread = acceptor(&worker, &options);
+            until_asleep(thread);
+            stop_and_continue(&worker, thread);
+            answered(worker.connect(), "body");
+            assert_eq!(worker.results(), [], "{library:?} {options:?}");
+        }
+    }
+}
+
+#[test]
+fn with_handlers_of_both_kinds_either_ends_a_wait_for_several() {
+    let options = ["-i", "-r", "-t", "1"];
+    for (library, results) in [(Library::Original, &[][..]), (Library::Ours, &[-libc::EINTR])] {
+        let worker = Worker::start(library, Listen::Unix, &options);
+        let thread = acceptor(&worker, &options);
+        until_asleep(thread);
+        interrupt(&worker, thread, libc::SIGCHLD);
+        if library == Library::Original {
+            answered(worker.connect(), "body");
+        }
+        until("Accept to end or not", PATIENCE, || (worker.results() == results).then_some(()));
+    }
+}
+
+/// Waits for the one result of a program that ends when Accept fails, and checks the time.
+fn ends_after(worker: &mut Worker, limit: Duration, start: Instant, what: &str) {
+    let ended = worker.running.wait(PATIENCE);
+    assert!(ended.is_some(), "{what}: Accept has not come back");
+    let waited = start.elapsed();
+    assert!(waited >= limit && waited < limit + Duration::from_secs(2), "{what}: {waited:?}");
+    assert_eq!(worker.results(), [AGAIN], "{what}");
+}
+
+#[test]
+fn the_listen_sockets_time_limit_ends_accept() {
+    let limit = Duration::from_millis(1200);
+    for library in Library::BOTH {
+        for listen in [Listen::Unix, Listen::Own] {
+            for shape in SHAPES {
+                let options = [&["-w", "1200"], shape].concat();
+                let start = Instant::now();
+                let mut worker = Worker::start(library, listen, &options);
+                let what = format!("{library:?} {listen:?} {options:?}");
+                ends_after(&mut worker, limit, start, &what);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_time_limit_counts_from_each_accept_beside_kept_connections() {
+    let limit = Duration::from_millis(700);
+    for shape in SHAPES {
+        let mut worker = Worker::ours(&[&["-w", "700"], shape].concat());
+        let _kept = kept(&worker);
+        let start = Instant::now();
+        ends_after(&mut worker, limit - Duration::from_millis(20), start, &format!("{shape:?}"));
+    }
+}
