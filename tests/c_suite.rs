@@ -151,10 +151,12 @@ programs! {
     interrupted
     is_cgi
     keep_conn
+    listen_closed
     load_at_run_time
     no_init
     non_blocking
     non_blocking_connection
+    number_reused
     open_socket
     open_socket_errors
     open_socket_port

@@ -39,7 +39,7 @@ use super::pool::LONGEST_WAIT;
 use super::session::Begin;
 use super::terms::Terms;
 use crate::os::error::{AcceptTrouble, interrupted, would_block};
-use crate::os::io::{close, is_nonblocking, is_open};
+use crate::os::io::{close, is_nonblocking};
 use crate::os::lock::Lock;
 use crate::os::memory::{NoMemory, push, reserve};
 use crate::os::poll::{self, Epoll, PollFd, READABLE, Ready};
@@ -415,10 +415,10 @@ impl Listener {
         !self.is_pooled() && mark::is_programs_wish(self.fd)
     }
 
-    /// Whether there is no listen socket: a program that makes its connections itself has named none.
-    /// One that was closed is another matter, an error.
+    /// Whether there is no listen socket: a program that makes its connections itself has named none, or
+    /// one that serves those it has left has closed it.
     fn never_accepts(&self) -> bool {
-        !self.is_pooled() && (self.fd < 0 || is_open(self.fd) && !socket::is_listening(self.fd))
+        !self.is_pooled() && socket::check_listens(self.fd).is_err()
     }
 
     /// Closes a connection that was just taken out of its place.

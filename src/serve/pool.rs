@@ -289,6 +289,11 @@ impl Listener {
             return self.accept(terms);
         }
         if token == UNASKED {
+            if let Err(error) = socket::check_listens(self.fd) {
+                // Those that are connected are served on.
+                let is_last = self.state.lock().parking.is_empty();
+                return if is_last { Err(error) } else { Ok(None) };
+            }
             // The number may stand for a new socket of the program's.
             self.look_for_limit();
             mark::make_nonblocking(self.fd)?;

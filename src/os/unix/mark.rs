@@ -11,6 +11,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, Ordering};
 
 use super::io::{is_nonblocking, set_nonblocking};
+use super::socket::check_listens;
 
 /// Listen sockets of one program that can carry a mark at the same time.
 const SOCKETS: usize = 64;
@@ -118,9 +119,11 @@ pub fn is_programs_wish(fd: RawFd) -> bool {
     is_nonblocking(fd).unwrap_or(false) && of(fd).is_some_and(|mark| !mark.is_set())
 }
 
-/// Makes the listen socket non-blocking for the library's own purposes.
+/// Makes the listen socket non-blocking for the library's own purposes. Anything else at its number is
+/// left alone: that is an error.
 pub fn make_nonblocking(fd: RawFd) -> io::Result<()> {
     if !is_nonblocking(fd)? {
+        check_listens(fd)?;
         if let Some(mark) = of(fd) {
             mark.set();
         }

@@ -211,6 +211,25 @@ pub fn time_limit(fd: RawFd) -> Option<Duration> {
     (limit != Duration::ZERO).then_some(limit)
 }
 
+/// Checks that the descriptor is a listen socket, before anything is done to it: the program may have
+/// closed it and have something else at its number. Fails as accept(2) would: `EBADF`, `ENOTSOCK`,
+/// `EINVAL`. Async-signal-safe.
+pub fn check_listens(fd: RawFd) -> io::Result<()> {
+    let mut listens: libc::c_int = 0;
+    let mut length = size_of_val(&listens) as libc::socklen_t;
+    let place = (&raw mut listens).cast();
+    // SAFETY: the kernel writes at most `length` bytes, the size of `listens`, and then `length`.
+    let result = unsafe {
+        libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_ACCEPTCONN, place, &raw mut length)
+    };
+    match checked_int(result) {
+        Err(error) if is_refused(&error) => Ok(()),
+        Err(error) => Err(error),
+        Ok(_) if listens == 0 => Err(io::Error::from_raw_os_error(libc::EINVAL)),
+        Ok(_) => Ok(()),
+    }
+}
+
 /// Whether a listen socket was shut down. accept4 does not say so on a unix socket that is
 /// non-blocking, nor an event of epoll on one that was shut down for reading.
 pub fn is_shut_down(listen_fd: RawFd) -> bool {
