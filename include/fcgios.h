@@ -70,24 +70,25 @@ typedef void *ClientData;
 typedef void (*OS_AsyncProc)(ClientData clientData, int len);
 
 /**
- * Initialises the library: installs handlers for SIGTERM and SIGUSR1 (finish the request in
- * progress, then stop accepting) and for SIGPIPE (does nothing), each only where the program has
- * left the default or ignores the signal. After OS_LibShutdown it begins anew, as FCGX_Init does.
+ * Initialises the library: reads the settings (libfcgi(7)); installs handlers for SIGTERM and SIGUSR1
+ * (finish the request in progress, then stop accepting) and for SIGPIPE (does nothing), each only
+ * where the program has left the default or ignores the signal. After OS_LibShutdown it begins anew.
  *
  * stdioFds: not used on Unix; may be NULL.
  *
  * Results: 0.
  *
- * Side effects: as above. Calling it again is harmless; every function of this header works
- * without it. Thread-safe.
+ * Side effects: as above. Called again it only installs the handlers. Every function of this header
+ * works without it; the settings have their defaults then. Thread-safe.
  */
-DLLAPI int OS_LibInit(int *stdioFds);
+DLLAPI
+int OS_LibInit(int *stdioFds);
 
 /**
  * Gives back what the library holds: forgets asynchronous operations that still wait, closes idle
  * connections, frees spare memory. The next FCGX_Init, FCGX_IsCGI, FCGX_Accept, FCGI_Accept or
- * OS_LibInit begins anew: it forgets a wish to shut down that was there before this call, reads the
- * settings and installs the signal handlers again. The library can be unloaded after this call.
+ * OS_LibInit begins anew: it forgets a wish to shut down that was there before, installs the handlers
+ * and, unless environ is or was a request's, reads the settings. The library can be unloaded now.
  *
  * Signals: unless a thread waits for a request or one is in progress (or finished, with its connection
  * kept), SIGTERM and SIGUSR1 do again what they did before the library was initialised. A handler

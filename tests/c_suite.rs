@@ -187,6 +187,9 @@ programs! {
     read_errors
     refused_accept
     request_copy
+    settings_of_requests
+    settings_of_requests_again
+    settings_read
     shutdown_pending
     signal_stack
     signals_in_a_request

@@ -93,6 +93,7 @@ const ROWS: &[(&str, &[&str])] = &[
         "Starting again in one process: `OS_LibShutdown`, then `FCGX_Init`",
         &["start_again", "stdio_start_again"],
     ),
+    ("Starting again while the environment is a request's", &["settings_of_requests_again"]),
     (
         "`dlclose`",
         &[

@@ -34,6 +34,10 @@ const INITIALISED: u8 = 1;
 const SHUT_DOWN: u8 = 2;
 /// The program has gone on all the same, and has its signal handlers back.
 const RESUMED: u8 = 4;
+/// The settings were read, and [`shut_down`] was not called since.
+const READ: u8 = 8;
+/// What a program does with the library that has begun as its header says.
+const READY: u8 = INITIALISED | READ;
 
 /// Changes of [`STATE`] take turns.
 static TURN: PerProcess<Lock<()>> = PerProcess::new(Lock::new(()));
@@ -50,31 +54,33 @@ fn state() -> u8 {
 /// Initialises the library: signal handlers, settings. Any number of times, from any thread. After
 /// [`shut_down`] it begins anew.
 pub fn initialise() {
-    if state() == INITIALISED {
+    if state() == READY {
         return;
     }
     let _turn = turn();
-    if state() == INITIALISED {
+    if state() == READY {
         return;
     }
-    signal::install();
-    begin_anew();
-    config::get();
-    STATE.store(INITIALISED, Ordering::Release);
+    begin();
+    STATE.store(READY, Ordering::Release);
 }
 
-/// Installs the signal handlers. After [`shut_down`] it begins anew.
+/// Installs the signal handlers and reads the settings, for programs that do without requests. After
+/// [`shut_down`] it begins anew.
 pub fn install() {
     let _turn = turn();
-    signal::install();
-    begin_anew();
-    STATE.fetch_and(!(SHUT_DOWN | RESUMED), Ordering::Release);
+    begin();
+    STATE.store(state() & INITIALISED | READ, Ordering::Release);
 }
 
-fn begin_anew() {
-    if state() & SHUT_DOWN != 0 {
+fn begin() {
+    let state = state();
+    signal::install();
+    if state & SHUT_DOWN != 0 {
         signal::begin_anew();
-        config::read_again();
+    }
+    if state & READ == 0 {
+        config::read();
     }
 }
 
@@ -86,7 +92,7 @@ pub fn is_initialised() -> bool {
 /// Before each wait for a request: a program that goes on after [`shut_down`] without beginning anew
 /// gets its signal handlers back. Returns whether [`initialise`] was ever called.
 pub fn go_on() -> bool {
-    state() == INITIALISED || resume()
+    state() == READY || resume()
 }
 
 #[cold]

@@ -1,108 +1,245 @@
-//! Settings for unmodified programs: environment variables, read when the library begins.
+//! Settings for unmodified programs: environment variables, read when the library is initialised and
+//! never later.
+//!
+//! [`SETTINGS`] is their one home: they are read by it and complained about by it, and README.md,
+//! man/libfcgi.7 and the headers say what it says (tests/settings.rs).
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::Write;
+use std::ops::RangeInclusive;
 use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 use super::peers::PeerList;
+use crate::os::environment;
 use crate::os::io::Stderr;
 use crate::os::latest::Latest;
 
-/// What the environment says, or the defaults.
-#[derive(Debug, PartialEq, Eq)]
+/// An environment variable that the library reads.
+#[derive(Debug)]
+pub struct Setting {
+    /// The variable.
+    pub name: &'static str,
+    /// What may be its value.
+    pub value: Value,
+    /// What it is for, in one sentence without a full stop.
+    pub says: &'static str,
+}
+
+/// What may be a variable's value, and where in [`Config`] it is put.
+#[derive(Debug)]
+pub enum Value {
+    /// A number; anything else is refused with a line on stderr, and the default kept.
+    Number {
+        /// What is counted.
+        unit: &'static str,
+        /// The least and the greatest.
+        range: RangeInclusive<u32>,
+        /// The number without the variable.
+        default: u32,
+        /// What 0 does, as the rest of a sentence.
+        zero: &'static str,
+        /// Puts it into its field.
+        put: fn(&mut Config, u32),
+    },
+    /// Any text.
+    Text {
+        /// How it is written.
+        form: &'static str,
+        /// What holds without the variable.
+        default: &'static str,
+        /// Puts it into its field.
+        put: fn(&mut Config, &[u8]),
+    },
+}
+
+/// The range of a number that has no reason for another.
+pub const ANY: RangeInclusive<u32> = 0..=i32::MAX as u32;
+
+/// All of them, in the order of the documents. After a change `UPDATE_SETTINGS=1 cargo test --test
+/// settings` writes the tables of README.md and man/libfcgi.7 anew.
+pub const SETTINGS: &[Setting] = &[
+    Setting {
+        name: "LIBFCGI_OS_CLOSE_POLL_TIMEOUT",
+        value: Value::Number {
+            unit: "milliseconds",
+            range: ANY,
+            default: 2000,
+            zero: "does not wait",
+            put: |config, number| config.close_timeout = milliseconds(number),
+        },
+        says: "how long a closing connection is read on, so that a web server that is still sending \
+               gets the whole response",
+    },
+    Setting {
+        name: "LIBFCGI_IS_AF_UNIX_KEEPER_POLL_TIMEOUT",
+        value: Value::Number {
+            unit: "milliseconds",
+            range: ANY,
+            default: 2000,
+            zero: "closes what is silent at once",
+            put: |config, number| config.keeper_timeout = milliseconds(number),
+        },
+        says: "how long a new connection on a unix socket may be silent",
+    },
+    Setting {
+        name: "LIBFCGI_FIRST_BYTE_TIMEOUT",
+        value: Value::Number {
+            unit: "milliseconds",
+            range: ANY,
+            default: 60_000,
+            zero: "is no limit",
+            put: |config, number| config.first_byte_timeout = limit(number).map(milliseconds),
+        },
+        says: "how long a new connection may be silent on a socket that is not a unix socket",
+    },
+    Setting {
+        name: "LIBFCGI_HEAD_TIMEOUT",
+        value: Value::Number {
+            unit: "milliseconds",
+            range: ANY,
+            default: 60_000,
+            zero: "is no limit",
+            put: |config, number| config.head_timeout = limit(number).map(milliseconds),
+        },
+        says: "how long the head of a request (BEGIN_REQUEST and all parameters) may take from its \
+               first byte to its last; then its connection is closed",
+    },
+    Setting {
+        name: "LIBFCGI_MAX_WAITING",
+        value: Value::Number {
+            unit: "connections",
+            range: ANY,
+            default: 4096,
+            zero: "is no limit",
+            put: |config, number| {
+                config.max_waiting = limit(number).map_or(usize::MAX, |most| most as usize);
+            },
+        },
+        says: "how many connections without a request a listen socket may have in one process; \
+               beyond, the one that has waited longest is closed, an idle kept one only if there \
+               is no other",
+    },
+    Setting {
+        name: "LIBFCGI_MAX_PARAMS_BYTES",
+        value: Value::Number {
+            unit: "bytes",
+            range: ANY,
+            default: 16 << 20,
+            zero: "refuses every request that has parameters",
+            put: |config, number| config.max_params = number as usize,
+        },
+        says: "how large the parameters of one request may become; a request beyond is answered with \
+               OVERLOADED, and its connection closed",
+    },
+    Setting {
+        name: "FCGI_WEB_SERVER_ADDRS",
+        value: Value::Text {
+            form: "IPv4 and IPv6 addresses separated by commas, without spaces, names or masks",
+            default: "no list",
+            put: |config, text| config.peers = PeerList::parse(text),
+        },
+        says: "which peers may connect over TCP; others are closed",
+    },
+];
+
+/// What the environment says, or the defaults: a field for each of [`SETTINGS`].
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Config {
-    /// How long closing waits for a peer that still sends (LIBFCGI_OS_CLOSE_POLL_TIMEOUT).
+    /// How long closing waits for a peer that still sends.
     pub close_timeout: Duration,
-    /// How long a peer on a unix socket may stay silent after connecting
-    /// (LIBFCGI_IS_AF_UNIX_KEEPER_POLL_TIMEOUT).
+    /// How long a peer on a unix socket may stay silent after connecting.
     pub keeper_timeout: Duration,
-    /// How long any other peer may stay silent after connecting (LIBFCGI_FIRST_BYTE_TIMEOUT).
+    /// How long any other peer may stay silent after connecting.
     pub first_byte_timeout: Option<Duration>,
-    /// How long the head of a request may take from its first byte on (LIBFCGI_HEAD_TIMEOUT).
+    /// How long the head of a request may take from its first byte on.
     pub head_timeout: Option<Duration>,
-    /// Bytes of parameters that one request may have (LIBFCGI_MAX_PARAMS_BYTES).
+    /// Bytes of parameters that one request may have.
     pub max_params: usize,
-    /// Connections without a request that one listen socket may have (LIBFCGI_MAX_WAITING).
+    /// Connections without a request that one listen socket may have.
     pub max_waiting: usize,
-    /// Web servers that may connect (FCGI_WEB_SERVER_ADDRS).
+    /// Web servers that may connect.
     pub peers: PeerList,
 }
 
 static CONFIG: Latest<Config> = Latest::empty();
+/// What holds until the environment is read.
+static DEFAULTS: Latest<Config> = Latest::empty();
 
-/// The settings of this process; read from the environment at the first call.
+/// The settings of this process: the defaults, until [`read`] is called.
 pub fn get() -> &'static Config {
-    CONFIG.get_or_make(Config::of_environment)
+    CONFIG.get().unwrap_or_else(|| DEFAULTS.get_or_make(|| Config::of(&|_| None)))
 }
 
-/// Reads the environment again, for what asks for the settings from now on. To be called by one thread
-/// at a time. Without memory for them the settings stay as they are.
-pub fn read_again() {
+/// Reads the environment, for what asks for the settings from now on. To be called by one thread at a
+/// time: when the library is initialised, and again when it begins anew. Where a request's environment
+/// has taken the place of the program's own, the settings stay as they are, and so without memory for
+/// new ones.
+pub fn read() {
     if CONFIG.get().is_none() {
-        get();
-    } else {
+        CONFIG.get_or_make(Config::of_environment);
+    } else if environment::is_programs_own() {
         let _ = CONFIG.replace(Config::of_environment());
     }
 }
 
+const fn milliseconds(number: u32) -> Duration {
+    Duration::from_millis(number as u64)
+}
+
+/// 0 is none.
+fn limit(number: u32) -> Option<u32> {
+    (number != 0).then_some(number)
+}
+
 impl Config {
     fn of_environment() -> Self {
-        Self::read(&|name| std::env::var_os(name))
+        Self::of(&environment::variable)
     }
 
-    fn read(variable: &dyn Fn(&str) -> Option<std::ffi::OsString>) -> Self {
-        let number = |name, default| {
-            let text = variable(name)?;
-            let value = parse(&text);
-            if value.is_none() {
-                complain(name, &text, default);
+    fn of(variable: &dyn Fn(&str) -> Option<OsString>) -> Self {
+        let mut config = Self::default();
+        for setting in SETTINGS {
+            let text = variable(setting.name);
+            match &setting.value {
+                Value::Number { range, default, put, .. } => {
+                    let number = text.and_then(|text| {
+                        let number = parse(&text, range);
+                        if number.is_none() {
+                            complain(setting.name, &text, range, *default);
+                        }
+                        number
+                    });
+                    put(&mut config, number.unwrap_or(*default));
+                }
+                Value::Text { put, .. } => put(&mut config, text.unwrap_or_default().as_bytes()),
             }
-            value
-        };
-        let milliseconds =
-            |name, default| Duration::from_millis(number(name, default).unwrap_or(default));
-        let limit = |name, default| match number(name, default).unwrap_or(default) {
-            0 => None,
-            limit => Some(limit),
-        };
-        let max_params = number("LIBFCGI_MAX_PARAMS_BYTES", 16 << 20).unwrap_or(16 << 20);
-        let max_waiting = limit("LIBFCGI_MAX_WAITING", 4096);
-        let peers = variable("FCGI_WEB_SERVER_ADDRS").unwrap_or_default();
-        Self {
-            close_timeout: milliseconds("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", 2000),
-            keeper_timeout: milliseconds("LIBFCGI_IS_AF_UNIX_KEEPER_POLL_TIMEOUT", 2000),
-            first_byte_timeout: limit("LIBFCGI_FIRST_BYTE_TIMEOUT", 60_000)
-                .map(Duration::from_millis),
-            head_timeout: limit("LIBFCGI_HEAD_TIMEOUT", 60_000).map(Duration::from_millis),
-            max_params: usize::try_from(max_params).unwrap_or(usize::MAX),
-            max_waiting: max_waiting.map_or(usize::MAX, |most| most as usize),
-            peers: PeerList::parse(peers.as_bytes()),
         }
+        config
     }
 }
 
-fn parse(text: &OsStr) -> Option<u64> {
-    let number: u32 = text.to_str()?.parse().ok()?;
-    (number <= i32::MAX as u32).then_some(u64::from(number))
+fn parse(text: &OsStr, range: &RangeInclusive<u32>) -> Option<u32> {
+    let number = text.to_str()?.parse().ok()?;
+    range.contains(&number).then_some(number)
 }
 
-fn complain(name: &str, text: &OsStr, default: u64) {
+fn complain(name: &str, text: &OsStr, range: &RangeInclusive<u32>, default: u32) {
+    let (least, most) = (range.start(), range.end());
     let value = text.to_string_lossy();
     // Nobody is left to tell when stderr is closed.
     let _ = writeln!(
         Stderr,
-        "libfcgi: {name}={value} is not a number from 0 to 2147483647; using {default}"
+        "libfcgi: {name}={value} is not a number from {least} to {most}; using {default}"
     );
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::ffi::OsString;
 
     fn with(name: &'static str, value: &'static str) -> Config {
-        Config::read(&move |asked| (asked == name).then(|| OsString::from(value)))
+        Config::of(&move |asked| (asked == name).then(|| OsString::from(value)))
     }
 
     #[test]

@@ -3,15 +3,15 @@
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
-use libc::{FILE, c_char, c_int};
+use libc::{FILE, c_int};
 
 use super::{FCGI_FILE, Target, standard, standard_in, target};
 use crate::capi::fcgiapp::{
     FCGX_Accept, FCGX_Finish, FCGX_IsCGI, FCGX_SetExitStatus, FCGX_StartFilterData,
 };
+use crate::os::environment;
 
 unsafe extern "C" {
-    static mut environ: *mut *mut c_char;
     static mut stdin: *mut FILE;
     static mut stdout: *mut FILE;
     static mut stderr: *mut FILE;
@@ -62,8 +62,9 @@ pub extern "C" fn FCGI_Accept() -> c_int {
     let files = [input, output, error]
         .map(|fcgx_stream| FCGI_FILE { stdio_stream: ptr::null_mut(), fcgx_stream });
     set_standard(files);
-    // SAFETY: envp lives until the request is finished, which goes through leave_request.
-    unsafe { environ = envp };
+    // SAFETY: envp lives until the request is finished, which goes through leave_request. The program
+    // that uses the environment is the thread that called us.
+    unsafe { environment::replace(envp) };
     PHASE.store(SERVING, Ordering::Relaxed);
     finish_at_exit();
     0
@@ -144,8 +145,8 @@ fn leave_request() {
         // there stays.
         unsafe { (*file).fcgx_stream = ptr::null_mut() };
     }
-    // SAFETY: environ may be NULL, and the program that reads it is the thread that called us.
-    unsafe { environ = ptr::null_mut() };
+    // SAFETY: environ may be NULL, and the program that uses it is the thread that called us.
+    unsafe { environment::replace(ptr::null_mut()) };
 }
 
 /// Sees to it that exit() finishes the request in progress.

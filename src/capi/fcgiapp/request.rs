@@ -10,7 +10,7 @@ use crate::capi::stream::Stream;
 use crate::capi::{envp, library, request};
 use crate::os::error::errno_of;
 use crate::os::fork::Moment;
-use crate::os::{signal, socket};
+use crate::os::{environment, signal, socket};
 use crate::serve::head::wait_alone;
 use crate::serve::parking::Rest;
 use crate::serve::{Connected, Terms, config, listeners};
@@ -267,6 +267,7 @@ pub unsafe extern "C" fn FCGX_Accept(
     let request = library::the_request();
     // SAFETY: the library's own request, initialised above.
     let result = unsafe { FCGX_Accept_r(request) };
+    environment::written_to(envp);
     // SAFETY: the caller passes NULL or places of its own. After a failure the request's pointers
     // are NULL.
     unsafe {

@@ -1,0 +1,58 @@
+//! The environment of the process, which may become a request's.
+
+use std::ffi::{OsString, c_char};
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+
+unsafe extern "C" {
+    static mut environ: *mut *mut c_char;
+}
+
+/// Whether the environment has ever been a request's. Then it never counts as the program's again:
+/// the vector that was there before may be gone, and the one that came after is invalid or empty.
+static IS_REQUESTS: AtomicBool = AtomicBool::new(false);
+
+/// Makes a vector of strings the environment; NULL is none.
+///
+/// # Safety
+///
+/// `envp` is NULL or a vector of strings that ends with NULL and lives as long as it is the
+/// environment. No other thread uses the environment.
+pub unsafe fn replace(envp: *mut *mut c_char) {
+    IS_REQUESTS.store(true, Ordering::Relaxed);
+    // SAFETY: `environ` is one pointer of the C library's, aligned, and lives as long as the process.
+    unsafe { AtomicPtr::from_ptr(&raw mut environ) }.store(envp, Ordering::Relaxed);
+}
+
+/// A request's environment is written to `place`, which the program has chosen.
+pub fn written_to(place: *mut *mut *mut c_char) {
+    if ptr::eq(place, &raw const environ) {
+        IS_REQUESTS.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Returns whether the environment is the program's own: it has never been a request's, and is no copy
+/// of one, in which FCGI_ROLE would be found.
+pub fn is_programs_own() -> bool {
+    !IS_REQUESTS.load(Ordering::Relaxed) && variable("FCGI_ROLE").is_none()
+}
+
+/// Returns the value of a variable.
+pub fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg_attr(miri, ignore = "no environ in Miri")]
+    fn what_is_written_to_another_place_leaves_the_environment_the_programs() {
+        let mut place = ptr::null_mut();
+        written_to(&raw mut place);
+        assert!(is_programs_own());
+        written_to(&raw mut environ);
+        assert!(!is_programs_own());
+    }
+}
