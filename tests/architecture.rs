@@ -248,22 +248,6 @@ fn nothing_panics_and_nothing_exits() {
     assert_none(offences, "the library may panic or exit");
 }
 
-/// What a static may be, and why a child finds it usable whatever other threads of its parent were
-/// doing at the moment of the fork.
-const STATICS: [(&str, &str); 11] = [
-    ("Atomic", "one word, always whole"),
-    ("[Entry; ", "atomics"),
-    ("[Before; ", "atomics"),
-    ("PerProcess<", "a child has its own"),
-    ("Store<", "a PerProcess with a bound"),
-    ("Latest<", "a child waits for no maker of its parent"),
-    ("TheRequest", "used by one thread at a time, by contract"),
-    ("[FCGI_FILE; ", "the same"),
-    ("*mut ", "the C library's"),
-    ("Kind", "only its address counts"),
-    ("Cell<", "a thread's own, which leaves nothing to do at the thread's end"),
-];
-
 /// What waits for another thread.
 const WAITS: [&str; 6] = ["Once::new", "OnceLock", "LazyLock", "RwLock", "Condvar", "Barrier"];
 
@@ -271,26 +255,79 @@ const WAITS: [&str; 6] = ["Once::new", "OnceLock", "LazyLock", "RwLock", "Condva
 const HIDDEN_LOCKS: [&str; 6] =
     ["stdin()", "stdout()", "stderr()", "println!(", "print!(", "set_var("];
 
-/// The type of a static that this line declares.
-fn type_of_static(code: &str) -> Option<&str> {
+/// Where docs/architecture.md has a row for each static, and what one may be.
+const STATE: &str = "docs/architecture.md";
+
+/// The rows below a heading of docs/architecture.md, without those of the column names; a cell that
+/// is code without its marks.
+fn rows_of_state(heading: &str) -> Vec<Vec<String>> {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(STATE)).unwrap();
+    let (_, section) = text.split_once(&format!("\n### {heading}\n")).unwrap();
+    let section = section.split("\n### ").next().unwrap_or_default();
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |"));
+    let cells = rows.map(|row| row.split(" | ").map(|cell| cell.trim_matches('`').to_owned()));
+    cells.map(Iterator::collect).skip(1).collect()
+}
+
+/// The name and the type of a static that this line declares.
+fn declared_static(code: &str) -> Option<(&str, &str)> {
     let (before, declared) = code.split_once("static ")?;
     let is_declared = before.trim().is_empty() || before.trim_start().starts_with("pub");
-    declared.split_once(": ").filter(|_| is_declared).map(|(_, kind)| kind)
+    let (name, kind) = declared.split_once(": ").filter(|_| is_declared)?;
+    Some((name.trim_start_matches("mut "), kind))
 }
 
 #[test]
 fn no_static_has_a_lock_that_a_child_could_find_held() {
+    let kinds = rows_of_state("What a static may be");
+    let is_allowed = |kind: &str| kinds.iter().any(|row| kind.starts_with(&row[0]));
     let mut offences = Vec::new();
     for source in sources().iter().filter(|source| !source.path.starts_with("src/bin/")) {
-        offences.extend(source.offences(|code| {
-            type_of_static(code)
-                .is_some_and(|kind| !STATICS.iter().any(|(allowed, _)| kind.starts_with(allowed)))
-        }));
+        offences.extend(
+            source
+                .offences(|code| declared_static(code).is_some_and(|(_, kind)| !is_allowed(kind))),
+        );
         offences.extend(source.offences(|code| WAITS.iter().any(|word| has_word(code, word))));
         offences
             .extend(source.offences(|code| HIDDEN_LOCKS.iter().any(|call| code.contains(call))));
     }
     assert_none(offences, "a child could wait for a thread that it does not have");
+}
+
+#[test]
+fn every_static_has_a_row_and_every_row_its_static() {
+    let mut declared = Vec::new();
+    for source in sources().iter().filter(|source| !source.path.starts_with("src/bin/")) {
+        let names = source.code().filter_map(|(_, code)| declared_static(code));
+        declared.extend(names.map(|(name, _)| format!("{name} in {}", source.path)));
+    }
+    let rows = rows_of_state("Statics");
+    let complete = |row: &&Vec<String>| row.len() == 6 && row.iter().all(|cell| !cell.is_empty());
+    assert_eq!(rows.iter().find(|row| !complete(row)), None, "a row with a cell too few or many");
+    let mut listed: Vec<_> =
+        rows.iter().map(|row| format!("{} in src/{}", row[0], row[1])).collect();
+    declared.sort();
+    listed.sort();
+    assert_eq!(declared, listed, "the statics of src, and the rows of {STATE}");
+}
+
+/// Where the environment is read and replaced; and where it is read for the settings.
+const ENVIRONMENT: [(&str, &[&str]); 3] = [
+    ("src/os/unix/environment.rs", &["environ", "getenv", "var_os", "env"]),
+    ("src/serve/config.rs", &["environment::variable"]),
+    ("src/capi/library.rs", &["config::read"]),
+];
+
+#[test]
+fn the_environment_is_read_in_one_place_when_the_library_begins() {
+    let mut offences = Vec::new();
+    for source in sources().iter().filter(|source| !source.path.starts_with("src/bin/")) {
+        for (path, words) in ENVIRONMENT.iter().filter(|(path, _)| source.path != *path) {
+            let found = source.offences(|code| words.iter().any(|word| has_word(code, word)));
+            offences.extend(found.iter().map(|line| format!("{line} (belongs in {path})")));
+        }
+    }
+    assert_none(offences, "a setting could come from a request's parameters");
 }
 
 #[test]
@@ -313,8 +350,9 @@ fn the_reader_reads() {
     assert_eq!(names_below("use crate::{os, protocol::{A, B}, serve};", "crate").len(), 3);
     assert_eq!(names_below("x = crate::os::read(fd); y(std::mem::take(z))", "crate"), ["os"]);
     assert_eq!(names_below("my_crate::x(); a::crate::y", "crate"), [""; 0]);
-    assert_eq!(type_of_static("    pub(super) static A: Lock<u8> = B;"), Some("Lock<u8> = B;"));
-    assert_eq!(type_of_static("fn get() -> &'static Config {"), None);
+    let of_static = declared_static("    pub(super) static mut A: Lock<u8> = B;");
+    assert_eq!(of_static, Some(("A", "Lock<u8> = B;")));
+    assert_eq!(declared_static("fn get() -> &'static Config {"), None);
     assert!(has_word("unsafe { x }", "unsafe") && !has_word("unsafe_code", "unsafe"));
     let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
     assert!(is_explained(&lines("// SAFETY: of\n// course.\nlet x =\n    unsafe {"), 3));
