@@ -2,12 +2,16 @@
 //!
 //! `UPDATE_SETTINGS=1 cargo test --test settings` writes the tables of README.md and man/libfcgi.7 anew.
 
+mod support;
+
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::process::Command;
 
 use fcgi::serve::config::{ANY, SETTINGS, Setting, Value};
+use support::{Library, PATIENCE, TempDir, compile, root, run};
 
 /// What the tests themselves read.
 const OF_THE_TESTS: [&str; 5] = [
@@ -34,10 +38,6 @@ const FOR_US: [&str; 10] = [
     "scripts",
     "cbindgen",
 ];
-
-fn root(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
 
 fn read(path: &str) -> String {
     fs::read_to_string(root(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
@@ -241,4 +241,26 @@ fn a_row_is_complete() {
             assert_eq!(range.contains(&0), !zero.is_empty(), "{name}: what 0 does");
         }
     }
+}
+
+#[test]
+fn what_is_no_number_is_refused_with_a_line() {
+    let dir = TempDir::new();
+    let program = dir.join("init");
+    compile(&root("tests/settings/init.c"), Library::Ours, &program).unwrap();
+    let mut command = Command::new(&program);
+    let mut wanted = String::new();
+    for Setting { name, value, .. } in SETTINGS {
+        command.env(name, "5s");
+        if let Value::Number { range, default, .. } = value {
+            let (least, most) = (range.start(), range.end());
+            writeln!(
+                wanted,
+                "libfcgi: {name}=5s is not a number from {least} to {most}; using {default}"
+            )
+            .unwrap();
+        }
+    }
+    let ended = run(Library::Ours.under(&mut command), PATIENCE);
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), wanted.as_str()));
 }

@@ -1,0 +1,7 @@
+/* Reads the settings. */
+#include <fcgiapp.h>
+
+int main(void)
+{
+    return FCGX_Init();
+}
