@@ -117,6 +117,7 @@ macro_rules! programs {
 
 programs! {
     accept_single
+    answers_left_over
     attach_detach
     authorizer
     auto_flush

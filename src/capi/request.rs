@@ -353,6 +353,7 @@ pub unsafe fn keep(request: *mut FCGX_Request) {
 }
 
 fn rest(block: &mut Block) {
+    block.sending.reset();
     block.out.writer.rest();
     block.err.writer.rest();
     block.envp.clear();

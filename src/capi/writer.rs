@@ -148,8 +148,13 @@ impl Writer {
     }
 
     fn descriptor(&self) -> c_int {
-        // SAFETY: the request was accepted into this place, and must not move before it ends.
-        unsafe { self.data.request.as_ref() }.map_or(self.descriptor, |request| request.ipcFd)
+        let request = self.data.request;
+        if request.is_null() {
+            return self.descriptor;
+        }
+        // SAFETY: the request was accepted into this place, and must not move before it ends. Only
+        // the one field is read: another thread may be writing others.
+        unsafe { (*request).ipcFd }
     }
 
     /// Runs `send` on the writer and its descriptor while no other thread sends to the same connection.

@@ -10,7 +10,7 @@ use crate::os::memory::{NoMemory, boxed, extend};
 /// Bytes that may wait: over forty answers of the longest kind. A power of two.
 const ROOM: usize = 4096;
 
-/// Bytes taken out at a time.
+/// Bytes sent at a time.
 const PIECE: usize = 256;
 
 /// Whole records, put in by the one thread that reads the connection and taken out by one thread at a
@@ -68,16 +68,27 @@ impl Answers {
         Ok(())
     }
 
-    /// Takes bytes out: so many of these. Once none is left, whole records have been taken.
-    pub(super) fn take(&self) -> ([u8; PIECE], usize) {
+    /// Returns what is next to be sent: so many of these bytes. They stay until [`Answers::sent`], so that
+    /// what is not sent at all is still there from the start of a record on.
+    pub(super) fn next(&self) -> ([u8; PIECE], usize) {
         let start = self.taken.load(Ordering::Relaxed);
         let count = self.put.load(Ordering::SeqCst).wrapping_sub(start).min(PIECE);
         let bytes = from_fn(|at| {
             let place = self.ring.get().and_then(|ring| ring.place(start.wrapping_add(at)));
             place.map_or(0, |byte| byte.load(Ordering::Relaxed))
         });
-        self.taken.store(start.wrapping_add(count), Ordering::SeqCst);
         (bytes, count)
+    }
+
+    /// Takes out as many bytes. Once none is left, whole records have been sent.
+    pub(super) fn sent(&self, count: usize) {
+        let start = self.taken.load(Ordering::Relaxed);
+        self.taken.store(start.wrapping_add(count), Ordering::SeqCst);
+    }
+
+    /// Forgets all of them.
+    pub(super) fn clear(&mut self) {
+        *self.taken.get_mut() = *self.put.get_mut();
     }
 }
 
@@ -88,8 +99,9 @@ mod tests {
     fn take_all(answers: &Answers) -> Vec<u8> {
         let mut all = Vec::new();
         while !answers.is_empty() {
-            let (bytes, count) = answers.take();
+            let (bytes, count) = answers.next();
             all.extend_from_slice(&bytes[..count]);
+            answers.sent(count);
         }
         all
     }

@@ -11,7 +11,7 @@ use std::os::fd::RawFd;
 use std::time::Duration;
 
 use super::answers::Answers;
-use crate::os::io::{send_all_within, shutdown_write};
+use crate::os::io::{Afterwards, send_all, send_all_within, shutdown_write};
 use crate::os::poll;
 use crate::os::robust_lock::RobustLock;
 use crate::protocol::writer::Answer;
@@ -34,6 +34,13 @@ impl Sending {
     /// On this connection nothing is being sent.
     pub const fn new() -> Self {
         Self { lock: RobustLock::new(), answers: Answers::new() }
+    }
+
+    /// Prepares it for another connection or request: nothing is left of the last one, whatever has
+    /// become of its threads.
+    pub fn reset(&mut self) {
+        self.lock = RobustLock::new();
+        self.answers.clear();
     }
 
     /// Runs `send`, which sends whole records, while no other thread sends. Answers that were left
@@ -66,21 +73,26 @@ impl Sending {
         self.send_answers(fd, Some(ANSWER_PATIENCE))
     }
 
-    /// Sends the answers that wait, unless another thread is sending: that one sees to them.
+    /// Sends the answers that wait, unless another thread is sending: that one sees to them. Without
+    /// `patience` the time is that of anything sent.
     #[cold]
     fn send_answers(&self, fd: RawFd, patience: Option<Duration>) -> io::Result<()> {
         while !self.answers.is_empty() {
             let Some(_held) = self.lock.try_lock() else { break };
             let mut is_first = true;
             while !self.answers.is_empty() {
-                let (bytes, count) = self.answers.take();
+                let (bytes, count) = self.answers.next();
                 let mut left = bytes.get(..count).unwrap_or_default();
-                let result = send_all_within(fd, &mut left, patience);
+                let result = match patience {
+                    Some(patience) => send_all_within(fd, &mut left, patience),
+                    None => send_all(fd, std::mem::take(&mut left), Afterwards::GoOn),
+                };
                 if result.is_err() && !(is_first && left.len() == count) {
                     // Part of a record may be on its way: nothing can follow it.
                     shutdown_write(fd);
                 }
                 result?;
+                self.answers.sent(count);
                 is_first = false;
             }
         }
@@ -97,7 +109,6 @@ impl Default for Sending {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::os::io::{Afterwards, send_all};
     use crate::protocol::writer::unknown_type_record;
     use std::io::Read;
     use std::os::fd::AsRawFd;
@@ -158,5 +169,42 @@ mod tests {
             drop(peer);
             writer.join().unwrap().unwrap_err();
         });
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "no send in Miri")]
+    fn what_the_peer_does_not_take_stays_whole_until_the_next_request() {
+        let (ours, mut peer) = UnixStream::pair().unwrap();
+        let (mut sending, fd) = (Sending::new(), ours.as_raw_fd());
+        ours.set_nonblocking(true).unwrap();
+        let mut full = 0;
+        while let Ok(sent) = crate::os::io::send_now(fd, &[7; 64]) {
+            full += sent;
+        }
+        let patience = Some(Duration::ZERO);
+        for _ in 0..20 {
+            sending.answers.put(answer(70).as_bytes()).unwrap();
+            sending.send_answers(fd, patience).unwrap_err();
+        }
+        let mut all = vec![0; full + 20 * 16];
+        peer.read_exact(&mut all[..full]).unwrap();
+        sending.send_answers(fd, patience).unwrap();
+        peer.read_exact(&mut all[full..]).unwrap();
+        assert!(all[full..].chunks(16).all(|record| record == answer(70).as_bytes()));
+
+        sending.answers.put(answer(71).as_bytes()).unwrap();
+        sending.reset();
+        assert!(sending.answers.is_empty());
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "no send in Miri")]
+    fn the_programs_time_limit_holds_for_answers_that_were_left() {
+        let (ours, _peer) = UnixStream::pair().unwrap();
+        let (sending, fd) = (Sending::new(), ours.as_raw_fd());
+        ours.set_write_timeout(Some(Duration::from_millis(20))).unwrap();
+        while crate::os::io::send_now(fd, &[7; 64]).is_ok() {}
+        sending.answers.put(answer(70).as_bytes()).unwrap();
+        sending.exclusively(fd, || Ok(())).unwrap_err();
     }
 }

@@ -313,14 +313,14 @@ pub fn shutdown_write(fd: RawFd) {
     unsafe { libc::shutdown(fd, libc::SHUT_WR) };
 }
 
-/// Sends all of `bytes` unless the peer takes nothing for `patience` (without one it has all the time).
-/// `bytes` is left with what was not sent.
-pub fn send_all_within(fd: RawFd, bytes: &mut &[u8], patience: Option<Duration>) -> io::Result<()> {
+/// Sends all of `bytes` unless the peer takes nothing for `patience`. `bytes` is left with what was not
+/// sent.
+pub fn send_all_within(fd: RawFd, bytes: &mut &[u8], patience: Duration) -> io::Result<()> {
     while !bytes.is_empty() {
         match send_now(fd, bytes) {
             Ok(sent) => *bytes = bytes.get(sent..).unwrap_or_default(),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                if poll::one(fd, libc::POLLOUT, patience)? == 0 {
+                if poll::one(fd, libc::POLLOUT, Some(patience))? == 0 {
                     return Err(ErrorKind::TimedOut.into());
                 }
             }

@@ -75,7 +75,7 @@ impl RobustLock {
     }
 
     fn replace(&self, old: u32, new: u32) -> bool {
-        self.owner.compare_exchange(old, new, Ordering::SeqCst, Ordering::Relaxed).is_ok()
+        self.owner.compare_exchange(old, new, Ordering::SeqCst, Ordering::SeqCst).is_ok()
     }
 
     /// Takes the lock from an owner that cannot give it back any more. Those who wait are woken when
