@@ -38,8 +38,8 @@ int main(void)
     FCGX_PutS("the writer is gone", request.err);
     FCGX_FFlush(request.err);
     FCGX_Finish_r(&request);
-    close(fd);
     pthread_join(client, NULL);
+    close(fd);
 
     next = request_here("");
     printf("next: %d\n", FCGX_Accept_r(&request));

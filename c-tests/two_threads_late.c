@@ -8,9 +8,11 @@
 #include "two_threads.h"
 
 #include <linux/sockios.h>
+#include <semaphore.h>
 #include <sys/ioctl.h>
 
 static int done[2];
+static sem_t has_read;
 
 static void *read_and_tell(void *stream)
 {
@@ -31,6 +33,7 @@ static void *write_and_finish(void *request)
 {
     void *failed = write_out(((FCGX_Request *)request)->out);
 
+    sem_wait(&has_read);
     FCGX_Finish_r(request);
     return failed;
 }
@@ -59,6 +62,7 @@ int main(void)
     FCGX_InitRequest(&request, sock, 0);
     if (FCGX_Accept_r(&request) != 0 || pipe(done) != 0)
         die("Accept_r");
+    sem_init(&has_read, 0, 0);
     pthread_create(&out, NULL, write_and_finish, &request);
     while (!is_full(request.ipcFd))
         ;
@@ -69,6 +73,7 @@ int main(void)
         return 0;
     }
     pthread_join(in, &total);
+    sem_post(&has_read);
     pthread_join(sender, NULL);
     send_no_more(fd);
     printf("body %ld\n", *(long *)total);

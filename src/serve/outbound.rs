@@ -6,12 +6,12 @@
 //! buffers, for two records of the largest size, until the request ends.
 
 use std::io::{self, IoSlice};
-use std::iter::{once, repeat_n};
+use std::iter::once;
 use std::os::fd::RawFd;
 
 use super::store::Store;
 use crate::os::io::{Afterwards, send_all, send_all_parts};
-use crate::os::memory::{NoMemory, emptied, extend, zeroed};
+use crate::os::memory::{NoMemory, PartList, zeroed};
 use crate::protocol::record::{HEADER_LEN, Header, MAX_WRITTEN_CONTENT, RecordType};
 use crate::protocol::writer::{FIXED_RECORD_LEN, end_of_stream};
 
@@ -57,7 +57,7 @@ pub struct Outbound {
     sealed: usize,
     limit: usize,
     /// For the parts of a large content; memory from the first one on.
-    parts: Vec<IoSlice<'static>>,
+    parts: PartList,
 }
 
 impl Outbound {
@@ -69,7 +69,7 @@ impl Outbound {
             ends: [0; TAIL],
             sealed: 0,
             limit: 0,
-            parts: Vec::new(),
+            parts: PartList::new(),
         }
     }
 
@@ -160,8 +160,7 @@ impl Outbound {
 
     /// The sealed records.
     pub fn sealed(&self) -> &[u8] {
-        let room = if self.bytes.is_empty() { &self.ends[..] } else { &self.bytes };
-        room.get(..self.sealed).unwrap_or_default()
+        sealed(&self.bytes, &self.ends, self.sealed)
     }
 
     /// Forgets the sealed records.
@@ -187,16 +186,13 @@ impl Outbound {
             let header = if piece.len() == MAX_WRITTEN_CONTENT { &full } else { &last };
             [&header[..], piece]
         });
-        let mut many: Vec<IoSlice<'_>> = std::mem::take(&mut self.parts);
-        let mut few = [IoSlice::new(&[]); part_count(FEW)];
-        let wanted = repeat_n(IoSlice::new(&[]), part_count(MANY));
+        let pieces = once(sealed(&self.bytes, &self.ends, self.sealed)).chain(records);
         let is_large = content.len() > FEW * MAX_WRITTEN_CONTENT;
+        let mut few = [IoSlice::new(&[]); part_count(FEW)];
         // Without memory it takes more system calls.
-        let has_many = is_large && extend(&mut many, wanted).is_ok();
-        let list = if has_many { &mut many[..] } else { &mut few[..] };
-        let pieces = once(self.sealed()).chain(records);
+        let many = if is_large { self.parts.entries(part_count(MANY)).ok() } else { None };
+        let list = many.unwrap_or(&mut few);
         let result = send_all_parts(fd, pieces, list, Afterwards::GoOn);
-        self.parts = emptied(many);
         self.clear();
         result.map(|()| content.len())
     }
@@ -223,6 +219,12 @@ pub fn send_both(
     first.clear();
     second.clear();
     result
+}
+
+/// The sealed records, which fill `count` bytes of a buffer, or of its substitute if there is none.
+fn sealed<'a>(bytes: &'a [u8], ends: &'a [u8], count: usize) -> &'a [u8] {
+    let room = if bytes.is_empty() { ends } else { bytes };
+    room.get(..count).unwrap_or_default()
 }
 
 /// Entries that so many records take in a list of parts: each has a header and its content, and

@@ -2,7 +2,9 @@
 
 use std::alloc::{Layout, alloc, alloc_zeroed};
 use std::io::{self, IoSlice};
-use std::mem::ManuallyDrop;
+use std::iter::repeat_n;
+use std::mem::MaybeUninit;
+use std::slice;
 
 /// There is no memory left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,13 +103,25 @@ pub fn append(list: &mut Vec<u8>, bytes: &[u8]) -> Result<(), NoMemory> {
     Ok(())
 }
 
-/// Forgets what the list held, and keeps its memory.
-pub fn emptied(mut list: Vec<IoSlice<'_>>) -> Vec<IoSlice<'static>> {
-    list.clear();
-    let mut list = ManuallyDrop::new(list);
-    // SAFETY: the memory of a vector that is not used any more, for items that differ in lifetime
-    // alone; none of them is left.
-    unsafe { Vec::from_raw_parts(list.as_mut_ptr().cast(), 0, list.capacity()) }
+/// Memory for lists of parts, one after the other. It stays where it is while a list is used: a thread
+/// that never comes back from its system call loses nothing.
+#[derive(Debug, Default)]
+pub struct PartList(Vec<MaybeUninit<IoSlice<'static>>>);
+
+impl PartList {
+    /// No memory yet.
+    pub const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Returns so many entries, all of them empty.
+    pub fn entries<'a>(&mut self, count: usize) -> Result<&mut [IoSlice<'a>], NoMemory> {
+        self.0.clear();
+        extend(&mut self.0, repeat_n(MaybeUninit::new(IoSlice::new(&[])), count))?;
+        // SAFETY: so many entries have just got a value. They differ in lifetime alone: what the caller
+        // puts into them is never read again, because they get another value first.
+        Ok(unsafe { slice::from_raw_parts_mut(self.0.as_mut_ptr().cast(), count) })
+    }
 }
 
 #[cfg(test)]
@@ -137,15 +151,17 @@ mod tests {
     }
 
     #[test]
-    fn a_list_outlives_what_it_held() {
-        let mut kept = Vec::new();
-        for _ in 0..2 {
+    fn a_list_of_parts_is_empty_each_time() {
+        let mut list = PartList::new();
+        for count in [9, 3, 9] {
             let bytes = [1, 2, 3];
-            let mut list: Vec<IoSlice<'_>> = std::mem::take(&mut kept);
-            extend(&mut list, std::iter::repeat_n(IoSlice::new(&bytes), 9)).unwrap();
-            kept = emptied(list);
-            assert!(kept.is_empty() && kept.capacity() >= 9);
+            let entries = list.entries(count).unwrap();
+            assert_eq!(entries.len(), count);
+            assert!(entries.iter().all(|entry| entry.is_empty()));
+            entries.fill(IoSlice::new(&bytes));
+            assert_eq!(entries.last().map(|entry| &**entry), Some(&bytes[..]));
         }
+        assert!(list.entries(usize::MAX).is_err());
     }
 
     #[test]

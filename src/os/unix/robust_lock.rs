@@ -146,10 +146,11 @@ mod tests {
     use std::thread;
 
     #[test]
+    #[cfg_attr(miri, ignore = "no tgkill in Miri")]
     fn one_thread_at_a_time_holds_it() {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let lock = RobustLock::new();
-        let rounds = if cfg!(miri) { 50 } else { 20_000 };
+        let rounds = 20_000;
         thread::scope(|scope| {
             for _ in 0..3 {
                 scope.spawn(|| {
@@ -166,6 +167,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "no tgkill in Miri")]
     fn who_finds_it_held_need_not_wait() {
         let lock = RobustLock::new();
         let (taken, tried) = (Barrier::new(2), Barrier::new(2));

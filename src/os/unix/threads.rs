@@ -52,10 +52,6 @@ pub fn id() -> u32 {
 
 /// Whether this process has a thread with this id. It counts as there where the kernel does not say.
 pub fn exists(id: u32) -> bool {
-    if cfg!(miri) {
-        // No tgkill in Miri.
-        return true;
-    }
     // SAFETY: take no pointer; signal 0 only asks.
     let answer = unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), id as libc::pid_t, 0) };
     answer == 0 || std::io::Error::last_os_error().raw_os_error() != Some(libc::ESRCH)
