@@ -119,4 +119,26 @@ static inline void send_body_with_questions(int fd)
     send_end(fd, FCGI_STDIN, 1);
 }
 
+/* Two ends of a connection over loopback, with small buffers. */
+static inline void connect_tcp(int ends[2])
+{
+    struct sockaddr_in address;
+    socklen_t length = sizeof address;
+    int listener = socket(AF_INET, SOCK_STREAM, 0), small = 4096;
+
+    memset(&address, 0, sizeof address);
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (bind(listener, (struct sockaddr *)&address, sizeof address) != 0 || listen(listener, 1) != 0
+        || getsockname(listener, (struct sockaddr *)&address, &length) != 0)
+        die("listen");
+    ends[0] = socket(AF_INET, SOCK_STREAM, 0);
+    setsockopt(ends[0], SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    if (connect(ends[0], (struct sockaddr *)&address, sizeof address) != 0)
+        die("connect");
+    ends[1] = accept(listener, NULL, NULL);
+    setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+    close(listener);
+}
+
 #endif

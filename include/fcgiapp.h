@@ -348,9 +348,9 @@ DLLAPI void FCGX_SetExitStatus(int status, struct FCGX_Stream *stream);
 
 /**
  * Asks every thread that waits for a request to stop: FCGX_Accept_r fails with -EINTR, in this
- * call and in every later one until OS_LibShutdown and FCGX_Init have been called. Requests in progress are not disturbed. No new connection is taken.
- * Those that are open may have a request on its way: for 60 ms Accept waits for it and gives it to
- * the program as usual.
+ * call and in every later one until OS_LibShutdown and FCGX_Init have been called. Requests in
+ * progress are not disturbed. No new connection is taken. Those that are open may have a request on
+ * its way: for 60 ms Accept waits for it and gives it to the program as usual.
  *
  * Side effects: the waiting threads close every connection, with the answer to its last request or
  * at the end of that time. errno stays as it is. While a thread waits in accept4, another descriptor
@@ -402,7 +402,8 @@ DLLAPI int FCGX_StartFilterData(struct FCGX_Stream *stream);
  * Thread safety of this and all following functions: one thread at a time for each stream. Three
  * threads may use in, out and err of one request at the same time: their records go out whole, in the
  * order of their calls. A thread that writes waits for another one that is sending; a thread that reads
- * does not. FCGX_Finish_r, FCGX_Free and FCGX_Accept_r on the request are for one thread, when no other
+ * does not. One that has left by siglongjmp counts as sending until it ends or sends again on the same
+ * request. FCGX_Finish_r, FCGX_Free and FCGX_Accept_r on the request are for one thread, when no other
  * uses its streams.
  */
 DLLAPI

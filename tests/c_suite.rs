@@ -122,6 +122,7 @@ programs! {
     authorizer
     auto_flush
     broken_connection
+    cancelled_in_a_record
     cancelled_writer
     client_gone
     close_on_exec

@@ -247,6 +247,7 @@ unsafe fn open(
         (*block).err.writer.begin(request, stream(RecordType::STDERR));
         &mut *block
     };
+    block.sending.reset();
     block.body.data.request = request;
     let connected = block.connected.insert(connected);
     block.out.writer.prepare()?;
@@ -353,7 +354,6 @@ pub unsafe fn keep(request: *mut FCGX_Request) {
 }
 
 fn rest(block: &mut Block) {
-    block.sending.reset();
     block.out.writer.rest();
     block.err.writer.rest();
     block.envp.clear();

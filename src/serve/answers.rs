@@ -1,6 +1,5 @@
 //! Answers to management records that wait for whoever sends next.
 
-use std::array::from_fn;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 use once_cell::race::OnceBox;
@@ -35,9 +34,17 @@ impl Ring {
         boxed(Self(bytes))
     }
 
-    fn place(&self, at: usize) -> Option<&AtomicU8> {
-        self.0.get(at % ROOM)
+    /// The places from this byte on, once around.
+    fn places(&self, start: usize) -> impl Iterator<Item = &AtomicU8> {
+        let start = start % ROOM;
+        self.0.iter().skip(start).chain(self.0.iter().take(start))
     }
+}
+
+/// The ring's places from this byte on, once around.
+fn places(ring: &[AtomicU8], start: usize) -> impl Iterator<Item = &AtomicU8> {
+    let start = start % ROOM;
+    ring.iter().skip(start).chain(ring.iter().take(start))
 }
 
 impl Answers {
@@ -59,10 +66,8 @@ impl Answers {
         if record.len() > ROOM.saturating_sub(waiting) {
             return Err(NoMemory);
         }
-        for (at, byte) in record.iter().enumerate() {
-            if let Some(place) = ring.place(start.wrapping_add(at)) {
-                place.store(*byte, Ordering::Relaxed);
-            }
+        for (place, byte) in ring.places(start).zip(record) {
+            place.store(*byte, Ordering::Relaxed);
         }
         self.put.store(start.wrapping_add(record.len()), Ordering::SeqCst);
         Ok(())
@@ -73,10 +78,12 @@ impl Answers {
     pub(super) fn next(&self) -> ([u8; PIECE], usize) {
         let start = self.taken.load(Ordering::Relaxed);
         let count = self.put.load(Ordering::SeqCst).wrapping_sub(start).min(PIECE);
-        let bytes = from_fn(|at| {
-            let place = self.ring.get().and_then(|ring| ring.place(start.wrapping_add(at)));
-            place.map_or(0, |byte| byte.load(Ordering::Relaxed))
-        });
+        let mut bytes = [0; PIECE];
+        if let Some(ring) = self.ring.get() {
+            for (byte, place) in bytes.iter_mut().zip(ring.places(start)).take(count) {
+                *byte = place.load(Ordering::Relaxed);
+            }
+        }
         (bytes, count)
     }
 

@@ -11,9 +11,11 @@ use std::os::fd::RawFd;
 use std::time::Duration;
 
 use super::answers::Answers;
+use crate::os::error::broken_pipe;
+use crate::os::fork;
 use crate::os::io::{Afterwards, send_all, send_all_within, shutdown_write};
 use crate::os::poll;
-use crate::os::robust_lock::RobustLock;
+use crate::os::robust_lock::{Held, RobustLock};
 use crate::protocol::writer::Answer;
 
 /// How long a peer may take to read a short answer while its body is waited for.
@@ -28,12 +30,14 @@ pub struct Sending {
     lock: RobustLock,
     /// Answers that a reader has left, because another thread was sending.
     answers: Answers,
+    /// [`fork::generation`] of the process that the request belongs to.
+    generation: usize,
 }
 
 impl Sending {
     /// On this connection nothing is being sent.
     pub const fn new() -> Self {
-        Self { lock: RobustLock::new(), answers: Answers::new() }
+        Self { lock: RobustLock::new(), answers: Answers::new(), generation: 0 }
     }
 
     /// Prepares it for another connection or request: nothing is left of the last one, whatever has
@@ -41,15 +45,27 @@ impl Sending {
     pub fn reset(&mut self) {
         self.lock = RobustLock::new();
         self.answers.clear();
+        self.generation = fork::generation();
     }
 
-    /// Runs `send`, which sends whole records, while no other thread sends. Answers that were left
-    /// meanwhile go out behind them. After an error nothing can follow.
+    /// Whether a record may follow what was sent: no thread has ended in the middle of one. A child has
+    /// none of its parent's threads, which go on there.
+    fn is_whole(&self, held: &Held<'_>) -> bool {
+        !held.was_abandoned() || self.generation != fork::generation()
+    }
+
+    /// Runs `send`, which sends whole records, while no other thread sends; it gets an error where a
+    /// thread has ended in the middle of one. Answers that were left meanwhile go out behind them. After
+    /// an error nothing can follow.
     #[inline]
-    pub fn exclusively<T>(&self, fd: RawFd, send: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    pub fn exclusively<T>(
+        &self,
+        fd: RawFd,
+        send: impl FnOnce(io::Result<()>) -> io::Result<T>,
+    ) -> io::Result<T> {
         let held = self.lock.lock();
         let has_others = held.has_others();
-        let result = send();
+        let result = send(if self.is_whole(&held) { Ok(()) } else { Err(broken_pipe()) });
         drop(held);
         if has_others && result.is_ok() && !self.answers.is_empty() {
             self.send_answers(fd, None)?;
@@ -78,7 +94,10 @@ impl Sending {
     #[cold]
     fn send_answers(&self, fd: RawFd, patience: Option<Duration>) -> io::Result<()> {
         while !self.answers.is_empty() {
-            let Some(_held) = self.lock.try_lock() else { break };
+            let Some(held) = self.lock.try_lock() else { break };
+            if !self.is_whole(&held) {
+                shutdown_write(fd);
+            }
             let mut is_first = true;
             while !self.answers.is_empty() {
                 let (bytes, count) = self.answers.next();
@@ -129,7 +148,7 @@ mod tests {
         let content = vec![7; 1 << 20];
         thread::scope(|scope| {
             let writer = scope.spawn(|| {
-                sending.exclusively(fd, || {
+                sending.exclusively(fd, |_| {
                     begun.send(()).unwrap();
                     send_all(fd, &content, Afterwards::GoOn)
                 })
@@ -158,7 +177,7 @@ mod tests {
         let (begun, has_begun) = channel();
         thread::scope(|scope| {
             let writer = scope.spawn(|| {
-                sending.exclusively(fd, || {
+                sending.exclusively(fd, |_| {
                     begun.send(()).unwrap();
                     send_all(fd, &vec![7; 1 << 20], Afterwards::GoOn)
                 })
@@ -205,6 +224,6 @@ mod tests {
         ours.set_write_timeout(Some(Duration::from_millis(20))).unwrap();
         while crate::os::io::send_now(fd, &[7; 64]).is_ok() {}
         sending.answers.put(answer(70).as_bytes()).unwrap();
-        sending.exclusively(fd, || Ok(())).unwrap_err();
+        sending.exclusively(fd, |_| Ok(())).unwrap_err();
     }
 }

@@ -336,9 +336,9 @@ pub unsafe extern "C" fn FCGX_SetExitStatus(status: c_int, stream: *mut FCGX_Str
 }
 
 /// Asks every thread that waits for a request to stop: FCGX_Accept_r fails with -EINTR, in this
-/// call and in every later one until OS_LibShutdown and FCGX_Init have been called. Requests in progress are not disturbed. No new connection is taken.
-/// Those that are open may have a request on its way: for 60 ms Accept waits for it and gives it to
-/// the program as usual.
+/// call and in every later one until OS_LibShutdown and FCGX_Init have been called. Requests in
+/// progress are not disturbed. No new connection is taken. Those that are open may have a request on
+/// its way: for 60 ms Accept waits for it and gives it to the program as usual.
 ///
 /// Side effects: the waiting threads close every connection, with the answer to its last request or
 /// at the end of that time. errno stays as it is. While a thread waits in accept4, another descriptor
