@@ -41,12 +41,6 @@ impl Ring {
     }
 }
 
-/// The ring's places from this byte on, once around.
-fn places(ring: &[AtomicU8], start: usize) -> impl Iterator<Item = &AtomicU8> {
-    let start = start % ROOM;
-    ring.iter().skip(start).chain(ring.iter().take(start))
-}
-
 impl Answers {
     /// None yet.
     pub(super) const fn new() -> Self {
