@@ -1,7 +1,8 @@
 //! fcgios.h: descriptors, sockets and processes under the OS_ names.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
-use std::io::{self, Write};
+use std::fmt::Write;
+use std::io;
 use std::os::fd::RawFd;
 use std::time::Duration;
 
@@ -118,7 +119,6 @@ pub unsafe extern "C" fn OS_CreateLocalIpcFd(bindPath: *const c_char, backlog: c
     let result = socket::listen(name, backlog);
     if let Err(reason) = &result {
         let (name, reason) = (String::from_utf8_lossy(name), words(reason));
-        // Nobody is left to tell when stderr is closed.
         let _ = writeln!(fd_io::Stderr, "libfcgi: cannot listen on {name}: {reason}");
     }
     value(result)

@@ -5,7 +5,7 @@
 //! man/libfcgi.7 and the headers say what it says (tests/settings.rs).
 
 use std::ffi::{OsStr, OsString};
-use std::io::Write;
+use std::fmt::Write;
 use std::ops::RangeInclusive;
 use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;

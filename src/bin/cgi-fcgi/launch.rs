@@ -104,7 +104,8 @@ struct Unusable {
 /// The path of a file that can be executed.
 fn executable(path: &[u8]) -> Result<CString, Unusable> {
     let unusable = |words: &str| Unusable { words: words.to_owned(), is_directory: false };
-    let file = std::fs::metadata(OsStr::from_bytes(path)).map_err(|e| unusable(&words(&e)))?;
+    let file =
+        std::fs::metadata(OsStr::from_bytes(path)).map_err(|e| unusable(&words(&e).to_string()))?;
     if file.is_dir() {
         return Err(Unusable { is_directory: true, ..unusable("it is a directory") });
     }

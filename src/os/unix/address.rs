@@ -7,7 +7,7 @@ use std::path::Path;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-use super::error::{explained, words};
+use super::error::{explained, is_explained_by};
 
 /// The longest path of a socket, in bytes: `sun_path` holds a NUL behind it.
 pub const MAX_PATH: usize = 107;
@@ -89,7 +89,7 @@ const UNKNOWN_HOST: &str = "unknown host";
 
 /// Whether an error says that a name's host has no address.
 pub fn is_unknown_host(error: &io::Error) -> bool {
-    words(error) == UNKNOWN_HOST
+    is_explained_by(error, UNKNOWN_HOST)
 }
 
 /// The addresses of a host, IPv4 first: an old program that asks for a peer's address expects

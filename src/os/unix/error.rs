@@ -1,6 +1,7 @@
 //! Errors of system calls, by what they mean to a caller.
 
 use std::error::Error;
+use std::ffi::CStr;
 use std::fmt;
 use std::io;
 
@@ -45,14 +46,33 @@ pub fn explained(errno: libc::c_int, words: &'static str) -> io::Error {
     io::Error::new(io::Error::from_raw_os_error(errno).kind(), Explained { errno, words })
 }
 
-/// Returns what went wrong in plain words: the explanation, or the system's words for the errno value.
-pub fn words(error: &io::Error) -> String {
-    let mut words = error.to_string();
-    // std adds the number to the system's words.
-    if let Some(end) = words.find(" (os error ") {
-        words.truncate(end);
+/// What went wrong in plain words, to be printed.
+#[derive(Clone, Copy, Debug)]
+pub struct Words<'a>(&'a io::Error);
+
+/// Returns the explanation of an error, or the system's words for its errno value. (Where std prints
+/// them it adds the number, and could panic.)
+pub fn words(error: &io::Error) -> Words<'_> {
+    Words(error)
+}
+
+impl fmt::Display for Words<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(explained) = explanation(self.0) {
+            return f.write_str(explained.words);
+        }
+        let Some(errno) = self.0.raw_os_error() else { return self.0.fmt(f) };
+        let mut text = [0; 128];
+        // SAFETY: the C library writes at most so many bytes, of which the last is NUL.
+        unsafe { libc::strerror_r(errno, text.as_mut_ptr().cast(), text.len()) };
+        let text = CStr::from_bytes_until_nul(&text).ok().and_then(|text| text.to_str().ok());
+        f.write_str(text.unwrap_or("unknown error"))
     }
-    words
+}
+
+/// Whether the error has this explanation.
+pub fn is_explained_by(error: &io::Error, words: &str) -> bool {
+    explanation(error).is_some_and(|explained| explained.words == words)
 }
 
 /// Nothing is there, or the time for it is over: EAGAIN.
@@ -147,9 +167,10 @@ mod tests {
     #[test]
     fn words_are_for_people_and_numbers_for_programs() {
         let system = io::Error::from_raw_os_error(libc::ENOENT);
-        assert_eq!(words(&system), "No such file or directory");
+        assert_eq!(words(&system).to_string(), "No such file or directory");
         let ours = explained(libc::EEXIST, "it is there");
-        assert_eq!((words(&ours), errno_of(&ours)), ("it is there".to_owned(), libc::EEXIST));
+        assert_eq!(words(&ours).to_string(), "it is there");
+        assert_eq!(errno_of(&ours), libc::EEXIST);
         assert_eq!(ours.kind(), io::ErrorKind::AlreadyExists);
     }
 }

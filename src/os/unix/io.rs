@@ -3,6 +3,7 @@
 //! A signal never cuts an operation short: EINTR is retried everywhere. `…_now` functions do not
 //! wait; the others do, also on a descriptor that the program has made non-blocking.
 
+use std::fmt;
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
 use std::os::fd::RawFd;
 use std::time::Duration;
@@ -64,14 +65,18 @@ pub fn write(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
 }
 
 /// Standard error. std's has a lock, which a child could find held by a thread that it does not have.
+#[derive(Debug)]
 pub struct Stderr;
 
-impl io::Write for Stderr {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        write(libc::STDERR_FILENO, bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
+impl fmt::Write for Stderr {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let mut bytes = text.as_bytes();
+        while !bytes.is_empty() {
+            match write(libc::STDERR_FILENO, bytes) {
+                Ok(written @ 1..) => bytes = bytes.get(written..).unwrap_or_default(),
+                _ => return Err(fmt::Error),
+            }
+        }
         Ok(())
     }
 }
