@@ -121,7 +121,12 @@ const ROWS: &[(&str, &[&str])] = &[
     ("Silent new connections on a unix socket", &["waiting/idle::silent_peers_delay_nobody"]),
     (
         "Connection over TCP that says nothing, or half a request head on any",
-        &["waiting/limits::the_first_byte_over_tcp", "waiting/limits::a_whole_head"],
+        &[
+            "waiting/limits::the_first_byte_over_tcp",
+            "waiting/limits::what_is_no_request_takes_no_longer",
+            "waiting/limits::what_is_no_request_holds_the_original",
+            "waiting/limits::a_whole_head",
+        ],
     ),
     (
         "Closing while the peer goes on sending a little at a time",
@@ -132,6 +137,7 @@ const ROWS: &[(&str, &[&str])] = &[
         &[
             "signals::errors_that_pass_are_waited_out",
             "signals::a_shortage_of_descriptors_is_waited_out_without_spinning",
+            "signals::a_shortage_of_descriptors_is_ended_at_the_cost_of_the_oldest_idle_connection",
             "signals::a_shortage_of_descriptors_ends_the_original",
         ],
     ),

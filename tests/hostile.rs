@@ -38,14 +38,14 @@ struct Target {
 
 impl Target {
     fn start(listen: Listen, options: &[&str]) -> Self {
-        Self::start_with(listen, options, "LIBFCGI_OS_CLOSE_POLL_TIMEOUT=2000")
+        Self::start_with(listen, options, &[])
     }
 
-    /// Starts it with a setting of its own.
-    fn start_with(listen: Listen, options: &[&str], setting: &str) -> Self {
+    /// Starts it with settings of its own.
+    fn start_with(listen: Listen, options: &[&str], settings: &[&str]) -> Self {
         // What the library holds is of interest, not what malloc keeps of the largest block that
         // was ever freed: it gives back memory at once.
-        let around = ["env", "MALLOC_TRIM_THRESHOLD_=131072", setting];
+        let around = [&["env", "MALLOC_TRIM_THRESHOLD_=131072"], settings].concat();
         let worker = Worker::start_in(&around, Library::Ours, listen, options);
         let mut target = Self { worker, before: usize::MAX };
         for _ in 0..20 {

@@ -103,6 +103,8 @@ impl Kernel {
 #[derive(Default)]
 struct Process {
     table: Mutex<Parking>,
+    /// How many may be parked; 0 for no limit.
+    most: usize,
     /// Events that came before their connection was parked.
     ready: Mutex<Vec<(u64, u32)>>,
     kernel: Mutex<Kernel>,
@@ -137,7 +139,7 @@ impl Process {
 
     /// As the listener does it: the descriptor is watched first, and parked then. A registration that
     /// is only renewed is renewed without the lock.
-    fn park(&self, fd: RawFd, home: Option<Place>, stage: Stage) {
+    fn park(&self, fd: RawFd, home: Option<Place>, stage: Stage, thread: u32) {
         let place = home.unwrap_or_else(|| self.table.lock().unwrap().reserve().unwrap());
         let arm = || {
             self.kernel(|kernel| {
@@ -159,9 +161,18 @@ impl Process {
             client.holder = None;
             client.serial
         });
+        let is_full = self.most > 0 && table.len() >= self.most;
+        let surplus = if is_full { table.least_worth() } else { None };
+        let surplus = surplus.and_then(|place| table.take(place).map(|(fd, _)| (fd, place)));
         let rest = Rest::new(stage, None);
         if table.park(place, fd, Parked { session: None, rest, since: Moment::now() }) {
             self.ready.lock().unwrap().push((place.token(), serial));
+        }
+        assert!(self.most == 0 || table.len() <= self.most);
+        drop(table);
+        if let Some((fd, place)) = surplus {
+            self.hold(fd, thread);
+            self.close(fd, Some(place));
         }
     }
 
@@ -195,7 +206,7 @@ impl Process {
         loop {
             let taken = {
                 let mut table = self.table.lock().unwrap();
-                let Some(place) = table.oldest(None) else { return };
+                let Some(place) = table.least_worth() else { return };
                 table.take(place).map(|(fd, _)| (fd, place))
             };
             if let Some((fd, place)) = taken {
@@ -206,7 +217,7 @@ impl Process {
     }
 
     /// A connection in the thread's hands: one request is served, or the end is seen.
-    fn look(&self, fd: RawFd, home: Option<Place>, first: bool) {
+    fn look(&self, fd: RawFd, home: Option<Place>, first: bool, thread: u32) {
         let (request, gone) = self.kernel(|kernel| {
             let client = kernel.open.get_mut(&fd).expect("it is open");
             let request = client.unread > 0;
@@ -222,7 +233,7 @@ impl Process {
             self.kernel(|kernel| kernel.served += 1);
         }
         let stage = if first && !request { Stage::Silent } else { Stage::Idle };
-        self.park(fd, home, stage);
+        self.park(fd, home, stage, thread);
     }
 
     /// What a thread does in FCGX_Accept_r, until the wish to shut down.
@@ -235,7 +246,7 @@ impl Process {
                 Told::Listen => {
                     if let Some(fd) = self.kernel(Kernel::accept) {
                         self.hold(fd, thread);
-                        self.look(fd, None, true);
+                        self.look(fd, None, true, thread);
                     }
                 }
                 Told::Token(token, serial) => {
@@ -243,19 +254,18 @@ impl Process {
                     if let Some(fd) = self.claim(place, thread) {
                         let found = self.kernel(|kernel| kernel.open[&fd].serial);
                         assert_eq!(found, serial, "an old event has found another connection");
-                        self.look(fd, Some(place), false);
+                        self.look(fd, Some(place), false, thread);
                     }
                 }
             }
         }
     }
 
-    /// Closes the connection that has waited longest, as a thread does that is out of
-    /// descriptors.
+    /// Closes the connection of least worth, as a thread does that is out of descriptors.
     fn make_room(&self, thread: u32) {
         let oldest = {
             let mut table = self.table.lock().unwrap();
-            let place = table.oldest(Some(Stage::Idle));
+            let place = table.least_worth();
             place.and_then(|place| table.take(place).map(|(fd, _)| (fd, place)))
         };
         if let Some((fd, place)) = oldest {
@@ -306,7 +316,11 @@ impl Process {
 }
 
 fn start(threads: u32) -> (Arc<Process>, Vec<thread::JoinHandle<()>>) {
-    let process = Arc::new(Process::default());
+    start_limited(threads, 0)
+}
+
+fn start_limited(threads: u32, most: usize) -> (Arc<Process>, Vec<thread::JoinHandle<()>>) {
+    let process = Arc::new(Process { most, ..Process::default() });
     let serve = |number| {
         let process = Arc::clone(&process);
         thread::spawn(move || process.serve(number))
@@ -377,6 +391,17 @@ fn places_are_used_again_while_old_events_are_on_their_way() {
 }
 
 #[test]
+fn no_more_are_parked_than_the_limit() {
+    explore(|| {
+        let (process, threads) = start_limited(3, 1);
+        process.be_clients(4);
+        process.shut_down();
+        join(threads);
+        process.assert_empty();
+    });
+}
+
+#[test]
 fn a_child_closes_parked_connections_and_no_active_one() {
     explore(|| {
         let (process, mut threads) = start(2);
@@ -391,7 +416,7 @@ fn a_child_closes_parked_connections_and_no_active_one() {
             let kernel = process.kernel.lock().unwrap();
             let mut copies = Vec::new();
             let mut places = Vec::new();
-            while let Some(place) = table.oldest(None) {
+            while let Some(place) = table.least_worth() {
                 let (fd, parked) = table.take(place).unwrap();
                 let client = kernel.open.get(&fd).expect("a parked connection is open");
                 assert_eq!(client.holder, None, "an active connection was parked");

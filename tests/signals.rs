@@ -409,22 +409,49 @@ fn errors_that_pass_are_waited_out() {
 
 #[test]
 fn a_shortage_of_descriptors_is_waited_out_without_spinning() {
-    // 0, 1 and 2, epoll and eventfd: room for five connections.
-    let worker = Worker::ours(&["-f", "10"]);
-    let mut idle: Vec<Connection> = (0..5).map(|_| kept(&worker)).collect();
+    // 0, 1 and 2, epoll and eventfd: room for five connections, each with a request in progress.
+    let worker = Worker::ours(&["-f", "10", "-t", "6"]);
+    let whole = request(1, false, &[], b"the whole body");
+    let (first, rest) = whole.split_at(whole.len() - 12);
+    let mut busy: Vec<Connection> = (0..5).map(|_| worker.connect()).collect();
+    for busy in &mut busy {
+        busy.send(first);
+    }
+    until_all_wait(&worker, 7);
     let mut waiting = worker.connect();
     waiting.send(&request(1, false, &[], b"late"));
     let before = worker.processor_time();
     assert!(waiting.is_silent(Duration::from_secs(1)));
     let used = worker.processor_time() - before;
     assert!(used <= Duration::from_millis(100), "{used:?} of processor time in a second");
-    // Those that have a connection are served meanwhile.
-    let start = Instant::now();
-    idle[0].send(&request(1, true, &[], b"again"));
-    assert_eq!(output(&idle[0].until_end_of(1)), b"again");
-    assert!(start.elapsed() < AT_ONCE);
-    drop(idle.pop());
+    for busy in &mut busy {
+        busy.send(rest).half_close();
+        assert_eq!(output(&busy.until_closed()), b"the whole body");
+    }
     assert_eq!(output(&waiting.until_closed()), b"late");
+}
+
+#[test]
+fn a_shortage_of_descriptors_is_ended_at_the_cost_of_the_oldest_idle_connection() {
+    for threads in [&[][..], &["-t", "4"]] {
+        // Room for five, and for as many to wait.
+        let worker = Worker::ours(&[&["-f", "10"], threads].concat());
+        let mut idle: Vec<Connection> = (0..5).map(|_| kept(&worker)).collect();
+        let start = Instant::now();
+        let mut new = worker.connect();
+        new.send(&request(1, false, &[], b"new"));
+        assert_eq!(output(&new.until_closed()), b"new");
+        assert!(start.elapsed() < AT_ONCE);
+        // One has made room, however many threads have seen the new one wait.
+        let gone: Vec<bool> = idle.iter_mut().map(Connection::has_ended).collect();
+        assert_eq!(gone.iter().filter(|gone| **gone).count(), 1, "{threads:?}");
+        // With several threads it need not be the first.
+        assert!(gone[0] || !threads.is_empty());
+        for idle in idle.iter_mut().filter(|idle| !idle.closed) {
+            idle.send(&request(1, true, &[], b"again"));
+            assert_eq!(output(&idle.until_end_of(1)), b"again");
+        }
+    }
 }
 
 #[test]

@@ -80,7 +80,7 @@ pub const SETTINGS: &[Setting] = &[
             zero: "closes what is silent at once",
             put: |config, number| config.keeper_timeout = milliseconds(number),
         },
-        says: "how long a new connection on a unix socket may be silent",
+        says: "how long a new connection on a unix socket may be silent, or send what is no request",
     },
     Setting {
         name: "LIBFCGI_FIRST_BYTE_TIMEOUT",
@@ -91,7 +91,8 @@ pub const SETTINGS: &[Setting] = &[
             zero: "is no limit",
             put: |config, number| config.first_byte_timeout = limit(number).map(milliseconds),
         },
-        says: "how long a new connection may be silent on a socket that is not a unix socket",
+        says: "how long a new connection may be silent, or send what is no request, on a socket that \
+               is not a unix socket",
     },
     Setting {
         name: "LIBFCGI_HEAD_TIMEOUT",
@@ -110,15 +111,17 @@ pub const SETTINGS: &[Setting] = &[
         value: Value::Number {
             unit: "connections",
             range: ANY,
-            default: 4096,
-            zero: "is no limit",
+            default: 512,
+            zero: "is no limit of its own",
             put: |config, number| {
                 config.max_waiting = limit(number).map_or(usize::MAX, |most| most as usize);
             },
         },
-        says: "how many connections without a request a listen socket may have in one process; \
-               beyond, the one that has waited longest is closed, an idle kept one only if there \
-               is no other",
+        says: "how many connections without a request a listen socket may have in one process, in \
+               any case no more than three quarters of the descriptors that the process may open; \
+               beyond, the one is closed that has waited longest of those that never had a request, \
+               and a kept one that has had one only if there is no other; with the default, \
+               descriptors of requests stay below 1024",
     },
     Setting {
         name: "LIBFCGI_MAX_PARAMS_BYTES",
@@ -250,7 +253,7 @@ mod tests {
         assert_eq!(config.max_params, 16 << 20);
         assert_eq!(config.first_byte_timeout, Some(Duration::from_secs(60)));
         assert_eq!(config.head_timeout, Some(Duration::from_secs(60)));
-        assert_eq!(config.max_waiting, 4096);
+        assert_eq!(config.max_waiting, 512);
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub(super) enum Outcome {
     Silent,
     /// Records that needed at most an answer; nothing of a request.
     Idle,
+    /// A request that the program never sees was answered; the connection stays.
+    Answered,
     /// No whole head yet.
     Partial,
     /// A request that was refused; the connection ends once the peer has read that.
@@ -37,10 +39,16 @@ impl Outcome {
     pub(super) fn rest(self, before: Rest, config: &Config) -> Option<Rest> {
         match self {
             Self::Silent => Some(before),
-            Self::Idle => Some(Rest::IDLE),
-            // The time is that of the whole head.
-            Self::Partial if before.stage == Stage::Partial => Some(before),
-            Self::Partial => Some(Rest::new(Stage::Partial, config.head_timeout)),
+            Self::Answered => Some(Rest::IDLE),
+            Self::Idle if before.stage.has_had_request() => Some(Rest::IDLE),
+            // Its time goes on, whatever is said that is no request.
+            Self::Idle => Some(before),
+            Self::Partial => Some(match before.stage {
+                // The time is that of the whole head.
+                Stage::First | Stage::Next | Stage::Lingering => before,
+                Stage::Silent => Rest::new(Stage::First, config.head_timeout),
+                Stage::Idle => Rest::new(Stage::Next, config.head_timeout),
+            }),
             Self::Refused => Some(Rest::new(Stage::Lingering, Some(config.close_timeout))),
             Self::Ready(_) | Self::Over => None,
         }
@@ -75,6 +83,8 @@ pub(super) fn read_head(connected: &mut Connected, terms: &Terms) -> Outcome {
 fn unfinished(connected: &mut Connected, heard: bool) -> Outcome {
     if connected.session.connection().is_in_head() {
         Outcome::Partial
+    } else if connected.session.is_to_stay() {
+        Outcome::Answered
     } else if heard {
         Outcome::Idle
     } else {

@@ -39,6 +39,9 @@ pub(super) struct End {
     at: Option<Instant>,
 }
 
+/// A connection on which no request has come yet, and how it has waited so far.
+type Undecided = (Connected, Rest);
+
 impl Listener {
     /// One more request, if there is any; then every parked connection is closed. `has_waited`:
     /// whether this thread may be the one that was woken for a connection.
@@ -54,17 +57,18 @@ impl Listener {
         let mut deciding = None;
         if (self.take_announced() || has_waited) && self.is_pooled() {
             if let Some(connected) = self.accept_last(terms) {
-                decide_later(connected, &mut undecided);
+                let rest = Rest::new(Stage::Silent, Some(PATIENCE));
+                decide_later((connected, rest), &mut undecided);
             }
         }
-        let mut next = given.map(|given| (given, Stage::Idle));
+        let mut next = given.map(|given| (given, Rest::IDLE));
         loop {
             // From before the first look on, or others see nobody with a connection, and leave.
             deciding.get_or_insert_with(|| Deciding::begin(&self.deciding));
-            while let Some((connected, stage)) = next.take().or_else(|| self.take_any()) {
-                if stage == Stage::Lingering {
+            while let Some((connected, rest)) = next.take().or_else(|| self.take_any()) {
+                if rest.stage == Stage::Lingering {
                     connected.discard();
-                } else if let Some(arrival) = ask(connected, terms, &mut undecided) {
+                } else if let Some(arrival) = ask((connected, rest), terms, &mut undecided) {
                     return Some(self.last(arrival, undecided.into_iter(), terms));
                 }
             }
@@ -90,7 +94,7 @@ impl Listener {
                 }
             }
         }
-        undecided.into_iter().for_each(Connected::discard);
+        undecided.into_iter().for_each(|(connected, _)| connected.discard());
         None
     }
 
@@ -98,12 +102,14 @@ impl Listener {
     fn last(
         self: &Arc<Self>,
         arrival: Arrival,
-        undecided: impl Iterator<Item = Connected>,
+        undecided: impl Iterator<Item = Undecided>,
         terms: &Terms,
     ) -> Arrival {
-        for connected in undecided {
-            if let Err(connected) = self.park(connected, Rest::IDLE, false, terms) {
-                connected.discard();
+        for (connected, rest) in undecided {
+            match self.park(connected, rest, false, terms) {
+                Ok(Some(surplus)) => self.discard(surplus),
+                Ok(None) => {}
+                Err(connected) => connected.discard(),
             }
         }
         let (connected, mut begin) = arrival;
@@ -134,17 +140,24 @@ impl Listener {
 }
 
 /// Looks for a request on a connection. One on which nothing has come yet goes to the undecided.
-fn ask(mut connected: Connected, terms: &Terms, undecided: &mut Vec<Connected>) -> Option<Arrival> {
-    match receive_head(&mut connected, terms) {
-        Outcome::Ready(begin) => return Some((connected, begin)),
-        Outcome::Partial | Outcome::Silent | Outcome::Idle => decide_later(connected, undecided),
-        Outcome::Refused | Outcome::Over => connected.discard(),
+fn ask(
+    (mut connected, rest): Undecided,
+    terms: &Terms,
+    undecided: &mut Vec<Undecided>,
+) -> Option<Arrival> {
+    let outcome = receive_head(&mut connected, terms);
+    if let Outcome::Ready(begin) = outcome {
+        return Some((connected, begin));
+    }
+    match outcome.rest(rest, terms.config) {
+        Some(rest) if rest.stage != Stage::Lingering => decide_later((connected, rest), undecided),
+        _ => connected.discard(),
     }
     None
 }
 
-fn decide_later(connected: Connected, undecided: &mut Vec<Connected>) {
-    if let Err(connected) = push(undecided, connected) {
+fn decide_later(one: Undecided, undecided: &mut Vec<Undecided>) {
+    if let Err((connected, _)) = push(undecided, one) {
         connected.discard();
     }
 }
@@ -166,9 +179,9 @@ impl Drop for Deciding<'_> {
 }
 
 /// Waits until something happens on one of the connections.
-fn wait_for_any(undecided: &[Connected], patience: Duration) -> io::Result<()> {
+fn wait_for_any(undecided: &[Undecided], patience: Duration) -> io::Result<()> {
     let mut fds = Vec::new();
-    extend(&mut fds, undecided.iter().map(|connected| PollFd::new(connected.fd, READABLE)))?;
+    extend(&mut fds, undecided.iter().map(|(connected, _)| PollFd::new(connected.fd, READABLE)))?;
     match poll::poll(&mut fds, Some(patience)) {
         Err(error) if error.kind() != ErrorKind::Interrupted => Err(error),
         _ => Ok(()),

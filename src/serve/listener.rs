@@ -34,15 +34,15 @@ use once_cell::sync::OnceCell;
 use super::connected::{Connected, close_at_once, recycle};
 use super::head::{Outcome, read_head, receive_head, wait_alone};
 use super::last_call::End;
-use super::parking::{Parked, Parking, Place, Rest, Stage, Watched};
+use super::parking::{Place, Rest, Stage, Watched};
 use super::pool::LONGEST_WAIT;
 use super::session::Begin;
 use super::terms::Terms;
+use super::turns::{State, TakenOut};
 use crate::os::error::{AcceptTrouble, interrupted, would_block};
 use crate::os::io::{close, is_nonblocking};
 use crate::os::lock::Lock;
-use crate::os::memory::{NoMemory, push, reserve};
-use crate::os::poll::{self, Epoll, PollFd, READABLE, Ready};
+use crate::os::poll::{self, Epoll, PollFd, READABLE};
 use crate::os::socket::{self, Accepted, Peer};
 use crate::os::{fork, mark, signal, threads};
 
@@ -83,6 +83,8 @@ pub struct Listener {
     pub(super) parked: AtomicBool,
     /// Calls of accept4 that found nothing since one that did.
     pub(super) in_vain: AtomicU32,
+    /// Whether a connection was given up for a shortage, and none accepted since.
+    has_made_room: AtomicBool,
     /// The program's limit for a wait on the listen socket, in milliseconds; 0 for none.
     limit: AtomicU32,
     /// Errors in a row that might have passed.
@@ -94,64 +96,9 @@ pub struct Listener {
     pub(super) state: Lock<State>,
 }
 
-#[derive(Debug)]
-pub(super) struct State {
-    pub(super) parking: Parking,
-    /// Events not looked at yet, the first one last.
-    pub(super) ready: Vec<u64>,
-    /// When the last error came that might have passed.
-    last_error: Option<Instant>,
-}
-
-impl State {
-    /// A place for a connection that has none.
-    pub(super) fn new_place(&mut self) -> Result<Place, NoMemory> {
-        let place = self.parking.reserve()?;
-        // Noting an event must not need memory.
-        let most = self.parking.places_made() + Ready::MOST;
-        let more = most.saturating_sub(self.ready.len());
-        let enough = reserve(&mut self.ready, more);
-        if enough.is_err() {
-            self.parking.release(place);
-        }
-        enough.map(|()| place)
-    }
-
-    /// Takes out the connection that has waited longest, of all stages or of all but one.
-    pub(super) fn take_oldest(&mut self, but: Option<Stage>) -> Option<(Place, RawFd, Parked)> {
-        let place = self.parking.oldest(but)?;
-        self.parking.take(place).map(|(fd, parked)| (place, fd, parked))
-    }
-
-    /// Takes out the connection that is the first to close when there are too many: web servers keep
-    /// idle ones because they mean to use them.
-    pub(super) fn take_least_worth(&mut self) -> Option<(Place, RawFd, Parked)> {
-        self.take_oldest(Some(Stage::Idle)).or_else(|| self.take_oldest(None))
-    }
-
-    /// Notes an event, to be looked at behind all others.
-    pub(super) fn queue(&mut self, event: u64) {
-        if self.ready.contains(&event) {
-            return;
-        }
-        let mut moved = event;
-        for place in &mut self.ready {
-            std::mem::swap(place, &mut moved);
-        }
-        self.look_next_at(moved);
-    }
-
-    /// Notes an event, to be looked at before all others.
-    pub(super) fn look_next_at(&mut self, event: u64) {
-        // There is room: see `new_place`. Those of the listen socket come again.
-        let _ = push(&mut self.ready, event);
-    }
-}
-
 impl Listener {
     /// A listener on which nobody waits yet.
     pub(super) fn new(fd: RawFd) -> Self {
-        let state = State { parking: Parking::new(), ready: Vec::new(), last_error: None };
         let listener = Self {
             fd,
             generation: fork::generation(),
@@ -159,11 +106,12 @@ impl Listener {
             pooled: AtomicBool::new(false),
             parked: AtomicBool::new(false),
             in_vain: AtomicU32::new(0),
+            has_made_room: AtomicBool::new(false),
             limit: AtomicU32::new(0),
             errors: AtomicU32::new(0),
             end: Lock::new(None),
             deciding: AtomicU32::new(0),
-            state: Lock::new(state),
+            state: Lock::new(State::default()),
         };
         listener.look_for_limit();
         listener
@@ -273,9 +221,13 @@ impl Listener {
     ) -> io::Result<Option<Arrival>> {
         let Accepted { fd, peer, since } = match result {
             Ok(accepted) => accepted,
+            Err(error) if AcceptTrouble::of(&error) == AcceptTrouble::Shortage => {
+                return Ok(self.make_room(terms));
+            }
             Err(error) => return self.not_accepted(error, terms).map(|()| None),
         };
         self.errors.store(0, Ordering::Relaxed);
+        self.has_made_room.store(false, Ordering::Relaxed);
         if !terms.config.peers.admits(&peer) {
             close(fd);
             return Ok(None);
@@ -314,24 +266,27 @@ impl Listener {
             AcceptTrouble::Interrupted | AcceptTrouble::Empty => Ok(()),
             AcceptTrouble::Passing => self.wait_out(error),
             AcceptTrouble::Shortage => {
-                self.wait_out_shortage();
+                pause();
                 Ok(())
             }
             AcceptTrouble::Lasting => Err(error),
         }
     }
 
-    /// Makes room for whoever waits to be accepted by closing the connection that has waited longest
-    /// for the rest of its first request, or waits a moment.
-    fn wait_out_shortage(&self) {
+    /// Out of descriptors or memory: makes room for whoever waits to be accepted by giving the parked
+    /// connection of least worth up, or waits a moment. One is given up for one that is accepted, or
+    /// in each moment: several threads may meet the same shortage, and it may be one of the machine.
+    fn make_room(self: &Arc<Self>, terms: &Terms) -> Option<Arrival> {
         // accept4 speaks of the shortage before it looks whether there is anybody.
-        if self.has_connection() {
-            let oldest = self.state.lock().take_oldest(Some(Stage::Idle));
-            if let Some((place, fd, parked)) = oldest {
-                return self.give_up(place, fd, parked);
+        if self.has_connection() && !self.has_made_room.swap(true, Ordering::Relaxed) {
+            let surplus = self.state.lock().take_least_worth();
+            if let Some(surplus) = surplus {
+                return self.give_up(surplus, terms);
             }
         }
         pause();
+        self.has_made_room.store(false, Ordering::Relaxed);
+        None
     }
 
     /// An error that may pass. When it does not, because a sandbox refuses the call, it is returned.
@@ -366,10 +321,13 @@ impl Listener {
         let others_wait = || !self.is_programs_own() && !self.never_accepts() && self.can_park();
         if given.in_a_row > MOST_IN_A_ROW && others_wait() {
             // Everybody else who is ready comes first.
-            if let Err(given) = self.park(given, rest, true, terms) {
-                given.discard();
-            }
-            return Ok(None);
+            return match self.park(given, rest, true, terms) {
+                Ok(surplus) => Ok(surplus.and_then(|surplus| self.give_up(surplus, terms))),
+                Err(given) => {
+                    given.discard();
+                    Ok(None)
+                }
+            };
         }
         // A connection that was never parked may well have its next request here by now; others
         // are asked together.
@@ -405,7 +363,7 @@ impl Listener {
             return wait_alone(connected, rest, Some(LONGEST_WAIT), terms);
         }
         match self.park(connected, rest, false, terms) {
-            Ok(()) => Ok(None),
+            Ok(surplus) => Ok(surplus.and_then(|surplus| self.give_up(surplus, terms))),
             Err(connected) => wait_alone(connected, rest, Some(LONGEST_WAIT), terms),
         }
     }
@@ -422,7 +380,7 @@ impl Listener {
     }
 
     /// Closes a connection that was just taken out of its place.
-    pub(super) fn discard(&self, place: Place, fd: RawFd, parked: Parked) {
+    pub(super) fn discard(&self, (place, fd, parked): TakenOut) {
         self.forget(fd, place);
         close_at_once(fd, parked.since);
         if let Some(session) = parked.session {
@@ -433,9 +391,9 @@ impl Listener {
     /// Closes every parked connection: nobody is going to wait here any more.
     pub(super) fn close_parked(&self) {
         loop {
-            let oldest = self.state.lock().take_oldest(None);
-            let Some((place, fd, parked)) = oldest else { return };
-            self.discard(place, fd, parked);
+            let next = self.state.lock().take_least_worth();
+            let Some(next) = next else { return };
+            self.discard(next);
         }
     }
 

@@ -1,10 +1,11 @@
 //! A FastCGI application's life: waiting for requests, reading and answering them.
 //!
 //! Reading order: [`listener`] (where threads wait), [`terms`] (for how long), `pool` (how they wait
-//! together), [`parking`] (the connections that wait with them), `last_call` (shutting down),
-//! [`listeners`] (one for each listen socket); [`head`] and [`connected`] (a connection in somebody's
-//! hands); [`session`] (one request), [`connection`] (records of one socket), [`params`], [`inbound`]
-//! and [`outbound`] (bytes in, bytes out), [`sending`] and `answers` (threads that send on one connection), [`store`] (memory
+//! together), `turns` (who comes next, and who has to go), [`parking`] (the connections that wait with
+//! them, in `queues` and with `deadlines`), `last_call` (shutting down), [`listeners`] (one for each
+//! listen socket); [`head`] and [`connected`] (a connection in somebody's hands); [`session`] (one
+//! request), [`connection`] (records of one socket), [`params`], [`inbound`] and [`outbound`] (bytes
+//! in, bytes out), [`sending`] and `answers` (threads that send on one connection), [`store`] (memory
 //! for the next); [`config`], [`peers`] (who may connect), [`blocking`] (accepting for programs that
 //! do the rest).
 //!
@@ -40,6 +41,7 @@ pub mod blocking;
 pub mod config;
 pub mod connected;
 pub mod connection;
+mod deadlines;
 pub mod head;
 pub mod inbound;
 mod last_call;
@@ -50,10 +52,12 @@ pub mod params;
 pub mod parking;
 pub mod peers;
 mod pool;
+mod queues;
 pub mod sending;
 pub mod session;
 pub mod store;
 pub mod terms;
+mod turns;
 
 pub use connected::Connected;
 pub use session::{Begin, Body, Session};

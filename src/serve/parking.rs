@@ -6,22 +6,46 @@
 use std::os::fd::RawFd;
 use std::time::{Duration, Instant};
 
+use super::deadlines::Deadlines;
+use super::queues::Queues;
 use super::session::Session;
 use crate::os::fork::Moment;
-use crate::os::memory::{NoMemory, push, reserve};
+use crate::os::memory::{NoMemory, push};
 
 /// Why a connection is parked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// Accepted; nothing was ever said on it.
+    /// Accepted; no request was begun on it.
     Silent,
+    /// Part of its first request has arrived.
+    First,
     /// Refused and told so; waits for the peer to end, so that it can read the answer.
     Lingering,
-    /// Has had an answer, and nothing has come since.
+    /// Has had a request, and nothing of another has come since.
     Idle,
-    /// Part of a request has arrived.
-    Partial,
+    /// Has had a request, and part of another has arrived.
+    Next,
 }
+
+impl Stage {
+    /// Whether a request was answered on the connection.
+    pub const fn has_had_request(self) -> bool {
+        matches!(self, Self::Idle | Self::Next)
+    }
+
+    /// The queue of those that are worth as much. Web servers keep idle connections because they mean
+    /// to use them, and lose requests when these are closed.
+    const fn queue(self) -> usize {
+        match self {
+            Self::Silent | Self::First | Self::Lingering => 0,
+            Self::Next => 1,
+            Self::Idle => 2,
+        }
+    }
+}
+
+/// The queue of slots that are not in use, behind those of stages.
+const FREE: usize = 3;
 
 /// Why a connection waits, and until when.
 #[derive(Clone, Copy, Debug)]
@@ -92,24 +116,32 @@ struct Slot {
     used: bool,
     /// An event came between the moment from which the descriptor is watched and that of parking.
     early: bool,
-    order: u64,
-    parked: Option<Parked>,
+    parked: Option<Waiting>,
 }
 
-/// The table of parked connections, and the places of those that are out on a request.
+/// A parked connection but for its deadline, which most have none of.
+#[derive(Debug)]
+struct Waiting {
+    session: Option<Box<Session>>,
+    stage: Stage,
+    since: Moment,
+}
+
+/// The table of parked connections, and the places of those that are out on a request. What it does
+/// with one of them takes O(log n) steps at most, and only a new place needs memory.
 #[derive(Debug, Default)]
 pub struct Parking {
     slots: Vec<Slot>,
-    free: Vec<u32>,
+    /// Parked connections in the order in which they came, those of least worth in the first queue.
+    queues: Queues<{ FREE + 1 }>,
+    deadlines: Deadlines,
     parked: usize,
-    order: u64,
-    earliest: Option<Instant>,
 }
 
 impl Parking {
     /// An empty table.
     pub const fn new() -> Self {
-        Self { slots: Vec::new(), free: Vec::new(), parked: 0, order: 0, earliest: None }
+        Self { slots: Vec::new(), queues: Queues::new(), deadlines: Deadlines::new(), parked: 0 }
     }
 
     /// How many connections are parked.
@@ -127,9 +159,9 @@ impl Parking {
         self.slots.len()
     }
 
-    /// When the next deadline may be; never later than the earliest one.
-    pub const fn earliest(&self) -> Option<Instant> {
-        self.earliest
+    /// Returns the next deadline.
+    pub fn earliest(&self) -> Option<Instant> {
+        self.deadlines.first().map(|(deadline, _)| deadline)
     }
 
     fn slot(&mut self, place: Place) -> Option<&mut Slot> {
@@ -139,10 +171,11 @@ impl Parking {
 
     /// A place for a connection that has none.
     pub fn reserve(&mut self) -> Result<Place, NoMemory> {
-        let number = match self.free.pop() {
+        let number = match self.queues.first(FREE) {
             Some(number) => number,
             None => self.new_slot()?,
         };
+        self.queues.remove(number);
         let mut place = Place { slot: number, generation: 0 };
         if let Some(slot) = self.slots.get_mut(number as usize) {
             slot.used = true;
@@ -154,15 +187,16 @@ impl Parking {
     }
 
     fn new_slot(&mut self) -> Result<u32, NoMemory> {
-        // Giving a place up must not need memory.
-        reserve(&mut self.free, self.slots.len() + 1)?;
+        // Whatever happens to the slot must not need memory.
+        let slots = self.slots.len() + 1;
+        self.queues.make_room(slots)?;
+        self.deadlines.make_room(slots)?;
         let slot = Slot {
             generation: 0,
             fd: -1,
             watched: Watched::No,
             used: false,
             early: false,
-            order: 0,
             parked: None,
         };
         push(&mut self.slots, slot).map_err(|_| NoMemory)?;
@@ -190,19 +224,19 @@ impl Parking {
         })
     }
 
-    /// Puts a connection into its place. True when an event for it has come already.
+    /// Puts a connection into its place, out of which it was taken. True when an event for it has come
+    /// already.
     pub fn park(&mut self, place: Place, fd: RawFd, parked: Parked) -> bool {
-        if let Some(deadline) = parked.rest.deadline {
-            self.earliest = Some(self.earliest.map_or(deadline, |e| e.min(deadline)));
-        }
-        self.order += 1;
-        let order = self.order;
+        let Parked { session, rest: Rest { stage, deadline }, since } = parked;
         let Some(slot) = self.slot(place) else { return false };
         let early = std::mem::take(&mut slot.early);
-        slot.parked = Some(parked);
+        slot.parked = Some(Waiting { session, stage, since });
         slot.fd = fd;
-        slot.order = order;
         self.parked += 1;
+        self.queues.put_last(stage.queue(), place.slot);
+        if let Some(deadline) = deadline {
+            self.deadlines.insert(place.slot, deadline);
+        }
         early
     }
 
@@ -210,10 +244,12 @@ impl Parking {
     /// (any more).
     pub fn take(&mut self, place: Place) -> Option<(RawFd, Parked)> {
         let slot = self.slot(place)?;
-        let parked = slot.parked.take()?;
+        let Waiting { session, stage, since } = slot.parked.take()?;
         let fd = slot.fd;
         self.parked -= 1;
-        Some((fd, parked))
+        self.queues.remove(place.slot);
+        let deadline = self.deadlines.remove(place.slot);
+        Some((fd, Parked { session, rest: Rest { stage, deadline }, since }))
     }
 
     /// Takes note of an event for a connection that is about to be parked.
@@ -236,60 +272,43 @@ impl Parking {
 
     /// Gives a place up.
     pub fn release(&mut self, place: Place) {
+        self.take(place);
         if let Some(slot) = self.slot(place) {
             slot.used = false;
             slot.generation = slot.generation.wrapping_add(1);
-            if slot.parked.take().is_some() {
-                self.parked -= 1;
-            }
-            // `new_slot` has made room.
-            let _ = push(&mut self.free, place.slot);
+            self.queues.put_first(FREE, place.slot);
         }
-    }
-
-    /// The places of all parked connections.
-    fn places(&self) -> impl Iterator<Item = (Place, &Parked)> {
-        self.slots.iter().enumerate().filter_map(|(number, slot)| {
-            let place = Place { slot: number as u32, generation: slot.generation };
-            slot.parked.as_ref().map(|parked| (place, parked))
-        })
     }
 
     /// Gives up all connections, in a child: no memory may be freed at this moment.
     pub fn abandon(&mut self, close: impl Fn(RawFd)) {
-        for slot in &mut self.slots {
+        for (number, slot) in self.slots.iter_mut().enumerate() {
             if let Some(parked) = slot.parked.take() {
                 close(slot.fd);
                 std::mem::forget(parked);
+                self.queues.remove(number as u32);
             }
         }
+        self.deadlines.clear();
         self.parked = 0;
     }
 
-    /// A parked connection whose deadline has passed. Looks at all of them, so only to be called
-    /// once [`Parking::earliest`] has passed.
-    pub fn expired(&mut self, now: Instant) -> Option<Place> {
-        let mut earliest: Option<Instant> = None;
-        let mut expired = None;
-        for (place, parked) in self.places() {
-            match parked.rest.deadline {
-                Some(deadline) if deadline <= now && expired.is_none() => expired = Some(place),
-                Some(deadline) => earliest = Some(earliest.map_or(deadline, |e| e.min(deadline))),
-                None => {}
-            }
-        }
-        self.earliest = earliest;
-        expired
+    fn place(&self, number: u32) -> Option<Place> {
+        let generation = self.slots.get(number as usize)?.generation;
+        Some(Place { slot: number, generation })
     }
 
-    /// The connection that has waited longest, of all stages or of all but one.
-    pub fn oldest(&self, but: Option<Stage>) -> Option<Place> {
-        let eligible = self.places().filter(|(_, parked)| Some(parked.rest.stage) != but);
-        eligible.min_by_key(|(place, _)| self.order_of(*place)).map(|(place, _)| place)
+    /// Returns the parked connection whose deadline has passed first.
+    pub fn expired(&self, now: Instant) -> Option<Place> {
+        let (_, slot) = self.deadlines.first().filter(|(deadline, _)| *deadline <= now)?;
+        self.place(slot)
     }
 
-    fn order_of(&self, place: Place) -> u64 {
-        self.slots.get(place.slot as usize).map_or(0, |slot| slot.order)
+    /// Returns the parked connection that is the first to close when there are too many: the one that
+    /// has waited longest of those that never had a request, if there are any; then of those that have
+    /// begun another one; then of the idle ones.
+    pub fn least_worth(&self) -> Option<Place> {
+        self.place((0..FREE).find_map(|queue| self.queues.first(queue))?)
     }
 }
 
@@ -299,8 +318,11 @@ mod tests {
     use std::time::Duration;
 
     fn parked(deadline: Option<Instant>) -> Parked {
-        let rest = Rest { stage: Stage::Silent, deadline };
-        Parked { session: None, rest, since: Moment::now() }
+        at(Stage::Silent, deadline)
+    }
+
+    fn at(stage: Stage, deadline: Option<Instant>) -> Parked {
+        Parked { session: None, rest: Rest { stage, deadline }, since: Moment::now() }
     }
 
     #[test]
@@ -336,18 +358,97 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_is_the_one_that_was_parked_first() {
+    fn who_has_had_no_request_goes_first_and_the_oldest_of_those() {
+        let stages =
+            [Stage::Idle, Stage::Next, Stage::First, Stage::Idle, Stage::Lingering, Stage::Silent];
         let mut parking = Parking::new();
-        let places: Vec<_> = (1..4).map(|fd| (fd, parking.reserve().unwrap())).collect();
-        for (fd, place) in places.into_iter().rev() {
-            parking.park(place, fd, parked(None));
+        let places: Vec<_> = stages.map(|stage| (stage, parking.reserve().unwrap())).into();
+        for (fd, (stage, place)) in places.iter().enumerate().rev() {
+            parking.park(*place, fd as RawFd, at(*stage, None));
         }
-        assert!(parking.oldest(Some(Stage::Silent)).is_none());
+        // Looked at, and parked again: it has waited the shortest time now.
+        let (_, again) = parking.take(places[5].1).unwrap();
+        parking.park(places[5].1, 5, again);
         let order = std::iter::from_fn(|| {
-            let place = parking.oldest(Some(Stage::Idle))?;
+            let place = parking.least_worth()?;
             parking.take(place).map(|(fd, _)| fd)
         });
-        assert!(order.eq([3, 2, 1]));
+        assert!(order.eq([4, 2, 5, 1, 3, 0]));
+    }
+
+    /// Steps are counted, which take time: entries of the heap. Everything else is O(1).
+    #[test]
+    fn no_step_takes_longer_the_more_connections_wait() {
+        const MANY: u32 = 16_000;
+        let (mut parking, start) = (Parking::new(), Instant::now());
+        let mut most = 0;
+        let mut counted = |parking: &mut Parking, step: &mut dyn FnMut(&mut Parking)| {
+            let before = parking.deadlines.steps;
+            step(parking);
+            most = most.max(parking.deadlines.steps - before);
+        };
+        let places: Vec<Place> = (0..MANY).map(|_| parking.reserve().unwrap()).collect();
+        for (number, place) in (0..MANY).zip(&places) {
+            // Half of them in order, half of them in none.
+            let after = if number % 2 == 0 { number } else { number * 7919 % MANY };
+            let deadline = start + Duration::from_micros(u64::from(after));
+            counted(&mut parking, &mut |parking| {
+                parking.park(*place, number as RawFd, parked(Some(deadline)));
+            });
+        }
+        // Each says something that is no request: its deadline stays.
+        for place in &places {
+            counted(&mut parking, &mut |parking| {
+                let (fd, parked) = parking.take(*place).unwrap();
+                parking.park(*place, fd, parked);
+            });
+        }
+        let (mut last, late) = (start, start + Duration::from_secs(1));
+        for number in 0..MANY {
+            counted(&mut parking, &mut |parking| {
+                let place = if number % 4 == 0 {
+                    parking.least_worth().unwrap()
+                } else {
+                    let earliest = parking.earliest().unwrap();
+                    assert!(last <= earliest);
+                    last = earliest;
+                    parking.expired(late).unwrap()
+                };
+                assert!(parking.take(place).is_some());
+                parking.release(place);
+            });
+        }
+        assert!(parking.is_empty() && parking.expired(late).is_none());
+        assert!(most <= 4 * u64::from(MANY.ilog2()), "{most} entries in one step");
+    }
+
+    #[test]
+    fn idle_connections_have_no_part_in_the_deadlines_and_little_memory() {
+        let mut parking = Parking::new();
+        for fd in 0..1000 {
+            let place = parking.reserve().unwrap();
+            parking.park(place, fd, at(Stage::Idle, None));
+            assert!(parking.take(place).is_some());
+            parking.park(place, fd, at(Stage::Idle, None));
+        }
+        assert_eq!((parking.deadlines.steps, parking.earliest()), (0, None));
+        assert!(size_of::<Slot>() <= 40);
+    }
+
+    #[test]
+    fn a_child_gives_everything_up() {
+        let mut parking = Parking::new();
+        let now = Instant::now();
+        for fd in 0..4 {
+            let place = parking.reserve().unwrap();
+            parking.park(place, fd, parked(Some(now)));
+        }
+        let out = parking.least_worth().unwrap();
+        assert!(parking.take(out).is_some());
+        let closed = std::cell::Cell::new(0);
+        parking.abandon(|_| closed.set(closed.get() + 1));
+        assert_eq!((closed.get(), parking.len()), (3, 0));
+        assert!(parking.least_worth().is_none() && parking.expired(now).is_none());
     }
 
     #[test]

@@ -9,10 +9,11 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::connected::{Connected, new_session, recycle};
-use super::head::{linger, receive_head};
+use super::head::{Outcome, linger, receive_head};
 use super::listener::{Arrival, Listener};
 use super::parking::{Parked, Place, Rest, Stage, Watched};
 use super::terms::Terms;
+use super::turns::{Step, TakenOut};
 use crate::os::error::{AcceptTrouble, is_unwatchable, not_open, shut_down};
 use crate::os::io::is_open;
 use crate::os::poll::{self, Epoll, PollFd, READABLE, Ready, Watch};
@@ -63,14 +64,15 @@ impl Listener {
     }
 
     /// Puts a connection where the listener watches it, until something comes, or with `turn` until
-    /// those have had theirs that are ready already. The caller gets it back when that is not possible.
+    /// those have had theirs that are ready already. The caller gets it back when that is not possible;
+    /// and otherwise the one that has to go for it, if there are too many, for [`Listener::give_up`].
     pub(super) fn park(
         self: &Arc<Self>,
         mut connected: Connected,
         rest: Rest,
         turn: bool,
         terms: &Terms,
-    ) -> Result<(), Connected> {
+    ) -> Result<Option<TakenOut>, Connected> {
         let Ok(place) = self.watch(&mut connected, turn) else { return Err(connected) };
         self.parked.store(true, Ordering::Relaxed);
         let Connected { fd, mut session, since, .. } = connected;
@@ -81,31 +83,32 @@ impl Listener {
             session.shrink();
             (Some(session), None)
         };
-        let mut state = self.state.lock();
-        let full = state.parking.len() >= terms.config.max_waiting;
-        let surplus = if full { state.take_least_worth() } else { None };
-        if state.parking.park(place, fd, Parked { session: kept, rest, since }) {
-            state.look_next_at(place.token());
-        }
-        drop(state);
-        if let Some((place, fd, parked)) = surplus {
-            self.give_up(place, fd, parked);
-        }
+        let parked = Parked { session: kept, rest, since };
+        let surplus = self.state.lock().park((place, fd, parked), terms.config.max_waiting);
         if let Some(session) = spare {
             recycle(session);
         }
-        Ok(())
+        Ok(surplus)
     }
 
-    /// Closes a connection that was taken out for want of room, unless something has come on it: then
-    /// it is the next.
-    pub(super) fn give_up(&self, place: Place, fd: RawFd, parked: Parked) {
-        if !has_spoken(fd, &parked) {
-            return self.discard(place, fd, parked);
+    /// Closes a connection that was taken out for want of room, unless a whole request has come on it:
+    /// that is served. Whatever else has come, it goes: or those who send what is no request could
+    /// take turns for ever.
+    pub(super) fn give_up(
+        self: &Arc<Self>,
+        (place, fd, parked): TakenOut,
+        terms: &Terms,
+    ) -> Option<Arrival> {
+        if parked.rest.stage == Stage::Lingering {
+            self.discard((place, fd, parked));
+            return None;
         }
-        let mut state = self.state.lock();
-        state.parking.park(place, fd, parked);
-        state.look_next_at(place.token());
+        let mut connected = self.connected(place, fd, parked)?;
+        if let Outcome::Ready(begin) = receive_head(&mut connected, terms) {
+            return Some((connected, begin));
+        }
+        connected.discard();
+        None
     }
 
     /// Gives a connection that is going to be parked its place, and registers it. An event may come
@@ -153,18 +156,11 @@ impl Listener {
                 _ => Err(error),
             };
         }
-        let (token, deadline) = {
-            let mut state = self.state.lock();
-            let deadline = state.parking.earliest();
-            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-                drop(state);
-                return self.expire(terms);
-            }
-            (state.ready.pop(), deadline)
-        };
-        match token {
-            Some(token) => self.follow(token, terms),
-            None => match self.wait(epoll, deadline, terms)? {
+        let step = self.state.lock().next_step();
+        match step {
+            Step::Expire => self.expire(terms),
+            Step::Follow(token) => self.follow(token, terms),
+            Step::Ask(until) => match self.wait(epoll, until, terms)? {
                 // What came is still there: the last call looks at everything.
                 Some(_) if signal::shutdown_requested() => Ok(None),
                 Some(token) => self.follow(token, terms),
@@ -259,6 +255,9 @@ impl Listener {
             std::iter::once(second).chain(tokens).for_each(|token| state.queue(token));
         }
         if ready.tokens().next().is_none() {
+            if timeout.is_zero() {
+                return Ok(None);
+            }
             if socket::is_shut_down(self.fd) {
                 return Err(shut_down());
             }
@@ -306,7 +305,7 @@ impl Listener {
         let Some(mut connected) = self.connected(place, fd, parked) else { return Ok(None) };
         let outcome = match rest.stage {
             Stage::Lingering => linger(&mut connected),
-            Stage::Silent | Stage::Partial | Stage::Idle => receive_head(&mut connected, terms),
+            _ => receive_head(&mut connected, terms),
         };
         self.settle(connected, outcome, rest, terms)
     }
@@ -326,13 +325,13 @@ impl Listener {
         parked
     }
 
-    /// Takes any parked connection out, and why it was there.
-    pub(super) fn take_any(self: &Arc<Self>) -> Option<(Connected, Stage)> {
+    /// Takes any parked connection out, and how it has waited.
+    pub(super) fn take_any(self: &Arc<Self>) -> Option<(Connected, Rest)> {
         loop {
-            let (place, fd, parked) = self.state.lock().take_oldest(None)?;
-            let stage = parked.rest.stage;
+            let (place, fd, parked) = self.state.lock().take_least_worth()?;
+            let rest = parked.rest;
             if let Some(connected) = self.connected(place, fd, parked) {
-                return Some((connected, stage));
+                return Some((connected, rest));
             }
         }
     }
@@ -350,7 +349,7 @@ impl Listener {
             None => new_session(),
         };
         let Ok(session) = session else {
-            self.discard(place, fd, parked);
+            self.discard((place, fd, parked));
             return None;
         };
         let mut connected = Connected::new(fd, session, parked.since);
@@ -361,19 +360,14 @@ impl Listener {
     /// Sees to a connection whose time is over, if there is one.
     fn expire(self: &Arc<Self>, terms: &Terms) -> io::Result<Option<Arrival>> {
         let now = Instant::now();
-        let expired = {
-            let mut state = self.state.lock();
-            let place = state.parking.expired(now);
-            place
-                .and_then(|place| state.parking.take(place).map(|(fd, parked)| (place, fd, parked)))
-        };
+        let expired = self.state.lock().take_expired(now);
         let Some((place, fd, parked)) = expired else { return Ok(None) };
         let rest = parked.rest;
-        // It may have spoken in time, while every thread was busy.
-        if !has_spoken(fd, &parked) {
-            self.discard(place, fd, parked);
+        if rest.stage == Stage::Lingering {
+            self.discard((place, fd, parked));
             return Ok(None);
         }
+        // It may have spoken in time, while every thread was busy.
         let Some(mut connected) = self.connected(place, fd, parked) else { return Ok(None) };
         let outcome = receive_head(&mut connected, terms);
         let goes_on = outcome.rest(rest, terms.config);
@@ -388,14 +382,4 @@ impl Listener {
 /// Whether the next accept4 may well do.
 fn may_pass(error: &io::Error) -> bool {
     AcceptTrouble::of(error) == AcceptTrouble::Passing
-}
-
-/// Whether something has come on a connection that is worth a look: now, or ahead of its turn.
-fn has_spoken(fd: RawFd, parked: &Parked) -> bool {
-    let has_more = || poll::one(fd, READABLE, Some(Duration::ZERO)).is_ok_and(|events| events != 0);
-    match parked.rest.stage {
-        Stage::Lingering => false,
-        Stage::Idle if parked.session.is_some() => true,
-        Stage::Idle | Stage::Silent | Stage::Partial => has_more(),
-    }
 }

@@ -1,15 +1,21 @@
 //! Many connections, and peers with much patience.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use super::streams;
 use super::{Target, converse, reset, send};
-use crate::support::wire::{begin, get_values, params, request, stdin};
+use crate::support::wire::{begin, get_values, no_requests, params, request, stdin};
 use crate::support::{Listen, PATIENCE, until};
 
 const CROWD: usize = 2000;
+
+/// Those that are silent on a unix socket are waited for, too.
+const PATIENT: &str = "LIBFCGI_IS_AF_UNIX_KEEPER_POLL_TIMEOUT=60000";
+
+/// The default of LIBFCGI_MAX_WAITING.
+const MOST_WAITING: usize = 512;
 
 /// A request whose truncations and resets are tried.
 fn sample() -> Vec<u8> {
@@ -107,9 +113,8 @@ fn two_thousand_open_connections() {
 
 fn crowd(options: &[&str], what: &str, bytes: &[u8]) {
     allow_descriptors(CROWD as libc::rlim_t * 2 + 200);
-    // Patience with those that are silent: all of them are there at once.
-    let patience = "LIBFCGI_IS_AF_UNIX_KEEPER_POLL_TIMEOUT=60000";
-    let mut target = Target::start_with(Listen::Unix, options, patience);
+    // Room for all of them, and patience with those that are silent: all are there at once.
+    let mut target = Target::start_with(Listen::Unix, options, &[PATIENT, "LIBFCGI_MAX_WAITING=0"]);
     let what = format!("{CROWD} connections {what}, {options:?}");
     let mut crowd = Vec::new();
     for _ in 0..CROWD {
@@ -142,6 +147,117 @@ fn more_connections_than_descriptors() {
         target.must_be_well("150 silent connections for 64 descriptors");
         drop(crowd);
         target.must_be_well("150 connections gone");
+    }
+}
+
+/// Out of descriptors, so do those that have said what is no request, and at last the idle ones: who
+/// asks is served. None of them is let go because of what it has said since.
+#[test]
+fn more_connections_than_descriptors_that_have_spoken() {
+    let idle = request(1, true, &[], b"the body").to_vec();
+    for bytes in no_requests().into_iter().chain([idle]) {
+        for options in [&["-f", "64"][..], &["-f", "64", "-t", "2"]] {
+            // Without a limit of their own, and for longer than they are waited for.
+            let settings = [PATIENT, "LIBFCGI_FIRST_BYTE_TIMEOUT=0", "LIBFCGI_MAX_WAITING=0"];
+            for listen in [Listen::Unix, Listen::Tcp] {
+                let mut target = Target::start_with(listen, options, &settings);
+                let mut crowd = Vec::new();
+                for _ in 0..70 {
+                    let stream = target.socket();
+                    send(&stream, &bytes);
+                    crowd.push(stream);
+                }
+                for _ in 0..3 {
+                    target.must_be_well(&format!("seventy with {bytes:?}, {options:?}"));
+                }
+                // One sends on: that is no reason to keep it.
+                for stream in &crowd {
+                    send(stream, &no_requests()[1]);
+                }
+                target.must_be_well(&format!("seventy with {bytes:?} and more, {options:?}"));
+            }
+        }
+    }
+}
+
+/// More connections than may wait, each with something that is no request: they are closed, and the
+/// program sleeps.
+#[test]
+fn more_connections_than_may_wait_that_have_spoken() {
+    allow_descriptors(2048);
+    for bytes in no_requests() {
+        for options in [&[][..], &["-t", "2"]] {
+            for (setting, most) in [("LIBFCGI_MAX_WAITING=20", 20), ("IGNORED=", MOST_WAITING)] {
+                let mut target = Target::start_with(Listen::Unix, options, &[PATIENT, setting]);
+                let (before, _) = descriptors(&target);
+                let what = format!("{most} with {bytes:?}, {options:?}");
+                let mut crowd = Vec::new();
+                for _ in 0..most + most / 4 {
+                    let stream = target.socket();
+                    send(&stream, &bytes);
+                    crowd.push(stream);
+                }
+                target.must_be_well(&what);
+                until("those too many to be closed", PATIENCE, || {
+                    // The library's own two are new.
+                    (descriptors(&target).0 <= before + 2 + most).then_some(())
+                });
+                let before = target.worker.processor_time();
+                std::thread::sleep(Duration::from_millis(300));
+                let used = target.worker.processor_time() - before;
+                assert!(used < Duration::from_millis(100), "{what}: {used:?} of 300 ms");
+            }
+        }
+    }
+}
+
+/// What waits leaves a quarter of the descriptors to the program, whatever the setting.
+#[test]
+fn the_program_has_descriptors_left() {
+    for setting in ["LIBFCGI_MAX_WAITING=0", "LIBFCGI_MAX_WAITING=4096"] {
+        for options in [&["-f", "128"][..], &["-f", "128", "-t", "2"]] {
+            let mut target = Target::start_with(Listen::Unix, options, &[PATIENT, setting]);
+            let (own, _) = descriptors(&target);
+            let _crowd: Vec<UnixStream> = (0..150).map(|_| target.socket()).collect();
+            target.must_be_well("150 silent connections for 128 descriptors");
+            // And the library's own two.
+            let (count, _) = descriptors(&target);
+            assert!(count <= own + 2 + 96, "{count}");
+        }
+    }
+}
+
+/// A program that asks select(2) about `ipcFd`, as old ones do, has an `fd_set` for 1024.
+#[test]
+fn descriptors_of_requests_stay_below_1024() {
+    allow_descriptors(4096);
+    for options in [&[][..], &["-t", "4"]] {
+        let mut target = Target::start_with(Listen::Unix, options, &[PATIENT]);
+        let _crowd: Vec<UnixStream> = (0..1100).map(|_| target.socket()).collect();
+        target.must_be_well("1,100 silent connections");
+        let (count, highest) = descriptors(&target);
+        assert!(count > MOST_WAITING && highest < 1024, "{count}, up to {highest}");
+    }
+}
+
+/// Peers that go on sending what is no request are looked at by turns with all others.
+#[test]
+fn peers_that_never_stop() {
+    let record = [&[1, 5, 0, 1, 0xff, 0xff, 0, 0][..], &[0; 0xffff]].concat();
+    for options in [&[][..], &["-t", "2"]] {
+        let mut target = Target::start(Listen::Unix, options);
+        let floods: Vec<UnixStream> = (0..4).map(|_| target.socket()).collect();
+        std::thread::scope(|scope| {
+            for flood in &floods {
+                scope.spawn(|| while (&*flood).write_all(&record).is_ok() {});
+            }
+            for _ in 0..20 {
+                target.must_be_well("four peers that never stop");
+            }
+            for flood in &floods {
+                flood.shutdown(std::net::Shutdown::Both).unwrap();
+            }
+        });
     }
 }
 

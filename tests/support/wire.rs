@@ -92,6 +92,12 @@ pub(crate) fn get_values(names: &[&str]) -> Vec<u8> {
     record(RecordType::GET_VALUES, 0, &pairs(&list))
 }
 
+/// What is no request: a claim of 65,535 bytes for a request that is not there, the end of such a
+/// request's body, and a question.
+pub(crate) fn no_requests() -> [Vec<u8>; 3] {
+    [vec![1, 5, 0, 1, 0xff, 0xff, 0, 0], vec![1, 5, 0, 1, 0, 0, 0, 0], get_values(&[])]
+}
+
 /// A record that was received. Padding is not part of it.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Record {

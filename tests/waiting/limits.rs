@@ -4,14 +4,16 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::support::wire::{Connection, get_values, request};
+use super::support::wire::{Connection, abort, begin, get_values, no_requests, request};
 use super::support::{Library, Listen, PATIENCE, Worker, until};
-use super::{AT_MOST, answered, echo, output, text};
+use super::{AT_MOST, IN_VAIN, answered, echo, is_answered_within, output, text};
 
 use fcgi::protocol::{HEADER_LEN, RecordType};
 
 /// The limit in these tests, in milliseconds.
 const LIMIT: u64 = 300;
+
+const KEEPER: &str = "LIBFCGI_IS_AF_UNIX_KEEPER_POLL_TIMEOUT";
 
 /// One thread, and eight.
 const THREADS: [&[&str]; 2] = [&[], &["-t", "8"]];
@@ -51,17 +53,83 @@ fn no_limit_for_the_first_byte() {
     assert_eq!(output(&mut silent, 1, Instant::now()), "late");
 }
 
-/// A question of the management kind is not silence: the connection waits as an idle one does.
+/// Whatever comes that is no request, the time for one goes on.
 #[test]
-fn after_get_values_a_connection_may_wait() {
-    let setting = format!("LIBFCGI_FIRST_BYTE_TIMEOUT={LIMIT}");
-    let worker = limited(&setting, Listen::Tcp, &[]);
-    let mut asking = worker.connect();
-    asking.send(&get_values(&["FCGI_MAX_CONNS"]));
-    asking.until_record(|_| true);
-    assert!(asking.is_silent(AT_MOST));
-    asking.send(&echo(1, false, "late"));
-    assert_eq!(output(&mut asking, 1, Instant::now()), "late");
+fn what_is_no_request_takes_no_longer() {
+    for (setting, listen) in [("LIBFCGI_FIRST_BYTE_TIMEOUT", Listen::Tcp), (KEEPER, Listen::Unix)] {
+        for options in THREADS {
+            let worker = limited(&format!("{setting}={LIMIT}"), listen, options);
+            let start = Instant::now();
+            let mut others = no_requests().map(|bytes| (worker.connect(), bytes));
+            let mut late = worker.connect();
+            for (one, bytes) in &mut others {
+                one.send(bytes);
+            }
+            late.send(&get_values(&[])).until_record(|_| true);
+            thread::sleep(Duration::from_millis(LIMIT / 2));
+            for (one, _) in &mut others {
+                one.send(&[0; 8]);
+            }
+            late.send(&echo(1, true, "in time"));
+            assert_eq!(output(&mut late, 1, Instant::now()), "in time");
+            for (one, bytes) in &mut others {
+                let answers = one.until_closed();
+                let waited = start.elapsed();
+                let is_in_time = waited >= Duration::from_millis(LIMIT) && waited < AT_MOST;
+                assert!(is_in_time, "{bytes:?}: closed after {waited:?}");
+                assert_eq!(answers.is_empty(), bytes[1] == 5);
+            }
+            // It has had a request.
+            assert!(late.is_silent(Duration::from_millis(2 * LIMIT)));
+        }
+    }
+}
+
+#[test]
+fn what_is_no_request_holds_the_original() {
+    for bytes in no_requests() {
+        let worker = Worker::start(Library::Original, Listen::Tcp, &[]);
+        let mut holds = worker.connect();
+        assert!(holds.send(&bytes).is_silent(IN_VAIN));
+        assert!(!is_answered_within(worker.connect(), IN_VAIN), "the original does it right");
+    }
+}
+
+/// Who has begun with anything has the time of a head from then on, once.
+#[test]
+fn a_question_in_two_pieces_takes_no_longer() {
+    let (first, rest) = (&get_values(&[])[..3], &get_values(&[])[3..]);
+    for options in THREADS {
+        let worker = limited(&format!("LIBFCGI_HEAD_TIMEOUT={LIMIT}"), Listen::Tcp, options);
+        let mut new = worker.connect();
+        let mut kept = worker.connect();
+        kept.send(&echo(1, true, "kept"));
+        assert_eq!(output(&mut kept, 1, Instant::now()), "kept");
+        let start = Instant::now();
+        for one in [&mut new, &mut kept] {
+            one.send(first);
+            thread::sleep(Duration::from_millis(50));
+            one.send(rest).until_record(|record| record.kind == RecordType::GET_VALUES_RESULT);
+        }
+        closed_in_time(&mut new, start);
+        // One that has had a request is idle again.
+        assert!(kept.is_silent(Duration::from_millis(2 * LIMIT)));
+        kept.send(&echo(1, true, "again"));
+        assert_eq!(output(&mut kept, 1, Instant::now()), "again");
+    }
+}
+
+/// A request that the library itself has answered is one: its connection is kept as asked for.
+#[test]
+fn after_a_request_that_is_aborted_a_connection_may_wait() {
+    for options in THREADS {
+        let worker = limited(&format!("LIBFCGI_FIRST_BYTE_TIMEOUT={LIMIT}"), Listen::Tcp, options);
+        let mut kept = worker.connect();
+        kept.send(&[begin(1, true), abort(1)].concat()).until_end_of(1);
+        assert!(kept.is_silent(Duration::from_millis(2 * LIMIT)));
+        kept.send(&echo(1, true, "late"));
+        assert_eq!(output(&mut kept, 1, Instant::now()), "late");
+    }
 }
 
 #[test]
@@ -158,7 +226,7 @@ fn a_request_that_comes_while_all_are_busy() {
     let head = "LIBFCGI_HEAD_TIMEOUT";
     thread::scope(|scope| {
         for (setting, listen, first) in [
-            ("LIBFCGI_IS_AF_UNIX_KEEPER_POLL_TIMEOUT", Listen::Unix, 0),
+            (KEEPER, Listen::Unix, 0),
             ("LIBFCGI_FIRST_BYTE_TIMEOUT", Listen::Tcp, 0),
             (head, Listen::Unix, 20),
             (head, Listen::Tcp, 20),
@@ -254,5 +322,32 @@ fn too_many_silent_connections() {
         kept.send(&echo(1, true, "again"));
         assert_eq!(output(&mut kept, 1, Instant::now()), "again", "{options:?}");
         assert_eq!(gone(), 2);
+    }
+}
+
+/// Those that have said what is no request go before the kept ones, too.
+#[test]
+fn too_many_connections_that_never_had_a_request() {
+    for bytes in no_requests() {
+        for options in THREADS {
+            let worker = limited("LIBFCGI_MAX_WAITING=20", Listen::Tcp, options);
+            let mut without: Vec<Connection> = (0..15).map(|_| worker.connect()).collect();
+            for one in &mut without {
+                one.send(&bytes);
+            }
+            let mut kept: Vec<Connection> = (0..10).map(|_| worker.connect()).collect();
+            for kept in &mut kept {
+                kept.send(&echo(1, true, "kept"));
+                assert_eq!(output(kept, 1, Instant::now()), "kept");
+            }
+            let mut gone =
+                || without.iter_mut().filter_map(|one| one.has_ended().then_some(())).count();
+            until("five to be closed", PATIENCE, || (gone() == 5).then_some(()));
+            for kept in &mut kept {
+                kept.send(&echo(1, true, "again"));
+                assert_eq!(output(kept, 1, Instant::now()), "again", "{options:?}");
+            }
+            assert_eq!(gone(), 5);
+        }
     }
 }

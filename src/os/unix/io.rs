@@ -48,6 +48,14 @@ fn waiting<T>(
     }
 }
 
+/// Returns how many descriptors the process may have open (RLIMIT_NOFILE).
+pub fn most_descriptors() -> usize {
+    let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: the kernel writes one rlimit to a place that outlives the call.
+    unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
+    usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX)
+}
+
 /// read(2), once. 0 is the end of file.
 pub fn read(fd: RawFd, buffer: &mut [u8]) -> io::Result<usize> {
     retrying(|| {

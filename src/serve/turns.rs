@@ -1,0 +1,228 @@
+//! What a thread that waits does next, and which connection goes when there are too many.
+
+use std::os::fd::RawFd;
+use std::time::Instant;
+
+use super::parking::{Parked, Parking, Place};
+use crate::os::io::most_descriptors;
+use crate::os::memory::{NoMemory, push, reserve};
+use crate::os::poll::Ready;
+
+/// Steps that threads take at most before the kernel is asked for what has come since.
+const MOST_STEPS: u32 = 16;
+
+/// New places after which the limit of descriptors is looked up again: the program may change it.
+const PLACES_BETWEEN_LOOKS: u32 = 16;
+
+/// A connection that was taken out of its place.
+pub(super) type TakenOut = (Place, RawFd, Parked);
+
+/// What the threads of a listener share.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) parking: Parking,
+    /// Events not looked at yet, the first one last.
+    pub(super) ready: Vec<u64>,
+    /// Steps since the kernel was asked.
+    steps: u32,
+    /// New places, and the room for waiting connections that the limit of descriptors left lately.
+    new_places: u32,
+    room: usize,
+    /// When the last error came that might have passed.
+    pub(super) last_error: Option<Instant>,
+}
+
+/// What a thread does next that waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Sees to a connection whose time is over.
+    Expire,
+    /// Looks at what an event stands for.
+    Follow(u64),
+    /// Asks the kernel, and waits no longer than until then; without waiting if that is over.
+    Ask(Option<Instant>),
+}
+
+impl State {
+    /// Decides what comes next. Whatever there is to do, the kernel is asked every
+    /// [`MOST_STEPS`] steps, or the listen socket would not be heard.
+    pub(super) fn next_step(&mut self) -> Step {
+        let deadline = self.parking.earliest();
+        let is_late = deadline.is_some_and(|deadline| deadline <= Instant::now());
+        if !is_late && self.ready.is_empty() {
+            self.steps = 0;
+            return Step::Ask(deadline);
+        }
+        if self.steps >= MOST_STEPS {
+            self.steps = 0;
+            return Step::Ask(Some(Instant::now()));
+        }
+        self.steps += 1;
+        // By turns, so that neither waits for all of the other.
+        let event = if is_late && self.steps % 2 == 1 { None } else { self.ready.pop() };
+        event.map_or(Step::Expire, Step::Follow)
+    }
+
+    /// Returns how many connections may be parked: a quarter of the descriptors is the program's.
+    pub(super) fn most(&self, max_waiting: usize) -> usize {
+        max_waiting.min(self.room).max(1)
+    }
+
+    /// Puts a connection into its place. Where there are too many, the one of least worth is taken out.
+    pub(super) fn park(
+        &mut self,
+        (place, fd, parked): TakenOut,
+        max_waiting: usize,
+    ) -> Option<TakenOut> {
+        let is_full = self.parking.len() >= self.most(max_waiting);
+        let surplus = if is_full { self.take_least_worth() } else { None };
+        if self.parking.park(place, fd, parked) {
+            self.look_next_at(place.token());
+        }
+        surplus
+    }
+
+    /// A place for a connection that has none.
+    pub(super) fn new_place(&mut self) -> Result<Place, NoMemory> {
+        if self.new_places % PLACES_BETWEEN_LOOKS == 0 {
+            let descriptors = most_descriptors();
+            self.room = descriptors - descriptors / 4;
+        }
+        self.new_places = self.new_places.wrapping_add(1);
+        let place = self.parking.reserve()?;
+        // Noting an event must not need memory.
+        let most = self.parking.places_made() + Ready::MOST;
+        let more = most.saturating_sub(self.ready.len());
+        let enough = reserve(&mut self.ready, more);
+        if enough.is_err() {
+            self.parking.release(place);
+        }
+        enough.map(|()| place)
+    }
+
+    /// Takes out the connection that is the first to close when there are too many.
+    pub(super) fn take_least_worth(&mut self) -> Option<TakenOut> {
+        let place = self.parking.least_worth()?;
+        self.parking.take(place).map(|(fd, parked)| (place, fd, parked))
+    }
+
+    /// Takes out a connection whose time is over.
+    pub(super) fn take_expired(&mut self, now: Instant) -> Option<TakenOut> {
+        let place = self.parking.expired(now)?;
+        self.parking.take(place).map(|(fd, parked)| (place, fd, parked))
+    }
+
+    /// Notes an event, to be looked at behind all others.
+    pub(super) fn queue(&mut self, event: u64) {
+        if self.ready.contains(&event) {
+            return;
+        }
+        let mut moved = event;
+        for place in &mut self.ready {
+            std::mem::swap(place, &mut moved);
+        }
+        self.look_next_at(moved);
+    }
+
+    /// Notes an event, to be looked at before all others.
+    pub(super) fn look_next_at(&mut self, event: u64) {
+        // There is room: see `new_place`. Those of the listen socket come again.
+        let _ = push(&mut self.ready, event);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::os::fork::Moment;
+    use crate::serve::parking::{Rest, Stage};
+    use std::time::Duration;
+
+    const LATER: Duration = Duration::from_secs(60);
+
+    fn waiting(stage: Stage, patience: Duration) -> Parked {
+        Parked { session: None, rest: Rest::new(stage, Some(patience)), since: Moment::now() }
+    }
+
+    #[test]
+    fn no_more_connections_wait_than_the_limit() {
+        let mut state = State::default();
+        for fd in 0..100 {
+            let place = state.new_place().unwrap();
+            let surplus = state.park((place, fd, waiting(Stage::Silent, LATER)), 20);
+            assert!(state.parking.len() <= 20);
+            // The one that has waited longest.
+            assert_eq!(surplus.map(|(_, fd, _)| fd), (fd >= 20).then_some(fd - 20));
+        }
+    }
+
+    #[test]
+    fn a_quarter_of_the_descriptors_is_the_programs() {
+        let mut state = State::default();
+        let most = most_descriptors();
+        state.new_place().unwrap();
+        assert_eq!(state.most(usize::MAX), most - most / 4);
+        assert_eq!(state.most(1), 1);
+        // It is looked up seldom.
+        state.room = 7;
+        for _ in 1..PLACES_BETWEEN_LOOKS {
+            state.new_place().unwrap();
+        }
+        assert_eq!(state.room, 7);
+        state.new_place().unwrap();
+        assert_eq!(state.room, most - most / 4);
+    }
+
+    /// Events that never end, and thousands whose time is over: each comes, and the kernel is asked.
+    #[test]
+    fn the_kernel_is_asked_whatever_there_is_to_do() {
+        for is_late in [false, true] {
+            let mut state = State::default();
+            if is_late {
+                for fd in 0..1000 {
+                    let place = state.new_place().unwrap();
+                    let late = waiting(Stage::Silent, Duration::ZERO);
+                    state.park((place, fd, late), usize::MAX);
+                }
+            }
+            state.new_place().unwrap();
+            let (mut since_asked, mut asked, mut followed, mut expired) = (0, 0, 0, 0);
+            for _ in 0..1500 {
+                // Whatever is followed comes again.
+                state.queue(7);
+                match state.next_step() {
+                    Step::Ask(until) => {
+                        assert!(until.is_some_and(|until| until <= Instant::now()));
+                        (since_asked, asked) = (0, asked + 1);
+                        continue;
+                    }
+                    Step::Follow(event) => {
+                        assert_eq!(event, 7);
+                        followed += 1;
+                    }
+                    Step::Expire => {
+                        assert!(state.take_expired(Instant::now()).is_some());
+                        expired += 1;
+                    }
+                }
+                since_asked += 1;
+                assert!(since_asked <= MOST_STEPS);
+            }
+            assert!(asked >= 1500 / (MOST_STEPS + 1) && followed >= 700, "{asked}, {followed}");
+            assert_eq!(expired >= 700, is_late, "{expired}");
+        }
+    }
+
+    #[test]
+    fn with_nothing_to_do_the_wait_is_until_the_next_deadline() {
+        let mut state = State::default();
+        assert_eq!(state.next_step(), Step::Ask(None));
+        let place = state.new_place().unwrap();
+        let parked = waiting(Stage::Silent, LATER);
+        let deadline = parked.rest.deadline;
+        state.park((place, 5, parked), 20);
+        for _ in 0..2 * MOST_STEPS {
+            assert_eq!(state.next_step(), Step::Ask(deadline));
+        }
+    }
+}
