@@ -16,6 +16,8 @@ mod idle;
 mod limits;
 #[path = "waiting/processes.rs"]
 mod processes;
+#[path = "waiting/sharing.rs"]
+mod sharing;
 #[path = "waiting/shortage.rs"]
 mod shortage;
 mod support;

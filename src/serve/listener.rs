@@ -15,6 +15,9 @@
 //! must give -EAGAIN at once instead; [`crate::os::mark`] tells the two apart for sockets made by
 //! FCGX_OpenSocket. An inherited non-blocking socket is waited on: a sibling may have set the flag.
 //!
+//! Of preforked processes, those that are idle are to have the new connections: a process steps back
+//! behind the others as [`super::pace`] says.
+//!
 //! A connection whose request is in the program's hands keeps its place in the table. With one
 //! thread it also stays registered, level-triggered, because nobody waits while the request is
 //! active: a kept request then costs epoll_wait, recv, send. With several threads it is registered
@@ -34,6 +37,7 @@ use once_cell::sync::OnceCell;
 use super::connected::{Connected, close_at_once, recycle};
 use super::head::{Outcome, read_head, receive_head, wait_alone};
 use super::last_call::End;
+use super::pace::Pace;
 use super::parking::{Place, Rest, Stage, Watched};
 use super::pool::LONGEST_WAIT;
 use super::session::Begin;
@@ -89,6 +93,10 @@ pub struct Listener {
     limit: AtomicU32,
     /// Errors in a row that might have passed.
     errors: AtomicU32,
+    /// When to let other processes have the next connection.
+    pub(super) pace: Pace,
+    /// Whether registering the listen socket anew has failed: the kernel does not speak of it.
+    pub(super) unwatched: AtomicBool,
     /// Until when connections are waited for when shutting down.
     pub(super) end: Lock<Option<End>>,
     /// Threads that wait for connections of their own then.
@@ -109,6 +117,8 @@ impl Listener {
             has_made_room: AtomicBool::new(false),
             limit: AtomicU32::new(0),
             errors: AtomicU32::new(0),
+            pace: Pace::new(),
+            unwatched: AtomicBool::new(false),
             end: Lock::new(None),
             deciding: AtomicU32::new(0),
             state: Lock::new(State::default()),
@@ -362,8 +372,12 @@ impl Listener {
             // Others have to be served, too, and its descriptor may be the one that is missing.
             return wait_alone(connected, rest, Some(LONGEST_WAIT), terms);
         }
+        let is_new = connected.home.is_none();
         match self.park(connected, rest, false, terms) {
-            Ok(surplus) => Ok(surplus.and_then(|surplus| self.give_up(surplus, terms))),
+            Ok(surplus) => {
+                self.step_back_if_due(is_new, rest.stage);
+                Ok(surplus.and_then(|surplus| self.give_up(surplus, terms)))
+            }
             Err(connected) => wait_alone(connected, rest, Some(LONGEST_WAIT), terms),
         }
     }

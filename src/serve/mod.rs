@@ -1,13 +1,13 @@
 //! A FastCGI application's life: waiting for requests, reading and answering them.
 //!
 //! Reading order: [`listener`] (where threads wait), [`terms`] (for how long), `pool` (how they wait
-//! together), `turns` (who comes next, and who has to go), [`parking`] (the connections that wait with
-//! them, in `queues` and with `deadlines`), `last_call` (shutting down), [`listeners`] (one for each
-//! listen socket); [`head`] and [`connected`] (a connection in somebody's hands); [`session`] (one
-//! request), [`connection`] (records of one socket), [`params`], [`inbound`] and [`outbound`] (bytes
-//! in, bytes out), [`sending`] and `answers` (threads that send on one connection), [`store`] (memory
-//! for the next); [`config`], [`peers`] (who may connect), [`blocking`] (accepting for programs that
-//! do the rest).
+//! together), `turns` (who comes next, and who has to go), `pace` (what processes owe to each other),
+//! [`parking`] (the connections that wait with them, in `queues` and with `deadlines`), `last_call`
+//! (shutting down), [`listeners`] (one for each listen socket); [`head`] and [`connected`] (a
+//! connection in somebody's hands); [`session`] (one request), [`connection`] (records of one socket),
+//! [`params`], [`inbound`] and [`outbound`] (bytes in, bytes out), [`sending`] and `answers` (threads
+//! that send on one connection), [`store`] (memory for the next); [`config`], [`peers`] (who may
+//! connect), [`blocking`] (accepting for programs that do the rest).
 //!
 //! A connection is *parked* while it has no request and no thread looks at it. Its *home* is the
 //! listener that watches it and the place that it has there. The connection of a finished request is
@@ -48,6 +48,7 @@ mod last_call;
 pub mod listener;
 pub mod listeners;
 pub mod outbound;
+mod pace;
 pub mod params;
 pub mod parking;
 pub mod peers;

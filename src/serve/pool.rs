@@ -14,10 +14,10 @@ use super::listener::{Arrival, Listener};
 use super::parking::{Parked, Place, Rest, Stage, Watched};
 use super::terms::Terms;
 use super::turns::{Step, TakenOut};
-use crate::os::error::{AcceptTrouble, is_unwatchable, not_open, shut_down};
+use crate::os::error::{AcceptTrouble, is_unwatchable, is_watched_already, not_open, shut_down};
 use crate::os::io::is_open;
 use crate::os::poll::{self, Epoll, PollFd, READABLE, Ready, Watch};
-use crate::os::{mark, signal, socket, threads};
+use crate::os::{clock, mark, signal, socket, threads};
 
 const LISTEN: u64 = u64::MAX;
 const WAKE_UP: u64 = u64::MAX - 1;
@@ -221,6 +221,36 @@ impl Listener {
         Ok(())
     }
 
+    /// Lets the other processes that wait for the listen socket have the next connection, as [`Pace`]
+    /// says. `is_new`: whether the connection that was just parked was so for the first time.
+    ///
+    /// [`Pace`]: super::pace::Pace
+    pub(super) fn step_back_if_due(&self, is_new: bool, stage: Stage) {
+        let is_due = match (is_new, stage) {
+            (true, Stage::Idle) => true,
+            // With other threads it keeps nobody from being served.
+            (true, _) => threads::only_one(),
+            (false, Stage::Idle) => self.pace.is_due(clock::milliseconds()),
+            (false, _) => false,
+        };
+        if !is_due || !self.is_pooled() {
+            return;
+        }
+        let Some(epoll) = self.epoll.get() else { return };
+        // Of two threads the second would find nothing to move.
+        let _state = self.state.lock();
+        if epoll.move_last(self.fd, Watch::Exclusive, LISTEN).is_err() {
+            self.unwatched.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Registers the listen socket if the kernel does not know it any more.
+    fn watch_listen_socket(&self, epoll: &Epoll) {
+        let result = epoll.add(self.fd, Watch::Exclusive, LISTEN);
+        let is_watched = !result.is_err_and(|error| !is_watched_already(&error));
+        self.unwatched.store(!is_watched, Ordering::Relaxed);
+    }
+
     /// Takes events from the kernel; gives the first, the others wait in the state.
     fn wait(
         self: &Arc<Self>,
@@ -228,9 +258,11 @@ impl Listener {
         deadline: Option<Instant>,
         terms: &Terms,
     ) -> io::Result<Option<u64>> {
+        let unwatched = self.unwatched.load(Ordering::Relaxed);
+        let longest = if unwatched { SHORTAGE_WAIT } else { LONGEST_WAIT };
         let end = deadline.into_iter().chain(terms.until).min();
         let left = end.map(|end| end.saturating_duration_since(Instant::now()));
-        let timeout = left.map_or(LONGEST_WAIT, |left| left.min(LONGEST_WAIT));
+        let timeout = left.map_or(longest, |left| left.min(longest));
         let mut ready = Ready::new();
         // With other threads there is no telling when this one comes back for a second event.
         let most = if threads::only_one() { Ready::MOST } else { 1 };
@@ -250,9 +282,12 @@ impl Listener {
         }
         let mut tokens = ready.tokens().filter(|&token| token != WAKE_UP);
         let first = tokens.next();
-        if let Some(second) = tokens.next() {
+        // A process that is always busy would never come to look unasked.
+        let is_hidden = unwatched && first.is_some();
+        let mut others = tokens.chain(is_hidden.then_some(UNASKED));
+        if let Some(second) = others.next() {
             let mut state = self.state.lock();
-            std::iter::once(second).chain(tokens).for_each(|token| state.queue(token));
+            std::iter::once(second).chain(others).for_each(|token| state.queue(token));
         }
         if ready.tokens().next().is_none() {
             if timeout.is_zero() {
@@ -296,7 +331,7 @@ impl Listener {
             // The number may stand for a new socket of the program's.
             self.look_for_limit();
             mark::make_nonblocking(self.fd)?;
-            let _ = self.epoll()?.add(self.fd, Watch::Exclusive, LISTEN);
+            self.watch_listen_socket(self.epoll()?);
             return self.accept(terms);
         }
         let place = Place::from_token(token);

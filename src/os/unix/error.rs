@@ -111,6 +111,11 @@ pub fn is_refused(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EPERM | libc::ENOSYS))
 }
 
+/// Whether a descriptor is not registered with epoll because it is already.
+pub fn is_watched_already(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::EEXIST)
+}
+
 /// What an error of accept4 means for the next call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AcceptTrouble {

@@ -3,11 +3,12 @@
 //! * Descriptors: [`io`], [`poll`] (waiting for them), [`async_io`] (actions that wait for them).
 //! * Sockets: [`socket`], [`address`] (their names), [`mark`] (who made one non-blocking).
 //! * Processes: [`spawn`], [`children`], [`environment`], [`fork`], [`signal`], [`threads`].
-//! * All of these: [`error`], [`latest`], [`lock`], [`robust_lock`], [`memory`].
+//! * All of these: [`clock`], [`error`], [`latest`], [`lock`], [`robust_lock`], [`memory`].
 
 pub mod address;
 pub mod async_io;
 pub mod children;
+pub mod clock;
 pub mod environment;
 pub mod error;
 pub mod fork;

@@ -148,6 +148,16 @@ impl Epoll {
         self.control(libc::EPOLL_CTL_MOD, fd, watch.bits(), token)
     }
 
+    /// Registers a watched descriptor anew, as with [`Epoll::add`]: behind all others that wait for it,
+    /// in this process and in others. Leaves alone a descriptor that is not watched. After an error the
+    /// descriptor is not watched any more.
+    pub fn move_last(&self, fd: RawFd, watch: Watch, token: u64) -> io::Result<()> {
+        match self.control(libc::EPOLL_CTL_DEL, fd, 0, 0) {
+            Ok(()) => self.add(fd, watch, token),
+            Err(_) => Ok(()),
+        }
+    }
+
     /// Stops watching. Needed before closing: a descriptor that another process holds a copy of
     /// goes on reporting after this process has closed its own.
     pub fn remove(&self, fd: RawFd) {

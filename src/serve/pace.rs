@@ -1,0 +1,69 @@
+//! When a process steps back behind its siblings in the queue for new connections.
+//!
+//! Processes that share a listen socket wait for it in the order in which they have registered it,
+//! and the kernel gives a new connection to the first one that waits at the moment. One that serves
+//! kept connections waits for moments only, but often: in front of the others it would collect all
+//! new ones, and idle siblings get none. So it registers the socket anew, and is the last, when it
+//! keeps a connection for the first time. It does so again while it serves kept requests, because
+//! siblings become idle meanwhile, and belong in front.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Milliseconds after which a process with kept requests steps back again: half of what a request
+/// takes that is slow enough to make others wait. It costs two system calls.
+const INTERVAL: u32 = 5;
+
+/// As many kept requests in less than [`INTERVAL`] are quick ones: whoever comes to wait behind them
+/// waits for little, and two system calls more would be felt. The interval begins anew.
+const QUICK: u32 = 4;
+
+/// What was served since the last step back. Threads that count at the same time may lose a count: it
+/// matters as little as a step more or less.
+#[derive(Debug)]
+pub(super) struct Pace {
+    since: AtomicU32,
+    requests: AtomicU32,
+}
+
+impl Pace {
+    /// A process that has served nothing yet.
+    pub(super) const fn new() -> Self {
+        Self { since: AtomicU32::new(0), requests: AtomicU32::new(0) }
+    }
+
+    /// Counts a kept request. Returns whether the process has to step back now. `now`: of
+    /// [`crate::os::clock`].
+    pub(super) fn is_due(&self, now: u32) -> bool {
+        let is_due = now.wrapping_sub(self.since.load(Ordering::Relaxed)) >= INTERVAL;
+        let requests = self.requests.load(Ordering::Relaxed) + 1;
+        if is_due || requests >= QUICK {
+            self.since.store(now, Ordering::Relaxed);
+            self.requests.store(0, Ordering::Relaxed);
+        } else {
+            self.requests.store(requests, Ordering::Relaxed);
+        }
+        is_due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many times of 100 requests, one every so many milliseconds, it steps back.
+    fn steps(milliseconds: u32) -> usize {
+        let pace = Pace::new();
+        // Over the end of the clock's range.
+        let begin = u32::MAX - 50;
+        assert!(pace.is_due(begin), "the first one");
+        let mut times = (1..=100).map(|n| begin.wrapping_add(n * milliseconds));
+        (0..100).filter(|_| pace.is_due(times.next().unwrap())).count()
+    }
+
+    #[test]
+    fn slow_requests_make_it_step_back_and_quick_ones_do_not() {
+        assert_eq!([10, 5].map(steps), [100, 100]);
+        assert_eq!([3, 2].map(steps), [50, 33]);
+        assert_eq!([1, 0].map(steps), [0, 0]);
+    }
+}
