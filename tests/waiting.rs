@@ -10,6 +10,8 @@ mod changes;
 mod closing;
 #[path = "waiting/forks.rs"]
 mod forks;
+#[path = "waiting/heads.rs"]
+mod heads;
 #[path = "waiting/idle.rs"]
 mod idle;
 #[path = "waiting/limits.rs"]

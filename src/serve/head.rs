@@ -34,6 +34,11 @@ pub(super) enum Outcome {
 }
 
 impl Outcome {
+    /// Whether the connection may yet have a request, and has none so far.
+    pub(super) const fn lacks_head(self) -> bool {
+        matches!(self, Self::Silent | Self::Idle | Self::Partial)
+    }
+
     /// How a connection waits from now on that has waited as in `before`; `None` when it has a
     /// request, or is over.
     pub(super) fn rest(self, before: Rest, config: &Config) -> Option<Rest> {

@@ -16,7 +16,8 @@
 //! FCGX_OpenSocket. An inherited non-blocking socket is waited on: a sibling may have set the flag.
 //!
 //! Of preforked processes, those that are idle are to have the new connections: a process steps back
-//! behind the others as [`super::pace`] says.
+//! behind the others as [`super::pace`] says, and one with a single thread does not take a connection
+//! away from them before its head is there, as [`super::grace`] says.
 //!
 //! A connection whose request is in the program's hands keeps its place in the table. With one
 //! thread it also stays registered, level-triggered, because nobody waits while the request is
@@ -35,8 +36,9 @@ use std::time::{Duration, Instant};
 use once_cell::sync::OnceCell;
 
 use super::connected::{Connected, close_at_once, recycle};
+use super::grace::{self, Budget, End};
 use super::head::{Outcome, read_head, receive_head, wait_alone};
-use super::last_call::End;
+use super::last_call;
 use super::pace::Pace;
 use super::parking::{Place, Rest, Stage, Watched};
 use super::pool::LONGEST_WAIT;
@@ -49,10 +51,6 @@ use crate::os::lock::Lock;
 use crate::os::poll::{self, Epoll, PollFd, READABLE};
 use crate::os::socket::{self, Accepted, Peer};
 use crate::os::{fork, mark, signal, threads};
-
-/// How long a process with one thread waits for the first bytes of a new connection before it parks
-/// it: most web servers connect first and send at once.
-const GRACE: Duration = Duration::from_millis(20);
 
 /// Requests taken in a row from what one connection has sent ahead; then others come first.
 const MOST_IN_A_ROW: u32 = 16;
@@ -93,12 +91,14 @@ pub struct Listener {
     limit: AtomicU32,
     /// Errors in a row that might have passed.
     errors: AtomicU32,
+    /// What connections without a request may still cost a process with one thread.
+    grace: Lock<Budget>,
     /// When to let other processes have the next connection.
     pub(super) pace: Pace,
     /// Whether registering the listen socket anew has failed: the kernel does not speak of it.
     pub(super) unwatched: AtomicBool,
     /// Until when connections are waited for when shutting down.
-    pub(super) end: Lock<Option<End>>,
+    pub(super) end: Lock<Option<last_call::End>>,
     /// Threads that wait for connections of their own then.
     pub(super) deciding: AtomicU32,
     pub(super) state: Lock<State>,
@@ -117,6 +117,7 @@ impl Listener {
             has_made_room: AtomicBool::new(false),
             limit: AtomicU32::new(0),
             errors: AtomicU32::new(0),
+            grace: Lock::new(Budget::new()),
             pace: Pace::new(),
             unwatched: AtomicBool::new(false),
             end: Lock::new(None),
@@ -218,7 +219,7 @@ impl Listener {
                 }
                 self.pooled(terms)
             }
-            result => self.accepted(result, terms, true),
+            result => self.accepted(result, terms),
         }
     }
 
@@ -227,7 +228,6 @@ impl Listener {
         self: &Arc<Self>,
         result: io::Result<Accepted>,
         terms: &Terms,
-        plain: bool,
     ) -> io::Result<Option<Arrival>> {
         let Accepted { fd, peer, since } = match result {
             Ok(accepted) => accepted,
@@ -243,16 +243,16 @@ impl Listener {
             return Ok(None);
         }
         let Ok(mut connected) = Connected::open(fd, since) else { return Ok(None) };
-        let mut outcome = receive_head(&mut connected, terms);
-        if matches!(outcome, Outcome::Silent) && threads::only_one() {
-            // Only this thread could serve others in the meantime; anything that happens to the
-            // parked connections ends the wait.
-            let pool = if plain { -1 } else { self.pool_descriptor() };
-            let mut fds = [PollFd::new(fd, READABLE), PollFd::new(pool, READABLE)];
-            let _ = poll::poll(&mut fds, Some(GRACE));
-            outcome = receive_head(&mut connected, terms);
+        let outcome = receive_head(&mut connected, terms);
+        let mut end = End { outcome, signalled: false };
+        if outcome.lacks_head() && threads::only_one() {
+            end = grace::wait(&mut connected, outcome, &self.grace, terms);
+            if self.is_parents() {
+                connected.close_copy();
+                return Ok(None);
+            }
         }
-        if let Outcome::Ready(begin) = outcome {
+        if let Outcome::Ready(begin) = end.outcome {
             return Ok(Some((connected, begin)));
         }
         let patience = match peer {
@@ -260,7 +260,11 @@ impl Listener {
             _ => terms.config.first_byte_timeout,
         };
         let rest = Rest::new(Stage::Silent, patience);
-        self.settle(connected, outcome, rest, terms)
+        let arrival = self.settle(connected, end.outcome, rest, terms)?;
+        if arrival.is_none() && end.signalled {
+            self.not_waited(interrupted(), terms)?;
+        }
+        Ok(arrival)
     }
 
     /// Errors that the next accept4 need not meet again are waited out.

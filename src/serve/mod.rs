@@ -1,13 +1,14 @@
 //! A FastCGI application's life: waiting for requests, reading and answering them.
 //!
 //! Reading order: [`listener`] (where threads wait), [`terms`] (for how long), `pool` (how they wait
-//! together), `turns` (who comes next, and who has to go), `pace` (what processes owe to each other),
-//! [`parking`] (the connections that wait with them, in `queues` and with `deadlines`), `last_call`
-//! (shutting down), [`listeners`] (one for each listen socket); [`head`] and [`connected`] (a
-//! connection in somebody's hands); [`session`] (one request), [`connection`] (records of one socket),
-//! [`params`], [`inbound`] and [`outbound`] (bytes in, bytes out), [`sending`] and `answers` (threads
-//! that send on one connection), [`store`] (memory for the next); [`config`], [`peers`] (who may
-//! connect), [`blocking`] (accepting for programs that do the rest).
+//! together), `turns` (who comes next, and who has to go), `pace` and `grace` (what processes owe to
+//! each other and to new connections), [`parking`] (the connections that wait with them, in `queues`
+//! and with `deadlines`), `last_call` (shutting down), [`listeners`] (one for each listen socket);
+//! [`head`] and [`connected`] (a connection in somebody's hands); [`session`] (one request),
+//! [`connection`] (records of one socket), [`params`], [`inbound`] and [`outbound`] (bytes in, bytes
+//! out), [`sending`] and `answers` (threads that send on one connection), [`store`] (memory for the
+//! next); [`config`], [`peers`] (who may connect), [`blocking`] (accepting for programs that do the
+//! rest).
 //!
 //! A connection is *parked* while it has no request and no thread looks at it. Its *home* is the
 //! listener that watches it and the place that it has there. The connection of a finished request is
@@ -42,6 +43,7 @@ pub mod config;
 pub mod connected;
 pub mod connection;
 mod deadlines;
+mod grace;
 pub mod head;
 pub mod inbound;
 mod last_call;

@@ -58,11 +58,6 @@ impl Listener {
         state.ready.len() < before
     }
 
-    /// What becomes readable when something happens in the pool; -1 when there is none.
-    pub(super) fn pool_descriptor(&self) -> RawFd {
-        self.epoll.get().map_or(-1, Epoll::descriptor)
-    }
-
     /// Puts a connection where the listener watches it, until something comes, or with `turn` until
     /// those have had theirs that are ready already. The caller gets it back when that is not possible;
     /// and otherwise the one that has to go for it, if there are too many, for [`Listener::give_up`].
@@ -173,7 +168,7 @@ impl Listener {
     fn accepted_or_would_block(self: &Arc<Self>, terms: &Terms) -> io::Result<Option<Arrival>> {
         match socket::accept(self.fd) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => Err(error),
-            result => self.accepted(result, terms, false),
+            result => self.accepted(result, terms),
         }
     }
 
@@ -191,7 +186,7 @@ impl Listener {
     }
 
     /// As [`Listener::not_accepted`], for a wait that the kernel does not restart as it does accept.
-    fn not_waited(self: &Arc<Self>, error: io::Error, terms: &Terms) -> io::Result<()> {
+    pub(super) fn not_waited(self: &Arc<Self>, error: io::Error, terms: &Terms) -> io::Result<()> {
         if error.kind() == ErrorKind::Interrupted && !terms.ends_by_signal() {
             return Ok(());
         }
@@ -314,7 +309,7 @@ impl Listener {
         {
             return Err(shut_down());
         }
-        self.accepted(result, terms, false)
+        self.accepted(result, terms)
     }
 
     /// Looks at what an event stands for.

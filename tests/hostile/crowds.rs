@@ -1,12 +1,16 @@
 //! Many connections, and peers with much patience.
 
+use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::streams;
 use super::{Target, converse, reset, send};
-use crate::support::wire::{begin, get_values, no_requests, params, request, stdin};
+use crate::support::wire::{
+    Connection, begin, get_values, no_requests, params, request, stdin,
+};
 use crate::support::{Listen, PATIENCE, until};
 
 const CROWD: usize = 2000;
@@ -280,6 +284,39 @@ fn peers_that_trickle() {
         }
         target.must_be_well("fifty peers that have trickled");
     }
+}
+
+/// A process with one thread waits a moment for what a new connection says. Connections that come in
+/// a row and say nothing, or leave, take no more of its time than a fifth, and 100 ms.
+#[test]
+fn connections_in_a_row_that_say_nothing() {
+    const REQUESTS: u32 = 300;
+    let silent_each = Duration::from_millis(1);
+    let target = Target::start(Listen::Unix, &[]);
+    let mut kept = Connection::on(target.socket().into());
+    let is_over = AtomicBool::new(false);
+    let took = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut silent = VecDeque::new();
+            while !is_over.load(Ordering::Relaxed) {
+                silent.push_back(target.socket());
+                if silent.len() > 50 {
+                    silent.pop_front();
+                }
+                std::thread::sleep(silent_each);
+            }
+        });
+        let start = Instant::now();
+        for _ in 0..REQUESTS {
+            kept.send(&request(1, true, &[], b"good"));
+            kept.until_end_of(1);
+        }
+        let took = start.elapsed();
+        is_over.store(true, Ordering::Relaxed);
+        took
+    });
+    // Each of the requests could wait for one of them for 20 ms.
+    assert!(took < REQUESTS * Duration::from_millis(20) / 3, "{took:?}");
 }
 
 /// Memory and descriptors of what comes and goes are given back.

@@ -5,6 +5,7 @@
  *   -n        the program makes its listen socket non-blocking
  *   -t N      serve with N threads, in addition to the first one, which waits for them
  *   -p N      serve with N child processes; the first process waits for them
+ *   -e N      each child process ends after N requests, and the first process makes another one
  *   -a        a signal every millisecond
  *   -s        SIGUSR2's handler calls FCGX_ShutdownPending, with SA_RESTART
  *   -x        SIGTERM's handler does so, too, and then closes the listen socket
@@ -60,7 +61,7 @@
 
 #define OWN_FILES 8
 
-static int listen_socket, flags, storm, lingers, opens_another;
+static int listen_socket, flags, storm, lingers, opens_another, requests_each;
 
 static int has(FCGX_Request *request, const char *name)
 {
@@ -266,8 +267,11 @@ static void *serve(void *unused)
     int result;
 
     FCGX_InitRequest(&request, listen_socket, flags);
-    while ((result = FCGX_Accept_r(&request)) == 0)
+    while ((result = FCGX_Accept_r(&request)) == 0) {
         serve_one(&request);
+        if (requests_each > 0 && --requests_each == 0)
+            _exit(0);
+    }
     FCGX_Free(&request, 1);
     printf("%d\n", result);
     fflush(stdout);
@@ -301,6 +305,20 @@ static void serve_with_processes(int processes, int threads)
     for (i = 0; i < processes; i++)
         while (wait(NULL) < 0 && errno == EINTR)
             ;
+}
+
+static void serve_with_children_without_end(int processes)
+{
+    int running;
+
+    for (running = 0;; running++) {
+        if (running >= processes)
+            wait(NULL);
+        if (fork() == 0) {
+            serve_with_threads(0);
+            return;
+        }
+    }
 }
 
 static void on_signal(int unused)
@@ -351,7 +369,7 @@ int main(int argc, char **argv)
     int option, threads = 0, processes = 0, nonblocking = 0, close_on_exec = 0;
 
     memset(piece, 'x', sizeof piece);
-    while ((option = getopt(argc, argv, "o:nt:p:asxykirw:f:clm")) != -1) {
+    while ((option = getopt(argc, argv, "o:nt:p:e:asxykirw:f:clm")) != -1) {
         if (option == 'o')
             listen_socket = FCGX_OpenSocket(optarg, 64);
         else if (option == 'n')
@@ -360,6 +378,8 @@ int main(int argc, char **argv)
             threads = atoi(optarg);
         else if (option == 'p')
             processes = atoi(optarg);
+        else if (option == 'e')
+            requests_each = atoi(optarg);
         else if (option == 'a')
             storm = 1;
         else if (option == 's')
@@ -397,7 +417,9 @@ int main(int argc, char **argv)
         handle(SIGALRM, on_signal, 0);
         setitimer(ITIMER_REAL, &every, NULL);
     }
-    if (processes > 0)
+    if (requests_each > 0)
+        serve_with_children_without_end(processes);
+    else if (processes > 0)
         serve_with_processes(processes, threads);
     else
         serve_with_threads(threads);

@@ -1,0 +1,144 @@
+//! How long a process with one thread waits for the head of a connection that it has just accepted.
+//!
+//! Most web servers connect first and send at once, some in several pieces. Until the head is there the
+//! thread looks at nothing else: it would go into the program with a connection in its hands that no
+//! other process can serve any more. That connection would wait for the end of this process's request
+//! although a sibling is idle, and it would be lost if the process ended with that request.
+//!
+//! Connections that say nothing make everybody else wait meanwhile. So there is a [`Budget`] for
+//! graces that pass in vain.
+
+use std::io::ErrorKind;
+use std::time::{Duration, Instant};
+
+use super::connected::Connected;
+use super::head::{Outcome, receive_head};
+use super::terms::Terms;
+use crate::os::lock::Lock;
+use crate::os::poll::{self, PollFd, READABLE};
+use crate::os::signal;
+
+/// The longest grace: a web server on another machine that sends its head in pieces, with a busy
+/// processor, needs less.
+const LONGEST: Duration = Duration::from_millis(20);
+
+/// Graces that pass in vain may take so long in a row. The next connection is then parked at once.
+const MOST_IN_VAIN: Duration = Duration::from_millis(100);
+
+/// One part in so many of all time may go to graces in vain.
+const SHARE: u64 = 5;
+
+/// Looks at one connection within its grace: a clock that stands still does not make it endless.
+const MOST_LOOKS: usize = 1000;
+
+/// What graces may still take in vain.
+#[derive(Debug)]
+pub(super) struct Budget {
+    /// In microseconds.
+    left: u64,
+    /// When `left` was true; `None` before the first grace.
+    at: Option<Instant>,
+}
+
+impl Budget {
+    /// The whole budget.
+    pub(super) const fn new() -> Self {
+        Self { left: MOST_IN_VAIN.as_micros() as u64, at: None }
+    }
+
+    /// Returns how long a grace that begins now may take; whole milliseconds, as poll takes them.
+    fn grace(&mut self, now: Instant) -> Duration {
+        let passed = self.at.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
+        self.at = Some(now);
+        let share = passed.as_micros() as u64 / SHARE;
+        self.left = self.left.saturating_add(share).min(MOST_IN_VAIN.as_micros() as u64);
+        Duration::from_millis(self.left / 1000).min(LONGEST)
+    }
+
+    /// Notes a grace that has passed in vain.
+    fn spend(&mut self, took: Duration) {
+        self.left = self.left.saturating_sub(took.as_micros() as u64);
+    }
+}
+
+/// How a grace has ended.
+#[derive(Debug)]
+pub(super) struct End {
+    /// The last look at the connection.
+    pub(super) outcome: Outcome,
+    /// Whether a signal came meanwhile.
+    pub(super) signalled: bool,
+}
+
+/// Waits for the whole head of a connection, as long as the budget and the caller's terms let it. Signals
+/// do not end it: the connection is the program's next request. Ends early when the process is told to
+/// shut down, or has become another one. `outcome`: of the first look.
+pub(super) fn wait(
+    connected: &mut Connected,
+    outcome: Outcome,
+    budget: &Lock<Budget>,
+    terms: &Terms,
+) -> End {
+    let begin = Instant::now();
+    let grace = budget.lock().grace(begin);
+    let end = begin.checked_add(grace).into_iter().chain(terms.until).min();
+    let mut state = End { outcome, signalled: false };
+    for _ in 0..MOST_LOOKS {
+        let left = end.map_or(Duration::ZERO, |end| end.saturating_duration_since(Instant::now()));
+        if !state.outcome.lacks_head() || signal::shutdown_requested() || left.is_zero() {
+            break;
+        }
+        match poll::poll(&mut [PollFd::new(connected.fd, READABLE)], Some(left)) {
+            Ok(0) => break,
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => {
+                state.signalled = true;
+                if connected.is_inherited() {
+                    break;
+                }
+            }
+            Err(_) => break,
+        }
+        state.outcome = receive_head(connected, terms);
+    }
+    if !matches!(state.outcome, Outcome::Ready(_)) {
+        budget.lock().spend(begin.elapsed());
+    }
+    state
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How long graces take if each passes in vain, with this time between two of them; and all of it.
+    fn in_vain(count: u32, between: Duration) -> (Duration, Duration) {
+        let mut budget = Budget::new();
+        let begin = Instant::now();
+        let mut now = begin;
+        for _ in 0..count {
+            let grace = budget.grace(now);
+            assert!(grace <= LONGEST);
+            budget.spend(grace);
+            now += grace + between;
+        }
+        let all = now - begin;
+        (all - between * count, all)
+    }
+
+    #[test]
+    fn graces_in_vain_take_their_share_and_no_more() {
+        assert_eq!(in_vain(5, Duration::ZERO).0, MOST_IN_VAIN);
+        let (in_vain_all, all) = in_vain(1_000_000, Duration::from_micros(1));
+        assert!(in_vain_all <= MOST_IN_VAIN + all / SHARE as u32, "{in_vain_all:?} of {all:?}");
+        // Seldom enough, each has the whole of it.
+        assert_eq!(in_vain(1000, LONGEST * (SHARE as u32 - 1)).0, LONGEST * 1000);
+    }
+
+    #[test]
+    fn what_has_come_to_something_costs_nothing() {
+        let mut budget = Budget::new();
+        let now = Instant::now();
+        assert!((0..1000).all(|_| budget.grace(now) == LONGEST));
+    }
+}
