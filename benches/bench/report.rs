@@ -4,9 +4,7 @@ use std::fmt::Write;
 
 use crate::counts;
 use crate::footprint::{Resident, Sizes};
-use crate::scenario::{
-    HEAP_CALLS, Instructions, LATE_THREADS, RESIDENT_PER_THREAD, SIZE, SPLIT_READ, START,
-};
+use crate::scenario::{HEAP_CALLS, Instructions, LATE_THREADS, RESIDENT_PER_THREAD, SIZE, START};
 use crate::times::{self, Contender, Spread};
 
 /// A table of text. Columns but the first are aligned to the right.
@@ -123,11 +121,10 @@ pub(crate) fn counts(rows: &[counts::Row]) -> (Table, Vec<Miss>) {
             }
         };
         if let Some(gate) = scenario.gate.system_calls {
-            let split = if scenario.may_split() { SPLIT_READ } else { 0.0 };
             // Half a hundredth: sums of fractions are not exact.
             let names = ours.by_name.iter().map(|(name, n)| format!(" {name} {}", calls(*n)));
             let detail = format!(" ({})", names.collect::<String>().trim_start());
-            check("system calls", ours.system_calls, gate + split + 0.005, &detail);
+            check("system calls", ours.system_calls, gate + scenario.by_chance() + 0.005, &detail);
         }
         let late = if scenario.threads > 1 { LATE_THREADS } else { 0.0 };
         check("heap calls", ours.heap_calls, HEAP_CALLS + late, "");
