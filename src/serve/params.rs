@@ -89,31 +89,26 @@ impl Params {
 
     /// Turns the collected stream into strings.
     pub fn decode(&mut self) -> Result<(), ParamsError> {
-        let end = self.arena.len();
         // The NUL of the last string lies behind the stream.
         push(&mut self.arena, 0).map_err(|_| ParamsError::NoMemory)?;
-        let arena = self.arena.as_mut_slice();
-        let mut next = ROLE_ROOM;
-        while next < end {
-            let stream = arena.get(next..end).unwrap_or_default();
-            let pair = Place::of_first(stream, next).ok_or(ParamsError::Cut)?;
-            // Ends the string before this one; here were this pair's lengths.
-            if let Some(byte) = arena.get_mut(next) {
-                *byte = 0;
-            }
-            let start = pair.name - 1;
-            if let Some(moved @ [_, ..]) = arena.get_mut(start..pair.value) {
-                moved.copy_within(1.., 0);
-                if let Some(byte) = moved.last_mut() {
-                    *byte = b'=';
+        let arena = self.arena.get_mut(ROLE_ROOM..).unwrap_or_default();
+        let Some((last, mut rest)) = arena.split_last_mut() else { return Ok(()) };
+        let (mut at, end) = (ROLE_ROOM, ROLE_ROOM + rest.len());
+        loop {
+            let pair = match *rest {
+                [] => break,
+                // Nearly every pair: both lengths in one byte.
+                [name, value, ..] if (name | value) < 0x80 => {
+                    into_string(rest, 2, (usize::from(name), usize::from(value)))
                 }
-            }
-            push(&mut self.starts, start).map_err(|_| ParamsError::NoMemory)?;
-            next = pair.end;
+                _ => long_into_string(rest),
+            };
+            let (start, behind) = pair.ok_or(ParamsError::Cut)?;
+            push(&mut self.starts, at + start).map_err(|_| ParamsError::NoMemory)?;
+            rest = behind;
+            at = end - rest.len();
         }
-        if let Some(byte) = arena.last_mut() {
-            *byte = 0;
-        }
+        *last = 0;
         Ok(())
     }
 
@@ -123,41 +118,31 @@ impl Params {
     }
 }
 
-/// Where one encoded pair lies.
-struct Place {
-    name: usize,
-    value: usize,
-    end: usize,
+/// Turns the first pair of a stream, whose lengths take `head` bytes, into a string, and ends the one
+/// before it. Returns where it starts and what lies behind it; `None` where the stream ends within it.
+#[inline(always)]
+fn into_string(
+    stream: &mut [u8],
+    head: usize,
+    (name, value): (usize, usize),
+) -> Option<(usize, &mut [u8])> {
+    // One length is less than 2^31, both together may be more than a word of 32 bits.
+    let end = (head + name).checked_add(value)?;
+    let (pair, behind) = stream.split_at_mut_checked(end)?;
+    // The lengths have been read.
+    *pair.first_mut()? = 0;
+    let moved = pair.get_mut(head - 1..head + name)?;
+    moved.copy_within(1.., 0);
+    *moved.last_mut()? = b'=';
+    Some((head - 1, behind))
 }
 
-impl Place {
-    /// The first pair of `stream`, which itself lies at `at`.
-    fn of_first(stream: &[u8], at: usize) -> Option<Self> {
-        match *stream {
-            // Nearly every pair: both lengths in one byte.
-            [name, value, ..] if (name | value) < 0x80 => {
-                Self::within(stream, at, 2, (usize::from(name), usize::from(value)))
-            }
-            _ => {
-                let (name, rest) = split_length(stream)?;
-                let (value, rest) = split_length(rest)?;
-                Self::within(stream, at, stream.len() - rest.len(), (name, value))
-            }
-        }
-    }
-
-    /// A pair whose lengths take `head` bytes, unless the stream ends within it.
-    #[inline]
-    fn within(
-        stream: &[u8],
-        at: usize,
-        head: usize,
-        (name, value): (usize, usize),
-    ) -> Option<Self> {
-        // One length is less than 2^31, both together may be more than a word of 32 bits.
-        let end = (head + name).checked_add(value).filter(|end| *end <= stream.len())?;
-        Some(Self { name: at + head, value: at + head + name, end: at + end })
-    }
+#[cold]
+fn long_into_string(stream: &mut [u8]) -> Option<(usize, &mut [u8])> {
+    let (name, rest) = split_length(stream)?;
+    let (value, rest) = split_length(rest)?;
+    let head = stream.len() - rest.len();
+    into_string(stream, head, (name, value))
 }
 
 #[cfg(test)]

@@ -34,7 +34,11 @@ impl PollFd {
 
 /// Milliseconds for the kernel, rounded up so that a wait never ends early; -1 is for ever.
 fn milliseconds(timeout: Option<Duration>) -> libc::c_int {
-    timeout.map_or(-1, |t| t.as_micros().div_ceil(1000).try_into().unwrap_or(libc::c_int::MAX))
+    timeout.map_or(-1, |timeout| {
+        let part = u64::from(timeout.subsec_micros().div_ceil(1000));
+        let all = timeout.as_secs().saturating_mul(1000).saturating_add(part);
+        all.try_into().unwrap_or(libc::c_int::MAX)
+    })
 }
 
 /// poll(2), once; a signal ends it with `Interrupted`. Gives the number of entries with `revents`.
