@@ -190,7 +190,7 @@ const fn milliseconds(number: u32) -> Duration {
     Duration::from_millis(number as u64)
 }
 
-/// 0 is none.
+/// 0 stands for no limit.
 fn limit(number: u32) -> Option<u32> {
     (number != 0).then_some(number)
 }

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use crate::os::memory::push;
 use crate::os::socket::Peer;
 
-/// One entry of the list. An entry that is no address is not kept: it matches nobody.
+/// One entry of the list. An entry that is not an address is not kept: it matches no peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Entry {
     V4(Ipv4Addr),

@@ -1,4 +1,4 @@
-//! Connecting, and starting the application where nobody listens.
+//! Connecting, and starting the application where nothing listens.
 
 use std::ffi::{CString, OsStr};
 use std::io::{self, ErrorKind};
@@ -25,7 +25,7 @@ pub(crate) fn open(options: &Options) -> Result<Option<RawFd>, Failure> {
         Mode::Supervise(application) => supervise(name, application).map(|()| None),
         Mode::Carry => connect(name).map(Some),
         Mode::StartAndCarry(application) => match socket::connect(name) {
-            Err(error) if nobody_listens(&error) => {
+            Err(error) if nothing_listens(&error) => {
                 if let Err(why) = executable(&application.path) {
                     return Err(neither(not_connected(name, &error), application, why));
                 }
@@ -42,8 +42,8 @@ fn connect(name: &[u8]) -> Result<RawFd, Failure> {
 }
 
 fn not_connected(name: &[u8], error: &io::Error) -> Failure {
-    let nobody = if nobody_listens(error) { ": nothing listens there" } else { "" };
-    about_name(format!("Could not connect to {}{nobody}", shown(name)), error)
+    let reason = if nothing_listens(error) { ": nothing listens there" } else { "" };
+    about_name(format!("Could not connect to {}{reason}", shown(name)), error)
 }
 
 /// A failure about a connection name.
@@ -54,7 +54,7 @@ fn about_name(what: String, error: &io::Error) -> Failure {
 
 /// Whether the error means that an application may be started. Not every error does: a socket that
 /// we may not use is somebody's.
-fn nobody_listens(error: &io::Error) -> bool {
+fn nothing_listens(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused)
 }
 

@@ -12,7 +12,7 @@ unsafe extern "C" {
 /// the vector that was there before may be gone, and the one that came after is invalid or empty.
 static IS_REQUESTS: AtomicBool = AtomicBool::new(false);
 
-/// Makes a vector of strings the environment; NULL is none.
+/// Makes a vector of strings the environment. NULL stands for an empty one.
 ///
 /// # Safety
 ///
