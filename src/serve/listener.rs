@@ -16,8 +16,8 @@
 //! FCGX_OpenSocket. An inherited non-blocking socket is waited on: a sibling may have set the flag.
 //!
 //! Of preforked processes, those that are idle are to have the new connections: a process steps back
-//! behind the others as [`super::pace`] says, and one with a single thread does not take a connection
-//! away from them before its head is there, as [`super::grace`] says.
+//! behind the others as `pace` says, and one with a single thread does not take a connection
+//! away from them before its head is there, as `grace` says.
 //!
 //! A connection whose request is in the program's hands keeps its place in the table. With one
 //! thread it also stays registered, level-triggered, because nobody waits while the request is
