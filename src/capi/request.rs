@@ -2,6 +2,7 @@
 //! environment.
 
 use std::ffi::{c_char, c_int};
+use std::mem::ManuallyDrop;
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -29,8 +30,22 @@ pub struct Block {
     envp: Envp,
 }
 
-/// A block that no request uses.
-struct Spare(Box<Block>);
+/// A block that no request uses. It stays where it is, and is reached by one pointer all its life: its
+/// parts know each other.
+struct Spare(*mut Block);
+
+impl Spare {
+    fn into_raw(self) -> *mut Block {
+        ManuallyDrop::new(self).0
+    }
+}
+
+impl Drop for Spare {
+    fn drop(&mut self) {
+        // SAFETY: made by Box in `new_block`; no request uses it any more.
+        drop(unsafe { Box::from_raw(self.0) });
+    }
+}
 
 // SAFETY: a spare block has no connection and no streams in use; its pointers are never followed.
 unsafe impl Send for Spare {}
@@ -184,7 +199,7 @@ pub unsafe fn begin(
     // SAFETY: the caller's promise.
     let mut block = unsafe { block_of(request) };
     if block.is_null() {
-        match BLOCKS.take().map_or_else(new_block, |spare| Ok(Box::into_raw(spare.0))) {
+        match BLOCKS.take().map_or_else(new_block, |spare| Ok(spare.into_raw())) {
             Ok(ready) => {
                 WITH_BLOCK.fetch_add(1, Ordering::SeqCst);
                 block = ready;
@@ -379,11 +394,12 @@ pub unsafe fn end(request: *mut FCGX_Request, close: bool) {
     }
     let mut connected = None;
     if !block.is_null() {
-        // SAFETY: made by Box in `begin`; the request was its only user and has let it go.
-        let mut block = unsafe { Box::from_raw(block) };
         WITH_BLOCK.fetch_sub(1, Ordering::SeqCst);
-        connected = block.connected.take();
-        rest(&mut block);
+        // SAFETY: made by `new_block`; the request was its only user and has let it go.
+        unsafe {
+            connected = (*block).connected.take();
+            rest(&mut *block);
+        }
         BLOCKS.put(Spare(block));
     }
     match connected {
