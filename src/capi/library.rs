@@ -5,7 +5,7 @@ use std::sync::MutexGuard;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use super::fcgiapp::FCGX_Request;
-use super::request;
+use super::{block, request};
 use crate::os::fork::PerProcess;
 use crate::os::lock::Lock;
 use crate::os::signal;
@@ -114,7 +114,7 @@ pub fn shut_down() {
     let _turn = turn();
     STATE.store(state() & INITIALISED | SHUT_DOWN, Ordering::Release);
     let is_waited_on = listeners::shut_down();
-    request::clear_store();
+    block::clear();
     signal::shutdown_is_done();
     if !is_waited_on && !signal::is_accepting() && !request::is_any_in_progress() {
         signal::withdraw();

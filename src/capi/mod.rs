@@ -7,7 +7,7 @@
 //! reach is held across a call that C may answer.
 //!
 //! * [`stream`]: the cursor of an `FCGX_Stream`, whoever made it.
-//! * [`request`]: what stands behind an `FCGX_Request` that we accepted; [`reader`], [`writer`] and
+//! * [`request`] and [`block`]: what stands behind an `FCGX_Request` that we accepted; [`reader`], [`writer`] and
 //!   [`envp`]: its body, its output, its parameters; `private_data`: what others know of these.
 //! * [`fcgiapp`], [`fcgi_stdio`], [`fcgios`], [`fastcgi`]: the functions, one module a header.
 //! * [`library`]: what there is once in a process. [`last_resort`]: where panics end.
@@ -24,6 +24,7 @@
     reason = "the comments of C functions are those of the C headers, for readers of C"
 )]
 
+pub mod block;
 pub mod envp;
 pub mod fastcgi;
 pub mod fcgi_stdio;

@@ -6,9 +6,10 @@ use std::mem::offset_of;
 use std::ptr;
 use std::slice;
 
+use super::block::Block;
 use super::fcgiapp::{FCGX_PROTOCOL_ERROR, FCGX_Stream, FCGX_UNSUPPORTED_VERSION};
 use super::private_data::{INPUT, PrivateData};
-use super::request::{Block, NO_STREAM, descriptor, sending};
+use super::request::{NO_STREAM, descriptor, sending};
 use super::stream::Stream;
 use crate::os::error::errno_of;
 use crate::os::io as fd_io;

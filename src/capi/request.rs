@@ -1,56 +1,20 @@
-//! What stands behind an accepted `FCGX_Request`: a block with its connection, its streams and its
-//! environment.
+//! What is done with an accepted `FCGX_Request` and the block that stands behind it.
 
 use std::ffi::{c_char, c_int};
-use std::mem::ManuallyDrop;
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::envp::Envp;
+use super::block::{self, Block};
 use super::fcgiapp::{FCGX_Request, FCGX_Stream, Params};
-use super::reader::{self, Input};
+use super::reader;
 use super::stream::Stream;
 use super::writer::{self, Output, Writer};
 use crate::os::io::{self, Afterwards};
-use crate::os::memory::{NoMemory, boxed};
+use crate::os::memory::NoMemory;
 use crate::protocol::record::RecordType;
 use crate::serve::outbound::Stream as RecordStream;
 use crate::serve::sending::Sending;
-use crate::serve::store::{MOST, Store};
 use crate::serve::{Begin, Connected};
-
-/// Streams, output buffers, environment and connection of one request.
-#[derive(Debug)]
-pub struct Block {
-    pub(super) connected: Option<Connected>,
-    sending: Sending,
-    body: Input,
-    out: Output,
-    err: Output,
-    envp: Envp,
-}
-
-/// A block that no request uses. It stays where it is, and is reached by one pointer all its life: its
-/// parts know each other.
-struct Spare(*mut Block);
-
-impl Spare {
-    fn into_raw(self) -> *mut Block {
-        ManuallyDrop::new(self).0
-    }
-}
-
-impl Drop for Spare {
-    fn drop(&mut self) {
-        // SAFETY: made by Box in `new_block`; no request uses it any more.
-        drop(unsafe { Box::from_raw(self.0) });
-    }
-}
-
-// SAFETY: a spare block has no connection and no streams in use; its pointers are never followed.
-unsafe impl Send for Spare {}
-
-static BLOCKS: Store<Spare> = Store::new(MOST);
 
 /// Requests that have a block. A child counts its parent's, too, which may go on in it.
 static WITH_BLOCK: AtomicUsize = AtomicUsize::new(0);
@@ -93,32 +57,6 @@ pub(super) const NO_REQUEST: FCGX_Request = FCGX_Request {
     listen_sock: -1,
     detached: 0,
 };
-
-impl Block {
-    fn new() -> Self {
-        Self {
-            connected: None,
-            sending: Sending::new(),
-            body: Input::new(),
-            out: Output::new(),
-            err: Output::new(),
-            envp: Envp::new(),
-        }
-    }
-}
-
-/// A block whose parts know each other, which stays where it is.
-fn new_block() -> Result<*mut Block, NoMemory> {
-    let block = Box::into_raw(boxed(Block::new())?);
-    // SAFETY: just made; what the parts point to lives as long as they do.
-    unsafe {
-        let sending = &raw const (*block).sending;
-        (*block).body.block = block;
-        (*block).out.writer.sends_by(sending);
-        (*block).err.writer.sends_by(sending);
-    }
-    Ok(block)
-}
 
 /// The connection's descriptor as the program has it.
 ///
@@ -199,7 +137,7 @@ pub unsafe fn begin(
     // SAFETY: the caller's promise.
     let mut block = unsafe { block_of(request) };
     if block.is_null() {
-        match BLOCKS.take().map_or_else(new_block, |spare| Ok(spare.into_raw())) {
+        match block::take() {
             Ok(ready) => {
                 WITH_BLOCK.fetch_add(1, Ordering::SeqCst);
                 block = ready;
@@ -395,12 +333,12 @@ pub unsafe fn end(request: *mut FCGX_Request, close: bool) {
     let mut connected = None;
     if !block.is_null() {
         WITH_BLOCK.fetch_sub(1, Ordering::SeqCst);
-        // SAFETY: made by `new_block`; the request was its only user and has let it go.
+        // SAFETY: made by `block::take`; the request was its only user and has let it go.
         unsafe {
             connected = (*block).connected.take();
             rest(&mut *block);
+            block::give_back(block);
         }
-        BLOCKS.put(Spare(block));
     }
     match connected {
         Some(connected) if connected.fd != fd => {
@@ -451,11 +389,6 @@ pub fn start_data(stream: Stream) -> bool {
         }
         started
     })
-}
-
-/// Gives back the memory kept for later requests.
-pub fn clear_store() {
-    BLOCKS.clear();
 }
 
 #[cfg(test)]
