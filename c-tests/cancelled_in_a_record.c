@@ -7,15 +7,14 @@
  */
 #include "two_threads.h"
 
-#include <linux/sockios.h>
 #include <sys/ioctl.h>
 
 static int sent(int fd)
 {
     int queued;
 
-    if (ioctl(fd, SIOCOUTQ, &queued) != 0)
-        die("SIOCOUTQ");
+    if (ioctl(fd, TIOCOUTQ, &queued) != 0)
+        die("TIOCOUTQ");
     return queued;
 }
 

@@ -5,10 +5,8 @@
 #include "fcgi_client.h"
 
 #include <fcgios.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <pthread.h>
-#include <stddef.h>
+#include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -17,20 +15,34 @@
 #define SYS_accept SYS_accept4 /* where the system has no other */
 #endif
 
+/* What linux/filter.h and linux/seccomp.h say, which do not come with every C library. */
+struct instruction {
+    uint16_t code;
+    uint8_t if_true, if_false;
+    uint32_t value;
+};
+struct program {
+    unsigned short length;
+    struct instruction *list;
+};
+enum { LOAD = 0x20, JUMP_IF_EQUAL = 0x15, RETURN = 0x06, FILTER = 2 };
+#define RETURN_ERRNO 0x00050000u
+#define RETURN_ALLOW 0x7fff0000u
+
 /* The calling thread, and those that it will make, get this error for two system calls. */
 static void refuse(int call, int other_call, int error)
 {
-    struct sock_filter list[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)call, 1, 0),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)other_call, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)error),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    struct instruction list[] = {
+        { LOAD, 0, 0, 0 }, /* the call's number */
+        { JUMP_IF_EQUAL, 1, 0, (unsigned)call },
+        { JUMP_IF_EQUAL, 0, 1, (unsigned)other_call },
+        { RETURN, 0, 0, RETURN_ERRNO | (unsigned)error },
+        { RETURN, 0, 0, RETURN_ALLOW },
     };
-    struct sock_fprog filter = { sizeof list / sizeof *list, list };
+    struct program filter = { sizeof list / sizeof *list, list };
 
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0
-        || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0)
+        || prctl(PR_SET_SECCOMP, FILTER, &filter) != 0)
         die("seccomp");
 }
 

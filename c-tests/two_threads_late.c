@@ -7,7 +7,6 @@
  */
 #include "two_threads.h"
 
-#include <linux/sockios.h>
 #include <semaphore.h>
 #include <sys/ioctl.h>
 
@@ -44,9 +43,9 @@ static int is_full(int fd)
     int queued, most;
     socklen_t length = sizeof most;
 
-    if (ioctl(fd, SIOCOUTQ, &queued) != 0
+    if (ioctl(fd, TIOCOUTQ, &queued) != 0
         || getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &most, &length) != 0)
-        die("SIOCOUTQ");
+        die("TIOCOUTQ");
     return queued >= most;
 }
 

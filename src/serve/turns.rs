@@ -145,6 +145,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "no getrlimit in Miri")]
     fn no_more_connections_wait_than_the_limit() {
         let mut state = State::default();
         for fd in 0..100 {
@@ -157,6 +158,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "no getrlimit in Miri")]
     fn a_quarter_of_the_descriptors_is_the_programs() {
         let mut state = State::default();
         let most = most_descriptors();
@@ -175,6 +177,7 @@ mod tests {
 
     /// Events that never end, and thousands whose time is over: each comes, and the kernel is asked.
     #[test]
+    #[cfg_attr(miri, ignore = "no getrlimit in Miri")]
     fn the_kernel_is_asked_whatever_there_is_to_do() {
         for is_late in [false, true] {
             let mut state = State::default();
@@ -214,6 +217,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "no getrlimit in Miri")]
     fn with_nothing_to_do_the_wait_is_until_the_next_deadline() {
         let mut state = State::default();
         assert_eq!(state.next_step(), Step::Ask(None));
