@@ -40,7 +40,7 @@ static void *write_and_finish(void *request)
 /* Whether the socket takes nothing more before its peer reads. */
 static int is_full(int fd)
 {
-    int queued, most;
+    int queued = 0, most = 0;
     socklen_t length = sizeof most;
 
     if (ioctl(fd, TIOCOUTQ, &queued) != 0
