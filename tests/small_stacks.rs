@@ -16,7 +16,9 @@ use std::time::Duration;
 use fcgi::protocol::RecordType;
 use support::wire::{Record, request};
 use support::{Ended, Library, Listen, PATIENCE, TempDir, Worker, until};
-use support::{compile_with, disassembled, disassembly, dist, root, run};
+use support::{compile_with, root, run};
+#[cfg(target_arch = "x86_64")]
+use support::{disassembled, disassembly, dist};
 
 /// The largest frame, return address and saved registers included.
 const LARGEST: u64 = 1024;
