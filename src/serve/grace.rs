@@ -71,8 +71,8 @@ pub(super) struct End {
 }
 
 /// Waits for the whole head of a connection, as long as the budget and the caller's terms let it. Signals
-/// do not end it: the connection is the program's next request. Ends early when the process is told to
-/// shut down, or has become another one. `outcome`: of the first look.
+/// do not end it: the connection is the program's next request. Ends early when shutting down is
+/// asked for, or the process has become another one. `outcome`: of the first look.
 pub(super) fn wait(
     connected: &mut Connected,
     outcome: Outcome,

@@ -223,7 +223,7 @@ impl Listener {
     pub(super) fn step_back_if_due(&self, is_new: bool, stage: Stage) {
         let is_due = match (is_new, stage) {
             (true, Stage::Idle) => true,
-            // With other threads it keeps nobody from being served.
+            // With other threads it delays no other connection.
             (true, _) => threads::only_one(),
             (false, Stage::Idle) => self.pace.is_due(clock::milliseconds()),
             (false, _) => false,
