@@ -104,9 +104,6 @@ fn serve(
     );
 }
 
-/// A request up to this size fits into a socket's buffer, so that sending it never waits.
-const FITS: usize = 32 * 1024;
-
 /// Sends a program its requests.
 struct Driver<'a> {
     scenario: &'a Scenario,
@@ -134,19 +131,18 @@ impl<'a> Driver<'a> {
 
     /// Connections with requests on them, made before the program starts. All of them where each
     /// request has its own: else it would be chance whether the bytes are there when their connection
-    /// is accepted. Those with large bodies cannot be sent before somebody reads them.
+    /// is accepted, or in how many pieces a body is read. A large body needs a large buffer: without
+    /// the right to have it, its request is sent when the program is there to read it.
     fn queue(&self, requests: usize) -> Vec<Client> {
-        let clients = match self.scenario {
-            Scenario { kept: true, clients, .. } => *clients,
-            _ if self.exchange.request.len() > FITS => 0,
-            _ => requests,
-        };
+        let clients = if self.scenario.kept { self.scenario.clients } else { requests };
         let ask = |_| {
             let mut client = self.connect();
-            client.send(&self.exchange);
-            client
+            client.make_room(self.exchange.request.len()).then(|| {
+                client.send(&self.exchange);
+                client
+            })
         };
-        (0..clients).map(ask).collect()
+        (0..clients).map_while(ask).collect()
     }
 
     fn drive(&self, mut queue: Vec<Client>, requests: usize) {

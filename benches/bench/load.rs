@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::ptr;
 use std::time::{Duration, Instant};
 
 use fcgi::protocol::record::{HEADER_LEN, Header, RecordType};
@@ -15,6 +16,9 @@ use crate::support::wire;
 
 /// Bodies are cut into records of this size, as nginx does it.
 const RECORD: usize = 32 * 1024;
+
+/// A request up to this size fits into any socket's buffer.
+const FITS: usize = 32 * 1024;
 
 /// What is sent and what must come back.
 pub(crate) struct Exchange {
@@ -96,6 +100,29 @@ impl Client {
             }
         };
         Ok(Self { socket, buffer: Vec::new(), from: 0, to: 0 })
+    }
+
+    /// Makes room for so many bytes that the program has not read yet, as far as the system allows
+    /// it. Returns whether sending them never waits.
+    pub(crate) fn make_room(&self, bytes: usize) -> bool {
+        // The kernel counts its own part of each piece, too.
+        let wanted = libc::c_int::try_from(2 * bytes).unwrap();
+        let length = size_of::<libc::c_int>() as libc::socklen_t;
+        let is_set = |option| {
+            // SAFETY: the kernel reads one int from a place that outlives the call.
+            let done = unsafe {
+                libc::setsockopt(
+                    self.descriptor(),
+                    libc::SOL_SOCKET,
+                    option,
+                    ptr::from_ref(&wanted).cast(),
+                    length,
+                )
+            };
+            done == 0
+        };
+        // Beyond the system's limit for one that may.
+        is_set(libc::SO_SNDBUFFORCE) || bytes <= FITS
     }
 
     /// How long to wait for bytes before [`Client::receive`] looks at the clock.
