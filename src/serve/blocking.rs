@@ -4,8 +4,8 @@ use std::io;
 use std::os::fd::RawFd;
 
 use super::config;
+use super::patience::LONGEST_WAIT;
 use super::peers::PeerList;
-use super::pool::LONGEST_WAIT;
 use crate::os::error::{shut_down, would_block};
 use crate::os::mark::{self, Mark};
 use crate::os::poll::{self, PollFd};

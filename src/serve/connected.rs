@@ -6,28 +6,33 @@ use std::time::Duration;
 
 use super::config;
 use super::inbound::Inbound;
-use super::listener::Listener;
-use super::parking::Place;
+use super::obligation::Obligation;
+use super::parking::{Parked, Place, Rest};
+use super::pool::{Again, Pool};
 use super::session::Session;
-use super::store::SESSIONS;
+use super::store::{new_session, recycle};
+use super::turns::TakenOut;
 use crate::os::fork::Moment;
-use crate::os::memory::{NoMemory, boxed};
+use crate::os::memory::NoMemory;
+use crate::os::socket::close_at_once;
 use crate::os::{fork, io, socket};
 
-/// A connection and the listener that watches it while it has no request.
+/// A connection and the pool that watches it while it has no request. It is closed, parked, or left to
+/// the program, never dropped.
 #[derive(Debug)]
 pub struct Connected {
     /// The descriptor that it was accepted or found as.
     pub fd: RawFd,
     /// What was received.
     pub session: Box<Session>,
-    pub(super) home: Option<(Arc<Listener>, Place)>,
+    home: Option<(Arc<Pool>, Place)>,
     /// Requests taken from it in a row, without looking at any other connection.
     pub(super) in_a_row: u32,
     /// From when on a child may have a copy.
     pub(super) since: Moment,
     /// [`fork::generation`] when it last belonged to this process beyond doubt.
-    pub(super) generation: usize,
+    generation: usize,
+    obligation: Obligation,
 }
 
 impl Connected {
@@ -43,9 +48,52 @@ impl Connected {
         }
     }
 
-    pub(super) fn new(fd: RawFd, session: Box<Session>, since: Moment) -> Self {
-        let generation = fork::generation();
-        Self { fd, session, home: None, in_a_row: 0, since, generation }
+    fn new(fd: RawFd, session: Box<Session>, since: Moment) -> Self {
+        let (generation, obligation) = (fork::generation(), Obligation::new());
+        Self { fd, session, home: None, in_a_row: 0, since, generation, obligation }
+    }
+
+    /// A connection that was parked, in the caller's hands. Without memory for what it is going to
+    /// say it is closed.
+    pub(super) fn taken_out(pool: &Arc<Pool>, (place, fd, parked): TakenOut) -> Option<Self> {
+        let Parked { session, rest, since } = parked;
+        let Some(session) = session.or_else(|| new_session().ok()) else {
+            pool.discard((place, fd, Parked { session: None, rest, since }));
+            return None;
+        };
+        let home = Some((Arc::clone(pool), place));
+        Some(Self { home, ..Self::new(fd, session, since) })
+    }
+
+    /// Puts it where the pool watches it. The caller gets it back when that is not possible; and
+    /// otherwise the one that has to go for it, if there are too many.
+    pub(super) fn park(
+        mut self,
+        pool: &Arc<Pool>,
+        rest: Rest,
+        again: Again,
+        max_waiting: usize,
+    ) -> Result<Option<TakenOut>, Self> {
+        let place = self.home.as_ref().map(|(_, place)| *place);
+        let Ok(place) = pool.watch(self.fd, place, again) else { return Err(self) };
+        // Most parked connections have nothing to remember; their memory serves others.
+        let is_fresh = self.session.connection().is_fresh();
+        let Self { fd, mut session, since, obligation, .. } = self;
+        obligation.fulfil();
+        let (kept, spare) = if is_fresh {
+            (None, Some(session))
+        } else {
+            session.shrink();
+            (Some(session), None)
+        };
+        let surplus = pool.park((place, fd, Parked { session: kept, rest, since }), max_waiting);
+        spare.into_iter().for_each(recycle);
+        Ok(surplus)
+    }
+
+    /// Whether it has no place in a pool: it was never parked.
+    pub(super) const fn is_new(&self) -> bool {
+        self.home.is_none()
     }
 
     /// Whether the request, or the kept connection, is the parent's: this process was forked since.
@@ -63,22 +111,22 @@ impl Connected {
         self.session.end_kept();
     }
 
-    /// Leaves any listener but this one: the program waits here now.
-    pub(super) fn join(&mut self, listener: &Arc<Listener>) {
-        if self.home.as_ref().is_some_and(|(home, _)| !Arc::ptr_eq(home, listener)) {
+    /// Leaves any pool but this one: the program waits here now.
+    pub(super) fn join(&mut self, pool: &Arc<Pool>) {
+        if self.home.as_ref().is_some_and(|(home, _)| !Arc::ptr_eq(home, pool)) {
             self.leave_home();
         }
     }
 
-    /// Stops watching it: it is closed, or goes to the program for good.
+    /// Stops watching it: it is closed, or goes to the program.
     fn leave_home(&mut self) {
-        if let Some((listener, place)) = self.take_home() {
-            listener.forget(self.fd, place);
+        if let Some((pool, place)) = self.take_home() {
+            pool.forget(self.fd, place);
         }
     }
 
-    /// The listener that watches it and the place there; a parent's listener is not this process's.
-    fn take_home(&mut self) -> Option<(Arc<Listener>, Place)> {
+    /// The pool that watches it and the place there; a parent's pool is not this process's.
+    fn take_home(&mut self) -> Option<(Arc<Pool>, Place)> {
         let home = self.home.take();
         home.filter(|_| !self.is_inherited())
     }
@@ -99,45 +147,41 @@ impl Connected {
             // Nobody is left to tell about a connection that cannot be closed.
             let _ = close_draining(self.fd, self.session.connection().inbound(), patience);
         }
-        recycle(self.session);
+        self.end();
     }
 
     /// Closes it while it has no request: nothing that was sent on it matters.
     pub(super) fn discard(mut self) {
         self.leave_home();
         close_at_once(self.fd, self.since);
-        recycle(self.session);
+        self.end();
     }
 
     /// Closes this process's copy of a connection that is the parent's.
     pub fn close_copy(self) {
         io::close(self.fd);
-        recycle(self.session);
+        self.end();
     }
 
     /// Leaves the descriptor to the program, open.
     pub fn release(mut self) {
         self.leave_home();
-        recycle(self.session);
+        self.end();
     }
 
     /// The program has put another descriptor in its place: whether this one is still open is not
     /// known any more.
     pub fn forget(mut self) {
-        if let Some((listener, place)) = self.take_home() {
-            listener.forget_place(self.fd, place);
+        if let Some((pool, place)) = self.take_home() {
+            pool.forget_place(self.fd, place);
         }
+        self.end();
+    }
+
+    fn end(self) {
+        self.obligation.fulfil();
         recycle(self.session);
     }
-}
-
-/// Closes a connection that needs no care: nothing more comes, or nothing that matters was sent.
-/// `since`: from when on a child may have a copy.
-pub(super) fn close_at_once(fd: RawFd, since: Moment) {
-    if since.is_before_a_fork() {
-        io::shutdown_write(fd);
-    }
-    io::close(fd);
 }
 
 /// Closes a connection whose peer may still be sending: closing with unread bytes would destroy
@@ -167,17 +211,6 @@ fn close_draining(fd: RawFd, inbound: &mut Inbound, patience: Duration) -> std::
         }
     }
     socket::close(fd)
-}
-
-/// A session for a connection, from the store if there is one.
-pub(super) fn new_session() -> Result<Box<Session>, NoMemory> {
-    SESSIONS.take().map_or_else(|| boxed(Session::new()), Ok)
-}
-
-/// Gives a session back.
-pub(super) fn recycle(mut session: Box<Session>) {
-    session.reset();
-    SESSIONS.put(session);
 }
 
 #[cfg(test)]

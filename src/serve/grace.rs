@@ -13,23 +13,11 @@ use std::time::{Duration, Instant};
 
 use super::connected::Connected;
 use super::head::{Outcome, receive_head};
+use super::patience::{GRACE_SHARE, GRACES_IN_VAIN, LONGEST_GRACE, MOST_LOOKS};
 use super::terms::Terms;
 use crate::os::lock::Lock;
 use crate::os::poll::{self, PollFd, READABLE};
-use crate::os::signal;
-
-/// The longest grace: a web server on another machine that sends its head in pieces, with a busy
-/// processor, needs less.
-const LONGEST: Duration = Duration::from_millis(20);
-
-/// Graces that pass in vain may take so long in a row. The next connection is then parked at once.
-const MOST_IN_VAIN: Duration = Duration::from_millis(100);
-
-/// One part in so many of all time may go to graces in vain.
-const SHARE: u64 = 5;
-
-/// Looks at one connection within its grace: a clock that stands still does not make it endless.
-const MOST_LOOKS: usize = 1000;
+use crate::os::{clock, signal};
 
 /// What graces may still take in vain.
 #[derive(Debug)]
@@ -43,16 +31,16 @@ pub(super) struct Budget {
 impl Budget {
     /// The whole budget.
     pub(super) const fn new() -> Self {
-        Self { left: MOST_IN_VAIN.as_micros() as u64, at: None }
+        Self { left: GRACES_IN_VAIN.as_micros() as u64, at: None }
     }
 
     /// Returns how long a grace that begins now may take; whole milliseconds, as poll takes them.
     fn grace(&mut self, now: Instant) -> Duration {
         let passed = self.at.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
         self.at = Some(now);
-        let share = passed.as_micros() as u64 / SHARE;
-        self.left = self.left.saturating_add(share).min(MOST_IN_VAIN.as_micros() as u64);
-        Duration::from_millis(self.left / 1000).min(LONGEST)
+        let share = passed.as_micros() as u64 / GRACE_SHARE;
+        self.left = self.left.saturating_add(share).min(GRACES_IN_VAIN.as_micros() as u64);
+        Duration::from_millis(self.left / 1000).min(LONGEST_GRACE)
     }
 
     /// Notes a grace that has passed in vain.
@@ -79,12 +67,12 @@ pub(super) fn wait(
     budget: &Lock<Budget>,
     terms: &Terms,
 ) -> End {
-    let begin = Instant::now();
+    let begin = clock::now();
     let grace = budget.lock().grace(begin);
     let end = begin.checked_add(grace).into_iter().chain(terms.until).min();
     let mut state = End { outcome, signalled: false };
     for _ in 0..MOST_LOOKS {
-        let left = end.map_or(Duration::ZERO, |end| end.saturating_duration_since(Instant::now()));
+        let left = end.map_or(Duration::ZERO, |end| end.saturating_duration_since(clock::now()));
         if !state.outcome.lacks_head() || signal::shutdown_requested() || left.is_zero() {
             break;
         }
@@ -102,7 +90,7 @@ pub(super) fn wait(
         state.outcome = receive_head(connected, terms);
     }
     if !matches!(state.outcome, Outcome::Ready(_)) {
-        budget.lock().spend(begin.elapsed());
+        budget.lock().spend(clock::now().saturating_duration_since(begin));
     }
     state
 }
@@ -118,7 +106,7 @@ mod tests {
         let mut now = begin;
         for _ in 0..count {
             let grace = budget.grace(now);
-            assert!(grace <= LONGEST);
+            assert!(grace <= LONGEST_GRACE);
             budget.spend(grace);
             now += grace + between;
         }
@@ -128,18 +116,21 @@ mod tests {
 
     #[test]
     fn graces_in_vain_take_their_share_and_no_more() {
-        assert_eq!(in_vain(5, Duration::ZERO).0, MOST_IN_VAIN);
+        assert_eq!(in_vain(5, Duration::ZERO).0, GRACES_IN_VAIN);
         let (in_vain_all, all) =
             in_vain(if cfg!(miri) { 500 } else { 1_000_000 }, Duration::from_micros(1));
-        assert!(in_vain_all <= MOST_IN_VAIN + all / SHARE as u32, "{in_vain_all:?} of {all:?}");
+        assert!(
+            in_vain_all <= GRACES_IN_VAIN + all / GRACE_SHARE as u32,
+            "{in_vain_all:?} of {all:?}"
+        );
         // Seldom enough, each has the whole of it.
-        assert_eq!(in_vain(1000, LONGEST * (SHARE as u32 - 1)).0, LONGEST * 1000);
+        assert_eq!(in_vain(1000, LONGEST_GRACE * (GRACE_SHARE as u32 - 1)).0, LONGEST_GRACE * 1000);
     }
 
     #[test]
     fn what_has_come_to_something_costs_nothing() {
         let mut budget = Budget::new();
         let now = Instant::now();
-        assert!((0..1000).all(|_| budget.grace(now) == LONGEST));
+        assert!((0..1000).all(|_| budget.grace(now) == LONGEST_GRACE));
     }
 }

@@ -1,18 +1,20 @@
 //! Receiving the head of a request, without waiting or on one connection alone.
 
 use std::io::{self, ErrorKind};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::config::Config;
 use super::connected::Connected;
-use super::listener::Arrival;
 use super::parking::{Rest, Stage};
 use super::session::{Begin, Head};
 use super::terms::Terms;
 use crate::os::error::{interrupted, not_open};
 use crate::os::io::{is_open, recv_now, send_now, shutdown_write};
 use crate::os::poll::{self, PollFd, READABLE};
-use crate::os::signal;
+use crate::os::{clock, signal};
+
+/// A connection whose request head is complete.
+pub type Arrival = (Connected, Begin);
 
 /// What a look at a connection gave.
 #[derive(Clone, Copy, Debug)]
@@ -137,7 +139,7 @@ pub fn wait_alone(
     patience: Option<Duration>,
     terms: &Terms,
 ) -> io::Result<Option<Arrival>> {
-    let end = patience.and_then(|patience| Instant::now().checked_add(patience));
+    let end = patience.and_then(|patience| clock::now().checked_add(patience));
     loop {
         let outcome = receive_head(&mut connected, terms);
         if let Outcome::Ready(begin) = outcome {
@@ -154,7 +156,7 @@ pub fn wait_alone(
         let wake_up = signal::wake_up_descriptor().unwrap_or(-1);
         let mut fds = [PollFd::new(connected.fd, READABLE), PollFd::new(wake_up, READABLE)];
         let deadline = rest.deadline.into_iter().chain(end).min();
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(clock::now()));
         match poll::poll(&mut fds, left) {
             Ok(0) => {
                 connected.discard();

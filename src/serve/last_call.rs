@@ -8,31 +8,27 @@
 //! other for it.
 
 use std::io::{self, ErrorKind};
+use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use super::connected::Connected;
-use super::head::{Outcome, receive_head};
-use super::listener::{Arrival, Listener};
+use super::head::{Arrival, Outcome, receive_head};
 use super::parking::{Rest, Stage};
+use super::patience::{GLANCE, LAST_CALL};
+use super::pool::{Again, Pool};
 use super::terms::Terms;
 use crate::os::io::close;
+use crate::os::lock::Lock;
 use crate::os::memory::{extend, push};
 use crate::os::poll::{self, PollFd, READABLE};
 use crate::os::socket::{self, Accepted};
-use crate::os::{mark, signal};
+use crate::os::{clock, mark, signal};
 
-/// How long the connections may take to send a request, from the moment when the first thread looks:
-/// every thread is to be back within 100 ms.
-const PATIENCE: Duration = Duration::from_millis(60);
-
-/// How often a thread that has none looks whether another one has given some back.
-const GLANCE: Duration = Duration::from_millis(2);
-
-/// When the last call of a listener is over.
+/// When a last call is over.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct End {
+struct End {
     /// [`signal::beginning`] of that time: a library that begins anew has another last call.
     beginning: usize,
     /// `None` only where clocks end.
@@ -42,38 +38,50 @@ pub(super) struct End {
 /// A connection on which no request has come yet, and how it has waited so far.
 type Undecided = (Connected, Rest);
 
-impl Listener {
-    /// One more request, if there is any; then every parked connection is closed. `has_waited`:
-    /// whether this thread may be the one that was woken for a connection.
+/// The last call of one listener, for all of its threads.
+#[derive(Debug)]
+pub(super) struct LastCall {
+    /// Until when connections are waited for; `None` before the first thread asks.
+    end: Lock<Option<End>>,
+    /// Threads that wait for connections of their own.
+    deciding: AtomicU32,
+}
+
+impl LastCall {
+    /// One that has not begun.
+    pub(super) const fn new() -> Self {
+        Self { end: Lock::new(None), deciding: AtomicU32::new(0) }
+    }
+
+    /// Returns one more request, if there is any; then every parked connection is closed. `given`: the
+    /// thread's own connection. `new`: one that was accepted last.
     #[cold]
-    pub(super) fn last_call(
-        self: &Arc<Self>,
+    pub(super) fn next(
+        &self,
+        pool: &Arc<Pool>,
         given: Option<Connected>,
-        has_waited: bool,
+        new: Option<Connected>,
         terms: &Terms,
     ) -> Option<Arrival> {
         let end = self.end();
         let mut undecided = Vec::new();
         let mut deciding = None;
-        if (self.take_announced() || has_waited) && self.is_pooled() {
-            if let Some(connected) = self.accept_last(terms) {
-                let rest = Rest::new(Stage::Silent, Some(PATIENCE));
-                decide_later((connected, rest), &mut undecided);
-            }
+        if let Some(connected) = new {
+            decide_later((connected, Rest::new(Stage::Silent, Some(LAST_CALL))), &mut undecided);
         }
         let mut next = given.map(|given| (given, Rest::IDLE));
         loop {
-            // From before the first look on, or others see nobody with a connection, and leave.
+            // From before the first look on, or others see no thread with a connection, and leave.
             deciding.get_or_insert_with(|| Deciding::begin(&self.deciding));
-            while let Some((connected, rest)) = next.take().or_else(|| self.take_any()) {
+            while let Some((connected, rest)) = next.take().or_else(|| take_any(pool)) {
                 if rest.stage == Stage::Lingering {
                     connected.discard();
                 } else if let Some(arrival) = ask((connected, rest), terms, &mut undecided) {
-                    return Some(self.last(arrival, undecided.into_iter(), terms));
+                    return Some(last(pool, arrival, undecided.into_iter(), terms));
                 }
             }
             let left =
-                end.map_or(Duration::ZERO, |end| end.saturating_duration_since(Instant::now()));
+                end.map_or(Duration::ZERO, |end| end.saturating_duration_since(clock::now()));
             if undecided.is_empty() {
                 deciding = None;
                 // Another thread gives back what it has when it gets a request.
@@ -90,7 +98,7 @@ impl Listener {
             let mut asked = std::mem::take(&mut undecided).into_iter();
             while let Some(connected) = asked.next() {
                 if let Some(arrival) = ask(connected, terms, &mut undecided) {
-                    return Some(self.last(arrival, undecided.into_iter().chain(asked), terms));
+                    return Some(last(pool, arrival, undecided.into_iter().chain(asked), terms));
                 }
             }
         }
@@ -98,44 +106,56 @@ impl Listener {
         None
     }
 
-    /// A request after which its connection is closed. The undecided wait for the next call.
-    fn last(
-        self: &Arc<Self>,
-        arrival: Arrival,
-        undecided: impl Iterator<Item = Undecided>,
-        terms: &Terms,
-    ) -> Arrival {
-        for (connected, rest) in undecided {
-            match self.park(connected, rest, false, terms) {
-                Ok(Some(surplus)) => self.discard(surplus),
-                Ok(None) => {}
-                Err(connected) => connected.discard(),
-            }
-        }
-        let (connected, mut begin) = arrival;
-        begin.keep = false;
-        (connected, begin)
-    }
-
     /// Returns until when connections are waited for; the first thread that asks decides it.
     fn end(&self) -> Option<Instant> {
         let beginning = signal::beginning();
         let mut end = self.end.lock();
         if end.is_none_or(|end| end.beginning != beginning) {
-            *end = Some(End { beginning, at: Instant::now().checked_add(PATIENCE) });
+            *end = Some(End { beginning, at: clock::now().checked_add(LAST_CALL) });
         }
         end.and_then(|end| end.at)
     }
+}
 
-    fn accept_last(&self, terms: &Terms) -> Option<Connected> {
-        // The number may stand for a new socket of the program's.
-        mark::make_nonblocking(self.fd).ok()?;
-        let Accepted { fd, peer, since } = socket::accept(self.fd).ok()?;
-        if terms.config.peers.admits(&peer) {
-            return Connected::open(fd, since).ok();
+/// A request after which its connection is closed. The undecided wait for the next call.
+fn last(
+    pool: &Arc<Pool>,
+    arrival: Arrival,
+    undecided: impl Iterator<Item = Undecided>,
+    terms: &Terms,
+) -> Arrival {
+    for (connected, rest) in undecided {
+        match connected.park(pool, rest, Again::WhenHeard, terms.config.max_waiting) {
+            Ok(Some(surplus)) => pool.discard(surplus),
+            Ok(None) => {}
+            Err(connected) => connected.discard(),
         }
-        close(fd);
-        None
+    }
+    let (connected, mut begin) = arrival;
+    begin.keep = false;
+    (connected, begin)
+}
+
+/// Accepts the connection that this thread was woken for, if there is one.
+pub(super) fn accept_last(listen_fd: RawFd, terms: &Terms) -> Option<Connected> {
+    // The number may stand for a new socket of the program's.
+    mark::make_nonblocking(listen_fd).ok()?;
+    let Accepted { fd, peer, since } = socket::accept(listen_fd).ok()?;
+    if terms.config.peers.admits(&peer) {
+        return Connected::open(fd, since).ok();
+    }
+    close(fd);
+    None
+}
+
+/// Takes any parked connection out, and how it has waited.
+fn take_any(pool: &Arc<Pool>) -> Option<Undecided> {
+    loop {
+        let taken_out = pool.take_least_worth()?;
+        let rest = taken_out.2.rest;
+        if let Some(connected) = Connected::taken_out(pool, taken_out) {
+            return Some((connected, rest));
+        }
     }
 }
 

@@ -32,7 +32,7 @@ fn abandon_parents() {
 /// The listener of a listen socket.
 pub fn of(fd: RawFd) -> Result<Arc<Listener>, NoMemory> {
     let mut list = all()?.lock();
-    if let Some(listener) = list.iter().find(|listener| listener.fd == fd) {
+    if let Some(listener) = list.iter().find(|listener| listener.fd() == fd) {
         return Ok(Arc::clone(listener));
     }
     fork::at_child(abandon_parents);
@@ -48,7 +48,7 @@ pub fn of(fd: RawFd) -> Result<Arc<Listener>, NoMemory> {
 pub fn opened(fd: RawFd) {
     let Ok(list) = all() else { return };
     let mut list = list.lock();
-    let old = list.iter().position(|listener| listener.fd == fd).map(|at| list.swap_remove(at));
+    let old = list.iter().position(|listener| listener.fd() == fd).map(|at| list.swap_remove(at));
     drop(list);
     if let Some(listener) = old {
         listener.close_parked();
@@ -67,7 +67,7 @@ pub fn shut_down() -> bool {
     if let Ok(list) = all() {
         // New users come through `of` only, which has to wait for the list.
         let mut list = list.lock();
-        list.retain(|listener| Arc::strong_count(listener) > 1);
+        list.retain(|listener| Arc::strong_count(listener) > 1 || listener.has_request());
         if list.is_empty() {
             *list = Vec::new();
         }

@@ -1,17 +1,18 @@
 //! A FastCGI application's life: waiting for requests, reading and answering them.
 //!
-//! Reading order: [`listener`] (where threads wait), [`terms`] (for how long), `pool` (how they wait
-//! together), `turns` (who comes next, and who has to go), `pace` and `grace` (what processes owe to
-//! each other and to new connections), [`parking`] (the connections that wait with them, in `queues`
-//! and with `deadlines`), `last_call` (shutting down), [`listeners`] (one for each listen socket);
-//! [`head`] and [`connected`] (a connection in somebody's hands); [`session`] (one request),
+//! Reading order: [`listener`] (where threads wait), [`terms`] and `patience` (for how long), `entrance`
+//! (the listen socket) and `troubles` (when it fails), `grace` (what a process owes to new connections), `last_call` (shutting down),
+//! [`listeners`] (one for each listen socket); [`head`] and [`connected`] (a connection in a thread's
+//! hands, with an `obligation`); `pool` (where connections wait, and the listen socket with them),
+//! `turns` (who comes next, and who has to go), [`parking`] (the table, with `queues` and
+//! `deadlines`), `pace` (what processes owe to each other); [`session`] (one request),
 //! [`connection`] (records of one socket), [`params`], [`inbound`] and [`outbound`] (bytes in, bytes
 //! out), [`sending`] and `answers` (threads that send on one connection), [`store`] (memory for the
 //! next); [`config`], [`peers`] (who may connect), [`blocking`] (accepting for programs that do the
 //! rest).
 //!
 //! A connection is *parked* while it has no request and no thread looks at it. Its *home* is the
-//! listener that watches it and the place that it has there. The connection of a finished request is
+//! pool that watches it and the place that it has there. The connection of a finished request is
 //! *given* back to its listener with the next wait.
 //!
 //! # Who owns what
@@ -43,16 +44,19 @@ pub mod config;
 pub mod connected;
 pub mod connection;
 mod deadlines;
+mod entrance;
 mod grace;
 pub mod head;
 pub mod inbound;
 mod last_call;
 pub mod listener;
 pub mod listeners;
+mod obligation;
 pub mod outbound;
 mod pace;
 pub mod params;
 pub mod parking;
+mod patience;
 pub mod peers;
 mod pool;
 mod queues;
@@ -60,6 +64,7 @@ pub mod sending;
 pub mod session;
 pub mod store;
 pub mod terms;
+mod troubles;
 mod turns;
 
 pub use connected::Connected;

@@ -9,13 +9,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Milliseconds after which a process with kept requests steps back again: half of what a request
-/// takes that is slow enough to make others wait. It costs two system calls.
-const INTERVAL: u32 = 5;
-
-/// As many kept requests in less than [`INTERVAL`] are quick ones: whoever comes to wait behind them
-/// waits for little, and two system calls more would be felt. The interval begins anew.
-const QUICK: u32 = 4;
+use super::patience::{QUICK_REQUESTS, STEP_BACK_INTERVAL};
 
 /// What was served since the last step back. Threads that count at the same time may lose a count: it
 /// matters as little as a step more or less.
@@ -34,9 +28,9 @@ impl Pace {
     /// Counts a kept request. Returns whether the process has to step back now. `now`: of
     /// [`crate::os::clock`].
     pub(super) fn is_due(&self, now: u32) -> bool {
-        let is_due = now.wrapping_sub(self.since.load(Ordering::Relaxed)) >= INTERVAL;
+        let is_due = now.wrapping_sub(self.since.load(Ordering::Relaxed)) >= STEP_BACK_INTERVAL;
         let requests = self.requests.load(Ordering::Relaxed) + 1;
-        if is_due || requests >= QUICK {
+        if is_due || requests >= QUICK_REQUESTS {
             self.since.store(now, Ordering::Relaxed);
             self.requests.store(0, Ordering::Relaxed);
         } else {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::deadlines::Deadlines;
 use super::queues::Queues;
 use super::session::Session;
+use crate::os::clock;
 use crate::os::fork::Moment;
 use crate::os::memory::{NoMemory, push};
 
@@ -62,7 +63,7 @@ impl Rest {
 
     /// From now on for so long; without a limit for ever.
     pub fn new(stage: Stage, patience: Option<Duration>) -> Self {
-        let deadline = patience.and_then(|patience| Instant::now().checked_add(patience));
+        let deadline = patience.and_then(|patience| clock::now().checked_add(patience));
         Self { stage, deadline }
     }
 }

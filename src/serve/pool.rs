@@ -1,42 +1,115 @@
-//! The pooled way of waiting: one epoll instance for the listen socket and all parked connections.
+//! The pool: where connections without a request wait, and the listen socket with them.
 //!
-//! See [`super::listener`] for when and why.
+//! It owns what waits, and what is known of it: one epoll instance, the table of parked connections,
+//! events that no thread has looked at yet, deadlines. It knows no requests: whoever waits here gets an
+//! [`Event`] and looks at what it names.
+//!
+//! A connection whose request is in the program's hands keeps its place in the table. With one
+//! thread it also stays registered, level-triggered, because no thread waits while the request is
+//! active: a kept request then costs epoll_wait, recv, send. With several threads it is registered
+//! one-shot, so that it is silent until it is given back. That registration is renewed first, because
+//! it is a system call, and the connection parked then, under the lock; an event that another thread
+//! gets in between is noted in the place. Should a thread hear of a connection that is out (it was
+//! registered when there was one thread), it removes the registration.
 
-use std::io::{self, ErrorKind};
+use std::io;
 use std::os::fd::RawFd;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
-use super::connected::{Connected, new_session, recycle};
-use super::head::{Outcome, linger, receive_head};
-use super::listener::{Arrival, Listener};
-use super::parking::{Parked, Place, Rest, Stage, Watched};
+use once_cell::sync::OnceCell;
+
+use super::pace::Pace;
+use super::parking::{Place, Stage, Watched};
+use super::patience::{LONGEST_WAIT, SHORTAGE_WAIT};
+use super::store::recycle;
 use super::terms::Terms;
-use super::turns::{Step, TakenOut};
-use crate::os::error::{AcceptTrouble, is_unwatchable, is_watched_already, not_open, shut_down};
-use crate::os::io::is_open;
-use crate::os::poll::{self, Epoll, PollFd, READABLE, Ready, Watch};
-use crate::os::{clock, mark, signal, socket, threads};
+use super::turns::{State, Step, TakenOut};
+use crate::os::error::{is_unwatchable, is_watched_already};
+use crate::os::io::close;
+use crate::os::lock::Lock;
+use crate::os::poll::{Epoll, Ready, Watch};
+use crate::os::socket::close_at_once;
+use crate::os::{clock, mark, signal, threads};
 
 const LISTEN: u64 = u64::MAX;
 const WAKE_UP: u64 = u64::MAX - 1;
 /// The listen socket, of which the kernel has not spoken.
 const UNASKED: u64 = u64::MAX - 2;
 
-/// The longest single wait; then the listen socket is tried unasked. epoll silently drops a closed
-/// one, and a preforked sibling that was woken for a connection may have died before it took it.
-pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(1);
+/// What a thread that waited is to look at.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// Nothing; the thread may wait again.
+    Nothing,
+    /// The listen socket, which has a connection or an error.
+    Listen,
+    /// The listen socket, although the kernel has not spoken of it.
+    Unasked,
+    /// A parked connection on which something has come. It keeps its place.
+    Heard(TakenOut),
+    /// A parked connection whose time is over. It keeps its place.
+    Late(TakenOut),
+}
 
-/// How many times the kernel may announce a connection that is not there, because others were faster,
-/// before the listen socket is looked at.
-const MOST_IN_VAIN: u32 = 16;
+/// When a connection that is parked is looked at again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Again {
+    /// As soon as something comes.
+    WhenHeard,
+    /// As soon as those have had their turn that are ready already.
+    InTurn,
+}
 
-/// How long to do without epoll before it is tried again.
-const SHORTAGE_WAIT: Duration = Duration::from_millis(100);
+/// Whether threads can wait here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Entry {
+    Inside,
+    /// There is no epoll instance, for want of descriptors or memory, or in a sandbox that refuses it.
+    NoEpoll,
+}
 
-impl Listener {
-    pub(super) fn epoll(&self) -> io::Result<&Epoll> {
+/// One listen socket and the connections that wait with it.
+#[derive(Debug)]
+pub(super) struct Pool {
+    listen_fd: RawFd,
+    epoll: OnceCell<Epoll>,
+    /// Whether the listen socket is registered, and so non-blocking. It stays so.
+    entered: AtomicBool,
+    /// Whether a connection was ever parked.
+    parked: AtomicBool,
+    /// Whether registering the listen socket anew has failed: the kernel does not speak of it.
+    unwatched: AtomicBool,
+    /// When to let other processes have the next connection.
+    pace: Pace,
+    state: Lock<State>,
+}
+
+impl Pool {
+    /// An empty pool; makes no system call.
+    pub(super) fn new(listen_fd: RawFd) -> Self {
+        Self {
+            listen_fd,
+            epoll: OnceCell::new(),
+            entered: AtomicBool::new(false),
+            parked: AtomicBool::new(false),
+            unwatched: AtomicBool::new(false),
+            pace: Pace::new(),
+            state: Lock::new(State::default()),
+        }
+    }
+
+    /// Whether the listen socket is registered, and so non-blocking.
+    pub(super) fn is_entered(&self) -> bool {
+        self.entered.load(Ordering::Acquire)
+    }
+
+    /// Whether no connection was ever parked.
+    pub(super) fn is_unused(&self) -> bool {
+        !self.parked.load(Ordering::Relaxed)
+    }
+
+    fn epoll(&self) -> io::Result<&Epoll> {
         self.epoll.get_or_try_init(|| {
             let epoll = Epoll::new()?;
             epoll.add(signal::wake_up_descriptor()?, Watch::Level, WAKE_UP)?;
@@ -44,211 +117,54 @@ impl Listener {
         })
     }
 
-    /// Whether connections without a request can wait together.
-    pub(super) fn can_park(&self) -> bool {
-        self.epoll().and_then(|epoll| self.enter_pool(epoll)).is_ok()
-    }
-
-    /// Whether the kernel has announced a connection that nobody has looked for yet; from now on
-    /// that is the caller's.
-    pub(super) fn take_announced(&self) -> bool {
-        let mut state = self.state.lock();
-        let before = state.ready.len();
-        state.ready.retain(|&token| token != LISTEN);
-        state.ready.len() < before
-    }
-
-    /// Puts a connection where the listener watches it, until something comes, or with `turn` until
-    /// those have had theirs that are ready already. The caller gets it back when that is not possible;
-    /// and otherwise the one that has to go for it, if there are too many, for [`Listener::give_up`].
-    pub(super) fn park(
-        self: &Arc<Self>,
-        mut connected: Connected,
-        rest: Rest,
-        turn: bool,
-        terms: &Terms,
-    ) -> Result<Option<TakenOut>, Connected> {
-        let Ok(place) = self.watch(&mut connected, turn) else { return Err(connected) };
-        self.parked.store(true, Ordering::Relaxed);
-        let Connected { fd, mut session, since, .. } = connected;
-        // Most parked connections have nothing to remember; their memory serves others.
-        let (kept, spare) = if session.connection().is_fresh() {
-            (None, Some(session))
-        } else {
-            session.shrink();
-            (Some(session), None)
-        };
-        let parked = Parked { session: kept, rest, since };
-        let surplus = self.state.lock().park((place, fd, parked), terms.config.max_waiting);
-        if let Some(session) = spare {
-            recycle(session);
-        }
-        Ok(surplus)
-    }
-
-    /// Closes a connection that was taken out for want of room, unless a whole request has come on it:
-    /// that is served. Whatever else has come, it goes: or those who send what is no request could
-    /// take turns for ever.
-    pub(super) fn give_up(
-        self: &Arc<Self>,
-        (place, fd, parked): TakenOut,
-        terms: &Terms,
-    ) -> Option<Arrival> {
-        if parked.rest.stage == Stage::Lingering {
-            self.discard((place, fd, parked));
-            return None;
-        }
-        let mut connected = self.connected(place, fd, parked)?;
-        if let Outcome::Ready(begin) = receive_head(&mut connected, terms) {
-            return Some((connected, begin));
-        }
-        connected.discard();
-        None
-    }
-
-    /// Gives a connection that is going to be parked its place, and registers it. An event may come
-    /// before it is parked: see [`Listener::claim`].
-    fn watch(self: &Arc<Self>, connected: &mut Connected, turn: bool) -> io::Result<Place> {
-        let epoll = self.epoll()?;
-        let (wanted, watch) = match (turn, threads::only_one()) {
-            (true, _) => (Watched::Once, Watch::Turn),
-            (false, true) => (Watched::Level, Watch::Level),
-            (false, false) => (Watched::Once, Watch::OneShot),
-        };
-        let mut state = self.state.lock();
-        let place = match &connected.home {
-            Some((_, place)) => *place,
-            None => {
-                let place = state.new_place()?;
-                connected.home = Some((Arc::clone(self), place));
-                place
-            }
-        };
-        let token = place.token();
-        match (state.parking.watched(place), wanted) {
-            (Watched::Level, Watched::Level) => return Ok(place),
-            (Watched::Once, Watched::Once) => {
-                // Silent so far, and in nobody's hands but ours: others need not wait for this.
-                drop(state);
-                return epoll.modify(connected.fd, watch, token).map(|()| place);
-            }
-            (Watched::No, _) => epoll.add(connected.fd, watch, token)?,
-            (Watched::Level | Watched::Once, _) => epoll.modify(connected.fd, watch, token)?,
-        }
-        state.parking.set_watched(place, connected.fd, wanted);
-        Ok(place)
-    }
-
-    /// Waits for the listen socket and all parked connections.
-    pub(super) fn pooled(self: &Arc<Self>, terms: &Terms) -> io::Result<Option<Arrival>> {
-        if self.is_programs_own() {
-            return self.accepted_or_would_block(terms);
-        }
-        let Ok(epoll) = self.epoll() else { return self.without_epoll(terms) };
-        if let Err(error) = self.enter_pool(epoll) {
-            return match AcceptTrouble::of(&error) {
-                AcceptTrouble::Shortage => self.without_epoll(terms),
-                _ => Err(error),
-            };
-        }
-        let step = self.state.lock().next_step();
-        match step {
-            Step::Expire => self.expire(terms),
-            Step::Follow(token) => self.follow(token, terms),
-            Step::Ask(until) => match self.wait(epoll, until, terms)? {
-                // What came is still there: the last call looks at everything.
-                Some(_) if signal::shutdown_requested() => Ok(None),
-                Some(token) => self.follow(token, terms),
-                None => Ok(None),
-            },
-        }
-    }
-
-    /// The program's own non-blocking socket: what accept4 says is the answer.
-    fn accepted_or_would_block(self: &Arc<Self>, terms: &Terms) -> io::Result<Option<Arrival>> {
-        match socket::accept(self.fd) {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Err(error),
-            result => self.accepted(result, terms),
-        }
-    }
-
-    /// Out of descriptors or memory for epoll, or in a sandbox that refuses it: waits for the listen
-    /// socket alone, for a moment.
-    fn without_epoll(self: &Arc<Self>, terms: &Terms) -> io::Result<Option<Arrival>> {
-        // Another thread may take the connection for which this one wakes.
-        mark::make_nonblocking(self.fd)?;
-        let mut fds = [PollFd::new(self.fd, READABLE)];
-        match poll::poll(&mut fds, Some(SHORTAGE_WAIT)) {
-            Ok(0) => Ok(None),
-            Ok(_) => self.accept(terms),
-            Err(error) => self.not_waited(error, terms).map(|()| None),
-        }
-    }
-
-    /// As [`Listener::not_accepted`], for a wait that the kernel does not restart as it does accept.
-    pub(super) fn not_waited(self: &Arc<Self>, error: io::Error, terms: &Terms) -> io::Result<()> {
-        if error.kind() == ErrorKind::Interrupted && !terms.ends_by_signal() {
-            return Ok(());
-        }
-        self.not_accepted(error, terms)
-    }
-
     /// Makes the listen socket non-blocking and registers it, once.
-    fn enter_pool(&self, epoll: &Epoll) -> io::Result<()> {
-        if self.is_pooled() {
-            return Ok(());
+    pub(super) fn enter(&self) -> io::Result<Entry> {
+        if self.is_entered() {
+            return Ok(Entry::Inside);
         }
+        let Ok(epoll) = self.epoll() else { return Ok(Entry::NoEpoll) };
         let mut state = self.state.lock();
         // Another thread may have come first.
-        if self.is_pooled() {
-            return Ok(());
+        if self.is_entered() {
+            return Ok(Entry::Inside);
         }
-        self.look_for_limit();
-        mark::make_nonblocking(self.fd)?;
-        match epoll.add(self.fd, Watch::Exclusive, LISTEN) {
+        mark::make_nonblocking(self.listen_fd)?;
+        match epoll.add(self.listen_fd, Watch::Exclusive, LISTEN) {
             // Not a socket at all; accept4 says so.
             Err(error) if is_unwatchable(&error) => {}
             result => result?,
         }
-        self.pooled.store(true, Ordering::Release);
+        self.entered.store(true, Ordering::Release);
         // Whatever is wrong with the descriptor, the first accept4 shows it.
         state.look_next_at(LISTEN);
-        Ok(())
+        Ok(Entry::Inside)
     }
 
-    /// Lets the other processes that wait for the listen socket have the next connection, as [`Pace`]
-    /// says. `is_new`: whether the connection that was just parked was so for the first time.
-    ///
-    /// [`Pace`]: super::pace::Pace
-    pub(super) fn step_back_if_due(&self, is_new: bool, stage: Stage) {
-        let is_due = match (is_new, stage) {
-            (true, Stage::Idle) => true,
-            // With other threads it delays no other connection.
-            (true, _) => threads::only_one(),
-            (false, Stage::Idle) => self.pace.is_due(clock::milliseconds()),
-            (false, _) => false,
+    /// Waits for the listen socket and all parked connections. Errors are those of the wait;
+    /// `Interrupted` after a signal.
+    pub(super) fn next(&self, terms: &Terms) -> io::Result<Event> {
+        let step = self.state.lock().next_step();
+        let until = match step {
+            Step::Expire => {
+                let late = self.state.lock().take_expired(clock::now());
+                return Ok(late.map_or(Event::Nothing, Event::Late));
+            }
+            Step::Follow(token) => return Ok(self.event(token)),
+            Step::Ask(until) => until,
         };
-        if !is_due || !self.is_pooled() {
-            return;
+        let Some(token) = self.wait(self.epoll()?, until, terms)? else {
+            return Ok(Event::Nothing);
+        };
+        if signal::shutdown_requested() {
+            // What came is still there: the last call looks at everything.
+            return Ok(Event::Nothing);
         }
-        let Some(epoll) = self.epoll.get() else { return };
-        // Of two threads the second would find nothing to move.
-        let _state = self.state.lock();
-        if epoll.move_last(self.fd, Watch::Exclusive, LISTEN).is_err() {
-            self.unwatched.store(true, Ordering::Relaxed);
-        }
+        Ok(self.event(token))
     }
 
-    /// Registers the listen socket if the kernel does not know it any more.
-    fn watch_listen_socket(&self, epoll: &Epoll) {
-        let result = epoll.add(self.fd, Watch::Exclusive, LISTEN);
-        let is_watched = !result.is_err_and(|error| !is_watched_already(&error));
-        self.unwatched.store(!is_watched, Ordering::Relaxed);
-    }
-
-    /// Takes events from the kernel; gives the first, the others wait in the state.
+    /// Takes events from the kernel; returns the first, the others wait in the state.
     fn wait(
-        self: &Arc<Self>,
+        &self,
         epoll: &Epoll,
         deadline: Option<Instant>,
         terms: &Terms,
@@ -256,21 +172,15 @@ impl Listener {
         let unwatched = self.unwatched.load(Ordering::Relaxed);
         let longest = if unwatched { SHORTAGE_WAIT } else { LONGEST_WAIT };
         let end = deadline.into_iter().chain(terms.until).min();
-        let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+        let left = end.map(|end| end.saturating_duration_since(clock::now()));
         let timeout = left.map_or(longest, |left| left.min(longest));
         let mut ready = Ready::new();
         // With other threads there is no telling when this one comes back for a second event.
         let most = if threads::only_one() { Ready::MOST } else { 1 };
-        let waited = if terms.fail_on_intr {
-            epoll.wait_for_handlers_only(&mut ready, most, Some(timeout))
+        if terms.fail_on_intr {
+            epoll.wait_for_handlers_only(&mut ready, most, Some(timeout))?;
         } else {
-            epoll.wait(&mut ready, most, Some(timeout))
-        };
-        if let Err(error) = waited {
-            if !is_open(self.fd) {
-                return Err(not_open());
-            }
-            return self.not_waited(error, terms).map(|()| None);
+            epoll.wait(&mut ready, most, Some(timeout))?;
         }
         if ready.tokens().any(|token| token == WAKE_UP) && !signal::shutdown_requested() {
             signal::ignore_wake_up();
@@ -284,66 +194,22 @@ impl Listener {
             let mut state = self.state.lock();
             std::iter::once(second).chain(others).for_each(|token| state.queue(token));
         }
-        if ready.tokens().next().is_none() {
-            if timeout.is_zero() {
-                return Ok(None);
-            }
-            if socket::is_shut_down(self.fd) {
-                return Err(shut_down());
-            }
-            return Ok(Some(UNASKED));
-        }
-        Ok(first)
+        let is_silent = ready.tokens().next().is_none();
+        Ok(if is_silent && !timeout.is_zero() { Some(UNASKED) } else { first })
     }
 
-    /// Accepts once, without waiting.
-    fn accept(self: &Arc<Self>, terms: &Terms) -> io::Result<Option<Arrival>> {
-        let result = socket::accept(self.fd);
-        if result.is_ok() {
-            self.in_vain.store(0, Ordering::Relaxed);
-        } else if result.as_ref().is_err_and(may_pass) {
-            // The kernel may not speak of the socket again.
-            self.state.lock().look_next_at(LISTEN);
-        } else if self.in_vain.fetch_add(1, Ordering::Relaxed) >= MOST_IN_VAIN
-            && socket::is_shut_down(self.fd)
-        {
-            return Err(shut_down());
+    fn event(&self, token: u64) -> Event {
+        match token {
+            LISTEN => Event::Listen,
+            UNASKED => Event::Unasked,
+            token => self.claim(Place::from_token(token)).map_or(Event::Nothing, Event::Heard),
         }
-        self.accepted(result, terms)
-    }
-
-    /// Looks at what an event stands for.
-    fn follow(self: &Arc<Self>, token: u64, terms: &Terms) -> io::Result<Option<Arrival>> {
-        if token == LISTEN {
-            return self.accept(terms);
-        }
-        if token == UNASKED {
-            if let Err(error) = socket::check_listens(self.fd) {
-                // Those that are connected are served on.
-                let is_last = self.state.lock().parking.is_empty();
-                return if is_last { Err(error) } else { Ok(None) };
-            }
-            // The number may stand for a new socket of the program's.
-            self.look_for_limit();
-            mark::make_nonblocking(self.fd)?;
-            self.watch_listen_socket(self.epoll()?);
-            return self.accept(terms);
-        }
-        let place = Place::from_token(token);
-        let Some((fd, parked)) = self.claim(place) else { return Ok(None) };
-        let rest = parked.rest;
-        let Some(mut connected) = self.connected(place, fd, parked) else { return Ok(None) };
-        let outcome = match rest.stage {
-            Stage::Lingering => linger(&mut connected),
-            _ => receive_head(&mut connected, terms),
-        };
-        self.settle(connected, outcome, rest, terms)
     }
 
     /// Takes a parked connection out. One that is not there may be about to be parked by another
     /// thread, which then sees to the event. Or it was registered while the process had one thread and
     /// is out on a request: then this registration ends here.
-    fn claim(&self, place: Place) -> Option<(RawFd, Parked)> {
+    fn claim(&self, place: Place) -> Option<TakenOut> {
         let mut state = self.state.lock();
         let parked = state.parking.take(place);
         if parked.is_none() {
@@ -352,64 +218,145 @@ impl Listener {
                 epoll.remove(fd);
             }
         }
-        parked
+        parked.map(|(fd, parked)| (place, fd, parked))
     }
 
-    /// Takes any parked connection out, and how it has waited.
-    pub(super) fn take_any(self: &Arc<Self>) -> Option<(Connected, Rest)> {
-        loop {
-            let (place, fd, parked) = self.state.lock().take_least_worth()?;
-            let rest = parked.rest;
-            if let Some(connected) = self.connected(place, fd, parked) {
-                return Some((connected, rest));
+    /// Makes the listen socket be tried before anything else.
+    pub(super) fn look_next_at_listen_socket(&self) {
+        self.state.lock().look_next_at(LISTEN);
+    }
+
+    /// Returns whether the kernel has announced a connection that no thread has looked for yet; from
+    /// now on that is the caller's.
+    pub(super) fn take_announced(&self) -> bool {
+        self.state.lock().forget_event(LISTEN)
+    }
+
+    /// Registers the listen socket if the kernel does not know it any more.
+    pub(super) fn watch_listen_socket(&self) -> io::Result<()> {
+        let result = self.epoll()?.add(self.listen_fd, Watch::Exclusive, LISTEN);
+        let is_watched = !result.is_err_and(|error| !is_watched_already(&error));
+        self.unwatched.store(!is_watched, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Registers a connection that is going to be parked. One without a place gets one. An event may
+    /// come before it is parked: see [`Pool::claim`].
+    pub(super) fn watch(&self, fd: RawFd, place: Option<Place>, again: Again) -> io::Result<Place> {
+        let epoll = self.epoll()?;
+        let (wanted, watch) = match (again, threads::only_one()) {
+            (Again::InTurn, _) => (Watched::Once, Watch::Turn),
+            (Again::WhenHeard, true) => (Watched::Level, Watch::Level),
+            (Again::WhenHeard, false) => (Watched::Once, Watch::OneShot),
+        };
+        let mut state = self.state.lock();
+        let is_new = place.is_none();
+        let place = place.map_or_else(|| state.new_place(), Ok)?;
+        let token = place.token();
+        let result = match (state.parking.watched(place), wanted) {
+            (Watched::Level, Watched::Level) => return Ok(place),
+            (Watched::Once, Watched::Once) => {
+                // Silent so far, and in no hands but the caller's: others need not wait for this.
+                drop(state);
+                return epoll.modify(fd, watch, token).map(|()| place);
+            }
+            (Watched::No, _) => epoll.add(fd, watch, token),
+            (Watched::Level | Watched::Once, _) => epoll.modify(fd, watch, token),
+        };
+        match result {
+            Ok(()) => state.parking.set_watched(place, fd, wanted),
+            Err(_) if is_new => state.parking.release(place),
+            Err(_) => {}
+        }
+        result.map(|()| place)
+    }
+
+    /// Puts a registered connection into its place. Where there are too many, returns the one that has
+    /// to go for it.
+    pub(super) fn park(&self, taken_out: TakenOut, max_waiting: usize) -> Option<TakenOut> {
+        self.parked.store(true, Ordering::Relaxed);
+        self.state.lock().park(taken_out, max_waiting)
+    }
+
+    /// Lets the other processes that wait for the listen socket have the next connection, as [`Pace`]
+    /// says. `is_new`: whether the connection that was just parked was so for the first time.
+    pub(super) fn step_back_if_due(&self, is_new: bool, stage: Stage) {
+        let is_due = match (is_new, stage) {
+            (true, Stage::Idle) => true,
+            // With other threads it delays no other connection.
+            (true, _) => threads::only_one(),
+            (false, Stage::Idle) => self.pace.is_due(clock::milliseconds()),
+            (false, _) => false,
+        };
+        if !is_due || !self.is_entered() {
+            return;
+        }
+        let Some(epoll) = self.epoll.get() else { return };
+        // Of two threads the second would find nothing to move.
+        let _state = self.state.lock();
+        if epoll.move_last(self.listen_fd, Watch::Exclusive, LISTEN).is_err() {
+            self.unwatched.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes out the connection that is the first to close when there are too many.
+    pub(super) fn take_least_worth(&self) -> Option<TakenOut> {
+        self.state.lock().take_least_worth()
+    }
+
+    /// Whether no connection is parked.
+    pub(super) fn is_empty(&self) -> bool {
+        self.state.lock().parking.is_empty()
+    }
+
+    /// Stops watching a connection that leaves.
+    pub(super) fn forget(&self, fd: RawFd, place: Place) {
+        let mut state = self.state.lock();
+        if state.parking.watched(place) != Watched::No {
+            if let Some(epoll) = self.epoll.get() {
+                epoll.remove(fd);
             }
         }
+        state.parking.release(place);
     }
 
-    /// A connection that was parked, in the caller's hands. Without memory for what it is going to
-    /// say it is closed.
-    fn connected(
-        self: &Arc<Self>,
-        place: Place,
-        fd: RawFd,
-        mut parked: Parked,
-    ) -> Option<Connected> {
-        let session = match parked.session.take() {
-            Some(session) => Ok(session),
-            None => new_session(),
-        };
-        let Ok(session) = session else {
-            self.discard((place, fd, parked));
-            return None;
-        };
-        let mut connected = Connected::new(fd, session, parked.since);
-        connected.home = Some((Arc::clone(self), place));
-        Some(connected)
-    }
-
-    /// Sees to a connection whose time is over, if there is one.
-    fn expire(self: &Arc<Self>, terms: &Terms) -> io::Result<Option<Arrival>> {
-        let now = Instant::now();
-        let expired = self.state.lock().take_expired(now);
-        let Some((place, fd, parked)) = expired else { return Ok(None) };
-        let rest = parked.rest;
-        if rest.stage == Stage::Lingering {
-            self.discard((place, fd, parked));
-            return Ok(None);
+    /// Gives up the place of a connection whose descriptor is not known to be open: its number may
+    /// be another connection's by now.
+    pub(super) fn forget_place(&self, fd: RawFd, place: Place) {
+        let mut state = self.state.lock();
+        if state.parking.watched(place) != Watched::No
+            && !state.parking.is_watched_elsewhere(fd, place)
+        {
+            if let Some(epoll) = self.epoll.get() {
+                epoll.remove(fd);
+            }
         }
-        // It may have spoken in time, while every thread was busy.
-        let Some(mut connected) = self.connected(place, fd, parked) else { return Ok(None) };
-        let outcome = receive_head(&mut connected, terms);
-        let goes_on = outcome.rest(rest, terms.config);
-        if goes_on.is_some_and(|rest| rest.deadline.is_some_and(|deadline| deadline <= now)) {
-            connected.discard();
-            return Ok(None);
-        }
-        self.settle(connected, outcome, rest, terms)
+        state.parking.release(place);
     }
-}
 
-/// Whether the next accept4 may well do.
-fn may_pass(error: &io::Error) -> bool {
-    AcceptTrouble::of(error) == AcceptTrouble::Passing
+    /// Closes a connection that was just taken out of its place.
+    pub(super) fn discard(&self, (place, fd, parked): TakenOut) {
+        self.forget(fd, place);
+        close_at_once(fd, parked.since);
+        if let Some(session) = parked.session {
+            recycle(session);
+        }
+    }
+
+    /// Closes every parked connection: no thread is going to wait here any more.
+    pub(super) fn close_all(&self) {
+        while let Some(next) = self.take_least_worth() {
+            self.discard(next);
+        }
+    }
+
+    /// In a child: closes its copies of the parent's descriptors. Async-signal-safe.
+    pub(super) fn abandon(&self) {
+        if let Some(epoll) = self.epoll.get() {
+            epoll.give_up();
+        }
+        if let Some(mut state) = self.state.try_lock() {
+            state.parking.abandon(close);
+        }
+    }
 }

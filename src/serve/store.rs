@@ -3,7 +3,7 @@
 use super::session::Session;
 use crate::os::fork::PerProcess;
 use crate::os::lock::Lock;
-use crate::os::memory::push;
+use crate::os::memory::{NoMemory, boxed, push};
 
 /// A bounded heap of things for reuse. After fork the child starts with an empty one.
 pub struct Store<T: Send + 'static> {
@@ -43,6 +43,17 @@ impl<T: Send + 'static> Store<T> {
 pub const MOST: usize = 32;
 
 pub(super) static SESSIONS: Store<Box<Session>> = Store::new(MOST);
+
+/// A session for a connection, from the store if there is one.
+pub(super) fn new_session() -> Result<Box<Session>, NoMemory> {
+    SESSIONS.take().map_or_else(|| boxed(Session::new()), Ok)
+}
+
+/// Gives a session back.
+pub(super) fn recycle(mut session: Box<Session>) {
+    session.reset();
+    SESSIONS.put(session);
+}
 
 #[cfg(test)]
 mod tests {

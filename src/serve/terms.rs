@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::config::Config;
-use crate::os::signal;
+use crate::os::{clock, signal};
 
 /// What a caller of [`Listener::next`](super::listener::Listener::next) asks for.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +24,7 @@ impl Terms {
     }
 
     pub(super) fn is_over(&self) -> bool {
-        self.until.is_some_and(|end| end <= Instant::now())
+        self.until.is_some_and(|end| end <= clock::now())
     }
 
     /// Whether the signal that has interrupted a wait ends it as it would have ended accept.

@@ -4,15 +4,11 @@ use std::os::fd::RawFd;
 use std::time::Instant;
 
 use super::parking::{Parked, Parking, Place};
+use super::patience::{MOST_STEPS, PLACES_BETWEEN_LOOKS};
+use crate::os::clock;
 use crate::os::io::most_descriptors;
 use crate::os::memory::{NoMemory, push, reserve};
 use crate::os::poll::Ready;
-
-/// Steps that threads take at most before the kernel is asked for what has come since.
-const MOST_STEPS: u32 = 16;
-
-/// New places after which the limit of descriptors is looked up again: the program may change it.
-const PLACES_BETWEEN_LOOKS: u32 = 16;
 
 /// A connection that was taken out of its place.
 pub(super) type TakenOut = (Place, RawFd, Parked);
@@ -28,8 +24,6 @@ pub(super) struct State {
     /// New places, and the room for waiting connections that the limit of descriptors left lately.
     new_places: u32,
     room: usize,
-    /// When the last error came that might have passed.
-    pub(super) last_error: Option<Instant>,
 }
 
 /// What a thread does next that waits.
@@ -48,14 +42,14 @@ impl State {
     /// [`MOST_STEPS`] steps, or the listen socket would not be heard.
     pub(super) fn next_step(&mut self) -> Step {
         let deadline = self.parking.earliest();
-        let is_late = deadline.is_some_and(|deadline| deadline <= Instant::now());
+        let is_late = deadline.is_some_and(|deadline| deadline <= clock::now());
         if !is_late && self.ready.is_empty() {
             self.steps = 0;
             return Step::Ask(deadline);
         }
         if self.steps >= MOST_STEPS {
             self.steps = 0;
-            return Step::Ask(Some(Instant::now()));
+            return Step::Ask(Some(clock::now()));
         }
         self.steps += 1;
         // By turns, so that neither waits for all of the other.
@@ -122,6 +116,13 @@ impl State {
             std::mem::swap(place, &mut moved);
         }
         self.look_next_at(moved);
+    }
+
+    /// Takes note that an event was seen to. Returns whether there was one.
+    pub(super) fn forget_event(&mut self, event: u64) -> bool {
+        let before = self.ready.len();
+        self.ready.retain(|&other| other != event);
+        self.ready.len() < before
     }
 
     /// Notes an event, to be looked at before all others.

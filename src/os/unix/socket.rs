@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use super::address::{self, Address, as_path};
 use super::error::{explained, is_refused};
 use super::fork::Moment;
-use super::io::{checked_int, recv_now};
+use super::io::{self as fd_io, checked_int, recv_now, shutdown_write};
 use super::{mark, poll};
 
 /// Bytes read and thrown away at most while closing. Web servers send a whole upload before they look
@@ -235,6 +235,15 @@ pub fn check_listens(fd: RawFd) -> io::Result<()> {
 pub fn is_shut_down(listen_fd: RawFd) -> bool {
     let over = libc::POLLHUP | libc::POLLRDHUP;
     poll::one(listen_fd, libc::POLLRDHUP, Some(Duration::ZERO)).is_ok_and(|found| found & over != 0)
+}
+
+/// Closes a connection that needs no care: nothing more comes, or nothing that matters was sent.
+/// `since`: from when on a child may have a copy.
+pub fn close_at_once(fd: RawFd, since: Moment) {
+    if since.is_before_a_fork() {
+        shutdown_write(fd);
+    }
+    fd_io::close(fd);
 }
 
 /// Whether the descriptor is a socket without a peer: what a web server gives a FastCGI

@@ -1,0 +1,138 @@
+//! The listen socket of a listener: the program's time limit on it, and what follows when accept4 fails.
+
+use std::io::{self, ErrorKind};
+use std::os::fd::RawFd;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use super::patience::{MOST_IN_VAIN, PAUSE};
+use super::terms::Terms;
+use super::troubles::{Consequence, Troubles};
+use crate::os::error::AcceptTrouble;
+use crate::os::io::is_nonblocking;
+use crate::os::poll::{self, PollFd, READABLE};
+use crate::os::socket::{self, Accepted};
+use crate::os::{clock, signal};
+
+/// A listen socket. It may come to mean another one of the program's, by its number.
+#[derive(Debug)]
+pub(super) struct Entrance {
+    pub(super) fd: RawFd,
+    /// The program's limit for a wait on it, in milliseconds; 0 for none.
+    limit: AtomicU32,
+    /// Calls of accept4 that found nothing since one that did.
+    in_vain: AtomicU32,
+    troubles: Troubles,
+    /// Whether a connection was given up for a shortage, and none accepted since.
+    has_made_room: AtomicBool,
+}
+
+impl Entrance {
+    pub(super) fn new(fd: RawFd) -> Self {
+        let entrance = Self {
+            fd,
+            limit: AtomicU32::new(0),
+            in_vain: AtomicU32::new(0),
+            troubles: Troubles::new(),
+            has_made_room: AtomicBool::new(false),
+        };
+        entrance.look_for_limit();
+        entrance
+    }
+
+    /// Takes note of the program's limit for a wait. The kernel keeps to it only where accept4 blocks.
+    pub(super) fn look_for_limit(&self) {
+        let limit = socket::time_limit(self.fd).map_or(0, |limit| limit.as_micros().div_ceil(1000));
+        self.limit.store(limit.try_into().unwrap_or(u32::MAX), Ordering::Relaxed);
+    }
+
+    /// Returns when a wait that begins now is over by that limit.
+    pub(super) fn end_of_wait(&self) -> Option<Instant> {
+        match self.limit.load(Ordering::Relaxed) {
+            0 => None,
+            limit => clock::now().checked_add(Duration::from_millis(limit.into())),
+        }
+    }
+
+    /// Whether an accept4 that blocks, and was over without a connection, has kept to that limit.
+    pub(super) fn is_over_by_limit(&self) -> io::Result<bool> {
+        Ok(!is_nonblocking(self.fd)? && socket::time_limit(self.fd).is_some())
+    }
+
+    /// Accepts once. Takes note of what that says about the socket.
+    pub(super) fn accept(&self) -> io::Result<Accepted> {
+        let result = socket::accept(self.fd);
+        match &result {
+            Ok(_) => {
+                self.in_vain.store(0, Ordering::Relaxed);
+                self.troubles.are_over();
+                self.has_made_room.store(false, Ordering::Relaxed);
+            }
+            Err(_) => {
+                self.in_vain.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        result
+    }
+
+    /// Whether connections that are not there have been announced so often that the socket may be shut
+    /// down, which the kernel announces in the same way.
+    pub(super) fn is_suspect(&self) -> bool {
+        self.in_vain.load(Ordering::Relaxed) > MOST_IN_VAIN
+    }
+
+    /// Waits errors out that the next accept4 need not meet again; returns the others.
+    pub(super) fn not_accepted(&self, error: io::Error, terms: &Terms) -> io::Result<()> {
+        match AcceptTrouble::of(&error) {
+            AcceptTrouble::Interrupted if terms.fail_on_intr && !signal::shutdown_requested() => {
+                Err(error)
+            }
+            AcceptTrouble::Interrupted | AcceptTrouble::Empty => Ok(()),
+            AcceptTrouble::Passing => match self.troubles.next(|| self.has_connection()) {
+                Consequence::TryAgain => Ok(()),
+                Consequence::Pause => {
+                    pause();
+                    Ok(())
+                }
+                Consequence::Return => Err(error),
+            },
+            AcceptTrouble::Shortage => {
+                pause();
+                Ok(())
+            }
+            AcceptTrouble::Lasting => Err(error),
+        }
+    }
+
+    /// As [`Entrance::not_accepted`], for a wait that the kernel does not restart as it does accept.
+    pub(super) fn not_waited(&self, error: io::Error, terms: &Terms) -> io::Result<()> {
+        if error.kind() == ErrorKind::Interrupted && !terms.ends_by_signal() {
+            return Ok(());
+        }
+        self.not_accepted(error, terms)
+    }
+
+    /// Whether a parked connection has to go in a shortage. One goes for one that is accepted, or in
+    /// each moment: several threads may meet the same shortage, and it may be one of the machine.
+    pub(super) fn needs_room(&self) -> bool {
+        // accept4 speaks of the shortage before it looks whether there is a connection.
+        self.has_connection() && !self.has_made_room.swap(true, Ordering::Relaxed)
+    }
+
+    /// Waits a moment for a shortage to pass.
+    pub(super) fn wait_for_room(&self) {
+        pause();
+        self.has_made_room.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether a connection waits to be accepted.
+    fn has_connection(&self) -> bool {
+        poll::one(self.fd, READABLE, Some(Duration::ZERO)).is_ok_and(|events| events != 0)
+    }
+}
+
+/// Waits a moment. A signal ends it early, which the caller looks at.
+fn pause() {
+    let wake_up = signal::wake_up_descriptor().unwrap_or(-1);
+    let _ = poll::poll(&mut [PollFd::new(wake_up, READABLE)], Some(PAUSE));
+}

@@ -1,0 +1,68 @@
+//! How long is waited for what, and how often something is tried, each with its reason. What a user may
+//! set is in [`super::config`].
+
+use std::time::Duration;
+
+/// The longest single wait; then the listen socket is tried unasked. epoll silently drops a closed
+/// one, and a preforked sibling that was woken for a connection may have died before it took it.
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
+/// How long to do without epoll, or without the kernel's word about the listen socket, before it is
+/// tried again.
+pub(super) const SHORTAGE_WAIT: Duration = Duration::from_millis(100);
+
+/// How long to leave the listen socket alone when it cannot be accepted from.
+pub(super) const PAUSE: Duration = Duration::from_millis(10);
+
+/// How soon after an error another one is in a row with it: a connection that was waited for in
+/// between, and lost, says nothing about the next.
+pub(super) const SOON: Duration = Duration::from_millis(100);
+
+/// Errors in a row, each of which may pass, after which one is returned if no connection is there; with
+/// one there, each further error is followed by a pause.
+pub(super) const MOST_AT_ONCE: u32 = 16;
+
+/// Errors in a row after which one is returned in any case: a second of pauses.
+pub(super) const MOST_ERRORS: u32 = MOST_AT_ONCE + 100;
+
+/// How many times the kernel may announce a connection that is not there, because others were faster,
+/// before the listen socket is looked at.
+pub(super) const MOST_IN_VAIN: u32 = 16;
+
+/// Requests taken in a row from what one connection has sent ahead; then others come first.
+pub(super) const MOST_IN_A_ROW: u32 = 16;
+
+/// Steps that threads take at most before the kernel is asked for what has come since: whatever there
+/// is to do, the listen socket has to be heard.
+pub(super) const MOST_STEPS: u32 = 16;
+
+/// New places after which the limit of descriptors is looked up again: the program may change it.
+pub(super) const PLACES_BETWEEN_LOOKS: u32 = 16;
+
+/// The longest grace for a head: a web server on another machine that sends its head in pieces, with a
+/// busy processor, needs less.
+pub(super) const LONGEST_GRACE: Duration = Duration::from_millis(20);
+
+/// Graces that pass in vain may take so long in a row. The next connection is then parked at once.
+pub(super) const GRACES_IN_VAIN: Duration = Duration::from_millis(100);
+
+/// One part in so many of all time may go to graces in vain.
+pub(super) const GRACE_SHARE: u64 = 5;
+
+/// Looks at one connection within its grace: a clock that stands still does not make it endless.
+pub(super) const MOST_LOOKS: usize = 1000;
+
+/// Milliseconds after which a process with kept requests steps back again: half of what a request
+/// takes that is slow enough to make others wait. It costs two system calls.
+pub(super) const STEP_BACK_INTERVAL: u32 = 5;
+
+/// As many kept requests in less than [`STEP_BACK_INTERVAL`] are quick ones: whoever comes to wait
+/// behind them waits for little, and two system calls more would be felt. The interval begins anew.
+pub(super) const QUICK_REQUESTS: u32 = 4;
+
+/// How long the connections may take to send a request when shutting down, from the moment when the
+/// first thread looks: every thread is to be back within 100 ms.
+pub(super) const LAST_CALL: Duration = Duration::from_millis(60);
+
+/// How often a thread that has no connection then looks whether another one has given some back.
+pub(super) const GLANCE: Duration = Duration::from_millis(2);
