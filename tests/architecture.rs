@@ -1,6 +1,7 @@
 //! Holds the house's rules on the text of the source: which layer may know what, where unsafe may
 //! stand and that it is explained, that nothing panics, that files stay readable.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -328,6 +329,79 @@ fn the_environment_is_read_in_one_place_when_the_library_begins() {
         }
     }
     assert_none(offences, "a setting could come from a request's parameters");
+}
+
+/// Layers whose files know each other in one direction only.
+const WITHOUT_CIRCLES: [&str; 2] = ["serve", "protocol"];
+
+/// The file of the layer, by its first name, and the files beside it that it uses.
+fn uses_beside(source: &Source, layer: &str) -> Option<(String, BTreeSet<String>)> {
+    let name = source.path.strip_prefix(&format!("src/{layer}/"))?.strip_suffix(".rs")?;
+    let used = source.code().flat_map(|(_, code)| names_below(code, "super"));
+    Some((name.to_owned(), used.map(str::to_owned).collect()))
+}
+
+#[test]
+fn files_of_a_layer_know_each_other_in_one_direction() {
+    for layer in WITHOUT_CIRCLES {
+        let mut left: BTreeMap<String, BTreeSet<String>> =
+            sources().iter().filter_map(|source| uses_beside(source, layer)).collect();
+        left.remove("mod");
+        assert!(left.len() > 5 && left.values().any(|used| !used.is_empty()));
+        // What uses nothing that is left goes, until nothing does.
+        while let Some(name) = left
+            .iter()
+            .find(|(_, used)| !used.iter().any(|used| left.contains_key(used)))
+            .map(|(name, _)| name.clone())
+        {
+            left.remove(&name);
+        }
+        assert!(
+            left.is_empty(),
+            "in src/{layer} these files know each other in a circle: {left:?}"
+        );
+    }
+}
+
+#[test]
+fn no_type_has_methods_in_several_files() {
+    let mut homes: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
+    for source in sources() {
+        let layer = source.layer().map_or("bin", |layer| layer.name).to_owned();
+        for (_, code) in source.code() {
+            let Some(rest) = code.strip_prefix("impl") else { continue };
+            // "impl<…> Type<…> {", not "impl Trait for Type".
+            let rest = if rest.starts_with('<') {
+                rest.split_once("> ").unwrap_or_default().1
+            } else {
+                rest
+            };
+            if rest.contains(" for ") || !rest.trim_end().ends_with('{') {
+                continue;
+            }
+            let name: String = rest.trim_start().chars().take_while(|c| is_name(*c)).collect();
+            homes.entry((layer.clone(), name)).or_default().insert(source.path.clone());
+        }
+    }
+    assert!(homes.len() > 30);
+    // Each says what it watches: files of the system, and children.
+    homes.remove(&("os".to_owned(), "Watch".to_owned()));
+    homes.retain(|_, files| files.len() > 1);
+    assert!(homes.is_empty(), "a type has methods in several files: {homes:?}");
+}
+
+#[test]
+fn serve_reads_the_clock_through_os_only() {
+    let offences =
+        sources().into_iter().filter(|s| s.path.starts_with("src/serve/")).flat_map(|source| {
+            source.offences(|code| {
+                code.contains("::now()")
+                    && !code.contains("clock::now()")
+                    && !code.contains("Moment::now()")
+                    || code.contains(".elapsed()")
+            })
+        });
+    assert_none(offences.collect(), "a simulation needs a clock of its own: crate::os::clock");
 }
 
 #[test]

@@ -22,6 +22,7 @@
 use std::io::{self, ErrorKind};
 use std::os::fd::RawFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::connected::Connected;
 use super::entrance::Entrance;
@@ -39,6 +40,15 @@ use crate::os::lock::Lock;
 use crate::os::poll::{self, PollFd, READABLE};
 use crate::os::socket::{self, Accepted, Peer};
 use crate::os::{clock, fork, mark, signal, threads};
+
+/// With whom a connection without a request waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Company {
+    /// With all others.
+    Pool,
+    /// With a thread of its own, for so long; without a limit as long as its deadline lets it.
+    Alone(Option<Duration>),
+}
 
 /// One listen socket and the connections that came through it.
 #[derive(Debug)]
@@ -204,8 +214,7 @@ impl Listener {
     fn look(&self, mut given: Connected, terms: &Terms) -> io::Result<Option<Arrival>> {
         given.in_a_row += 1;
         let rest = Rest::IDLE;
-        let others_wait = || !self.is_programs_own() && !self.never_accepts() && self.can_park();
-        if given.in_a_row > MOST_IN_A_ROW && others_wait() {
+        if given.in_a_row > MOST_IN_A_ROW && self.company() == Company::Pool {
             // All others that are ready come first.
             return match given.park(&self.pool, rest, Again::InTurn, terms.config.max_waiting) {
                 Ok(surplus) => Ok(surplus.and_then(|surplus| self.give_up(surplus, terms))),
@@ -241,12 +250,8 @@ impl Listener {
             connected.discard();
             return Ok(None);
         };
-        if self.is_programs_own() || self.never_accepts() {
-            return wait_alone(connected, rest, None, terms);
-        }
-        if !self.can_park() {
-            // Others have to be served, too, and its descriptor may be the one that is missing.
-            return wait_alone(connected, rest, Some(LONGEST_WAIT), terms);
+        if let Company::Alone(patience) = self.company() {
+            return wait_alone(connected, rest, patience, terms);
         }
         let is_new = connected.is_new();
         match connected.park(&self.pool, rest, Again::WhenHeard, terms.config.max_waiting) {
@@ -258,42 +263,45 @@ impl Listener {
         }
     }
 
+    /// Decides with whom a connection without a request waits.
+    fn company(&self) -> Company {
+        if self.pool.is_entered() { Company::Pool } else { self.new_company() }
+    }
+
+    #[cold]
+    fn new_company(&self) -> Company {
+        if self.is_programs_own() || self.never_accepts() {
+            return Company::Alone(None);
+        }
+        match self.enter() {
+            Ok(Entry::Inside) => Company::Pool,
+            // Others have to be served, too, and its descriptor may be the one that is missing.
+            _ => Company::Alone(Some(LONGEST_WAIT)),
+        }
+    }
+
     /// Whether the program itself made the listen socket non-blocking, for a wait of its own.
     fn is_programs_own(&self) -> bool {
-        !self.pool.is_entered() && mark::is_programs_wish(self.fd())
+        mark::is_programs_wish(self.fd())
     }
 
     /// Whether there is no listen socket: a program that makes its connections itself has named none, or
     /// one that serves those it has left has closed it.
     fn never_accepts(&self) -> bool {
-        !self.pool.is_entered() && socket::check_listens(self.fd()).is_err()
+        socket::check_listens(self.fd()).is_err()
     }
 
-    /// Whether connections without a request can wait together.
-    fn can_park(&self) -> bool {
-        self.enter().is_ok_and(|entry| entry == Entry::Inside)
-    }
-
-    /// Enters the pool, once.
+    /// Enters the pool.
+    #[cold]
     fn enter(&self) -> io::Result<Entry> {
-        if !self.pool.is_entered() {
-            self.entrance.look_for_limit();
-        }
+        self.entrance.look_for_limit();
         self.pool.enter()
     }
 
     /// Waits for the listen socket and all parked connections.
     fn pooled(&self, terms: &Terms) -> io::Result<Option<Arrival>> {
-        if self.is_programs_own() {
-            return self.accepted_or_would_block(terms);
-        }
-        match self.enter() {
-            Ok(Entry::Inside) => {}
-            Ok(Entry::NoEpoll) => return self.without_epoll(terms),
-            Err(error) if AcceptTrouble::of(&error) == AcceptTrouble::Shortage => {
-                return self.without_epoll(terms);
-            }
-            Err(error) => return Err(error),
+        if !self.pool.is_entered() {
+            return self.enter_and_wait(terms);
         }
         match self.pool.next(terms) {
             Ok(Event::Nothing) => Ok(None),
@@ -303,6 +311,22 @@ impl Listener {
             Ok(Event::Late(taken_out)) => self.expire(taken_out, terms),
             Err(_) if !is_open(self.fd()) => Err(not_open()),
             Err(error) => self.entrance.not_waited(error, terms).map(|()| None),
+        }
+    }
+
+    /// Waits in the pool for the first time, or without it.
+    #[cold]
+    fn enter_and_wait(&self, terms: &Terms) -> io::Result<Option<Arrival>> {
+        if self.is_programs_own() {
+            return self.accepted_or_would_block(terms);
+        }
+        match self.enter() {
+            Ok(Entry::Inside) => self.pooled(terms),
+            Ok(Entry::NoEpoll) => self.without_epoll(terms),
+            Err(error) if AcceptTrouble::of(&error) == AcceptTrouble::Shortage => {
+                self.without_epoll(terms)
+            }
+            Err(error) => Err(error),
         }
     }
 

@@ -198,6 +198,7 @@ impl Pool {
         Ok(if is_silent && !timeout.is_zero() { Some(UNASKED) } else { first })
     }
 
+    #[inline]
     fn event(&self, token: u64) -> Event {
         match token {
             LISTEN => Event::Listen,
