@@ -1,12 +1,15 @@
 //! The memory behind an accepted `FCGX_Request`.
 
 use std::mem::ManuallyDrop;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::envp::Envp;
+use super::fcgiapp::FCGX_Request;
 use super::reader::Input;
 use super::writer::Output;
 use crate::os::memory::{NoMemory, boxed};
 use crate::serve::Connected;
+use crate::serve::connected::Owner;
 use crate::serve::sending::Sending;
 use crate::serve::store::{MOST, Store};
 
@@ -14,6 +17,7 @@ use crate::serve::store::{MOST, Store};
 #[derive(Debug)]
 pub struct Block {
     pub(super) connected: Option<Connected>,
+    pub(super) owner: Owner,
     pub(super) sending: Sending,
     pub(super) body: Input,
     pub(super) out: Output,
@@ -25,6 +29,7 @@ impl Block {
     fn new() -> Self {
         Self {
             connected: None,
+            owner: Owner::MayBeGone,
             sending: Sending::new(),
             body: Input::new(),
             out: Output::new(),
@@ -69,18 +74,50 @@ unsafe impl Send for Spare {}
 
 static BLOCKS: Store<Spare> = Store::new(MOST);
 
-/// Takes a block that no request uses, or makes one.
-pub(super) fn take() -> Result<*mut Block, NoMemory> {
-    BLOCKS.take().map_or_else(new_block, |spare| Ok(spare.into_raw()))
+/// Requests that have a block. A child counts its parent's, too, which may go on in it.
+static WITH_BLOCK: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether a request is in progress, or finished with its connection kept.
+pub fn is_any_in_progress() -> bool {
+    WITH_BLOCK.load(Ordering::SeqCst) > 0
 }
 
-/// Keeps a block for later requests, or frees it.
+/// The block behind a request; NULL when it has none.
 ///
 /// # Safety
 ///
-/// `block` is from [`take`]; no request uses it any more.
-pub(super) unsafe fn give_back(block: *mut Block) {
-    BLOCKS.put(Spare(block));
+/// `request` points to a request that FCGX_InitRequest or zeros have prepared.
+pub(super) unsafe fn block_of(request: *mut FCGX_Request) -> *mut Block {
+    // SAFETY: the caller's promise. What is not NULL was put there by `request::begin`.
+    unsafe { (*request).paramsPtr.cast() }
+}
+
+/// Takes a block that no request uses, or makes one, for a request.
+pub(super) fn take() -> Result<*mut Block, NoMemory> {
+    let block = BLOCKS.take().map_or_else(new_block, |spare| Ok(spare.into_raw()))?;
+    WITH_BLOCK.fetch_add(1, Ordering::SeqCst);
+    Ok(block)
+}
+
+/// Lets go of what a finished request needs no more.
+pub(super) fn rest(block: &mut Block) {
+    block.out.writer.rest();
+    block.err.writer.rest();
+    block.envp.clear();
+}
+
+/// Keeps a block that its request has let go for later ones, or frees it.
+///
+/// # Safety
+///
+/// `block` is from [`take`], and its request was its only user.
+pub(super) unsafe fn release(block: *mut Block) {
+    WITH_BLOCK.fetch_sub(1, Ordering::SeqCst);
+    // SAFETY: the caller's promise.
+    unsafe {
+        rest(&mut *block);
+        BLOCKS.put(Spare(block));
+    }
 }
 
 /// Frees the blocks that are kept for later requests.

@@ -116,7 +116,7 @@ pub fn shut_down() {
     let is_waited_on = listeners::shut_down();
     block::clear();
     signal::shutdown_is_done();
-    if !is_waited_on && !signal::is_accepting() && !request::is_any_in_progress() {
+    if !is_waited_on && !signal::is_accepting() && !block::is_any_in_progress() {
         signal::withdraw();
     }
 }

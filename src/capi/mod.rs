@@ -32,6 +32,7 @@ pub mod fcgiapp;
 pub mod fcgios;
 pub mod last_resort;
 pub mod library;
+mod parked;
 mod private_data;
 pub mod reader;
 pub mod request;

@@ -2,27 +2,20 @@
 
 use std::ffi::{c_char, c_int};
 use std::ptr;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::block::{self, Block};
+use super::block::{self, Block, block_of, release};
 use super::fcgiapp::{FCGX_Request, FCGX_Stream, Params};
+use super::parked::{self, close_unknown};
 use super::reader;
 use super::stream::Stream;
 use super::writer::{self, Output, Writer};
-use crate::os::io::{self, Afterwards};
+use crate::os::io::Afterwards;
 use crate::os::memory::NoMemory;
 use crate::protocol::record::RecordType;
+use crate::serve::connected::Owner;
 use crate::serve::outbound::Stream as RecordStream;
 use crate::serve::sending::Sending;
 use crate::serve::{Begin, Connected};
-
-/// Requests that have a block. A child counts its parent's, too, which may go on in it.
-static WITH_BLOCK: AtomicUsize = AtomicUsize::new(0);
-
-/// Whether a request is in progress, or finished with its connection kept.
-pub fn is_any_in_progress() -> bool {
-    WITH_BLOCK.load(Ordering::SeqCst) > 0
-}
 
 /// A stream that has ended.
 pub(super) const NO_STREAM: FCGX_Stream = FCGX_Stream {
@@ -95,16 +88,6 @@ pub(super) fn fresh_writer(data: *mut Writer) -> FCGX_Stream {
     fresh(false, data.cast())
 }
 
-/// The block behind a request; NULL when it has none.
-///
-/// # Safety
-///
-/// `request` points to a request that FCGX_InitRequest or zeros have prepared.
-pub unsafe fn block_of(request: *mut FCGX_Request) -> *mut Block {
-    // SAFETY: the caller's promise. What is not NULL was put there by `begin`.
-    unsafe { (*request).paramsPtr.cast() }
-}
-
 /// Takes the connection from a request whose last one is finished and kept, if the program has
 /// left it there.
 ///
@@ -133,15 +116,13 @@ pub unsafe fn begin(
     request: *mut FCGX_Request,
     connected: Connected,
     begin: Begin,
+    owner: Owner,
 ) -> Result<(), NoMemory> {
     // SAFETY: the caller's promise.
     let mut block = unsafe { block_of(request) };
     if block.is_null() {
         match block::take() {
-            Ok(ready) => {
-                WITH_BLOCK.fetch_add(1, Ordering::SeqCst);
-                block = ready;
-            }
+            Ok(ready) => block = ready,
             Err(error) => {
                 connected.close(false);
                 return Err(error);
@@ -153,6 +134,7 @@ pub unsafe fn begin(
     let envp = unsafe {
         (*request).paramsPtr = block.cast::<Params>();
         (*request).ipcFd = connected.fd;
+        (*block).owner = owner;
         open(block, request, connected, begin)
     };
     let envp = match envp {
@@ -292,26 +274,6 @@ pub unsafe fn withdraw(request: *mut FCGX_Request) {
     }
 }
 
-/// The request is finished and its connection stays: it keeps its block.
-///
-/// # Safety
-///
-/// As for [`block_of`].
-pub unsafe fn keep(request: *mut FCGX_Request) {
-    // SAFETY: the caller's promise; nothing else reaches the block now.
-    let Some(block) = (unsafe { block_of(request).as_mut() }) else { return };
-    if let Some(connected) = &mut block.connected {
-        connected.keep();
-    }
-    rest(block);
-}
-
-fn rest(block: &mut Block) {
-    block.out.writer.rest();
-    block.err.writer.rest();
-    block.envp.clear();
-}
-
 /// Gives the block back; the connection is closed, or left to the program.
 ///
 /// # Safety
@@ -322,22 +284,27 @@ pub unsafe fn end(request: *mut FCGX_Request, close: bool) {
     let (block, fd, detached) =
         unsafe { (block_of(request), (*request).ipcFd, (*request).detached != 0) };
     // SAFETY: as above.
-    unsafe {
+    let place = unsafe {
         withdraw(request);
+        let place = parked::take_place(request);
         (*request).paramsPtr = ptr::null_mut();
+        ((*request).nWriters, (*request).isBeginProcessed) = (0, 0);
         if close {
             (*request).ipcFd = -1;
             (*request).detached = 0;
         }
+        place
+    };
+    if let Some(place) = place {
+        // SAFETY: as above.
+        return unsafe { parked::end(request, place, fd, close) };
     }
     let mut connected = None;
     if !block.is_null() {
-        WITH_BLOCK.fetch_sub(1, Ordering::SeqCst);
         // SAFETY: made by `block::take`; the request was its only user and has let it go.
         unsafe {
             connected = (*block).connected.take();
-            rest(&mut *block);
-            block::give_back(block);
+            release(block);
         }
     }
     match connected {
@@ -348,14 +315,6 @@ pub unsafe fn end(request: *mut FCGX_Request, close: bool) {
         Some(connected) if close => connected.close(detached),
         Some(connected) => connected.release(),
         None => close_unknown(fd, close),
-    }
-}
-
-/// Closes a descriptor that the program has put into its request.
-fn close_unknown(fd: c_int, close: bool) {
-    if close && fd >= 0 {
-        io::shutdown_write(fd);
-        io::close(fd);
     }
 }
 
@@ -421,7 +380,7 @@ mod tests {
             let mut text = [0_u8; 8];
             // SAFETY: `r` points to a request that stays where it is; the streams are its own.
             unsafe {
-                begin(r, connected, start).unwrap();
+                begin(r, connected, start, Owner::MayBeGone).unwrap();
                 assert_eq!(ours.into_raw_fd(), (*r).ipcFd);
                 assert_eq!(FCGX_UnGetChar(c_int::from(b'<'), (*r).r#in), c_int::from(b'<'));
                 assert_eq!(FCGX_GetStr(text.as_mut_ptr().cast(), 8, (*r).r#in), 5);

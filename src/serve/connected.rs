@@ -7,15 +7,26 @@ use std::time::Duration;
 use super::config;
 use super::inbound::Inbound;
 use super::obligation::Obligation;
-use super::parking::{Parked, Place, Rest};
+use super::parking::Parked;
+use super::place::Place;
 use super::pool::{Again, Pool};
+use super::rest::{Rest, Stage};
 use super::session::Session;
 use super::store::{new_session, recycle};
 use super::turns::TakenOut;
 use crate::os::fork::Moment;
 use crate::os::memory::NoMemory;
 use crate::os::socket::close_at_once;
-use crate::os::{fork, io, socket};
+use crate::os::{fork, io, socket, threads};
+
+/// What is known of the request that a connection served last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// Its structure has accepted several requests, and is expected to accept another one soon.
+    Returns,
+    /// Its structure may never be used again.
+    MayBeGone,
+}
 
 /// A connection and the pool that watches it while it has no request. It is closed, parked, or left to
 /// the program, never dropped.
@@ -26,8 +37,6 @@ pub struct Connected {
     /// What was received.
     pub session: Box<Session>,
     home: Option<(Arc<Pool>, Place)>,
-    /// Requests taken from it in a row, without looking at any other connection.
-    pub(super) in_a_row: u32,
     /// From when on a child may have a copy.
     pub(super) since: Moment,
     /// [`fork::generation`] when it last belonged to this process beyond doubt.
@@ -50,7 +59,7 @@ impl Connected {
 
     fn new(fd: RawFd, session: Box<Session>, since: Moment) -> Self {
         let (generation, obligation) = (fork::generation(), Obligation::new());
-        Self { fd, session, home: None, in_a_row: 0, since, generation, obligation }
+        Self { fd, session, home: None, since, generation, obligation }
     }
 
     /// A connection that was parked, in the caller's hands. Without memory for what it is going to
@@ -65,30 +74,79 @@ impl Connected {
         Some(Self { home, ..Self::new(fd, session, since) })
     }
 
-    /// Puts it where the pool watches it. The caller gets it back when that is not possible; and
-    /// otherwise the one that has to go for it, if there are too many.
+    /// Puts it where the pool watches it. The caller gets it back when that is not possible.
     pub(super) fn park(
-        mut self,
-        pool: &Arc<Pool>,
+        self,
+        pool: &Pool,
         rest: Rest,
         again: Again,
         max_waiting: usize,
-    ) -> Result<Option<TakenOut>, Self> {
+    ) -> Result<Place, Self> {
         let place = self.home.as_ref().map(|(_, place)| *place);
         let Ok(place) = pool.watch(self.fd, place, again) else { return Err(self) };
-        // Most parked connections have nothing to remember; their memory serves others.
-        let is_fresh = self.session.connection().is_fresh();
-        let Self { fd, mut session, since, obligation, .. } = self;
-        obligation.fulfil();
-        let (kept, spare) = if is_fresh {
-            (None, Some(session))
-        } else {
-            session.shrink();
-            (Some(session), None)
-        };
-        let surplus = pool.park((place, fd, Parked { session: kept, rest, since }), max_waiting);
+        let (fd, mut parked) = self.into_parked(rest);
+        let mut spare = None;
+        if let Some(session) = &mut parked.session {
+            if place.is_among_the_first() {
+                // Its memory is used again soon, and there are few of these.
+            } else if session.connection().is_fresh() {
+                // Most have nothing to remember; their memory serves others.
+                spare = parked.session.take();
+            } else {
+                session.shrink();
+            }
+        }
+        pool.park((place, fd, parked), again, max_waiting);
         spare.into_iter().for_each(recycle);
-        Ok(surplus)
+        Ok(place)
+    }
+
+    /// Gives it back after a request that was answered, to the pool of this listen socket if it has a place there. Returns that;
+    /// the caller gets it back when that is not possible.
+    pub fn go_home(self, fd: RawFd, owner: Owner, max_waiting: usize) -> Result<Place, Self> {
+        match &self.home {
+            Some((pool, _)) if pool.listen_fd() == fd => {
+                let pool = Arc::clone(pool);
+                self.give_back(&pool, owner, max_waiting)
+            }
+            _ => Err(self),
+        }
+    }
+
+    /// Gives it back to the pool after a request that was answered. Returns where it waits; the caller
+    /// gets it back when that is not possible.
+    pub(super) fn give_back(
+        mut self,
+        pool: &Pool,
+        owner: Owner,
+        max_waiting: usize,
+    ) -> Result<Place, Self> {
+        let again =
+            if self.session.connection().skip_ended() { Again::InTurn } else { Again::WhenHeard };
+        let is_new = self.is_new();
+        let place = match (owner, again) {
+            (Owner::Returns, Again::WhenHeard) => self.leave_unarmed(pool, max_waiting),
+            _ => Err(self),
+        };
+        let place = place.or_else(|this| this.park(pool, Rest::IDLE, again, max_waiting))?;
+        pool.step_back_if_due(is_new, Stage::Idle);
+        Ok(place)
+    }
+
+    fn leave_unarmed(self, pool: &Pool, max_waiting: usize) -> Result<Place, Self> {
+        let Some((_, place)) = self.home.as_ref().filter(|_| !threads::only_one()) else {
+            return Err(self);
+        };
+        let (place, mut this) = (*place, Some(self));
+        let parked = || this.take().map(|this| this.into_parked(Rest::IDLE));
+        pool.leave_unarmed(place, parked, max_waiting);
+        this.map_or(Ok(place), Err)
+    }
+
+    fn into_parked(self, rest: Rest) -> (RawFd, Parked) {
+        let Self { fd, session, since, obligation, .. } = self;
+        obligation.fulfil();
+        (fd, Parked { session: Some(session), rest, since })
     }
 
     /// Whether it has no place in a pool: it was never parked.

@@ -150,6 +150,25 @@ impl Connection {
         }
     }
 
+    /// Skips what was received of requests that have ended. Returns whether something else has come.
+    pub fn skip_ended(&mut self) -> bool {
+        loop {
+            let before = self.reader;
+            match self.reader.step(self.inbound.unread()) {
+                Step::NeedMore => return !self.inbound.is_empty() || self.fault.is_some(),
+                Step::Skip(n) => self.inbound.advance(n),
+                Step::Header(header) if route(&header, self.active) == Route::Ignore => {
+                    self.inbound.advance(HEADER_LEN);
+                    self.reader.skip_content();
+                }
+                Step::Header(_) | Step::Content(_) => {
+                    self.reader = before;
+                    return true;
+                }
+            }
+        }
+    }
+
     /// Looks at what was received and says what comes next.
     pub fn step(&mut self) -> Event {
         loop {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::config::Config;
 use super::connected::Connected;
-use super::parking::{Rest, Stage};
+use super::rest::{Rest, Stage};
 use super::session::{Begin, Head};
 use super::terms::Terms;
 use crate::os::error::{interrupted, not_open};
@@ -80,11 +80,6 @@ pub(super) fn receive_head(connected: &mut Connected, terms: &Terms) -> Outcome 
         }
         heard = true;
     }
-}
-
-/// Reads on in the head with what was received before.
-pub(super) fn read_head(connected: &mut Connected, terms: &Terms) -> Outcome {
-    step(connected, terms).unwrap_or_else(|| unfinished(connected, false))
 }
 
 fn unfinished(connected: &mut Connected, heard: bool) -> Outcome {

@@ -24,14 +24,16 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::connected::Connected;
+use super::connected::{Connected, Owner};
 use super::entrance::Entrance;
+use super::event::Event;
 use super::grace::{self, Budget, End};
-use super::head::{Arrival, Outcome, linger, read_head, receive_head, wait_alone};
+use super::head::{Arrival, Outcome, linger, receive_head, wait_alone};
 use super::last_call::{LastCall, accept_last};
-use super::parking::{Rest, Stage};
-use super::patience::{LONGEST_WAIT, MOST_IN_A_ROW, SHORTAGE_WAIT};
-use super::pool::{Again, Entry, Event, Pool};
+use super::patience::{LONGEST_WAIT, SHORTAGE_WAIT};
+use super::place::{Place, Tenant};
+use super::pool::{Again, Entry, Pool};
+use super::rest::{Rest, Stage};
 use super::terms::Terms;
 use super::turns::TakenOut;
 use crate::os::error::{AcceptTrouble, interrupted, not_open, shut_down, would_block};
@@ -40,6 +42,17 @@ use crate::os::lock::Lock;
 use crate::os::poll::{self, PollFd, READABLE};
 use crate::os::socket::{self, Accepted, Peer};
 use crate::os::{clock, fork, mark, signal, threads};
+
+/// The connection that a caller's last request came on.
+#[derive(Debug)]
+pub enum Last {
+    /// It is closed, or there was none.
+    None,
+    /// The caller has it.
+    Given(Connected),
+    /// It waits in this place, with this descriptor; see [`Listener::take_back`].
+    Parked(Place, RawFd),
+}
 
 /// With whom a connection without a request waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,14 +92,19 @@ impl Listener {
         self.entrance.fd
     }
 
-    /// Waits for the next request. `given`: the connection that the caller's last request came on.
+    /// Waits for the next request. `last`: the connection that the caller's last request came on.
     ///
     /// Errors are those of accept4; EINTR also stands for the wish to shut down, and for a listener
     /// that [`Listener::is_parents`].
-    pub fn next(&self, terms: Terms, mut given: Option<Connected>) -> io::Result<Arrival> {
-        if let Some(given) = &mut given {
-            given.join(&self.pool);
-        }
+    pub fn next(&self, terms: Terms, last: Last) -> io::Result<Arrival> {
+        let (mut given, mut own) = match last {
+            Last::None => (None, None),
+            Last::Given(mut given) => {
+                given.join(&self.pool);
+                (Some(given), None)
+            }
+            Last::Parked(place, fd) => (None, Some((place, fd))),
+        };
         let terms = terms.until(self.entrance.end_of_wait());
         let mut has_waited = false;
         loop {
@@ -100,10 +118,13 @@ impl Listener {
             if signal::shutdown_requested() {
                 return self.last(given, has_waited, &terms).ok_or_else(interrupted);
             }
-            let result = match given.take() {
-                Some(given) => self.look(given, &terms),
-                None if self.may_block() => self.plain(&terms),
-                None => self.pooled(&terms),
+            let result = match (given.take(), own.take()) {
+                (Some(given), _) => self.look(given, &terms),
+                _ if self.may_block() => self.plain(&terms),
+                (None, Some((place, fd))) if !threads::only_one() => {
+                    self.see_to(self.pool.hold(place, fd, &terms), &terms)
+                }
+                _ => self.pooled(&terms),
             };
             has_waited = true;
             match result {
@@ -209,29 +230,27 @@ impl Listener {
         None
     }
 
-    /// A connection whose last request is over: looks at what was received with it, and parks it
-    /// if that is not a request.
+    /// A connection whose last request is over, and that was not given back: looks at what was received
+    /// with it, and parks it if that is not a request.
     fn look(&self, mut given: Connected, terms: &Terms) -> io::Result<Option<Arrival>> {
-        given.in_a_row += 1;
-        let rest = Rest::IDLE;
-        if given.in_a_row > MOST_IN_A_ROW && self.company() == Company::Pool {
-            // All others that are ready come first.
-            return match given.park(&self.pool, rest, Again::InTurn, terms.config.max_waiting) {
-                Ok(surplus) => Ok(surplus.and_then(|surplus| self.give_up(surplus, terms))),
-                Err(given) => {
-                    given.discard();
-                    Ok(None)
-                }
-            };
+        // It may well have its next request here by now.
+        let outcome = receive_head(&mut given, terms);
+        self.settle(given, outcome, Rest::IDLE, terms)
+    }
+
+    /// Takes a connection back from the program whose request is over: it waits in its place, which is
+    /// returned, until the next one comes. The caller gets it back where connections wait alone.
+    pub fn take_back(
+        &self,
+        mut given: Connected,
+        owner: Owner,
+        max_waiting: usize,
+    ) -> Result<Place, Connected> {
+        given.join(&self.pool);
+        if self.company() != Company::Pool {
+            return Err(given);
         }
-        // A connection that was never parked may well have its next request here by now; others
-        // are asked together.
-        let outcome = if given.is_new() {
-            receive_head(&mut given, terms)
-        } else {
-            read_head(&mut given, terms)
-        };
-        self.settle(given, outcome, rest, terms)
+        given.give_back(&self.pool, owner, max_waiting)
     }
 
     /// Gives the request to the caller or the connection its place. `rest`: how it has waited so
@@ -255,9 +274,9 @@ impl Listener {
         }
         let is_new = connected.is_new();
         match connected.park(&self.pool, rest, Again::WhenHeard, terms.config.max_waiting) {
-            Ok(surplus) => {
+            Ok(_) => {
                 self.pool.step_back_if_due(is_new, rest.stage);
-                Ok(surplus.and_then(|surplus| self.give_up(surplus, terms)))
+                Ok(None)
             }
             Err(connected) => wait_alone(connected, rest, Some(LONGEST_WAIT), terms),
         }
@@ -303,12 +322,17 @@ impl Listener {
         if !self.pool.is_entered() {
             return self.enter_and_wait(terms);
         }
-        match self.pool.next(terms) {
+        self.see_to(self.pool.next(terms), terms)
+    }
+
+    fn see_to(&self, event: io::Result<Event>, terms: &Terms) -> io::Result<Option<Arrival>> {
+        match event {
             Ok(Event::Nothing) => Ok(None),
             Ok(Event::Listen) => self.accept(terms),
             Ok(Event::Unasked) => self.accept_unasked(terms),
             Ok(Event::Heard(taken_out)) => self.hear(taken_out, terms),
             Ok(Event::Late(taken_out)) => self.expire(taken_out, terms),
+            Ok(Event::Surplus(taken_out)) => Ok(self.give_up(taken_out, terms)),
             Err(_) if !is_open(self.fd()) => Err(not_open()),
             Err(error) => self.entrance.not_waited(error, terms).map(|()| None),
         }
@@ -358,6 +382,9 @@ impl Listener {
             self.pool.look_next_at_listen_socket();
         } else if self.entrance.is_suspect() && socket::is_shut_down(self.fd()) {
             return Err(shut_down());
+        } else if result.is_err() && !is_open(self.fd()) && !self.pool.is_empty() {
+            // Those that are connected are served on.
+            return Ok(None);
         }
         self.accepted(result, terms)
     }
@@ -426,6 +453,28 @@ impl Listener {
         }
         connected.discard();
         None
+    }
+
+    /// Whose the place of a connection is that was taken back with this descriptor.
+    pub fn tenant(&self, place: Place, fd: RawFd) -> Tenant {
+        self.pool.tenant(place, fd)
+    }
+
+    /// Notes that its number has come to mean another listen socket. Returns whether it goes on with that
+    /// one: there are connections that wait here, or are out on a request.
+    pub(super) fn expects_another(&self) -> bool {
+        self.pool.look_next_unasked();
+        self.has_request() || !self.pool.is_empty()
+    }
+
+    /// Takes a connection out of its place, if it still waits there with this descriptor.
+    pub fn take_out(&self, place: Place, fd: RawFd) -> Option<Connected> {
+        Connected::taken_out(&self.pool, self.pool.take(place, fd)?)
+    }
+
+    /// Gives a place up whose connection has come to have another descriptor.
+    pub fn forget(&self, place: Place) {
+        self.pool.forget_parked(place);
     }
 
     /// Closes every parked connection: no thread is going to wait here any more.

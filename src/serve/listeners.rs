@@ -3,8 +3,10 @@
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
+use super::connected::Connected;
 use super::listener::Listener;
 use super::outbound;
+use super::place::Place;
 use super::store::SESSIONS;
 use crate::os::fork::{self, PerProcess};
 use crate::os::lock::Lock;
@@ -30,28 +32,45 @@ fn abandon_parents() {
 }
 
 /// The listener of a listen socket.
+#[inline]
 pub fn of(fd: RawFd) -> Result<Arc<Listener>, NoMemory> {
     let mut list = all()?.lock();
-    if let Some(listener) = list.iter().find(|listener| listener.fd() == fd) {
-        return Ok(Arc::clone(listener));
+    match list.iter().find(|listener| listener.fd() == fd) {
+        Some(listener) => Ok(Arc::clone(listener)),
+        None => add(fd, &mut list),
     }
+}
+
+#[cold]
+fn add(fd: RawFd, list: &mut Vec<Arc<Listener>>) -> Result<Arc<Listener>, NoMemory> {
     fork::at_child(abandon_parents);
     // An inherited TCP socket may be without it; connections get it from there. Any other socket
     // refuses.
     let _ = socket::set_nodelay(fd);
     let listener = Arc::new(Listener::new(fd));
-    push(&mut list, Arc::clone(&listener)).map_err(|_| NoMemory)?;
+    push(list, Arc::clone(&listener)).map_err(|_| NoMemory)?;
     Ok(listener)
 }
 
-/// The number stands for a new listen socket: what waits for an earlier one has lost its way in.
+/// The listener of a listen socket, if there is one.
+pub fn existing(fd: RawFd) -> Option<Arc<Listener>> {
+    all().ok()?.lock().iter().find(|listener| listener.fd() == fd).map(Arc::clone)
+}
+
+/// Takes a connection out of its place, if it still waits there with this descriptor, for whichever listen
+/// socket.
+pub fn take_out(place: Place, fd: RawFd) -> Option<Connected> {
+    all().ok()?.lock().iter().find_map(|listener| listener.take_out(place, fd))
+}
+
+/// The number stands for a new listen socket: connections that came through an earlier one wait for their
+/// next requests with it.
 pub fn opened(fd: RawFd) {
     let Ok(list) = all() else { return };
     let mut list = list.lock();
-    let old = list.iter().position(|listener| listener.fd() == fd).map(|at| list.swap_remove(at));
-    drop(list);
-    if let Some(listener) = old {
-        listener.close_parked();
+    let Some(at) = list.iter().position(|listener| listener.fd() == fd) else { return };
+    if list.get(at).is_some_and(|listener| !listener.expects_another()) {
+        list.swap_remove(at);
     }
 }
 

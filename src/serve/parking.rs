@@ -1,72 +1,19 @@
 //! Parked connections: those that have no request in the program's hands.
-//!
-//! A [`Place`] is a slot of a table and the slot's generation at the time, so that an event that
-//! arrives late for an earlier connection in the same slot is recognised.
 
 use std::os::fd::RawFd;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::deadlines::Deadlines;
+use super::place::{Place, Tenant};
 use super::queues::Queues;
+use super::rest::Rest;
 use super::session::Session;
-use crate::os::clock;
+use super::slot::{Slot, Waiting, Watched};
 use crate::os::fork::Moment;
 use crate::os::memory::{NoMemory, push};
 
-/// Why a connection is parked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// Accepted; no request was begun on it.
-    Silent,
-    /// Part of its first request has arrived.
-    First,
-    /// Refused and told so; waits for the peer to end, so that it can read the answer.
-    Lingering,
-    /// Has had a request, and nothing of another has come since.
-    Idle,
-    /// Has had a request, and part of another has arrived.
-    Next,
-}
-
-impl Stage {
-    /// Whether a request was answered on the connection.
-    pub const fn has_had_request(self) -> bool {
-        matches!(self, Self::Idle | Self::Next)
-    }
-
-    /// The queue of those that are worth as much. Web servers keep idle connections because they mean
-    /// to use them, and lose requests when these are closed.
-    const fn queue(self) -> usize {
-        match self {
-            Self::Silent | Self::First | Self::Lingering => 0,
-            Self::Next => 1,
-            Self::Idle => 2,
-        }
-    }
-}
-
 /// The queue of slots that are not in use, behind those of stages.
 const FREE: usize = 3;
-
-/// Why a connection waits, and until when.
-#[derive(Clone, Copy, Debug)]
-pub struct Rest {
-    /// Why.
-    pub stage: Stage,
-    /// When to close it.
-    pub deadline: Option<Instant>,
-}
-
-impl Rest {
-    /// A connection whose last request is over.
-    pub const IDLE: Self = Self { stage: Stage::Idle, deadline: None };
-
-    /// From now on for so long; without a limit for ever.
-    pub fn new(stage: Stage, patience: Option<Duration>) -> Self {
-        let deadline = patience.and_then(|patience| clock::now().checked_add(patience));
-        Self { stage, deadline }
-    }
-}
 
 /// A parked connection.
 #[derive(Debug)]
@@ -79,70 +26,32 @@ pub struct Parked {
     pub since: Moment,
 }
 
-/// How the kernel watches a slot's descriptor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Watched {
-    /// Not at all.
-    No,
-    /// All the time, also while a request is active.
-    Level,
-    /// Until the next event.
-    Once,
-}
-
-/// A slot and its generation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    slot: u32,
-    generation: u32,
-}
-
-impl Place {
-    /// As the kernel carries it.
-    pub const fn token(self) -> u64 {
-        (self.generation as u64) << 32 | self.slot as u64
-    }
-
-    /// From what the kernel gave back.
-    pub const fn from_token(token: u64) -> Self {
-        Self { slot: token as u32, generation: (token >> 32) as u32 }
-    }
-}
-
-#[derive(Debug)]
-struct Slot {
-    generation: u32,
-    fd: RawFd,
-    watched: Watched,
-    used: bool,
-    /// An event came between the moment from which the descriptor is watched and that of parking.
-    early: bool,
-    parked: Option<Waiting>,
-}
-
-/// A parked connection but for its deadline, which most have none of.
-#[derive(Debug)]
-struct Waiting {
-    session: Option<Box<Session>>,
-    stage: Stage,
-    since: Moment,
-}
-
 /// The table of parked connections, and the places of those that are out on a request. What it does
 /// with one of them takes O(log n) steps at most, and only a new place needs memory.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Parking {
     slots: Vec<Slot>,
     /// Parked connections in the order in which they came, those of least worth in the first queue.
     queues: Queues<{ FREE + 1 }>,
     deadlines: Deadlines,
+    /// Those that are unarmed, the one that is so for the longest time first.
+    unarmed: Queues<1>,
     parked: usize,
+    /// Generation of every new slot: places of another table are none here.
+    first_generation: u32,
 }
 
 impl Parking {
-    /// An empty table.
-    pub const fn new() -> Self {
-        Self { slots: Vec::new(), queues: Queues::new(), deadlines: Deadlines::new(), parked: 0 }
+    /// An empty table, different from others by its number.
+    pub const fn new(number: u32) -> Self {
+        Self {
+            slots: Vec::new(),
+            queues: Queues::new(),
+            deadlines: Deadlines::new(),
+            unarmed: Queues::new(),
+            parked: 0,
+            first_generation: number << 16,
+        }
     }
 
     /// How many connections are parked.
@@ -181,7 +90,7 @@ impl Parking {
         if let Some(slot) = self.slots.get_mut(number as usize) {
             slot.used = true;
             slot.watched = Watched::No;
-            slot.early = false;
+            (slot.early, slot.quick) = (false, true);
             place.generation = slot.generation;
         }
         Ok(place)
@@ -192,12 +101,15 @@ impl Parking {
         let slots = self.slots.len() + 1;
         self.queues.make_room(slots)?;
         self.deadlines.make_room(slots)?;
+        self.unarmed.make_room(slots)?;
         let slot = Slot {
-            generation: 0,
+            generation: self.first_generation,
             fd: -1,
             watched: Watched::No,
             used: false,
             early: false,
+            quick: true,
+            since: 0,
             parked: None,
         };
         push(&mut self.slots, slot).map_err(|_| NoMemory)?;
@@ -247,10 +159,86 @@ impl Parking {
         let slot = self.slot(place)?;
         let Waiting { session, stage, since } = slot.parked.take()?;
         let fd = slot.fd;
+        if slot.watched == Watched::Unarmed {
+            slot.watched = Watched::Once;
+            self.unarmed.remove(place.slot);
+        }
         self.parked -= 1;
         self.queues.remove(place.slot);
         let deadline = self.deadlines.remove(place.slot);
         Some((fd, Parked { session, rest: Rest { stage, deadline }, since }))
+    }
+
+    /// Whether a connection with this descriptor is parked here.
+    pub fn is_parked(&mut self, place: Place, fd: RawFd) -> bool {
+        self.slot(place).is_some_and(|slot| slot.fd == fd && slot.parked.is_some())
+    }
+
+    /// Whose a place is, for one who remembers it with this descriptor.
+    pub fn tenant(&mut self, place: Place, fd: RawFd) -> Tenant {
+        match self.slot(place) {
+            Some(slot) if slot.fd == fd => Tenant::Same,
+            Some(slot) if slot.parked.is_some() => Tenant::Another,
+            _ => Tenant::Unknown,
+        }
+    }
+
+    /// Whether a connection that was just out may stay unarmed, if it is parked now: it is registered and
+    /// silent, and its client is a quick one.
+    pub fn may_stay_unarmed(&mut self, place: Place) -> bool {
+        self.slot(place).is_some_and(|slot| slot.watched == Watched::Once && slot.quick)
+    }
+
+    /// Notes that a connection is out since then.
+    pub fn goes_out(&mut self, place: Place, since: u32) {
+        if let Some(slot) = self.slot(place) {
+            slot.since = since;
+        }
+    }
+
+    /// Returns since when a connection is out.
+    pub fn out_since(&mut self, place: Place) -> Option<u32> {
+        self.slot(place).map(|slot| slot.since)
+    }
+
+    /// Notes whether the client of a connection is a quick one.
+    pub fn set_quick(&mut self, place: Place, quick: bool) {
+        if let Some(slot) = self.slot(place) {
+            slot.quick = quick;
+        }
+    }
+
+    /// Leaves a parked connection unarmed.
+    pub fn leave_unarmed(&mut self, place: Place, since: u32) {
+        if let Some(slot) = self.slot(place).filter(|slot| slot.parked.is_some()) {
+            (slot.watched, slot.since) = (Watched::Unarmed, since);
+            self.unarmed.put_last(0, place.slot);
+        }
+    }
+
+    /// Notes that an unarmed connection is going to be armed. Returns its descriptor; `None` if it is not
+    /// unarmed.
+    pub fn take_unarmed(&mut self, place: Place) -> Option<RawFd> {
+        let slot = self.slot(place)?;
+        if slot.watched != Watched::Unarmed {
+            return None;
+        }
+        let fd = slot.fd;
+        slot.watched = Watched::Once;
+        self.unarmed.remove(place.slot);
+        Some(fd)
+    }
+
+    /// Whether an unarmed connection with this descriptor is parked here.
+    pub fn is_unarmed(&mut self, place: Place, fd: RawFd) -> bool {
+        self.slot(place).is_some_and(|slot| slot.watched == Watched::Unarmed && slot.fd == fd)
+    }
+
+    /// Returns the connection that is unarmed for the longest time, and since when.
+    pub fn first_unarmed(&self) -> Option<(Place, u32)> {
+        let number = self.unarmed.first(0)?;
+        let since = self.slots.get(number as usize)?.since;
+        self.place(number).map(|place| (place, since))
     }
 
     /// Takes note of an event for a connection that is about to be parked.
@@ -288,6 +276,9 @@ impl Parking {
                 close(slot.fd);
                 std::mem::forget(parked);
                 self.queues.remove(number as u32);
+                if slot.watched == Watched::Unarmed {
+                    self.unarmed.remove(number as u32);
+                }
             }
         }
         self.deadlines.clear();
@@ -315,6 +306,7 @@ impl Parking {
 
 #[cfg(test)]
 mod tests {
+    use super::super::rest::Stage;
     use super::*;
     use std::time::Duration;
 
@@ -328,7 +320,7 @@ mod tests {
 
     #[test]
     fn a_late_event_for_an_earlier_connection_finds_nothing() {
-        let mut parking = Parking::new();
+        let mut parking = Parking::new(0);
         let first = parking.reserve().unwrap();
         parking.park(first, 7, parked(None));
         assert_eq!(Place::from_token(first.token()), first);
@@ -344,7 +336,7 @@ mod tests {
 
     #[test]
     fn deadlines_pass_in_order() {
-        let mut parking = Parking::new();
+        let mut parking = Parking::new(0);
         let now = Instant::now();
         for (fd, seconds) in [(1, 20), (2, 10), (3, 30)] {
             let place = parking.reserve().unwrap();
@@ -362,7 +354,7 @@ mod tests {
     fn who_has_had_no_request_goes_first_and_the_oldest_of_those() {
         let stages =
             [Stage::Idle, Stage::Next, Stage::First, Stage::Idle, Stage::Lingering, Stage::Silent];
-        let mut parking = Parking::new();
+        let mut parking = Parking::new(0);
         let places: Vec<_> = stages.map(|stage| (stage, parking.reserve().unwrap())).into();
         for (fd, (stage, place)) in places.iter().enumerate().rev() {
             parking.park(*place, fd as RawFd, at(*stage, None));
@@ -381,7 +373,7 @@ mod tests {
     #[test]
     fn no_step_takes_longer_the_more_connections_wait() {
         const MANY: u32 = if cfg!(miri) { 64 } else { 16_000 };
-        let (mut parking, start) = (Parking::new(), Instant::now());
+        let (mut parking, start) = (Parking::new(0), Instant::now());
         let mut most = 0;
         let mut counted = |parking: &mut Parking, step: &mut dyn FnMut(&mut Parking)| {
             let before = parking.deadlines.steps;
@@ -425,7 +417,7 @@ mod tests {
 
     #[test]
     fn idle_connections_have_no_part_in_the_deadlines_and_little_memory() {
-        let mut parking = Parking::new();
+        let mut parking = Parking::new(0);
         for fd in 0..1000 {
             let place = parking.reserve().unwrap();
             parking.park(place, fd, at(Stage::Idle, None));
@@ -438,7 +430,7 @@ mod tests {
 
     #[test]
     fn a_child_gives_everything_up() {
-        let mut parking = Parking::new();
+        let mut parking = Parking::new(0);
         let now = Instant::now();
         for fd in 0..4 {
             let place = parking.reserve().unwrap();
@@ -454,7 +446,7 @@ mod tests {
 
     #[test]
     fn an_event_before_parking_is_told_when_parking() {
-        let mut parking = Parking::new();
+        let mut parking = Parking::new(0);
         let place = parking.reserve().unwrap();
         parking.note_early(place);
         assert!(!parking.park(place, 5, parked(None)));
@@ -468,7 +460,7 @@ mod tests {
 
     #[test]
     fn a_place_keeps_how_it_is_watched_until_it_is_released() {
-        let mut parking = Parking::new();
+        let mut parking = Parking::new(0);
         let place = parking.reserve().unwrap();
         parking.set_watched(place, 5, Watched::Level);
         parking.park(place, 5, parked(None));

@@ -29,9 +29,6 @@ pub(super) const MOST_ERRORS: u32 = MOST_AT_ONCE + 100;
 /// before the listen socket is looked at.
 pub(super) const MOST_IN_VAIN: u32 = 16;
 
-/// Requests taken in a row from what one connection has sent ahead; then others come first.
-pub(super) const MOST_IN_A_ROW: u32 = 16;
-
 /// Steps that threads take at most before the kernel is asked for what has come since: whatever there
 /// is to do, the listen socket has to be heard.
 pub(super) const MOST_STEPS: u32 = 16;
@@ -66,3 +63,21 @@ pub(super) const LAST_CALL: Duration = Duration::from_millis(60);
 
 /// How often a thread that has no connection then looks whether another one has given some back.
 pub(super) const GLANCE: Duration = Duration::from_millis(2);
+
+/// The longest time for which a thread waits for a connection of its own. One tick of the kernel and a
+/// bit: a shorter limit makes it set its timer twice for each wait.
+pub(super) const HOLD: Duration = Duration::from_millis(5);
+
+/// Milliseconds after which a connection was left unarmed for too long; and after which a client is one that
+/// thinks, and is not held. At least one tick of the kernel.
+pub(super) const LONG_UNARMED: u32 = 5;
+
+/// Milliseconds from which on a request is slow. At least one tick of the kernel, or quick ones that
+/// begin before it and end behind it would count.
+pub(super) const SLOW_REQUEST: u32 = 5;
+
+/// Milliseconds for which slow requests are remembered.
+pub(super) const SLOW_FOR: u32 = 1000;
+
+/// Requests for which connections are not held where there were more of them than threads.
+pub(super) const CROWD: u32 = 16;

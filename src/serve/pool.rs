@@ -10,25 +10,31 @@
 //! one-shot, so that it is silent until it is given back. That registration is renewed first, because
 //! it is a system call, and the connection parked then, under the lock; an event that another thread
 //! gets in between is noted in the place. Should a thread hear of a connection that is out (it was
-//! registered when there was one thread), it removes the registration.
+//! registered when there was one thread), it removes the registration. A thread that is going to wait
+//! for it by itself leaves it silent: see [`Holding`].
 
 use std::io;
 use std::os::fd::RawFd;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use once_cell::sync::OnceCell;
 
+use super::event::{Event, taken};
+use super::holding::{Hold, Holding};
 use super::pace::Pace;
-use super::parking::{Place, Stage, Watched};
-use super::patience::{LONGEST_WAIT, SHORTAGE_WAIT};
+use super::parking::Parked;
+use super::patience::{HOLD, LONG_UNARMED, LONGEST_WAIT, SHORTAGE_WAIT};
+use super::place::{Place, Tenant};
+use super::rest::Stage;
+use super::slot::Watched;
 use super::store::recycle;
 use super::terms::Terms;
 use super::turns::{State, Step, TakenOut};
 use crate::os::error::{is_unwatchable, is_watched_already};
 use crate::os::io::close;
 use crate::os::lock::Lock;
-use crate::os::poll::{Epoll, Ready, Watch};
+use crate::os::poll::{self, Epoll, PollFd, READABLE, Ready, Watch};
 use crate::os::socket::close_at_once;
 use crate::os::{clock, mark, signal, threads};
 
@@ -37,29 +43,17 @@ const WAKE_UP: u64 = u64::MAX - 1;
 /// The listen socket, of which the kernel has not spoken.
 const UNASKED: u64 = u64::MAX - 2;
 
-/// What a thread that waited is to look at.
-#[derive(Debug)]
-pub(super) enum Event {
-    /// Nothing; the thread may wait again.
-    Nothing,
-    /// The listen socket, which has a connection or an error.
-    Listen,
-    /// The listen socket, although the kernel has not spoken of it.
-    Unasked,
-    /// A parked connection on which something has come. It keeps its place.
-    Heard(TakenOut),
-    /// A parked connection whose time is over. It keeps its place.
-    Late(TakenOut),
-}
-
 /// When a connection that is parked is looked at again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Again {
     /// As soon as something comes.
     WhenHeard,
-    /// As soon as those have had their turn that are ready already.
+    /// As soon as those have had their turn that are ready already: something has come.
     InTurn,
 }
+
+/// Pools of this process so far: their places have different generations.
+static POOLS: AtomicU32 = AtomicU32::new(0);
 
 /// Whether threads can wait here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +76,7 @@ pub(super) struct Pool {
     unwatched: AtomicBool,
     /// When to let other processes have the next connection.
     pace: Pace,
+    holding: Holding,
     state: Lock<State>,
 }
 
@@ -95,8 +90,14 @@ impl Pool {
             parked: AtomicBool::new(false),
             unwatched: AtomicBool::new(false),
             pace: Pace::new(),
-            state: Lock::new(State::default()),
+            holding: Holding::new(),
+            state: Lock::new(State::new(POOLS.fetch_add(1, Ordering::Relaxed))),
         }
+    }
+
+    /// The listen socket's descriptor.
+    pub(super) const fn listen_fd(&self) -> RawFd {
+        self.listen_fd
     }
 
     /// Whether the listen socket is registered, and so non-blocking.
@@ -143,23 +144,25 @@ impl Pool {
     /// Waits for the listen socket and all parked connections. Errors are those of the wait;
     /// `Interrupted` after a signal.
     pub(super) fn next(&self, terms: &Terms) -> io::Result<Event> {
-        let step = self.state.lock().next_step();
-        let until = match step {
-            Step::Expire => {
-                let late = self.state.lock().take_expired(clock::now());
-                return Ok(late.map_or(Event::Nothing, Event::Late));
-            }
-            Step::Follow(token) => return Ok(self.event(token)),
+        let mut state = self.state.lock();
+        let until = match state.next_step() {
+            Step::MakeRoom => return Ok(taken(state.take_least_worth(), Event::Surplus)),
+            Step::Expire => return Ok(taken(state.take_expired(clock::now()), Event::Late)),
+            Step::Follow(token) => return Ok(self.event(token, &mut state)),
             Step::Ask(until) => until,
         };
-        let Some(token) = self.wait(self.epoll()?, until, terms)? else {
-            return Ok(Event::Nothing);
-        };
+        let epoll = self.epoll()?;
+        let longest = if self.arm_forgotten(&mut state) { HOLD } else { LONGEST_WAIT };
+        self.holding.go_to_sleep();
+        drop(state);
+        let slept = self.wait(epoll, until, longest, terms);
+        self.holding.wake();
+        let Some(token) = slept? else { return Ok(Event::Nothing) };
         if signal::shutdown_requested() {
             // What came is still there: the last call looks at everything.
             return Ok(Event::Nothing);
         }
-        Ok(self.event(token))
+        Ok(self.event(token, &mut self.state.lock()))
     }
 
     /// Takes events from the kernel; returns the first, the others wait in the state.
@@ -167,10 +170,11 @@ impl Pool {
         &self,
         epoll: &Epoll,
         deadline: Option<Instant>,
+        longest: Duration,
         terms: &Terms,
     ) -> io::Result<Option<u64>> {
         let unwatched = self.unwatched.load(Ordering::Relaxed);
-        let longest = if unwatched { SHORTAGE_WAIT } else { LONGEST_WAIT };
+        let longest = if unwatched { SHORTAGE_WAIT.min(longest) } else { longest };
         let end = deadline.into_iter().chain(terms.until).min();
         let left = end.map(|end| end.saturating_duration_since(clock::now()));
         let timeout = left.map_or(longest, |left| left.min(longest));
@@ -194,37 +198,49 @@ impl Pool {
             let mut state = self.state.lock();
             std::iter::once(second).chain(others).for_each(|token| state.queue(token));
         }
-        let is_silent = ready.tokens().next().is_none();
-        Ok(if is_silent && !timeout.is_zero() { Some(UNASKED) } else { first })
+        let is_unheard = ready.tokens().next().is_none() && !timeout.is_zero();
+        Ok(if is_unheard && longest > HOLD { Some(UNASKED) } else { first })
     }
 
     #[inline]
-    fn event(&self, token: u64) -> Event {
+    fn event(&self, token: u64, state: &mut State) -> Event {
         match token {
             LISTEN => Event::Listen,
             UNASKED => Event::Unasked,
-            token => self.claim(Place::from_token(token)).map_or(Event::Nothing, Event::Heard),
+            token => taken(self.claim(Place::from_token(token), state), Event::Heard),
         }
     }
 
     /// Takes a parked connection out. One that is not there may be about to be parked by another
     /// thread, which then sees to the event. Or it was registered while the process had one thread and
     /// is out on a request: then this registration ends here.
-    fn claim(&self, place: Place) -> Option<TakenOut> {
-        let mut state = self.state.lock();
-        let parked = state.parking.take(place);
-        if parked.is_none() {
+    fn claim(&self, place: Place, state: &mut State) -> Option<TakenOut> {
+        let taken_out = state.take(place);
+        if taken_out.is_none() {
             state.parking.note_early(place);
             if let (Some(epoll), Some(fd)) = (self.epoll.get(), state.parking.unwatch_out(place)) {
                 epoll.remove(fd);
             }
+        } else if !threads::only_one() {
+            let now = clock::milliseconds();
+            let quick = state
+                .parking
+                .out_since(place)
+                .is_some_and(|since| now.wrapping_sub(since) < LONG_UNARMED);
+            state.parking.set_quick(place, quick);
+            state.parking.goes_out(place, now);
         }
-        parked.map(|(fd, parked)| (place, fd, parked))
+        taken_out
     }
 
     /// Makes the listen socket be tried before anything else.
     pub(super) fn look_next_at_listen_socket(&self) {
         self.state.lock().look_next_at(LISTEN);
+    }
+
+    /// Makes the listen socket be looked at anew.
+    pub(super) fn look_next_unasked(&self) {
+        self.state.lock().look_next_at(UNASKED);
     }
 
     /// Returns whether the kernel has announced a connection that no thread has looked for yet; from
@@ -246,9 +262,9 @@ impl Pool {
     pub(super) fn watch(&self, fd: RawFd, place: Option<Place>, again: Again) -> io::Result<Place> {
         let epoll = self.epoll()?;
         let (wanted, watch) = match (again, threads::only_one()) {
-            (Again::InTurn, _) => (Watched::Once, Watch::Turn),
-            (Again::WhenHeard, true) => (Watched::Level, Watch::Level),
+            (_, true) => (Watched::Level, Watch::Level),
             (Again::WhenHeard, false) => (Watched::Once, Watch::OneShot),
+            (Again::InTurn, false) => (Watched::Once, Watch::Turn),
         };
         let mut state = self.state.lock();
         let is_new = place.is_none();
@@ -262,7 +278,9 @@ impl Pool {
                 return epoll.modify(fd, watch, token).map(|()| place);
             }
             (Watched::No, _) => epoll.add(fd, watch, token),
-            (Watched::Level | Watched::Once, _) => epoll.modify(fd, watch, token),
+            (Watched::Level | Watched::Once | Watched::Unarmed, _) => {
+                epoll.modify(fd, watch, token)
+            }
         };
         match result {
             Ok(()) => state.parking.set_watched(place, fd, wanted),
@@ -272,11 +290,124 @@ impl Pool {
         result.map(|()| place)
     }
 
-    /// Puts a registered connection into its place. Where there are too many, returns the one that has
-    /// to go for it.
-    pub(super) fn park(&self, taken_out: TakenOut, max_waiting: usize) -> Option<TakenOut> {
+    /// Puts a registered connection into its place.
+    pub(super) fn park(&self, taken_out: TakenOut, again: Again, max_waiting: usize) {
         self.parked.store(true, Ordering::Relaxed);
-        self.state.lock().park(taken_out, max_waiting)
+        let token = taken_out.0.token();
+        let mut state = self.state.lock();
+        state.park(taken_out, max_waiting);
+        // With other threads the kernel speaks of it: see `watch`.
+        if again == Again::InTurn && threads::only_one() {
+            state.queue(token);
+        }
+    }
+
+    /// Puts a connection into its place, unarmed, whose request is over and whose thread is expected back
+    /// for it. Does not ask for it where no thread would see to it otherwise.
+    pub(super) fn leave_unarmed(
+        &self,
+        place: Place,
+        parked: impl FnOnce() -> Option<(RawFd, Parked)>,
+        max_waiting: usize,
+    ) {
+        let now = clock::milliseconds();
+        let mut state = self.state.lock();
+        if let Some(since) = state.parking.out_since(place) {
+            self.holding.note_request(now.wrapping_sub(since), now);
+        }
+        if !state.parking.may_stay_unarmed(place) || !self.holding.may_leave_unarmed() {
+            return;
+        }
+        if let Some((fd, parked)) = parked() {
+            state.park((place, fd, parked), max_waiting);
+            state.parking.leave_unarmed(place, now);
+        }
+    }
+
+    /// Whose a place is, for one who remembers it with this descriptor.
+    pub(super) fn tenant(&self, place: Place, fd: RawFd) -> Tenant {
+        self.state.lock().parking.tenant(place, fd)
+    }
+
+    /// Takes a connection out of its place, if it is parked there with this descriptor.
+    pub(super) fn take(&self, place: Place, fd: RawFd) -> Option<TakenOut> {
+        let mut state = self.state.lock();
+        if !state.parking.is_parked(place, fd) {
+            return None;
+        }
+        state.take(place)
+    }
+
+    /// Gives up a connection whose descriptor the program has replaced: its number may be another's.
+    pub(super) fn forget_parked(&self, place: Place) {
+        let taken = self.state.lock().parking.take(place);
+        if let Some((fd, _)) = taken {
+            self.forget_place(fd, place);
+        }
+    }
+
+    /// Arms the connections that were left unarmed for too long. Returns whether there are others.
+    fn arm_forgotten(&self, state: &mut State) -> bool {
+        while let Some((place, since)) = state.parking.first_unarmed() {
+            if clock::milliseconds().wrapping_sub(since) < LONG_UNARMED {
+                return true;
+            }
+            self.arm(place, state);
+        }
+        false
+    }
+
+    /// Arms a connection that is unarmed. One whose descriptor the kernel does not know any more was
+    /// closed by the program, and its number may be another's: it is forgotten.
+    fn arm(&self, place: Place, state: &mut State) {
+        let (Some(epoll), Some(fd)) = (self.epoll.get(), state.parking.take_unarmed(place)) else {
+            return;
+        };
+        if epoll.modify(fd, Watch::OneShot, place.token()).is_err() {
+            state.parking.release(place);
+        }
+    }
+
+    /// Waits for a connection that was left unarmed, for a moment. Unless it is heard, it is armed then, and
+    /// there is no event: the thread is to wait for all. `Interrupted` after a signal.
+    pub(super) fn hold(&self, place: Place, fd: RawFd, terms: &Terms) -> io::Result<Event> {
+        let Some(hold) = self.begin_hold(place, fd) else { return Ok(Event::Nothing) };
+        let pool = if hold == Hold::AndWatch { self.epoll()?.descriptor() } else { -1 };
+        let mut fds = [PollFd::new(fd, READABLE), PollFd::new(pool, READABLE)];
+        let watched = if hold == Hold::AndWatch { &mut fds[..] } else { &mut fds[..1] };
+        let left = terms.until.map(|end| end.saturating_duration_since(clock::now()));
+        let result = poll::poll(watched, Some(left.map_or(HOLD, |left| left.min(HOLD))));
+        let leaves_others = self.holding.end_hold(hold);
+        let [own, pool] = fds.map(|fd| fd.revents != 0);
+        let mut state = self.state.lock();
+        let is_heard = own && !pool && !signal::shutdown_requested();
+        let event = if is_heard && state.parking.is_parked(place, fd) {
+            taken(self.claim(place, &mut state), Event::Heard)
+        } else {
+            self.arm(place, &mut state);
+            Event::Nothing
+        };
+        if own && pool {
+            self.holding.note_crowd();
+        }
+        while let Some((other, _)) = state.parking.first_unarmed().filter(|_| leaves_others) {
+            self.arm(other, &mut state);
+        }
+        result.map(|_| event)
+    }
+
+    /// Begins to hold a connection that is unarmed, unless there is other work for the thread: then it is
+    /// armed.
+    fn begin_hold(&self, place: Place, fd: RawFd) -> Option<Hold> {
+        let mut state = self.state.lock();
+        if !state.parking.is_unarmed(place, fd) {
+            return None;
+        }
+        if state.has_work() {
+            self.arm(place, &mut state);
+            return None;
+        }
+        Some(self.holding.begin_hold(clock::milliseconds()))
     }
 
     /// Lets the other processes that wait for the listen socket have the next connection, as [`Pace`]
@@ -357,7 +488,7 @@ impl Pool {
             epoll.give_up();
         }
         if let Some(mut state) = self.state.try_lock() {
-            state.parking.abandon(close);
+            state.abandon(close);
         }
     }
 }

@@ -3,8 +3,9 @@
 use std::os::fd::RawFd;
 use std::time::Instant;
 
-use super::parking::{Parked, Parking, Place};
+use super::parking::{Parked, Parking};
 use super::patience::{MOST_STEPS, PLACES_BETWEEN_LOOKS};
+use super::place::Place;
 use crate::os::clock;
 use crate::os::io::most_descriptors;
 use crate::os::memory::{NoMemory, push, reserve};
@@ -13,14 +14,16 @@ use crate::os::poll::Ready;
 /// A connection that was taken out of its place.
 pub(super) type TakenOut = (Place, RawFd, Parked);
 
-/// What the threads of a listener share.
-#[derive(Debug, Default)]
+/// What the threads of a pool share.
+#[derive(Debug)]
 pub(super) struct State {
     pub(super) parking: Parking,
     /// Events not looked at yet, the first one last.
     pub(super) ready: Vec<u64>,
     /// Steps since the kernel was asked.
     steps: u32,
+    /// Connections that have to go, because too many wait. They have their places, but are not parked.
+    surplus: Vec<TakenOut>,
     /// New places, and the room for waiting connections that the limit of descriptors left lately.
     new_places: u32,
     room: usize,
@@ -29,6 +32,8 @@ pub(super) struct State {
 /// What a thread does next that waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
+    /// Closes a connection, because too many wait.
+    MakeRoom,
     /// Sees to a connection whose time is over.
     Expire,
     /// Looks at what an event stands for.
@@ -38,9 +43,18 @@ pub(super) enum Step {
 }
 
 impl State {
+    /// The state of an empty pool with this number.
+    pub(super) const fn new(number: u32) -> Self {
+        let parking = Parking::new(number);
+        Self { parking, ready: Vec::new(), steps: 0, surplus: Vec::new(), new_places: 0, room: 0 }
+    }
+
     /// Decides what comes next. Whatever there is to do, the kernel is asked every
     /// [`MOST_STEPS`] steps, or the listen socket would not be heard.
     pub(super) fn next_step(&mut self) -> Step {
+        if !self.surplus.is_empty() {
+            return Step::MakeRoom;
+        }
         let deadline = self.parking.earliest();
         let is_late = deadline.is_some_and(|deadline| deadline <= clock::now());
         if !is_late && self.ready.is_empty() {
@@ -62,18 +76,23 @@ impl State {
         max_waiting.min(self.room).max(1)
     }
 
-    /// Puts a connection into its place. Where there are too many, the one of least worth is taken out.
-    pub(super) fn park(
-        &mut self,
-        (place, fd, parked): TakenOut,
-        max_waiting: usize,
-    ) -> Option<TakenOut> {
+    /// Puts a connection into its place. Where there are `max_waiting` already, the one of least worth has
+    /// to go.
+    pub(super) fn park(&mut self, (place, fd, parked): TakenOut, max_waiting: usize) {
         let is_full = self.parking.len() >= self.most(max_waiting);
-        let surplus = if is_full { self.take_least_worth() } else { None };
+        if is_full && reserve(&mut self.surplus, 1).is_ok() {
+            let least = self.parking.least_worth().and_then(|place| self.take(place));
+            least.into_iter().for_each(|least| self.surplus.push(least));
+        }
         if self.parking.park(place, fd, parked) {
             self.look_next_at(place.token());
         }
-        surplus
+    }
+
+    /// Whether a thread has to see to something before it may wait for its own connection.
+    pub(super) fn has_work(&self) -> bool {
+        let is_late = || self.parking.earliest().is_some_and(|deadline| deadline <= clock::now());
+        !self.ready.is_empty() || !self.surplus.is_empty() || is_late()
     }
 
     /// A place for a connection that has none.
@@ -96,14 +115,24 @@ impl State {
 
     /// Takes out the connection that is the first to close when there are too many.
     pub(super) fn take_least_worth(&mut self) -> Option<TakenOut> {
-        let place = self.parking.least_worth()?;
+        self.surplus.pop().or_else(|| self.take(self.parking.least_worth()?))
+    }
+
+    /// Takes out a connection that is parked.
+    pub(super) fn take(&mut self, place: Place) -> Option<TakenOut> {
         self.parking.take(place).map(|(fd, parked)| (place, fd, parked))
+    }
+
+    /// Gives up all connections, in a child: no memory may be freed at this moment.
+    pub(super) fn abandon(&mut self, close: impl Fn(RawFd)) {
+        self.surplus.iter().for_each(|(_, fd, _)| close(*fd));
+        std::mem::forget(std::mem::take(&mut self.surplus));
+        self.parking.abandon(close);
     }
 
     /// Takes out a connection whose time is over.
     pub(super) fn take_expired(&mut self, now: Instant) -> Option<TakenOut> {
-        let place = self.parking.expired(now)?;
-        self.parking.take(place).map(|(fd, parked)| (place, fd, parked))
+        self.take(self.parking.expired(now)?)
     }
 
     /// Notes an event, to be looked at behind all others.
@@ -136,7 +165,7 @@ impl State {
 mod tests {
     use super::*;
     use crate::os::fork::Moment;
-    use crate::serve::parking::{Rest, Stage};
+    use crate::serve::rest::{Rest, Stage};
     use std::time::Duration;
 
     const LATER: Duration = Duration::from_secs(60);
@@ -148,20 +177,26 @@ mod tests {
     #[test]
     #[cfg_attr(miri, ignore = "no getrlimit in Miri")]
     fn no_more_connections_wait_than_the_limit() {
-        let mut state = State::default();
+        let mut state = State::new(0);
         for fd in 0..100 {
             let place = state.new_place().unwrap();
-            let surplus = state.park((place, fd, waiting(Stage::Silent, LATER)), 20);
+            state.park((place, fd, waiting(Stage::Silent, LATER)), 20);
             assert!(state.parking.len() <= 20);
-            // The one that has waited longest.
-            assert_eq!(surplus.map(|(_, fd, _)| fd), (fd >= 20).then_some(fd - 20));
+            assert_eq!(
+                (state.next_step() == Step::MakeRoom, state.has_work()),
+                (fd >= 20, fd >= 20)
+            );
+            if fd >= 20 {
+                // The one that has waited longest.
+                assert_eq!(state.take_least_worth().map(|(_, fd, _)| fd), Some(fd - 20));
+            }
         }
     }
 
     #[test]
     #[cfg_attr(miri, ignore = "no getrlimit in Miri")]
     fn a_quarter_of_the_descriptors_is_the_programs() {
-        let mut state = State::default();
+        let mut state = State::new(0);
         let most = most_descriptors();
         state.new_place().unwrap();
         assert_eq!(state.most(usize::MAX), most - most / 4);
@@ -181,7 +216,7 @@ mod tests {
     #[cfg_attr(miri, ignore = "no getrlimit in Miri")]
     fn the_kernel_is_asked_whatever_there_is_to_do() {
         for is_late in [false, true] {
-            let mut state = State::default();
+            let mut state = State::new(0);
             if is_late {
                 for fd in 0..1000 {
                     let place = state.new_place().unwrap();
@@ -204,6 +239,7 @@ mod tests {
                         assert_eq!(event, 7);
                         followed += 1;
                     }
+                    Step::MakeRoom => panic!("there is no limit"),
                     Step::Expire => {
                         assert!(state.take_expired(Instant::now()).is_some());
                         expired += 1;
@@ -220,7 +256,7 @@ mod tests {
     #[test]
     #[cfg_attr(miri, ignore = "no getrlimit in Miri")]
     fn with_nothing_to_do_the_wait_is_until_the_next_deadline() {
-        let mut state = State::default();
+        let mut state = State::new(0);
         assert_eq!(state.next_step(), Step::Ask(None));
         let place = state.new_place().unwrap();
         let parked = waiting(Stage::Silent, LATER);

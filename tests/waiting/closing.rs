@@ -14,6 +14,7 @@ use super::support::{Library, Listen, PATIENCE, TempDir, Worker, until_in};
 use super::{IN_VAIN, answered, is_answered_within, text};
 
 use fcgi::protocol::RecordType;
+use fcgi::serve::listener::Last;
 use fcgi::serve::{Terms, config, listeners};
 
 /// Sends all that it can, then reads all that there is: the text of the answer.
@@ -180,7 +181,7 @@ fn come_back(listen: OwnedFd, mut idle: Connection, how: libc::c_int) {
         let tell = tell.clone();
         thread::spawn(move || {
             let terms = Terms { fail_on_intr: false, config: config::get(), until: None };
-            tell.send(listeners::of(fd).unwrap().next(terms, None).map(drop))
+            tell.send(listeners::of(fd).unwrap().next(terms, Last::None).map(drop))
         });
     }
     idle.send(&get_values(&["FCGI_MAX_CONNS"])).until_record(|_| true);

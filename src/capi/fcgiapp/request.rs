@@ -2,17 +2,19 @@
 
 use std::ffi::{CStr, c_char, c_int};
 use std::io;
-use std::ptr;
+use std::{mem, ptr};
 
 use super::types::{FCGI_FAIL_ACCEPT_ON_INTR, FCGX_ParamArray, FCGX_Request, FCGX_Stream};
 use crate::capi::fcgios::OS_CreateLocalIpcFd;
 use crate::capi::stream::Stream;
-use crate::capi::{envp, library, request};
+use crate::capi::{envp, library, parked, request};
 use crate::os::error::errno_of;
 use crate::os::fork::Moment;
 use crate::os::{environment, signal, socket};
+use crate::serve::connected::Owner;
 use crate::serve::head::wait_alone;
-use crate::serve::parking::Rest;
+use crate::serve::listener::Last;
+use crate::serve::rest::Rest;
 use crate::serve::{Connected, Terms, config, listeners};
 
 /// FCGX_Accept_r before FCGX_Init.
@@ -160,40 +162,62 @@ unsafe fn accept(request: *mut FCGX_Request) -> io::Result<()> {
         until: None,
     };
     // SAFETY: the caller's promise.
-    let mut given = unsafe { request::take_kept(request) };
+    let (given, place) = unsafe { (request::take_kept(request), parked::take_place(request)) };
     // SAFETY: the caller's promise.
-    let fd = unsafe { std::mem::replace(&mut (*request).ipcFd, -1) };
-    if given.as_ref().is_some_and(Connected::is_inherited) {
-        // The parent's: it will go on serving that connection.
-        given.take().into_iter().for_each(Connected::close_copy);
-    } else if given.is_none() && fd >= 0 {
-        let connected = Connected::open(fd, Moment::now())?;
-        if let Some((connected, begin)) = wait_alone(connected, Rest::IDLE, None, &terms)? {
-            // SAFETY: the caller's promise.
-            if unsafe { request::begin(request, connected, begin) }.is_ok() {
-                return Ok(());
-            }
+    let fd = unsafe { mem::replace(&mut (*request).ipcFd, -1) };
+    let returns = given.is_some() || place.is_some();
+    let owner = if returns { Owner::Returns } else { Owner::MayBeGone };
+    let mut listener = match listeners::of(sock) {
+        Ok(listener) => listener,
+        Err(error) => {
+            given.into_iter().for_each(|given| given.close(false));
+            return Err(error.into());
         }
+    };
+    let mut last = match (given, place) {
+        // The parent's: it will go on serving that connection.
+        (Some(given), _) if given.is_inherited() => {
+            given.close_copy();
+            Some(Last::None)
+        }
+        (Some(given), _) => Some(Last::Given(given)),
+        (None, Some(place)) => parked::last(&listener, place, fd),
+        (None, None) => None,
+    };
+    // SAFETY: the caller's promise.
+    if last.is_none() && fd >= 0 && unsafe { accept_on(request, fd, &terms)? } {
+        return Ok(());
     }
     loop {
-        let listener = match listeners::of(sock) {
-            Ok(listener) => listener,
-            Err(error) => {
-                given.into_iter().for_each(|given| given.close(false));
-                return Err(error.into());
-            }
-        };
-        let (connected, begin) = match listener.next(terms, given.take()) {
+        let (connected, begin) = match listener.next(terms, last.take().unwrap_or(Last::None)) {
             Ok(arrival) => arrival,
-            Err(_) if listener.is_parents() => continue,
+            Err(_) if listener.is_parents() => {
+                listener = listeners::of(sock)?;
+                continue;
+            }
             Err(error) => return Err(error),
         };
         // SAFETY: the caller's promise. A request for which there is no memory is lost; others may
         // do.
-        if unsafe { request::begin(request, connected, begin) }.is_ok() {
+        if unsafe { request::begin(request, connected, begin, owner) }.is_ok() {
             return Ok(());
         }
     }
+}
+
+/// Waits for a request on a connection that the program itself has put into `request`. False when it ends
+/// without one.
+///
+/// # Safety
+///
+/// As for [`accept`].
+unsafe fn accept_on(request: *mut FCGX_Request, fd: c_int, terms: &Terms) -> io::Result<bool> {
+    let connected = Connected::open(fd, Moment::now())?;
+    let Some((connected, begin)) = wait_alone(connected, Rest::IDLE, None, terms)? else {
+        return Ok(false);
+    };
+    // SAFETY: the caller's promise.
+    Ok(unsafe { request::begin(request, connected, begin, Owner::MayBeGone) }.is_ok())
 }
 
 /// Finishes a request: sends what its streams still hold, their ends, and FCGI_END_REQUEST with
@@ -224,7 +248,7 @@ pub unsafe extern "C" fn FCGX_Finish_r(request: *mut FCGX_Request) {
         if good && (*request).keepConnection != 0 {
             if !(*request).r#in.is_null() {
                 request::withdraw(request);
-                request::keep(request);
+                parked::give_back(request);
             }
         } else {
             request::end(request, true);

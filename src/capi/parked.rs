@@ -1,0 +1,148 @@
+//! The connection of a finished `FCGX_Request` that waits for the next one: in the pool of its listen socket,
+//! with all others.
+
+use std::ffi::c_int;
+use std::{mem, ptr};
+
+use super::block::{block_of, release, rest};
+use super::fcgiapp::FCGX_Request;
+use crate::os::io;
+use crate::serve::connected::Owner;
+use crate::serve::listener::{Last, Listener};
+use crate::serve::place::{Place, Tenant};
+use crate::serve::{Connected, config, listeners};
+
+/// Takes the place where the connection of the last request waits since that was finished. It is kept in
+/// fields of the library's own, which count something else while a request has a block.
+///
+/// # Safety
+///
+/// As for [`block_of`].
+pub(super) unsafe fn take_place(request: *mut FCGX_Request) -> Option<Place> {
+    // SAFETY: the caller's promise; the fields are plain data.
+    let (slot, generation) = unsafe {
+        if !(*request).paramsPtr.is_null() {
+            return None;
+        }
+        (mem::take(&mut (*request).nWriters), mem::take(&mut (*request).isBeginProcessed))
+    };
+    let slot = slot.checked_sub(1)?.try_into().ok()?;
+    Some(Place::from_parts(slot, generation as u32))
+}
+
+/// # Safety
+///
+/// As for [`block_of`]; the request has no block.
+unsafe fn put_place(request: *mut FCGX_Request, place: Place) {
+    let (slot, generation) = place.parts();
+    // SAFETY: the caller's promise. There are fewer slots than descriptors.
+    unsafe {
+        (*request).nWriters = slot as c_int + 1;
+        (*request).isBeginProcessed = generation as c_int;
+    }
+}
+
+/// The request is finished and its connection stays. It waits for the next request with those that wait
+/// for the listen socket, and its number stays in ipcFd. Where there is no such waiting it stays with
+/// the request, and so does the block.
+///
+/// # Safety
+///
+/// As for [`block_of`].
+pub(super) unsafe fn give_back(request: *mut FCGX_Request) {
+    // SAFETY: the caller's promise.
+    let (block, fd, listen_sock) =
+        unsafe { (block_of(request), (*request).ipcFd, (*request).listen_sock) };
+    // SAFETY: nothing else reaches the block now.
+    let Some((connected, owner)) =
+        (unsafe { block.as_mut() }).and_then(|block| Some((block.connected.take()?, block.owner)))
+    else {
+        return;
+    };
+    let place = if connected.fd == fd {
+        place_of(connected, listen_sock, owner)
+    } else {
+        // The program has put another one there.
+        connected.forget();
+        Ok(None)
+    };
+    // SAFETY: as above; without a block the request's fields are the library's.
+    unsafe {
+        match place {
+            Ok(place) => {
+                (*request).paramsPtr = ptr::null_mut();
+                ((*request).nWriters, (*request).isBeginProcessed) = (0, 0);
+                place.into_iter().for_each(|place| put_place(request, place));
+                release(block);
+            }
+            Err(connected) => {
+                (*block).connected = Some(connected);
+                rest(&mut *block);
+            }
+        }
+    }
+}
+
+/// Where a connection waits from now on whose request is finished.
+fn place_of(
+    mut connected: Connected,
+    listen_sock: c_int,
+    owner: Owner,
+) -> Result<Option<Place>, Connected> {
+    connected.keep();
+    let max_waiting = config::get().max_waiting;
+    let connected = match connected.go_home(listen_sock, owner, max_waiting) {
+        Ok(place) => return Ok(Some(place)),
+        Err(connected) => connected,
+    };
+    match listeners::of(listen_sock) {
+        Ok(listener) => listener.take_back(connected, owner, max_waiting).map(Some),
+        Err(_) => Err(connected),
+    }
+}
+
+/// Takes the connection of a finished request out of its place; it is closed, or left to the program. A
+/// thread that has taken it for its next request keeps it.
+///
+/// # Safety
+///
+/// As for [`block_of`].
+pub(super) unsafe fn end(request: *mut FCGX_Request, place: Place, fd: c_int, close: bool) {
+    // SAFETY: the caller's promise.
+    let listen_sock = unsafe { (*request).listen_sock };
+    let listener = listeners::existing(listen_sock)
+        .filter(|listener| listener.tenant(place, fd) == Tenant::Another);
+    if let Some(listener) = listener {
+        listener.forget(place);
+        return close_unknown(fd, close);
+    }
+    match listeners::take_out(place, fd) {
+        Some(connected) if close => connected.close(false),
+        Some(connected) => connected.release(),
+        // SAFETY: as above. The number is not the request's any more.
+        None => unsafe { (*request).ipcFd = -1 },
+    }
+}
+
+/// What a thread waits for that accepts a request on the structure of a finished one, whose connection
+/// waits in that place. `None` when the program has put another descriptor than its into the structure:
+/// then it is forgotten.
+pub(super) fn last(listener: &Listener, place: Place, fd: c_int) -> Option<Last> {
+    match listener.tenant(place, fd) {
+        Tenant::Same => Some(Last::Parked(place, fd)),
+        Tenant::Another => {
+            listener.forget(place);
+            None
+        }
+        // The program may have come to wait for another listen socket.
+        Tenant::Unknown => Some(listeners::take_out(place, fd).map_or(Last::None, Last::Given)),
+    }
+}
+
+/// Closes a descriptor that the program has put into its request.
+pub(super) fn close_unknown(fd: c_int, close: bool) {
+    if close && fd >= 0 {
+        io::shutdown_write(fd);
+        io::close(fd);
+    }
+}

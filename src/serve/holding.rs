@@ -1,0 +1,151 @@
+//! Who waits how, of several threads: which of them holds a connection of its own, watches the pool, or
+//! sleeps in it.
+//!
+//! A client that asks again at once is served fastest by the thread that has just answered it. That one
+//! *holds* the connection: it waits for it by poll, for [`HOLD`](super::patience::HOLD) at most, and the
+//! kernel need not be asked to watch it elsewhere. The connection is parked meanwhile, but *unarmed*: in
+//! its place, and registered, but silent. Some threads *watch* the pool as well while they hold, by its
+//! epoll descriptor. Threads without such a connection *sleep* in the pool.
+//!
+//! A connection is unarmed from FCGX_Finish_r on, although its thread may never come back. So it is left
+//! so only where a thread comes by that sees to it, as [`Holding::may_leave_unarmed`] says, and
+//! whoever comes by arms those that were left so for too long.
+//!
+//! The numbers are hints. If one is wrong, because a thread was cancelled, nothing is lost: at worst a
+//! connection is armed at once, by one system call more, or waits until the next thread comes by.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::patience::{CROWD, SLOW_FOR, SLOW_REQUEST};
+
+/// Counts of the threads of one pool, and what it has lately seen.
+#[derive(Debug)]
+pub(super) struct Holding {
+    holders: AtomicU32,
+    watchers: AtomicU32,
+    sleepers: AtomicU32,
+    /// Requests for which no connection is held.
+    crowd: AtomicU32,
+    /// Until when requests count as slow, of [`crate::os::clock::milliseconds`].
+    slow_until: AtomicU32,
+}
+
+/// What a thread does that has begun to hold a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hold {
+    Alone,
+    /// It watches the pool, too.
+    AndWatch,
+}
+
+impl Holding {
+    pub(super) const fn new() -> Self {
+        Self {
+            holders: AtomicU32::new(0),
+            watchers: AtomicU32::new(0),
+            sleepers: AtomicU32::new(0),
+            crowd: AtomicU32::new(0),
+            slow_until: AtomicU32::new(0),
+        }
+    }
+
+    /// Whether a connection may be left unarmed: a thread that holds one is back in a moment, and if
+    /// no thread sleeps each one that comes to wait sees to it. To be asked under the lock under which threads
+    /// [`Holding::go_to_sleep`].
+    pub(super) fn may_leave_unarmed(&self) -> bool {
+        if self.crowd.load(Ordering::Relaxed) > 0 {
+            self.crowd.fetch_sub(1, Ordering::Relaxed);
+            return false;
+        }
+        self.sleepers.load(Ordering::SeqCst) == 0 || self.holders.load(Ordering::SeqCst) > 0
+    }
+
+    /// Notes how long a request was in the program's hands, and that it is over `now`; in milliseconds.
+    pub(super) fn note_request(&self, took: u32, now: u32) {
+        if took >= SLOW_REQUEST {
+            self.slow_until.store(now.wrapping_add(SLOW_FOR), Ordering::Relaxed);
+        }
+    }
+
+    /// How many threads may watch the pool. Two are enough while requests are quick; beside slow ones
+    /// both may be in the program for long.
+    fn limit(&self, now: u32) -> u32 {
+        let left = self.slow_until.load(Ordering::Relaxed).wrapping_sub(now);
+        if left <= SLOW_FOR { u32::MAX } else { 2 }
+    }
+
+    pub(super) fn begin_hold(&self, now: u32) -> Hold {
+        self.holders.fetch_add(1, Ordering::SeqCst);
+        let watching =
+            self.watchers.load(Ordering::Relaxed) + self.sleepers.load(Ordering::Relaxed);
+        if watching < self.limit(now) {
+            self.watchers.fetch_add(1, Ordering::Relaxed);
+            return Hold::AndWatch;
+        }
+        Hold::Alone
+    }
+
+    /// Returns whether unarmed connections are left to threads that sleep.
+    pub(super) fn end_hold(&self, hold: Hold) -> bool {
+        if hold == Hold::AndWatch {
+            self.watchers.fetch_sub(1, Ordering::Relaxed);
+        }
+        let was_last = self.holders.fetch_sub(1, Ordering::SeqCst) == 1;
+        was_last && self.sleepers.load(Ordering::SeqCst) > 0
+    }
+
+    /// Notes that the pool had something for a thread at the moment when its own connection had: there
+    /// are more connections than threads.
+    pub(super) fn note_crowd(&self) {
+        self.crowd.store(CROWD, Ordering::Relaxed);
+    }
+
+    pub(super) fn go_to_sleep(&self) {
+        self.sleepers.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(super) fn wake(&self) {
+        self.sleepers.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_watch_and_all_beside_slow_requests() {
+        let holding = Holding::new();
+        let begin = |now| (0..4).map(|_| holding.begin_hold(now)).collect::<Vec<_>>();
+        let end = |holds: Vec<Hold>| holds.into_iter().for_each(|h| assert!(!holding.end_hold(h)));
+        let two = [Hold::AndWatch, Hold::AndWatch, Hold::Alone, Hold::Alone];
+        let holds = begin(u32::MAX / 2);
+        assert_eq!(holds, two);
+        end(holds);
+        let now = u32::MAX - 10;
+        holding.note_request(SLOW_REQUEST - 1, now);
+        holding.note_request(SLOW_REQUEST, now);
+        let holds = begin(now.wrapping_add(SLOW_FOR));
+        assert_eq!(holds, [Hold::AndWatch; 4]);
+        end(holds);
+        let holds = begin(now.wrapping_add(SLOW_FOR + 1));
+        assert_eq!(holds, two);
+        end(holds);
+        holding.go_to_sleep();
+        assert_eq!(begin(now.wrapping_add(SLOW_FOR + 1))[..2], [Hold::AndWatch, Hold::Alone]);
+    }
+
+    #[test]
+    fn a_connection_is_unarmed_where_a_thread_comes_by() {
+        let holding = Holding::new();
+        assert!(holding.may_leave_unarmed());
+        holding.go_to_sleep();
+        assert!(!holding.may_leave_unarmed());
+        let hold = holding.begin_hold(0);
+        assert!(holding.may_leave_unarmed());
+        assert!(holding.end_hold(hold), "the last one, and others sleep");
+        holding.wake();
+        holding.note_crowd();
+        assert!((0..CROWD).all(|_| !holding.may_leave_unarmed()) && holding.may_leave_unarmed());
+    }
+}

@@ -1,0 +1,57 @@
+//! Why a connection without a request waits, and for how long.
+
+use std::time::{Duration, Instant};
+
+use crate::os::clock;
+
+/// Why a connection is parked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Accepted; no request was begun on it.
+    Silent,
+    /// Part of its first request has arrived.
+    First,
+    /// Refused and told so; waits for the peer to end, so that it can read the answer.
+    Lingering,
+    /// Has had a request, and nothing of another has come since.
+    Idle,
+    /// Has had a request, and part of another has arrived.
+    Next,
+}
+
+impl Stage {
+    /// Whether a request was answered on the connection.
+    pub const fn has_had_request(self) -> bool {
+        matches!(self, Self::Idle | Self::Next)
+    }
+
+    /// The queue of those that are worth as much. Web servers keep idle connections because they mean
+    /// to use them, and lose requests when these are closed.
+    pub(super) const fn queue(self) -> usize {
+        match self {
+            Self::Silent | Self::First | Self::Lingering => 0,
+            Self::Next => 1,
+            Self::Idle => 2,
+        }
+    }
+}
+
+/// Why a connection waits, and until when.
+#[derive(Clone, Copy, Debug)]
+pub struct Rest {
+    /// Why.
+    pub stage: Stage,
+    /// When to close it.
+    pub deadline: Option<Instant>,
+}
+
+impl Rest {
+    /// A connection whose last request is over.
+    pub const IDLE: Self = Self { stage: Stage::Idle, deadline: None };
+
+    /// From now on for so long; without a limit for ever.
+    pub fn new(stage: Stage, patience: Option<Duration>) -> Self {
+        let deadline = patience.and_then(|patience| clock::now().checked_add(patience));
+        Self { stage, deadline }
+    }
+}
