@@ -6,7 +6,8 @@
 #   make check-i386           whether it compiles and links for a machine of 32 bits
 #   make check-musl           small stacks with musl
 #   make demo                 one request through a FastCGI program
-#   make bench                ours beside the original; make bench-counts: what has gates, in a minute
+#   make bench                ours beside the original; make bench-counts: what has gates, in a minute;
+#                             make bench ROWS="waiting 'part of a title'": a few rows only
 #   make install PREFIX=/usr LIBDIR=... DESTDIR=...
 #
 # CC CXX AR OBJCOPY READELF CFLAGS CXXFLAGS LDFLAGS CARGO CARGO_BUILD_TARGET CARGO_TARGET_DIR are
@@ -239,7 +240,7 @@ demo:
 # Ours beside the original and beside bare system calls: docs/benchmarks.md. Counts have gates.
 BENCH := LIBFCGI_DIST=$(BUILDDIR) $(CARGO) bench --locked --bench bench --
 bench: testable
-	$(BENCH)
+	$(BENCH) $(ROWS)
 bench-counts: testable
 	$(BENCH) counts
 

@@ -1,15 +1,19 @@
 /*
  * A FastCGI program on FCGX_Accept_r: one answer for each scenario of the benchmark.
  *
- * Usage: application SCENARIO SIZE THREADS WARM_UP COUNTED, the listen socket as descriptor 0.
- * With several threads two more requests for each of them follow the counted ones.
+ * Usage: application SCENARIO SIZE THREADS WARM_UP COUNTED PROCESSES WORK, the listen socket as
+ * descriptor 0. With several threads two more requests for each of them follow the counted ones.
  * SIZE: bytes to send, bytes per call or lines, as the scenario has it.
+ * PROCESSES: how many to fork, one replaced by the next when it ends; with 0 the first one serves.
+ * WORK: milliseconds that a request takes.
  */
 #include "measured.h"
 
 #include <fcgiapp.h>
 
 #include <pthread.h>
+#include <sys/wait.h>
+#include <time.h>
 
 static long size;
 
@@ -143,6 +147,12 @@ static void report(FCGX_Request *r)
     hello(r);
 }
 
+/* Says which process has served it, in ten digits: its number and a billion. */
+static void who(FCGX_Request *r)
+{
+    answer(r, 1000000000L + getpid());
+}
+
 static const struct scenario {
     const char *name;
     void (*serve)(FCGX_Request *);
@@ -157,10 +167,13 @@ static const struct scenario {
     { "get_str", get_str },
     { "get_char", get_char },
     { "get_line", get_line },
-    { "report", report }
+    { "report", report },
+    { "who", who }
 };
 
 static void (*serve)(FCGX_Request *);
+
+static long work;
 
 static void *accept_requests(void *unused)
 {
@@ -168,6 +181,11 @@ static void *accept_requests(void *unused)
 
     FCGX_InitRequest(&request, 0, 0);
     while (FCGX_Accept_r(&request) == 0) {
+        if (work > 0) {
+            struct timespec time = { work / 1000, work % 1000 * 1000000 };
+
+            nanosleep(&time, NULL);
+        }
         serve(&request);
         FCGX_Finish_r(&request);
         one_request_done();
@@ -175,12 +193,29 @@ static void *accept_requests(void *unused)
     return unused;
 }
 
+/* Keeps so many processes running as long as they end well. Returns in each of them. */
+static void fork_processes(int processes)
+{
+    for (;;) {
+        int status;
+        pid_t child;
+
+        if (processes-- <= 0 && (wait(&status) < 0 || status != 0))
+            exit(4);
+        child = fork();
+        if (child < 0)
+            exit(1);
+        if (child == 0)
+            return;
+    }
+}
+
 int main(int argc, char **argv)
 {
     unsigned i;
     int threads;
 
-    if (argc != 6 || FCGX_Init() != 0)
+    if (argc != 8 || FCGX_Init() != 0)
         return 1;
     for (i = 0; i < sizeof scenarios / sizeof scenarios[0]; i++)
         if (strcmp(argv[1], scenarios[i].name) == 0)
@@ -191,9 +226,12 @@ int main(int argc, char **argv)
     threads = atoi(argv[3]);
     warm_up = (unsigned)atol(argv[4]);
     counted = (unsigned)atol(argv[5]);
+    work = atol(argv[7]);
     tail = threads > 1 ? 2 * (unsigned)threads : 0;
     if (strncmp(argv[1], "put_", 4) == 0)
         make_letters((size_t)size);
+    if (atoi(argv[6]) > 0)
+        fork_processes(atoi(argv[6]));
     while (--threads > 0) {
         pthread_t thread;
 

@@ -2,10 +2,12 @@
  * The limit: the system calls that an answer needs, and nothing else. Reads as many bytes as a request
  * has and sends an answer that was made beforehand.
  *
- * Usage: bare REQUEST_LENGTH ANSWER_FILE KEPT, the listen socket as descriptor 0. KEPT: how many kept
- * connections there are; 0 for a connection per request. The answer is that of request id 1.
+ * Usage: bare REQUEST_LENGTH ANSWER_FILE KEPT THREADS, the listen socket as descriptor 0. KEPT: how many
+ * kept connections there are; 0 for a connection per request. With several THREADS each serves one of
+ * them. The answer is that of request id 1.
  */
 #define _GNU_SOURCE
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -13,7 +15,8 @@
 #include <unistd.h>
 
 static size_t request_length, answer_length;
-static char *room, *answer;
+static char *answer;
+static __thread char *room;
 
 /* One request and its answer. Returns whether both went through. */
 static int exchange(int fd)
@@ -83,28 +86,41 @@ static void several_kept(void)
     }
 }
 
+/* A thread's work. */
+static void *serve(void *how)
+{
+    room = malloc(request_length);
+    if (room == NULL)
+        exit(1);
+    (*(void (**)(void))how)();
+    return NULL;
+}
+
 int main(int argc, char **argv)
 {
-    FILE *file = argc == 4 ? fopen(argv[2], "rb") : NULL;
-    int kept;
+    FILE *file = argc == 5 ? fopen(argv[2], "rb") : NULL;
+    static void (*how)(void);
+    int kept, threads;
 
     if (file == NULL)
         return 1;
     request_length = (size_t)atol(argv[1]);
     kept = atoi(argv[3]);
+    threads = atoi(argv[4]);
     fseek(file, 0, SEEK_END);
     answer_length = (size_t)ftell(file);
     rewind(file);
-    room = malloc(request_length);
     answer = malloc(answer_length);
-    if (room == NULL || answer == NULL || fread(answer, 1, answer_length, file) != answer_length)
+    if (answer == NULL || fread(answer, 1, answer_length, file) != answer_length)
         return 1;
     fclose(file);
-    if (kept == 0)
-        connection_per_request();
-    else if (kept == 1)
-        one_kept();
-    else
-        several_kept();
+    how = kept == 0 ? connection_per_request : kept == 1 || threads > 1 ? one_kept : several_kept;
+    while (--threads > 0) {
+        pthread_t thread;
+
+        if (pthread_create(&thread, NULL, serve, &how) != 0)
+            return 1;
+    }
+    serve(&how);
     return 0;
 }

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use crate::times::{Contender, Row, Spread};
+use crate::server::Contender;
+use crate::times::{Row, Spread};
 
 const WIDTH: usize = 760;
 /// Where bars begin, and how long one of 100 % is.

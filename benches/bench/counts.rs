@@ -199,14 +199,19 @@ fn calls(
 fn between_marks(text: &str) -> impl Iterator<Item = &str> {
     let mut marks = 0;
     text.lines().filter_map(move |line| {
-        let call = line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');
-        let (name, _) = call.split_once('(')?;
-        let is_name = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        let name = name_of_call(line)?;
         if name == "getppid" {
             marks += 1;
         }
-        (marks == 1 && is_name && name != "getppid").then_some(name)
+        (marks == 1 && name != "getppid").then_some(name)
     })
+}
+
+/// The name of the system call that begins in a line of strace's.
+pub(crate) fn name_of_call(line: &str) -> Option<&str> {
+    let call = line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');
+    let (name, _) = call.split_once('(')?;
+    name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_').then_some(name)
 }
 
 /// User instructions per request in everything but the program itself.

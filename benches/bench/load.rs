@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use fcgi::protocol::record::{HEADER_LEN, Header, RecordType};
 
-use crate::scenario::Scenario;
+use crate::scenario::{DIGIT, Scenario};
 use crate::support::wire;
 
 /// Bodies are cut into records of this size, as nginx does it.
@@ -73,12 +73,14 @@ enum Socket {
     Tcp(TcpStream),
 }
 
-/// How an exchange has ended that did not fail.
+/// How an exchange has ended, unless with another response than the expected one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Answered,
-    /// Nothing came before the time was up.
+    /// The response was not there before the time was up.
     TimeUp,
+    /// The connection ended before the response was complete.
+    Cut,
 }
 
 /// One connection.
@@ -87,6 +89,8 @@ pub(crate) struct Client {
     buffer: Vec<u8>,
     from: usize,
     to: usize,
+    /// Tells which process answered last, where answers say it.
+    pub(crate) worker: u32,
 }
 
 impl Client {
@@ -99,7 +103,7 @@ impl Client {
                 Socket::Tcp(stream)
             }
         };
-        Ok(Self { socket, buffer: Vec::new(), from: 0, to: 0 })
+        Ok(Self { socket, buffer: Vec::new(), from: 0, to: 0, worker: 0 })
     }
 
     /// Makes room for so many bytes that the program has not read yet, as far as the system allows
@@ -142,9 +146,10 @@ impl Client {
 
     /// Sends the request. An application may answer before it has read everything, and close.
     pub(crate) fn send(&mut self, exchange: &Exchange) {
+        let bytes = &exchange.request;
         let sent = match &mut self.socket {
-            Socket::Unix(stream) => stream.write_all(&exchange.request),
-            Socket::Tcp(stream) => stream.write_all(&exchange.request),
+            Socket::Unix(stream) => stream.write_all(bytes),
+            Socket::Tcp(stream) => stream.write_all(bytes),
         };
         if let Err(error) = sent {
             let gone = [io::ErrorKind::BrokenPipe, io::ErrorKind::ConnectionReset];
@@ -154,24 +159,28 @@ impl Client {
 
     /// Receives and checks the response, up to its end. Nothing else may follow.
     pub(crate) fn receive(&mut self, exchange: &Exchange, end: Instant) -> Outcome {
+        self.worker = 0;
+        self.response(exchange, end).err().unwrap_or(Outcome::Answered)
+    }
+
+    /// An error is what the response ended with instead.
+    fn response(&mut self, exchange: &Exchange, end: Instant) -> Result<(), Outcome> {
         let (mut answer, mut complaint) = (exchange.answer.as_slice(), exchange.complaint);
         if self.buffer.is_empty() {
             self.buffer.resize((2 * exchange.answer.len()).clamp(4 * 1024, 256 * 1024), 0);
         }
         loop {
-            let Some(header) = self.header(end) else { return Outcome::TimeUp };
+            let header = self.header(end)?;
             assert_eq!(header.request_id, 1, "request id");
             let mut left = usize::from(header.content_length);
             if header.kind == RecordType::END_REQUEST {
                 left += usize::from(header.padding_length);
-                while self.to - self.from < left {
-                    assert!(self.fill(end), "the connection stops within END_REQUEST");
-                }
+                self.fill_to(left, end)?;
                 assert_eq!(self.buffer[self.from..self.from + 5], [0; 5], "END_REQUEST");
                 self.from += left;
                 assert!(answer.is_empty() && complaint.is_empty(), "the response is cut short");
                 assert_eq!(self.from, self.to, "more than the response");
-                return Outcome::Answered;
+                return Ok(());
             }
             let expected = match header.kind {
                 RecordType::STDOUT => &mut answer,
@@ -180,37 +189,52 @@ impl Client {
             };
             assert!(left <= expected.len(), "the response is too long");
             while left > 0 {
-                while self.from == self.to {
-                    assert!(self.fill(end), "the connection stops within a record");
-                }
+                self.fill_to(1, end)?;
                 let n = left.min(self.to - self.from);
                 let (head, tail) = expected.split_at(n);
-                assert!(self.buffer[self.from..self.from + n] == *head, "another response");
+                self.check(head);
                 *expected = tail;
                 self.from += n;
                 left -= n;
             }
             left = usize::from(header.padding_length);
-            while self.to - self.from < left {
-                assert!(self.fill(end), "the connection stops within padding");
-            }
+            self.fill_to(left, end)?;
             self.from += left;
         }
     }
 
-    fn header(&mut self, end: Instant) -> Option<Header> {
-        while self.to - self.from < HEADER_LEN {
-            if !self.fill(end) {
-                return None;
+    /// Compares what has come with what must come, and notes the process's number where it belongs.
+    fn check(&mut self, expected: &[u8]) {
+        let got = &self.buffer[self.from..self.from + expected.len()];
+        if got == expected {
+            return;
+        }
+        for (got, expected) in got.iter().zip(expected) {
+            let is_place = char::from(*expected) == DIGIT;
+            assert!(got == expected || (is_place && got.is_ascii_digit()), "another response");
+            if is_place {
+                self.worker = 10 * self.worker + u32::from(got - b'0');
             }
         }
-        let bytes = self.buffer[self.from..].first_chunk::<HEADER_LEN>().unwrap();
-        self.from += HEADER_LEN;
-        Some(Header::from_bytes(*bytes))
     }
 
-    /// Reads something. False when the time is up.
-    fn fill(&mut self, end: Instant) -> bool {
+    fn header(&mut self, end: Instant) -> Result<Header, Outcome> {
+        self.fill_to(HEADER_LEN, end)?;
+        let bytes = self.buffer[self.from..].first_chunk::<HEADER_LEN>().unwrap();
+        self.from += HEADER_LEN;
+        Ok(Header::from_bytes(*bytes))
+    }
+
+    /// Reads until so many bytes are there.
+    fn fill_to(&mut self, bytes: usize, end: Instant) -> Result<(), Outcome> {
+        while self.to - self.from < bytes {
+            self.fill(end)?;
+        }
+        Ok(())
+    }
+
+    /// Reads something.
+    fn fill(&mut self, end: Instant) -> Result<(), Outcome> {
         if self.from == self.to {
             (self.from, self.to) = (0, 0);
         } else if self.to == self.buffer.len() {
@@ -224,17 +248,20 @@ impl Client {
                 Socket::Tcp(stream) => stream.read(room),
             };
             match read {
-                Ok(0) => panic!("closed before the response was complete"),
+                Ok(0) => return Err(Outcome::Cut),
                 Ok(n) => {
                     self.to += n;
-                    return true;
+                    return Ok(());
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     if Instant::now() >= end {
-                        return false;
+                        return Err(Outcome::TimeUp);
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+                    return Err(Outcome::Cut);
+                }
                 Err(error) => panic!("receiving: {error}"),
             }
         }

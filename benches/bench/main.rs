@@ -1,20 +1,24 @@
 //! `make bench` and `make bench-counts`: our library beside the original and beside a bare loop of
 //! system calls. The same compiled programs (this directory's C and C++ files) run on both libraries.
 //!
-//! Arguments: `counts`, `times` or nothing for both; then, to see a few rows only, a part of their
-//! titles. Counts that exceed their gates make it fail. Everything together is written to
+//! Arguments: `counts`, `times`, `waiting` or nothing for all of them; then, to see a few rows only, a
+//! part of their titles. Counts that exceed their gates make it fail. Everything together is written to
 //! docs/benchmarks.md and docs/benchmarks.svg.
 
 mod chart;
 mod counts;
+mod cpus;
+mod crowd;
 mod footprint;
 mod load;
 mod programs;
 mod report;
 mod scenario;
+mod server;
 #[path = "../../tests/support/mod.rs"]
 mod support;
 mod times;
+mod waiting;
 
 use std::env;
 use std::fs;
@@ -27,22 +31,28 @@ use report::{Miss, Table};
 const BEGIN: &str = "<!-- written by make bench -->\n";
 const END: &str = "<!-- end -->\n";
 
+/// Parts of the benchmark that can be run alone.
+const MODES: [&str; 3] = ["counts", "times", "waiting"];
+
 fn main() -> ExitCode {
     // Cargo adds an option of its own.
     let mut words = env::args().skip(1).filter(|word| !word.starts_with("--")).peekable();
-    let mode = words.next_if(|word| word == "counts" || word == "times");
+    let mode = words.next_if(|word| MODES.contains(&word.as_str()));
     let only = words.next();
     let programs = Programs::build();
-    let (counting, timing) = (mode.as_deref() != Some("times"), mode.as_deref() != Some("counts"));
+    let does = |what| mode.as_deref().is_none_or(|mode| mode == what);
     let mut misses = Vec::new();
     let mut sections = Vec::new();
-    if counting {
+    if does("counts") {
         sections.extend(counted(&programs, only.as_deref(), &mut misses));
     }
-    if timing {
+    if does("times") {
         sections.extend(timed(&programs, only.as_deref()));
     }
-    if counting && timing && only.is_none() {
+    if does("waiting") {
+        sections.extend(waited(&programs, only.as_deref()));
+    }
+    if mode.is_none() && only.is_none() {
         write_page(&sections);
     }
     for miss in &misses {
@@ -87,6 +97,17 @@ fn timed(programs: &Programs, only: Option<&str>) -> Vec<String> {
     }
     let absolute = show(&report::absolute(&rows));
     sections.push(format!("### What the ratios were made of\n\n{absolute}"));
+    sections
+}
+
+fn waited(programs: &Programs, only: Option<&str>) -> Vec<String> {
+    let mood = waiting::mood();
+    println!("{mood}\n");
+    let mut sections = vec![format!("### Waiting\n\n{mood}\n")];
+    for section in waiting::measure(programs, only.unwrap_or_default()) {
+        println!("{}:", section.heading);
+        sections.push(format!("#### {}\n\n{}", section.heading, show(&section.table)));
+    }
     sections
 }
 

@@ -18,6 +18,8 @@ pub(crate) struct Programs {
 impl Programs {
     pub(crate) fn build() -> Self {
         need("libfcgi-dev", "/usr/include/fcgiapp.h");
+        // Without it the original would be measured beside itself.
+        assert!(dist().join("libfcgi.so.0").exists(), "no library in {}", dist().display());
         let programs = Self { dir: TempDir::new() };
         let c = ["-std=gnu99", "-Wall", "-Wextra", "-Werror", "-O2"];
         let cxx = ["-Wall", "-Wextra", "-Werror", "-O2"];
@@ -25,7 +27,7 @@ impl Programs {
         let library = ["-lfcgi", "-lpthread"];
         programs.compile("CC", "cc", &c, "application.c", "application", &library);
         programs.compile("CC", "cc", &c, "stdio.c", "stdio", &library);
-        programs.compile("CC", "cc", &c, "bare.c", "bare", &[]);
+        programs.compile("CC", "cc", &c, "bare.c", "bare", &["-lpthread"]);
         programs.compile("CC", "cc", &[&c[..], &apart].concat(), "heap.c", "heap.so", &[]);
         let library = ["-lfcgi++", "-lfcgi"];
         programs.compile("CXX", "c++", &cxx, "iostreams.cpp", "iostreams", &library);
@@ -56,7 +58,12 @@ impl Programs {
     pub(crate) fn words(&self, scenario: &Scenario, warm_up: usize, counted: usize) -> Vec<String> {
         let numbers = [scenario.size, scenario.threads, warm_up, counted].map(|n| n.to_string());
         let program = self.path(scenario.program.name()).display().to_string();
-        [&[program, scenario.kind.to_owned()], &numbers[..]].concat()
+        let mut words = [&[program, scenario.kind.to_owned()], &numbers[..]].concat();
+        if scenario.program == Program::Application {
+            let numbers = [scenario.processes, scenario.work];
+            words.extend(numbers.map(|n| n.to_string()));
+        }
+        words
     }
 }
 
@@ -75,19 +82,29 @@ impl Program {
     }
 }
 
-/// Starts a program with the listen socket, which the caller gives away: programs must see it close
-/// when they end.
-pub(crate) fn start(
+/// A command that has the listen socket, which the caller gives away: programs must see it close when
+/// they end.
+pub(crate) fn command(
     words: &[String],
     library: Option<Library>,
     socket: OwnedFd,
     log: &Path,
-) -> Running {
+) -> Command {
     let mut command = Command::new(&words[0]);
     command.args(&words[1..]).stdin(Stdio::from(socket));
     command.stdout(Stdio::null()).stderr(File::create(log).unwrap());
     if let Some(library) = library {
         library.under(&mut command);
     }
-    Running::start(&mut command)
+    command
+}
+
+/// Starts such a command.
+pub(crate) fn start(
+    words: &[String],
+    library: Option<Library>,
+    socket: OwnedFd,
+    log: &Path,
+) -> Running {
+    Running::start(&mut command(words, library, socket, log))
 }

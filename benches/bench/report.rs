@@ -5,7 +5,8 @@ use std::fmt::Write;
 use crate::counts;
 use crate::footprint::{Resident, Sizes};
 use crate::scenario::{HEAP_CALLS, Instructions, LATE_THREADS, RESIDENT_PER_THREAD, SIZE, START};
-use crate::times::{self, Contender, Spread};
+use crate::server::Contender;
+use crate::times::{self, Spread};
 
 /// A table of text. Columns but the first are aligned to the right.
 pub(crate) struct Table {
@@ -14,8 +15,16 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    fn new(head: &[&'static str]) -> Self {
+    pub(crate) fn new(head: &[&'static str]) -> Self {
         Self { head: head.to_vec(), rows: Vec::new() }
+    }
+
+    pub(crate) fn push(&mut self, row: Vec<String>) {
+        self.rows.push(row);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
     }
 
     fn widths(&self) -> Vec<usize> {
@@ -59,7 +68,7 @@ impl Table {
 }
 
 /// A number with commas between the thousands.
-fn grouped(number: f64) -> String {
+pub(crate) fn grouped(number: f64) -> String {
     let digits = format!("{number:.0}");
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
@@ -72,7 +81,7 @@ fn grouped(number: f64) -> String {
 }
 
 /// A number of system calls: two places where it is no whole number.
-fn calls(number: f64) -> String {
+pub(crate) fn calls(number: f64) -> String {
     if (number - number.round()).abs() < 0.005 {
         format!("{number:.0}")
     } else {
@@ -80,7 +89,7 @@ fn calls(number: f64) -> String {
     }
 }
 
-fn verdict(holds: bool) -> String {
+pub(crate) fn verdict(holds: bool) -> String {
     if holds { "yes".to_owned() } else { "NO".to_owned() }
 }
 
@@ -129,7 +138,7 @@ pub(crate) fn counts(rows: &[counts::Row]) -> (Table, Vec<Miss>) {
         let late = if scenario.threads > 1 { LATE_THREADS } else { 0.0 };
         check("heap calls", ours.heap_calls, HEAP_CALLS + late, "");
         check("instructions", ours.instructions, most, "");
-        table.rows.push(vec![
+        table.push(vec![
             scenario.title.to_owned(),
             calls(ours.system_calls),
             scenario.gate.system_calls.map_or("-".to_owned(), calls),
@@ -158,7 +167,7 @@ pub(crate) fn footprint(sizes: &Sizes, resident: &[Resident]) -> (Table, Vec<Mis
         }
         let (gate, holds) = (gate.map_or("-".to_owned(), grouped), holds.map(verdict));
         let holds = holds.unwrap_or_else(|| "-".to_owned());
-        table.rows.push(vec![what, grouped(ours), gate, grouped(original), holds]);
+        table.push(vec![what, grouped(ours), gate, grouped(original), holds]);
     };
     let (ours, original) = (sizes.ours as f64, sizes.original as f64);
     row("size of libfcgi.so, bytes".to_owned(), ours, Some(SIZE), original);
@@ -172,7 +181,7 @@ pub(crate) fn footprint(sizes: &Sizes, resident: &[Resident]) -> (Table, Vec<Mis
     (table, misses)
 }
 
-fn spread(spread: Spread) -> String {
+pub(crate) fn spread(spread: Spread) -> String {
     format!("{:.2} ({:.2}..{:.2})", spread.median, spread.min, spread.max)
 }
 
@@ -188,7 +197,7 @@ pub(crate) fn times(rows: &[times::Row]) -> Table {
         "original : bare",
     ]);
     for row in rows {
-        table.rows.push(vec![
+        table.push(vec![
             row.timed.scenario.title.to_owned(),
             spread(row.ratio()),
             format!("{:.2}", row.timed.to_reach),
@@ -234,7 +243,7 @@ pub(crate) fn absolute(rows: &[times::Row]) -> Table {
     for row in rows {
         let all = [&row.ours, &row.original, &row.bare];
         let cell = |number: &dyn Fn(&times::Turns) -> String| all.map(number).join(" / ");
-        table.rows.push(vec![
+        table.push(vec![
             row.timed.scenario.title.to_owned(),
             cell(&|turns| grouped(turns.median_rate())),
             cell(&|turns| format!("{:.1}", turns.median_processor())),

@@ -41,6 +41,10 @@ pub(crate) struct Scenario {
     /// Connections at once.
     pub(crate) clients: usize,
     pub(crate) threads: usize,
+    /// Forked processes that serve, each with so many threads; 0: the program's first one serves.
+    pub(crate) processes: usize,
+    /// Milliseconds that the application sleeps in each request.
+    pub(crate) work: usize,
     pub(crate) params: usize,
     pub(crate) body: usize,
     pub(crate) lines: bool,
@@ -79,6 +83,9 @@ pub(crate) const START: f64 = 0.3;
 const WORD: &str = "benchmark";
 const HEAD: &str = "Content-type: text/plain\r\n\r\n";
 
+/// Stands for any digit of an answer, in "who" alone.
+pub(crate) const DIGIT: char = '#';
+
 /// Lines of an uploaded text are this long, with their end.
 const LINE: usize = 64;
 
@@ -95,7 +102,12 @@ const fn gate_instructions(times: f64) -> Gate {
 }
 
 /// One connection per request on a unix socket, 25 parameters, one thread.
-const fn row(title: &'static str, kind: &'static str, size: usize, gate: Gate) -> Scenario {
+pub(crate) const fn row(
+    title: &'static str,
+    kind: &'static str,
+    size: usize,
+    gate: Gate,
+) -> Scenario {
     Scenario {
         title,
         program: Program::Application,
@@ -105,6 +117,8 @@ const fn row(title: &'static str, kind: &'static str, size: usize, gate: Gate) -
         kept: false,
         clients: 1,
         threads: 1,
+        processes: 0,
+        work: 0,
         params: 25,
         body: 0,
         lines: false,
@@ -114,16 +128,25 @@ const fn row(title: &'static str, kind: &'static str, size: usize, gate: Gate) -
 }
 
 impl Scenario {
-    const fn tcp(self) -> Self {
+    pub(crate) const fn tcp(self) -> Self {
         Self { tcp: true, ..self }
     }
 
-    const fn kept(self) -> Self {
+    pub(crate) const fn kept(self) -> Self {
         Self { kept: true, ..self }
     }
 
-    const fn clients(self, clients: usize, threads: usize) -> Self {
+    pub(crate) const fn clients(self, clients: usize, threads: usize) -> Self {
         Self { clients, threads, ..self }
+    }
+
+    /// Forked processes of one thread that serve so many connections at once.
+    pub(crate) const fn processes(self, processes: usize, clients: usize) -> Self {
+        Self { processes, clients, threads: 1, ..self }
+    }
+
+    pub(crate) const fn work(self, work: usize) -> Self {
+        Self { work, ..self }
     }
 
     const fn params(self, params: usize) -> Self {
@@ -228,7 +251,7 @@ const fn timed(scenario: Scenario, to_reach: f64) -> Timed {
 }
 
 /// Such rows have no gate for counts; the structure needs one all the same.
-const NONE: Gate = gate_instructions(1.0);
+pub(crate) const NONE: Gate = gate_instructions(1.0);
 
 /// The ratios to reach.
 pub(crate) const TIMED: &[Timed] = &[
@@ -296,6 +319,11 @@ impl Scenario {
         let mut text = HEAD.to_owned();
         match self.kind {
             "hello" | "report" | "stdio_hello" | "cxx_hello" => text.push_str("hello\n"),
+            "who" => {
+                // The answering process's number and a billion.
+                text.extend([DIGIT; 10]);
+                text.push('\n');
+            }
             "look_up" => text.push_str("25 found\n"),
             "put_str" | "put_pieces" | "put_char" | "cxx_put" => {
                 return [text.as_bytes(), &letters(self.size)].concat();

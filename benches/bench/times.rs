@@ -5,27 +5,15 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use fcgi::os::poll::{PollFd, READABLE, poll};
-
-use crate::load::{Address, Client, Exchange, Outcome, listen};
-use crate::programs::{Programs, start};
+use crate::crowd::{ask, strangers};
+use crate::load::Exchange;
+use crate::programs::Programs;
 use crate::scenario::{TIMED, Timed};
-use crate::support::{Library, Running, TempDir};
+use crate::server::{Contender, Server, Session};
 
 /// How often each one has its turn, and for how long. The first round warms up and is not counted.
 const ROUNDS: usize = 51;
 const TURN: Duration = Duration::from_millis(50);
-
-/// Waiting clients look at the clock this often.
-const GLANCE: Duration = Duration::from_millis(20);
-
-/// Who takes turns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Contender {
-    Ours,
-    Original,
-    Bare,
-}
 
 const CONTENDERS: [Contender; 3] = [Contender::Ours, Contender::Original, Contender::Bare];
 
@@ -107,8 +95,11 @@ impl Row {
     }
 }
 
-fn ratios(above: &[f64], below: &[f64]) -> Spread {
-    Spread::of(above.iter().zip(below).map(|(above, below)| above / below))
+/// The ratios of pairs.
+pub(crate) fn ratios(above: &[f64], below: &[f64]) -> Spread {
+    // Two turns without a request are alike.
+    let ratio = |(above, below)| if above == below { 1.0 } else { above / below };
+    Spread::of(above.iter().zip(below).map(ratio))
 }
 
 /// How busy the machine is without us: a busy one takes processors away from client and server, and
@@ -128,11 +119,12 @@ pub(crate) fn time(programs: &Programs, only: &str) -> Vec<Row> {
 
 fn time_one(programs: &Programs, timed: &'static Timed) -> Row {
     let exchange = Exchange::of(&timed.scenario);
-    let servers = CONTENDERS.map(|contender| Server::start(programs, timed, contender, &exchange));
+    let servers = CONTENDERS
+        .map(|contender| Server::start(programs, &timed.scenario, contender, Session::OfClient));
     let mut turns = CONTENDERS.map(|_| Turns::default());
     for round in 0..ROUNDS {
         for (server, turns) in servers.iter().zip(&mut turns) {
-            server.turn(&exchange, timed.scenario.clients, turns);
+            turn(server, &exchange, timed.scenario.clients, turns);
             if round == 0 {
                 *turns = Turns::default();
             }
@@ -143,113 +135,17 @@ fn time_one(programs: &Programs, timed: &'static Timed) -> Row {
     Row { timed, ours, original, bare }
 }
 
-/// A contender at work.
-struct Server {
-    running: Running,
-    address: Address,
-    // Behind the program: it ends before its directory goes.
-    _dir: TempDir,
-}
-
-impl Server {
-    fn start(
-        programs: &Programs,
-        timed: &Timed,
-        contender: Contender,
-        exchange: &Exchange,
-    ) -> Self {
-        let dir = TempDir::new();
-        let (socket, address) = listen(timed.scenario.tcp, dir.path());
-        let library = match contender {
-            Contender::Ours => Some(Library::Ours),
-            Contender::Original => Some(Library::Original),
-            Contender::Bare => None,
-        };
-        let words = if library.is_some() {
-            // It never counts as far as this.
-            programs.words(&timed.scenario, 0, 1_000_000_000)
-        } else {
-            let file = dir.join("answer");
-            fs::write(&file, exchange.response()).unwrap();
-            let kept = if exchange.kept { timed.scenario.clients } else { 0 };
-            vec![
-                programs.path("bare").display().to_string(),
-                exchange.request.len().to_string(),
-                file.display().to_string(),
-                kept.to_string(),
-            ]
-        };
-        let running = start(&words, library, socket, &dir.join("log"));
-        Self { running, address, _dir: dir }
-    }
-
-    /// Processor time of all threads.
-    fn processor_time(&self) -> Duration {
-        let tasks = fs::read_dir(format!("/proc/{}/task", self.running.pid())).unwrap();
-        let nanoseconds = tasks.map(|task| {
-            let text = fs::read_to_string(task.unwrap().path().join("schedstat")).unwrap();
-            text.split(' ').next().unwrap().parse::<u64>().unwrap()
-        });
-        Duration::from_nanos(nanoseconds.sum())
-    }
-
-    fn turn(&self, exchange: &Exchange, clients: usize, turns: &mut Turns) {
-        let before = self.processor_time();
-        let latencies = ask(&self.address, exchange, clients, Instant::now() + TURN);
-        let processor = self.processor_time().saturating_sub(before);
-        let requests = latencies.len() as f64;
-        turns.rates.push(requests / TURN.as_secs_f64());
-        turns.processor.push(processor.as_secs_f64() * 1e6 / requests);
-        turns.latencies.extend(latencies);
-    }
-}
-
-/// A request on its way.
-struct Asked {
-    client: Client,
-    begin: Instant,
-}
-
-/// Keeps so many requests on their way until the time is up, in one thread. Gives the latencies of
-/// what was answered before that.
-fn ask(address: &Address, exchange: &Exchange, clients: usize, end: Instant) -> Vec<f64> {
-    let send = |kept: Option<Client>| {
-        let begin = Instant::now();
-        let mut client = kept.unwrap_or_else(|| {
-            let client = Client::connect(address).unwrap();
-            client.look_up_every(GLANCE);
-            client
-        });
-        client.send(exchange);
-        Asked { client, begin }
-    };
+/// One turn of a server.
+fn turn(server: &Server, exchange: &Exchange, clients: usize, turns: &mut Turns) {
+    let before = server.processor_time();
+    let end = Instant::now() + TURN;
     let mut latencies = Vec::new();
-    let mut asked: Vec<Option<Asked>> = (0..clients).map(|_| Some(send(None))).collect();
-    loop {
-        for at in answered(&asked) {
-            let Some(Asked { mut client, begin }) = asked[at].take() else { continue };
-            let outcome = client.receive(exchange, end);
-            let now = Instant::now();
-            if outcome == Outcome::TimeUp || now >= end {
-                return latencies;
-            }
-            latencies.push((now - begin).as_secs_f64() * 1e6);
-            asked[at] = Some(send(exchange.kept.then_some(client)));
-        }
-        if Instant::now() >= end {
-            return latencies;
-        }
-    }
-}
-
-/// The requests whose answers have begun to come. With one there is nothing to choose from.
-fn answered(asked: &[Option<Asked>]) -> Vec<usize> {
-    if asked.len() == 1 {
-        return vec![0];
-    }
-    let descriptor = |asked: &Option<Asked>| asked.as_ref().map_or(-1, |a| a.client.descriptor());
-    let mut fds: Vec<PollFd> =
-        asked.iter().map(|asked| PollFd::new(descriptor(asked), READABLE)).collect();
-    let _ = poll(&mut fds, Some(GLANCE));
-    (0..fds.len()).filter(|at| fds[*at].revents != 0).collect()
+    ask(&server.address, exchange, strangers(clients), end, |answer| {
+        latencies.push(answer.latency.as_secs_f64() * 1e6);
+    });
+    let processor = server.processor_time().saturating_sub(before);
+    let requests = latencies.len() as f64;
+    turns.rates.push(requests / TURN.as_secs_f64());
+    turns.processor.push(processor.as_secs_f64() * 1e6 / requests);
+    turns.latencies.extend(latencies);
 }

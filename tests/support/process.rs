@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs::{self, File};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
@@ -64,6 +65,20 @@ impl Running {
     pub(crate) fn start(command: &mut Command) -> Self {
         let name = format!("{command:?}");
         let child = command.process_group(0).spawn();
+        Self { child: child.unwrap_or_else(|error| panic!("{name}: {error}")), name }
+    }
+
+    /// Starts it as leader of a session of its own, as services are started.
+    pub(crate) fn start_in_session(command: &mut Command) -> Self {
+        let name = format!("{command:?}");
+        let lead = || {
+            // SAFETY: takes no pointer.
+            let session = unsafe { libc::setsid() };
+            if session < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+        };
+        // SAFETY: between fork and exec the closure makes one system call and allocates nothing.
+        unsafe { command.pre_exec(lead) };
+        let child = command.spawn();
         Self { child: child.unwrap_or_else(|error| panic!("{name}: {error}")), name }
     }
 

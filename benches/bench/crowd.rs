@@ -1,0 +1,89 @@
+//! Many clients in one thread, each with one request on its way.
+
+use std::time::{Duration, Instant};
+
+use fcgi::os::poll::{PollFd, READABLE, poll};
+
+use crate::load::{Address, Client, Exchange, Outcome};
+
+/// Waiting clients look at the clock this often.
+const GLANCE: Duration = Duration::from_millis(20);
+
+/// One request that was answered.
+pub(crate) struct Answer {
+    /// Which of the clients had it.
+    pub(crate) client: usize,
+    pub(crate) at: Instant,
+    /// From the first byte sent, or from connecting, to the last byte received.
+    pub(crate) latency: Duration,
+    /// Tells which process answered, where answers say it.
+    pub(crate) worker: u32,
+}
+
+/// A request on its way.
+struct Asked {
+    client: Client,
+    begin: Instant,
+}
+
+impl Asked {
+    fn send(kept: Option<Client>, address: &Address, exchange: &Exchange) -> Self {
+        let begin = Instant::now();
+        let mut client = kept.unwrap_or_else(|| connect(address));
+        client.send(exchange);
+        Self { client, begin }
+    }
+}
+
+/// A connection that looks at the clock while it waits.
+pub(crate) fn connect(address: &Address) -> Client {
+    let client = Client::connect(address).unwrap();
+    client.look_up_every(GLANCE);
+    client
+}
+
+/// Clients that have not connected yet.
+pub(crate) fn strangers(clients: usize) -> Vec<Option<Client>> {
+    (0..clients).map(|_| None).collect()
+}
+
+/// Keeps a request of each client on its way until the time is up, and tells of each that is answered
+/// before that. Clients without a connection make one.
+pub(crate) fn ask(
+    address: &Address,
+    exchange: &Exchange,
+    clients: Vec<Option<Client>>,
+    end: Instant,
+    mut answered: impl FnMut(Answer),
+) {
+    let send = |kept| Asked::send(kept, address, exchange);
+    let mut asked: Vec<Option<Asked>> = clients.into_iter().map(|kept| Some(send(kept))).collect();
+    loop {
+        for at in ready(&asked) {
+            let Some(Asked { mut client, begin }) = asked[at].take() else { continue };
+            let outcome = client.receive(exchange, end);
+            let now = Instant::now();
+            assert_ne!(outcome, Outcome::Cut, "closed before the response was complete");
+            if outcome == Outcome::TimeUp || now >= end {
+                return;
+            }
+            answered(Answer { client: at, at: now, latency: now - begin, worker: client.worker });
+            asked[at] = Some(send(exchange.kept.then_some(client)));
+        }
+        if Instant::now() >= end {
+            return;
+        }
+    }
+}
+
+/// The requests whose answers have begun to come. With one there is nothing to choose from.
+fn ready(asked: &[Option<Asked>]) -> Vec<usize> {
+    if asked.len() == 1 {
+        return vec![0];
+    }
+    let descriptor = |asked: &Option<Asked>| asked.as_ref().map_or(-1, |a| a.client.descriptor());
+    let mut fds: Vec<PollFd> =
+        asked.iter().map(|asked| PollFd::new(descriptor(asked), READABLE)).collect();
+    let _ = poll(&mut fds, Some(GLANCE));
+    (0..fds.len()).filter(|at| fds[*at].revents != 0).collect()
+}

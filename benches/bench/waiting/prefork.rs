@@ -1,0 +1,132 @@
+//! Preforked processes with kept connections: whether all of them get work.
+
+use std::collections::BTreeSet;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::shape::{PREFORK, Prefork, Reach, WORK};
+use crate::crowd::{ask, connect};
+use crate::load::{Client, Exchange, Outcome};
+use crate::programs::Programs;
+use crate::server::{Contender, Server, Session};
+use crate::support::PATIENCE;
+use crate::times::{Spread, ratios};
+
+/// Rounds, the first of which warms up: what goes wrong does so from the second on.
+const ROUNDS: usize = 11;
+const TURN: Duration = Duration::from_millis(300);
+
+/// Longer than any request: then all processes are idle.
+const REST: Duration = Duration::from_millis(40);
+/// Between an answer and the next connection.
+const GAP: Duration = Duration::from_millis(3);
+
+/// All turns of one contender.
+#[derive(Default)]
+pub(crate) struct Turns {
+    /// Requests per second, turn by turn.
+    pub(crate) rates: Vec<f64>,
+    /// Processes that answered, turn by turn.
+    pub(crate) used: Vec<usize>,
+    /// Connections without an answer in their turn, in all turns.
+    pub(crate) starved: usize,
+}
+
+impl Turns {
+    pub(crate) fn least_used(&self) -> usize {
+        self.used.iter().copied().min().unwrap_or(0)
+    }
+}
+
+/// One row's result.
+pub(crate) struct Row {
+    pub(crate) prefork: &'static Prefork,
+    pub(crate) ours: Turns,
+    /// `None` where it could not serve all connections.
+    pub(crate) original: Option<Turns>,
+}
+
+impl Row {
+    /// Processes that can be at work at once.
+    pub(crate) fn to_use(&self) -> usize {
+        self.prefork.scenario.processes.min(self.prefork.scenario.clients)
+    }
+
+    /// Requests per second, ours to the original's of the same round.
+    pub(crate) fn ratio(&self) -> Option<Spread> {
+        self.original.as_ref().map(|original| ratios(&self.ours.rates, &original.rates))
+    }
+
+    /// Requests per second as a part of what the processes could serve if nothing but work took time.
+    pub(crate) fn of_capacity(&self) -> Spread {
+        let capacity = self.to_use() as f64 * 1e3 / WORK as f64;
+        Spread::of(self.ours.rates.iter().map(|rate| rate / capacity))
+    }
+
+    pub(crate) fn is_reached(&self) -> bool {
+        let is_fast = match self.prefork.to_reach {
+            Reach::Original(least) => self.ratio().is_some_and(|ratio| ratio.median >= least),
+            Reach::Capacity(least) => self.of_capacity().median >= least,
+        };
+        is_fast && self.ours.least_used() == self.to_use() && self.ours.starved == 0
+    }
+}
+
+/// Measures every prefork row whose title contains `only`.
+pub(crate) fn measure(programs: &Programs, only: &str) -> Vec<Row> {
+    let chosen = PREFORK.iter().filter(|prefork| prefork.scenario.title.contains(only));
+    chosen.map(|prefork| measure_one(programs, prefork)).collect()
+}
+
+fn measure_one(programs: &Programs, prefork: &'static Prefork) -> Row {
+    let exchange = Exchange::of(&prefork.scenario);
+    let start = |contender| Server::start(programs, &prefork.scenario, contender, Session::Own);
+    let mut contenders = vec![(start(Contender::Ours), Turns::default())];
+    if let Reach::Original(_) = prefork.to_reach {
+        contenders.push((start(Contender::Original), Turns::default()));
+    }
+    for round in 0..ROUNDS {
+        for (server, turns) in &mut contenders {
+            turn(server, &exchange, prefork.scenario.clients, turns);
+            if round == 0 {
+                *turns = Turns::default();
+            }
+        }
+        contenders.reverse();
+    }
+    // An odd number of rounds has left them the wrong way round.
+    contenders.reverse();
+    let mut turns = contenders.into_iter().map(|(_, turns)| turns);
+    let (ours, original) = (turns.next().unwrap_or_default(), turns.next());
+    Row { prefork, ours, original }
+}
+
+/// Opens a connection, as web servers do it: with a request on it, whose answer is awaited.
+fn open(server: &Server, exchange: &Exchange) -> Client {
+    thread::sleep(GAP);
+    let mut client = connect(&server.address);
+    client.send(exchange);
+    let outcome = client.receive(exchange, Instant::now() + PATIENCE);
+    assert_eq!(outcome, Outcome::Answered, "the first request of a connection\n{}", server.log());
+    client
+}
+
+fn turn(server: &Server, exchange: &Exchange, clients: usize, turns: &mut Turns) {
+    thread::sleep(REST);
+    let opened = (0..clients).map(|_| Some(open(server, exchange))).collect();
+    let begin = Instant::now();
+    let (mut answers, mut last) = (0, begin);
+    let (mut workers, mut served) = (BTreeSet::new(), BTreeSet::new());
+    ask(&server.address, exchange, opened, begin + TURN, |answer| {
+        answers += 1;
+        last = answer.at;
+        workers.insert(answer.worker);
+        served.insert(answer.client);
+    });
+    // Up to the last answer, because requests come to their end in step; but a silence at the end counts.
+    let silence = 2 * Duration::from_millis(WORK as u64);
+    let time = (last - begin).max(TURN.saturating_sub(silence));
+    turns.rates.push(f64::from(answers) / time.as_secs_f64());
+    turns.used.push(workers.len());
+    turns.starved += clients - served.len();
+}
