@@ -1,11 +1,11 @@
 /*
  * A FastCGI program on FCGX_Accept_r: one answer for each scenario of the benchmark.
  *
- * Usage: application SCENARIO SIZE THREADS WARM_UP COUNTED PROCESSES WORK, the listen socket as
+ * Usage: application SCENARIO SIZE THREADS WARM_UP COUNTED PROCESSES WORK EACH, the listen socket as
  * descriptor 0. With several threads two more requests for each of them follow the counted ones.
  * SIZE: bytes to send, bytes per call or lines, as the scenario has it.
  * PROCESSES: how many to fork, one replaced by the next when it ends; with 0 the first one serves.
- * WORK: milliseconds that a request takes.
+ * WORK: milliseconds that a request takes. EACH: requests after which a thread ends its process, 0: never.
  */
 #include "measured.h"
 
@@ -173,11 +173,12 @@ static const struct scenario {
 
 static void (*serve)(FCGX_Request *);
 
-static long work;
+static long work, each;
 
 static void *accept_requests(void *unused)
 {
     FCGX_Request request;
+    long served = 0;
 
     FCGX_InitRequest(&request, 0, 0);
     while (FCGX_Accept_r(&request) == 0) {
@@ -189,6 +190,8 @@ static void *accept_requests(void *unused)
         serve(&request);
         FCGX_Finish_r(&request);
         one_request_done();
+        if (++served == each)
+            exit(0);
     }
     return unused;
 }
@@ -215,7 +218,7 @@ int main(int argc, char **argv)
     unsigned i;
     int threads;
 
-    if (argc != 8 || FCGX_Init() != 0)
+    if (argc != 9 || FCGX_Init() != 0)
         return 1;
     for (i = 0; i < sizeof scenarios / sizeof scenarios[0]; i++)
         if (strcmp(argv[1], scenarios[i].name) == 0)
@@ -227,6 +230,7 @@ int main(int argc, char **argv)
     warm_up = (unsigned)atol(argv[4]);
     counted = (unsigned)atol(argv[5]);
     work = atol(argv[7]);
+    each = atol(argv[8]);
     tail = threads > 1 ? 2 * (unsigned)threads : 0;
     if (strncmp(argv[1], "put_", 4) == 0)
         make_letters((size_t)size);

@@ -42,6 +42,13 @@ impl Exchange {
         Self { request, answer, complaint, kept: scenario.kept }
     }
 
+    /// The request as several sends of it: BEGIN_REQUEST, PARAMS, STDIN. It has no body.
+    pub(crate) fn pieces(&self) -> [&[u8]; 3] {
+        let (begin, rest) = self.request.split_at(2 * HEADER_LEN);
+        let (params, stdin) = rest.split_at(rest.len() - HEADER_LEN);
+        [begin, params, stdin]
+    }
+
     /// The response as one that knows it beforehand would send it.
     pub(crate) fn response(&self) -> Vec<u8> {
         let mut bytes = wire::stream(RecordType::STDOUT, 1, &self.answer);
@@ -146,7 +153,11 @@ impl Client {
 
     /// Sends the request. An application may answer before it has read everything, and close.
     pub(crate) fn send(&mut self, exchange: &Exchange) {
-        let bytes = &exchange.request;
+        self.send_piece(&exchange.request);
+    }
+
+    /// Sends a part of a request.
+    pub(crate) fn send_piece(&mut self, bytes: &[u8]) {
         let sent = match &mut self.socket {
             Socket::Unix(stream) => stream.write_all(bytes),
             Socket::Tcp(stream) => stream.write_all(bytes),

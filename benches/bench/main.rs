@@ -2,7 +2,7 @@
 //! system calls. The same compiled programs (this directory's C and C++ files) run on both libraries.
 //!
 //! Arguments: `counts`, `times`, `waiting` or nothing for all of them; then, to see a few rows only, a
-//! part of their titles. Counts that exceed their gates make it fail. Everything together is written to
+//! part of their titles. `lost` and a number of requests: see [`lost`]. Counts that exceed their gates make it fail. Everything together is written to
 //! docs/benchmarks.md and docs/benchmarks.svg.
 
 mod chart;
@@ -11,6 +11,7 @@ mod cpus;
 mod crowd;
 mod footprint;
 mod load;
+mod lost;
 mod programs;
 mod report;
 mod scenario;
@@ -32,7 +33,7 @@ const BEGIN: &str = "<!-- written by make bench -->\n";
 const END: &str = "<!-- end -->\n";
 
 /// Parts of the benchmark that can be run alone.
-const MODES: [&str; 3] = ["counts", "times", "waiting"];
+const MODES: [&str; 4] = ["counts", "times", "waiting", "lost"];
 
 fn main() -> ExitCode {
     // Cargo adds an option of its own.
@@ -40,6 +41,10 @@ fn main() -> ExitCode {
     let mode = words.next_if(|word| MODES.contains(&word.as_str()));
     let only = words.next();
     let programs = Programs::build();
+    if mode.as_deref() == Some("lost") {
+        println!("{}", lost::count(&programs, only.as_deref()).terminal());
+        return ExitCode::SUCCESS;
+    }
     let does = |what| mode.as_deref().is_none_or(|mode| mode == what);
     let mut misses = Vec::new();
     let mut sections = Vec::new();

@@ -60,7 +60,7 @@ impl Programs {
         let program = self.path(scenario.program.name()).display().to_string();
         let mut words = [&[program, scenario.kind.to_owned()], &numbers[..]].concat();
         if scenario.program == Program::Application {
-            let numbers = [scenario.processes, scenario.work];
+            let numbers = [scenario.processes, scenario.work, scenario.each];
             words.extend(numbers.map(|n| n.to_string()));
         }
         words

@@ -45,6 +45,8 @@ pub(crate) struct Scenario {
     pub(crate) processes: usize,
     /// Milliseconds that the application sleeps in each request.
     pub(crate) work: usize,
+    /// Requests after which a process ends and is replaced; 0: never.
+    pub(crate) each: usize,
     pub(crate) params: usize,
     pub(crate) body: usize,
     pub(crate) lines: bool,
@@ -119,6 +121,7 @@ pub(crate) const fn row(
         threads: 1,
         processes: 0,
         work: 0,
+        each: 0,
         params: 25,
         body: 0,
         lines: false,
@@ -147,6 +150,10 @@ impl Scenario {
 
     pub(crate) const fn work(self, work: usize) -> Self {
         Self { work, ..self }
+    }
+
+    pub(crate) const fn each(self, each: usize) -> Self {
+        Self { each, ..self }
     }
 
     const fn params(self, params: usize) -> Self {
