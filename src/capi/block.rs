@@ -3,7 +3,6 @@
 use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::envp::Envp;
 use super::fcgiapp::FCGX_Request;
 use super::reader::Input;
 use super::writer::Output;
@@ -13,7 +12,7 @@ use crate::serve::connected::Owner;
 use crate::serve::sending::Sending;
 use crate::serve::store::{MOST, Store};
 
-/// Streams, output buffers, environment and connection of one request.
+/// Streams, output buffers and connection of one request.
 #[derive(Debug)]
 pub struct Block {
     pub(super) connected: Option<Connected>,
@@ -22,7 +21,6 @@ pub struct Block {
     pub(super) body: Input,
     pub(super) out: Output,
     pub(super) err: Output,
-    pub(super) envp: Envp,
 }
 
 impl Block {
@@ -34,7 +32,6 @@ impl Block {
             body: Input::new(),
             out: Output::new(),
             err: Output::new(),
-            envp: Envp::new(),
         }
     }
 }
@@ -103,7 +100,6 @@ pub(super) fn take() -> Result<*mut Block, NoMemory> {
 pub(super) fn rest(block: &mut Block) {
     block.out.writer.rest();
     block.err.writer.rest();
-    block.envp.clear();
 }
 
 /// Keeps a block that its request has let go for later ones, or frees it.

@@ -2,44 +2,11 @@
 
 use std::ffi::{CStr, c_char};
 use std::ptr;
+use std::sync::atomic::AtomicPtr;
 
-use crate::os::memory::{NoMemory, extend, push};
-
-/// Pointers kept between requests.
-const KEPT: usize = 1024;
-
-/// The vector that `FCGX_Request.envp` points to.
-#[derive(Debug, Default)]
-pub struct Envp {
-    pointers: Vec<*mut c_char>,
-}
-
-impl Envp {
-    /// No vector yet.
-    pub const fn new() -> Self {
-        Self { pointers: Vec::new() }
-    }
-
-    /// Fills the vector with pointers to the strings that start at `starts` in `arena`, and NULL.
-    pub fn fill(
-        &mut self,
-        arena: &mut [u8],
-        starts: &[usize],
-    ) -> Result<*mut *mut c_char, NoMemory> {
-        let base: *mut c_char = arena.as_mut_ptr().cast();
-        self.pointers.clear();
-        extend(&mut self.pointers, starts.iter().map(|&start| base.wrapping_add(start)))?;
-        push(&mut self.pointers, ptr::null_mut()).map_err(|_| NoMemory)?;
-        Ok(self.pointers.as_mut_ptr())
-    }
-
-    /// Forgets the pointers and gives back memory of an unusually long vector.
-    pub fn clear(&mut self) {
-        self.pointers.clear();
-        if self.pointers.capacity() > KEPT {
-            self.pointers = Vec::new();
-        }
-    }
+/// The vector that `FCGX_Request.envp` points to, of pointers to strings with NULL behind them.
+pub fn vector(pointers: &mut [AtomicPtr<u8>]) -> *mut *mut c_char {
+    pointers.as_mut_ptr().cast()
 }
 
 /// The value of `name` in a vector of "NAME=value" strings that ends with NULL; NULL if there is
@@ -81,8 +48,11 @@ mod tests {
     #[test]
     fn the_first_whole_name_counts() {
         let mut arena = b"AB=1\0A=2\0A=3\0NOVALUE\0E=\0=nameless\0".to_vec();
-        let mut envp = Envp::new();
-        let vector = envp.fill(&mut arena, &[0, 5, 9, 13, 21, 24]).unwrap();
+        let base = arena.as_mut_ptr();
+        let strings = [0, 5, 9, 13, 21, 24].map(|start| base.wrapping_add(start));
+        let pointers = strings.into_iter().chain([ptr::null_mut()]);
+        let mut pointers: Vec<_> = pointers.map(AtomicPtr::new).collect();
+        let vector = vector(&mut pointers);
         let get = |name: &CStr| {
             // SAFETY: `vector` was made above and ends with NULL.
             let value = unsafe { find(name, vector) };

@@ -4,6 +4,7 @@ use std::ffi::{c_char, c_int};
 use std::ptr;
 
 use super::block::{self, Block, block_of, release};
+use super::envp;
 use super::fcgiapp::{FCGX_Request, FCGX_Stream, Params};
 use super::parked::{self, close_unknown};
 use super::reader;
@@ -186,8 +187,7 @@ unsafe fn open(
     block.body.data.request = request;
     let connected = block.connected.insert(connected);
     block.out.writer.prepare()?;
-    let (arena, starts) = connected.session.params();
-    block.envp.fill(arena, starts)
+    Ok(envp::vector(connected.session.params()))
 }
 
 /// # Safety

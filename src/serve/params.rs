@@ -4,9 +4,15 @@
 //! its end has come. An encoded pair has at least two bytes of lengths in front of its name: the name
 //! moves down by one, `=` takes the place that becomes free between name and value, and NUL the
 //! first byte of the next pair, whose lengths have been read by then. Values never move.
+//!
+//! What a large stream takes is bounded by its limit, whatever the pairs: once for the bytes, and on 64 bits
+//! eight thirds of it for the pointers to the strings.
 
-use crate::os::memory::{self, push};
-use crate::protocol::name_value::split_length;
+use std::ptr;
+use std::sync::atomic::AtomicPtr;
+
+use crate::os::memory::{self, push, reserve_exact};
+use crate::protocol::name_value::{Pairs, split_length};
 
 /// Room for the first string, `FCGI_ROLE=…`.
 const ROLE_ROOM: usize = 32;
@@ -31,6 +37,12 @@ impl RoleString {
 /// Memory kept between requests, in bytes.
 const KEPT: usize = 64 * 1024;
 
+/// Pointers kept between requests.
+const KEPT_POINTERS: usize = 1024;
+
+/// Bytes of the limit for each pair of a large stream: two lengths, and a name of one byte.
+const LEAST_PAIR: usize = 3;
+
 /// Why parameters cannot be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ParamsError {
@@ -48,84 +60,130 @@ impl From<memory::NoMemory> for ParamsError {
     }
 }
 
-/// Strings, each ended by NUL, and where each starts.
+/// Strings, each ended by NUL, and pointers to them, ended by NULL.
 #[derive(Debug, Default)]
 pub struct Params {
     arena: Vec<u8>,
-    starts: Vec<usize>,
+    /// The type is that of pointers that may be seen by any thread.
+    pointers: Vec<AtomicPtr<u8>>,
 }
 
 impl Params {
     /// No parameters, no memory.
     pub const fn new() -> Self {
-        Self { arena: Vec::new(), starts: Vec::new() }
+        Self { arena: Vec::new(), pointers: Vec::new() }
     }
 
     /// Starts a request with the string that says the role.
     pub fn begin(&mut self, role: &RoleString) -> Result<(), ParamsError> {
         self.clear();
-        push(&mut self.starts, 0).map_err(|_| ParamsError::NoMemory)?;
         memory::append(&mut self.arena, &role.0)?;
         Ok(())
     }
 
     /// Forgets the parameters, and gives back what an unusual number of them has taken.
     pub fn clear(&mut self) {
-        self.starts.clear();
+        self.pointers.clear();
         self.arena.clear();
-        if self.arena.capacity() > KEPT {
+        if self.arena.capacity() > KEPT || self.pointers.capacity() > KEPT_POINTERS {
             *self = Self::new();
         }
     }
 
+    /// Returns how much memory they take, in bytes.
+    pub fn size(&self) -> usize {
+        self.arena.capacity() + self.pointers.capacity() * size_of::<AtomicPtr<u8>>()
+    }
+
     /// Collects a piece of the PARAMS stream. `limit`: bytes of the whole stream.
     pub fn append(&mut self, content: &[u8], limit: usize) -> Result<(), ParamsError> {
-        if self.arena.len().saturating_add(content.len()) > limit.saturating_add(ROLE_ROOM) {
+        let length = self.arena.len().saturating_add(content.len());
+        if length > limit.saturating_add(ROLE_ROOM) {
             return Err(ParamsError::TooMany);
+        }
+        if length > KEPT {
+            self.grow(length, limit)?;
         }
         memory::append(&mut self.arena, content)?;
         Ok(())
     }
 
-    /// Turns the collected stream into strings.
-    pub fn decode(&mut self) -> Result<(), ParamsError> {
-        // The NUL of the last string lies behind the stream.
-        push(&mut self.arena, 0).map_err(|_| ParamsError::NoMemory)?;
-        let arena = self.arena.get_mut(ROLE_ROOM..).unwrap_or_default();
-        let Some((last, mut rest)) = arena.split_last_mut() else { return Ok(()) };
-        let (mut at, end) = (ROLE_ROOM, ROLE_ROOM + rest.len());
-        loop {
-            let pair = match *rest {
-                [] => break,
-                // Nearly every pair: both lengths in one byte.
-                [name, value, ..] if (name | value) < 0x80 => {
-                    into_string(rest, 2, (usize::from(name), usize::from(value)))
-                }
-                _ => long_into_string(rest),
-            };
-            let (start, behind) = pair.ok_or(ParamsError::Cut)?;
-            push(&mut self.starts, at + start).map_err(|_| ParamsError::NoMemory)?;
-            rest = behind;
-            at = end - rest.len();
+    /// Makes room for `length` bytes, for a quarter more if the limit lets so many come, and for a NUL.
+    #[cold]
+    fn grow(&mut self, length: usize, limit: usize) -> Result<(), ParamsError> {
+        if length < self.arena.capacity() {
+            return Ok(());
         }
-        *last = 0;
+        let most = limit.saturating_add(ROLE_ROOM);
+        let wanted = most.min(length.saturating_add(length / 4)).saturating_add(1);
+        let more = wanted - self.arena.len();
+        reserve_exact(&mut self.arena, more)?;
         Ok(())
     }
 
-    /// The arena and where each string in it starts.
-    pub fn strings(&mut self) -> (&mut Vec<u8>, &[usize]) {
-        (&mut self.arena, &self.starts)
+    /// Turns the collected stream into strings. `limit`: as before.
+    #[inline(never)]
+    pub fn decode(&mut self, limit: usize) -> Result<(), ParamsError> {
+        if self.arena.len() > KEPT {
+            self.make_pointers(limit)?;
+        }
+        // The NUL of the last string lies behind the stream.
+        push(&mut self.arena, 0).map_err(|_| ParamsError::NoMemory)?;
+        // It stays where it is from now on.
+        let base = self.arena.as_mut_ptr();
+        let behind = base.wrapping_add(self.arena.len() - 1);
+        let pointers = &mut self.pointers;
+        point(pointers, base)?;
+        let stream = self.arena.get_mut(ROLE_ROOM..).unwrap_or_default();
+        let Some((last, mut rest)) = stream.split_last_mut() else { return Ok(()) };
+        loop {
+            match *rest {
+                [] => break,
+                // Nearly every pair: both lengths in one byte.
+                [name, value, ..] if (name | value) < 0x80 => {
+                    point(pointers, behind.wrapping_sub(rest.len() - 1))?;
+                    let lengths = (usize::from(name), usize::from(value));
+                    rest = into_string(rest, 2, lengths).ok_or(ParamsError::Cut)?;
+                }
+                _ => {
+                    let left = rest.len();
+                    let (head, others) = long_into_string(rest).ok_or(ParamsError::Cut)?;
+                    point(pointers, behind.wrapping_sub(left + 1 - head))?;
+                    rest = others;
+                }
+            }
+        }
+        *last = 0;
+        point(pointers, ptr::null_mut())
+    }
+
+    /// Makes room for the pointers to the strings of a large stream, and no more.
+    #[cold]
+    fn make_pointers(&mut self, limit: usize) -> Result<(), ParamsError> {
+        let pairs = Pairs::new(self.arena.get(ROLE_ROOM..).unwrap_or_default()).count();
+        if pairs > limit / LEAST_PAIR {
+            return Err(ParamsError::TooMany);
+        }
+        // The role's, and NULL.
+        reserve_exact(&mut self.pointers, pairs + 2)?;
+        Ok(())
+    }
+
+    /// Returns the pointers to the strings, with NULL behind them.
+    pub fn pointers(&mut self) -> &mut [AtomicPtr<u8>] {
+        &mut self.pointers
     }
 }
 
-/// Turns the first pair of a stream, whose lengths take `head` bytes, into a string, and ends the one
-/// before it. Returns where it starts and what lies behind it; `None` where the stream ends within it.
 #[inline(always)]
-fn into_string(
-    stream: &mut [u8],
-    head: usize,
-    (name, value): (usize, usize),
-) -> Option<(usize, &mut [u8])> {
+fn point(pointers: &mut Vec<AtomicPtr<u8>>, to: *mut u8) -> Result<(), ParamsError> {
+    push(pointers, AtomicPtr::new(to)).map_err(|_| ParamsError::NoMemory)
+}
+
+/// Turns the first pair of a stream, whose lengths take `head` bytes, into a string one byte before the
+/// name, and ends the string before it. Returns what lies behind; `None` where the stream ends within it.
+#[inline(always)]
+fn into_string(stream: &mut [u8], head: usize, (name, value): (usize, usize)) -> Option<&mut [u8]> {
     // One length is less than 2^31, both together may be more than a word of 32 bits.
     let end = (head + name).checked_add(value)?;
     let (pair, behind) = stream.split_at_mut_checked(end)?;
@@ -134,28 +192,42 @@ fn into_string(
     let moved = pair.get_mut(head - 1..head + name)?;
     moved.copy_within(1.., 0);
     *moved.last_mut()? = b'=';
-    Some((head - 1, behind))
+    Some(behind)
 }
 
+/// As [`into_string`], for lengths in any form. Returns how many bytes they took, too.
 #[cold]
 fn long_into_string(stream: &mut [u8]) -> Option<(usize, &mut [u8])> {
     let (name, rest) = split_length(stream)?;
     let (value, rest) = split_length(rest)?;
     let head = stream.len() - rest.len();
-    into_string(stream, head, (name, value))
+    into_string(stream, head, (name, value)).map(|behind| (head, behind))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn strings(stream: &[u8]) -> Result<Vec<Vec<u8>>, ParamsError> {
+    /// Where each string starts in the arena.
+    fn starts(params: &mut Params) -> Vec<usize> {
+        let base = params.arena.as_ptr().addr();
+        let (last, pointers) = params.pointers().split_last_mut().unwrap();
+        assert!(last.get_mut().is_null());
+        pointers.iter_mut().map(|pointer| pointer.get_mut().addr() - base).collect()
+    }
+
+    fn decoded(stream: &[u8], limit: usize) -> Result<Params, ParamsError> {
         let mut params = Params::new();
         params.begin(&RoleString::new(b"FCGI_ROLE=FILTER"))?;
-        params.append(stream, 1 << 20)?;
-        params.decode()?;
-        let (arena, starts) = params.strings();
-        let text = |&at: &usize| arena[at..].split(|&b| b == 0).next().unwrap().to_vec();
+        stream.chunks(0xffff).try_for_each(|piece| params.append(piece, limit))?;
+        params.decode(limit)?;
+        Ok(params)
+    }
+
+    fn strings(stream: &[u8]) -> Result<Vec<Vec<u8>>, ParamsError> {
+        let mut params = decoded(stream, 1 << 20)?;
+        let starts = starts(&mut params);
+        let text = |&at: &usize| params.arena[at..].split(|&b| b == 0).next().unwrap().to_vec();
         Ok(starts.iter().map(text).collect())
     }
 
@@ -201,5 +273,44 @@ mod tests {
             .map(|&(n, v)| [vec![b'n'; n], vec![b'='], vec![b'v'; v]].concat())
             .collect();
         assert_eq!(strings(&stream).unwrap()[1..], expected);
+    }
+
+    /// What a head of a megabyte takes at most while it comes, and when it is there.
+    #[test]
+    #[cfg_attr(miri, ignore = "takes minutes")]
+    fn no_stream_takes_four_times_its_limit() {
+        const LIMIT: usize = 1 << 20;
+        for pair in [&b"\x01\x00a"[..], b"\x00\x01a", b"\x01\x01ab", b"\x04\x07NAMEa value"] {
+            let stream = pair.repeat(LIMIT / pair.len());
+            let mut params = Params::new();
+            params.begin(&RoleString::new(b"")).unwrap();
+            for piece in stream.chunks(3001) {
+                params.append(piece, LIMIT).unwrap();
+                let length = params.arena.len();
+                assert!(params.size() <= (2 * KEPT).max(length + length / 4 + 1), "{length}");
+            }
+            assert!(params.size() <= LIMIT + ROLE_ROOM + 1);
+            params.decode(LIMIT).unwrap();
+            assert_eq!(params.pointers().len(), LIMIT / pair.len() + 2);
+            assert!(params.size() < LIMIT / 3 * 11 + 100, "{}", params.size());
+        }
+        // Pairs of nothing would take more.
+        assert_eq!(decoded(&[0; LIMIT], LIMIT).err(), Some(ParamsError::TooMany));
+        assert_eq!(starts(&mut decoded(&[0; LIMIT / 2], LIMIT).unwrap()).len(), LIMIT / 4 + 1);
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "takes minutes")]
+    fn what_is_kept_is_bounded() {
+        for stream in
+            [vec![0; KEPT / 2], [&b"\x04\x80\x01\x00\x00NAME"[..], &[0; 1 << 16]].concat()]
+        {
+            let mut params = decoded(&stream, 1 << 20).unwrap();
+            params.clear();
+            assert_eq!(params.size(), 0);
+        }
+        let mut params = decoded(b"\x01\x01ab", 1 << 20).unwrap();
+        params.clear();
+        assert!(params.size() > 0);
     }
 }

@@ -3,6 +3,7 @@
 //! No I/O here; see [`super::connection`].
 
 use std::ops::Range;
+use std::sync::atomic::AtomicPtr;
 
 use super::connection::{Connection, Event, Fault, refusal};
 use super::params::{Params, ParamsError, RoleString};
@@ -97,10 +98,10 @@ impl Session {
         &mut self.connection
     }
 
-    /// The parameters' arena and where each string in it starts, once the head was
-    /// [`Head::Ready`].
-    pub fn params(&mut self) -> (&mut Vec<u8>, &[usize]) {
-        self.params.strings()
+    /// Pointers to the parameters' strings, with NULL behind them, once the head was [`Head::Ready`].
+    /// They are valid until the session is used for another request.
+    pub fn params(&mut self) -> &mut [AtomicPtr<u8>] {
+        self.params.pointers()
     }
 
     /// The buffer that [`Body::Content`] points into, and the first place in it that is unread.
@@ -126,7 +127,7 @@ impl Session {
                     }
                     self.connection.use_content(n);
                 }
-                Event::EndOfStream => return self.ready(),
+                Event::EndOfStream => return self.ready(limit),
                 Event::Abort => {
                     return self.refuse(ProtocolStatus::RequestComplete, !self.begin.keep);
                 }
@@ -162,8 +163,8 @@ impl Session {
         Head::Answer { answer: refusal(self.begin.id, status), close }
     }
 
-    fn ready(&mut self) -> Head {
-        match self.params.decode() {
+    fn ready(&mut self, limit: usize) -> Head {
+        match self.params.decode(limit) {
             Ok(()) => {
                 self.connection.set_phase(Phase::Stdin);
                 self.on_last = self.begin.role != Role::Filter;
@@ -256,6 +257,7 @@ impl Session {
     /// what was received; that is for whoever takes the next request from it.
     pub fn end_kept(&mut self) {
         self.connection.end_request();
+        self.params.clear();
     }
 }
 
@@ -323,8 +325,8 @@ mod tests {
             assert_eq!(begin, Some(Begin { id: 1, role: Role::Responder, keep: true }));
             assert_eq!(body, b"hello");
             assert!(ended);
-            let (arena, starts) = session.params();
-            assert!(arena[starts[1]..].starts_with(b"a=b\0"));
+            // The role, the parameter, NULL.
+            assert_eq!(session.params().len(), 3);
             assert!(session.end());
         }
     }

@@ -54,6 +54,11 @@ pub fn reserve<T>(list: &mut Vec<T>, more: usize) -> Result<(), NoMemory> {
     list.try_reserve(more).map_err(|_| NoMemory)
 }
 
+/// Makes room for `more` further items, and no others.
+pub fn reserve_exact<T>(list: &mut Vec<T>, more: usize) -> Result<(), NoMemory> {
+    list.try_reserve_exact(more).map_err(|_| NoMemory)
+}
+
 /// Adds items at the end.
 #[inline]
 pub fn extend<T>(
@@ -168,6 +173,7 @@ mod tests {
     fn more_than_there_can_be_is_an_error() {
         assert_eq!(zeroed(usize::MAX), Err(NoMemory));
         assert_eq!(reserve(&mut vec![0_u64], usize::MAX / 16), Err(NoMemory));
+        assert_eq!(reserve_exact(&mut vec![0_u64], usize::MAX / 16), Err(NoMemory));
         assert_eq!(io::Error::from(NoMemory).raw_os_error(), Some(libc::ENOMEM));
     }
 }
