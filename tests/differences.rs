@@ -63,6 +63,8 @@ const ROWS: &[(&str, &[&str])] = &[
         &[
             "wire/differences::claimed_lengths_alone_take_no_memory",
             "wire/differences::parameters_beyond_the_limit_are_refused",
+            "hostile/heads::unfinished_heads_have_one_budget",
+            "hostile/heads::a_head_of_the_largest_size_takes_less_than_four_times_as_much",
         ],
     ),
     (

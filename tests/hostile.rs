@@ -1,5 +1,6 @@
 //! What anybody who reaches the socket can send. Each stream of `hostile/streams.rs` is delivered in
-//! every manner of [`Manner`]; `hostile/crowds.rs` has what takes many connections or much patience.
+//! every manner of [`Manner`]; `hostile/crowds.rs` has what takes many connections or much patience,
+//! `hostile/heads.rs` what takes much memory.
 //!
 //! After each of them the program is alive, has not grown by 16 MB, and the next good request is
 //! answered within two seconds. LIBFCGI_HOSTILE_GROWTH is another limit in MB, for programs that are
@@ -7,6 +8,8 @@
 
 #[path = "hostile/crowds.rs"]
 mod crowds;
+#[path = "hostile/heads.rs"]
+mod heads;
 #[path = "hostile/streams.rs"]
 mod streams;
 mod support;
@@ -57,9 +60,18 @@ impl Target {
 
     /// Resident memory, in bytes.
     fn memory(&self) -> usize {
+        self.status("VmRSS:")
+    }
+
+    /// The most that it was, in bytes.
+    fn peak(&self) -> usize {
+        self.status("VmHWM:")
+    }
+
+    fn status(&self, field: &str) -> usize {
         let status = format!("/proc/{}/status", self.worker.running.pid());
         let status = fs::read_to_string(status).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(field)).unwrap();
         line.trim_end_matches("kB").trim().parse::<usize>().unwrap() * 1024
     }
 

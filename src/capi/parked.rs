@@ -8,7 +8,8 @@ use super::block::{block_of, release, rest};
 use super::fcgiapp::FCGX_Request;
 use crate::os::io;
 use crate::serve::connected::Owner;
-use crate::serve::listener::{Last, Listener};
+use crate::serve::last::Last;
+use crate::serve::listener::Listener;
 use crate::serve::place::{Place, Tenant};
 use crate::serve::{Connected, config, listeners};
 
@@ -90,13 +91,13 @@ fn place_of(
     owner: Owner,
 ) -> Result<Option<Place>, Connected> {
     connected.keep();
-    let max_waiting = config::get().max_waiting;
-    let connected = match connected.go_home(listen_sock, owner, max_waiting) {
+    let config = config::get();
+    let connected = match connected.go_home(listen_sock, owner, config) {
         Ok(place) => return Ok(Some(place)),
         Err(connected) => connected,
     };
     match listeners::of(listen_sock) {
-        Ok(listener) => listener.take_back(connected, owner, max_waiting).map(Some),
+        Ok(listener) => listener.take_back(connected, owner, config).map(Some),
         Err(_) => Err(connected),
     }
 }

@@ -132,8 +132,26 @@ pub const SETTINGS: &[Setting] = &[
             zero: "refuses every request that has parameters",
             put: |config, number| config.max_params = number as usize,
         },
-        says: "how large the parameters of one request may become; a request beyond is answered with \
-               OVERLOADED, and its connection closed",
+        says: "how large the parameters of one request may become, and how many there may be: one for \
+               each three bytes of it; a request beyond is answered with OVERLOADED, and its \
+               connection closed",
+    },
+    Setting {
+        name: "LIBFCGI_MAX_HEADS_BYTES",
+        value: Value::Number {
+            unit: "bytes",
+            range: ANY,
+            default: 0,
+            zero: "is four times LIBFCGI_MAX_PARAMS_BYTES",
+            // That row is above this one, and in its place.
+            put: |config, number| {
+                config.max_heads =
+                    limit(number).map_or(config.max_params.saturating_mul(4), |most| most as usize);
+            },
+        },
+        says: "how much memory the unfinished heads of requests that wait in one process may take, \
+               64 KB of each not counted; beyond, the largest is answered with OVERLOADED, and its \
+               connection closed; besides, a thread may have one in its hands",
     },
     Setting {
         name: "FCGI_WEB_SERVER_ADDRS",
@@ -159,6 +177,8 @@ pub struct Config {
     pub head_timeout: Option<Duration>,
     /// Bytes of parameters that one request may have.
     pub max_params: usize,
+    /// Bytes that heads which are not complete may hold in all.
+    pub max_heads: usize,
     /// Connections without a request that one listen socket may have.
     pub max_waiting: usize,
     /// Web servers that may connect.
@@ -251,6 +271,7 @@ mod tests {
         assert_eq!(config.close_timeout, Duration::from_secs(2));
         assert_eq!(config.keeper_timeout, Duration::from_secs(2));
         assert_eq!(config.max_params, 16 << 20);
+        assert_eq!(config.max_heads, 64 << 20);
         assert_eq!(config.first_byte_timeout, Some(Duration::from_secs(60)));
         assert_eq!(config.head_timeout, Some(Duration::from_secs(60)));
         assert_eq!(config.max_waiting, 512);
@@ -273,5 +294,21 @@ mod tests {
             assert_eq!(timeout(bad), Duration::from_secs(2), "{bad:?}");
         }
         assert_eq!(with("LIBFCGI_MAX_PARAMS_BYTES", "100").max_params, 100);
+    }
+
+    #[test]
+    fn a_default_that_depends_on_another_setting_follows_it() {
+        let both = |params: &'static str, heads: &'static str| {
+            Config::of(&move |asked| match asked {
+                "LIBFCGI_MAX_PARAMS_BYTES" => Some(params.into()),
+                "LIBFCGI_MAX_HEADS_BYTES" => Some(heads.into()),
+                _ => None,
+            })
+            .max_heads
+        };
+        assert_eq!(both("100", "0"), 400);
+        assert_eq!(both("100", "7"), 7);
+        assert_eq!(both("100", "x"), 400);
+        assert_eq!(both("2147483647", "0"), 2_147_483_647_usize.saturating_mul(4));
     }
 }

@@ -4,13 +4,14 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::config;
+use super::config::{self, Config};
 use super::inbound::Inbound;
 use super::obligation::Obligation;
 use super::parking::Parked;
 use super::place::Place;
-use super::pool::{Again, Pool};
-use super::rest::{Rest, Stage};
+use super::pool::Pool;
+use super::pools;
+use super::rest::{Again, Rest, Stage};
 use super::session::Session;
 use super::store::{new_session, recycle};
 use super::turns::TakenOut;
@@ -80,7 +81,7 @@ impl Connected {
         pool: &Pool,
         rest: Rest,
         again: Again,
-        max_waiting: usize,
+        config: &Config,
     ) -> Result<Place, Self> {
         let place = self.home.as_ref().map(|(_, place)| *place);
         let Ok(place) = pool.watch(self.fd, place, again) else { return Err(self) };
@@ -96,18 +97,22 @@ impl Connected {
                 session.shrink();
             }
         }
-        pool.park((place, fd, parked), again, max_waiting);
+        let counts = parked.session.as_ref().is_some_and(|session| session.held() > 0);
+        pool.park((place, fd, parked), again, config.max_waiting);
         spare.into_iter().for_each(recycle);
+        if counts {
+            pools::relieve(config);
+        }
         Ok(place)
     }
 
     /// Gives it back after a request that was answered, to the pool of this listen socket if it has a place there. Returns that;
     /// the caller gets it back when that is not possible.
-    pub fn go_home(self, fd: RawFd, owner: Owner, max_waiting: usize) -> Result<Place, Self> {
+    pub fn go_home(self, fd: RawFd, owner: Owner, config: &Config) -> Result<Place, Self> {
         match &self.home {
             Some((pool, _)) if pool.listen_fd() == fd => {
                 let pool = Arc::clone(pool);
-                self.give_back(&pool, owner, max_waiting)
+                self.give_back(&pool, owner, config)
             }
             _ => Err(self),
         }
@@ -119,27 +124,27 @@ impl Connected {
         mut self,
         pool: &Pool,
         owner: Owner,
-        max_waiting: usize,
+        config: &Config,
     ) -> Result<Place, Self> {
         let again =
             if self.session.connection().skip_ended() { Again::InTurn } else { Again::WhenHeard };
         let is_new = self.is_new();
         let place = match (owner, again) {
-            (Owner::Returns, Again::WhenHeard) => self.leave_unarmed(pool, max_waiting),
+            (Owner::Returns, Again::WhenHeard) => self.leave_unarmed(pool, config),
             _ => Err(self),
         };
-        let place = place.or_else(|this| this.park(pool, Rest::IDLE, again, max_waiting))?;
+        let place = place.or_else(|this| this.park(pool, Rest::IDLE, again, config))?;
         pool.step_back_if_due(is_new, Stage::Idle);
         Ok(place)
     }
 
-    fn leave_unarmed(self, pool: &Pool, max_waiting: usize) -> Result<Place, Self> {
+    fn leave_unarmed(self, pool: &Pool, config: &Config) -> Result<Place, Self> {
         let Some((_, place)) = self.home.as_ref().filter(|_| !threads::only_one()) else {
             return Err(self);
         };
         let (place, mut this) = (*place, Some(self));
         let parked = || this.take().map(|this| this.into_parked(Rest::IDLE));
-        pool.leave_unarmed(place, parked, max_waiting);
+        pool.leave_unarmed(place, parked, config.max_waiting);
         this.map_or(Ok(place), Err)
     }
 

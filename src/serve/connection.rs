@@ -82,6 +82,11 @@ impl Connection {
         &mut self.inbound
     }
 
+    /// How much memory it takes, in bytes.
+    pub fn size(&self) -> usize {
+        self.inbound.size()
+    }
+
     /// Room to receive into; never empty.
     pub fn room(&mut self) -> Result<&mut [u8], NoMemory> {
         self.inbound.room()

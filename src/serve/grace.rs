@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::connected::Connected;
 use super::head::{Outcome, receive_head};
-use super::patience::{GRACE_SHARE, GRACES_IN_VAIN, LONGEST_GRACE, MOST_LOOKS};
+use super::patience::{GRACE_SHARE, GRACES_IN_VAIN, LONGEST_GRACE, MOST_LOOKS, MOST_RECEIVED};
 use super::terms::Terms;
 use crate::os::lock::Lock;
 use crate::os::poll::{self, PollFd, READABLE};
@@ -74,6 +74,10 @@ pub(super) fn wait(
     for _ in 0..MOST_LOOKS {
         let left = end.map_or(Duration::ZERO, |end| end.saturating_duration_since(clock::now()));
         if !state.outcome.lacks_head() || signal::shutdown_requested() || left.is_zero() {
+            break;
+        }
+        // So large a head is no usual one, and has to be counted.
+        if connected.session.held() >= MOST_RECEIVED {
             break;
         }
         match poll::poll(&mut [PollFd::new(connected.fd, READABLE)], Some(left)) {

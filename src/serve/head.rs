@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::config::Config;
 use super::connected::Connected;
+use super::patience::MOST_RECEIVED;
 use super::rest::{Rest, Stage};
 use super::session::{Begin, Head};
 use super::terms::Terms;
@@ -62,23 +63,28 @@ impl Outcome {
     }
 }
 
-/// Receives what is there and reads on in the head, without waiting.
+/// Receives what is there, as far as others need not wait for it, and reads on in the head, without waiting.
 pub(super) fn receive_head(connected: &mut Connected, terms: &Terms) -> Outcome {
-    let mut heard = false;
+    let mut heard = 0;
     loop {
         if let Some(outcome) = step(connected, terms) {
             return outcome;
         }
+        if heard >= MOST_RECEIVED {
+            return unfinished(connected, true);
+        }
         let connection = connected.session.connection();
         let room = connection.room().map_err(io::Error::from);
         match room.and_then(|room| recv_now(connected.fd, room)) {
-            Ok(n) => connection.received(n),
+            Ok(n) => {
+                connection.received(n);
+                heard += n;
+            }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                return unfinished(connected, heard);
+                return unfinished(connected, heard > 0);
             }
             Err(_) => return Outcome::Over,
         }
-        heard = true;
     }
 }
 

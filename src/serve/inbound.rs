@@ -41,6 +41,11 @@ impl Inbound {
         self.start == self.end
     }
 
+    /// How much memory it takes, in bytes.
+    pub fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Where the unread bytes start.
     pub const fn position(&self) -> usize {
         self.start

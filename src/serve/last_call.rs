@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 use super::connected::Connected;
 use super::head::{Arrival, Outcome, receive_head};
 use super::patience::{GLANCE, LAST_CALL};
-use super::pool::{Again, Pool};
-use super::rest::{Rest, Stage};
+use super::pool::Pool;
+use super::rest::{Again, Rest, Stage};
 use super::terms::Terms;
 use crate::os::io::close;
 use crate::os::lock::Lock;
@@ -77,7 +77,7 @@ impl LastCall {
                 if rest.stage == Stage::Lingering {
                     connected.discard();
                 } else if let Some(arrival) = ask((connected, rest), terms, &mut undecided) {
-                    return Some(last(pool, arrival, undecided.into_iter()));
+                    return Some(last(pool, arrival, undecided.into_iter(), terms));
                 }
             }
             let left =
@@ -98,7 +98,7 @@ impl LastCall {
             let mut asked = std::mem::take(&mut undecided).into_iter();
             while let Some(connected) = asked.next() {
                 if let Some(arrival) = ask(connected, terms, &mut undecided) {
-                    return Some(last(pool, arrival, undecided.into_iter().chain(asked)));
+                    return Some(last(pool, arrival, undecided.into_iter().chain(asked), terms));
                 }
             }
         }
@@ -118,10 +118,14 @@ impl LastCall {
 }
 
 /// A request after which its connection is closed. The undecided wait for the next call.
-fn last(pool: &Arc<Pool>, arrival: Arrival, undecided: impl Iterator<Item = Undecided>) -> Arrival {
-    // They have waited before: there is no need to ask for the limit.
+fn last(
+    pool: &Arc<Pool>,
+    arrival: Arrival,
+    undecided: impl Iterator<Item = Undecided>,
+    terms: &Terms,
+) -> Arrival {
     for (connected, rest) in undecided {
-        if let Err(connected) = connected.park(pool, rest, Again::WhenHeard, usize::MAX) {
+        if let Err(connected) = connected.park(pool, rest, Again::WhenHeard, terms.config) {
             connected.discard();
         }
     }

@@ -24,35 +24,28 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::config::Config;
 use super::connected::{Connected, Owner};
 use super::entrance::Entrance;
 use super::event::Event;
 use super::grace::{self, Budget, End};
 use super::head::{Arrival, Outcome, linger, receive_head, wait_alone};
+use super::last::Last;
 use super::last_call::{LastCall, accept_last};
 use super::patience::{LONGEST_WAIT, SHORTAGE_WAIT};
 use super::place::{Place, Tenant};
-use super::pool::{Again, Entry, Pool};
-use super::rest::{Rest, Stage};
+use super::pool::{Entry, Pool};
+use super::pools;
+use super::rest::{Again, Rest, Stage};
 use super::terms::Terms;
 use super::turns::TakenOut;
 use crate::os::error::{AcceptTrouble, interrupted, not_open, shut_down, would_block};
 use crate::os::io::{close, is_open};
 use crate::os::lock::Lock;
+use crate::os::memory::NoMemory;
 use crate::os::poll::{self, PollFd, READABLE};
 use crate::os::socket::{self, Accepted, Peer};
 use crate::os::{clock, fork, mark, signal, threads};
-
-/// The connection that a caller's last request came on.
-#[derive(Debug)]
-pub enum Last {
-    /// It is closed, or there was none.
-    None,
-    /// The caller has it.
-    Given(Connected),
-    /// It waits in this place, with this descriptor; see [`Listener::take_back`].
-    Parked(Place, RawFd),
-}
 
 /// With whom a connection without a request waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -244,13 +237,13 @@ impl Listener {
         &self,
         mut given: Connected,
         owner: Owner,
-        max_waiting: usize,
+        config: &Config,
     ) -> Result<Place, Connected> {
         given.join(&self.pool);
         if self.company() != Company::Pool {
             return Err(given);
         }
-        given.give_back(&self.pool, owner, max_waiting)
+        given.give_back(&self.pool, owner, config)
     }
 
     /// Gives the request to the caller or the connection its place. `rest`: how it has waited so
@@ -273,7 +266,7 @@ impl Listener {
             return wait_alone(connected, rest, patience, terms);
         }
         let is_new = connected.is_new();
-        match connected.park(&self.pool, rest, Again::WhenHeard, terms.config.max_waiting) {
+        match connected.park(&self.pool, rest, Again::WhenHeard, terms.config) {
             Ok(_) => {
                 self.pool.step_back_if_due(is_new, rest.stage);
                 Ok(None)
@@ -480,6 +473,11 @@ impl Listener {
     /// Closes every parked connection: no thread is going to wait here any more.
     pub(super) fn close_parked(&self) {
         self.pool.close_all();
+    }
+
+    /// Makes its pool count among all others.
+    pub(super) fn enlist(&self) -> Result<(), NoMemory> {
+        pools::enlist(&self.pool)
     }
 
     /// Whether a request in progress came through it.

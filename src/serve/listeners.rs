@@ -48,6 +48,7 @@ fn add(fd: RawFd, list: &mut Vec<Arc<Listener>>) -> Result<Arc<Listener>, NoMemo
     // refuses.
     let _ = socket::set_nodelay(fd);
     let listener = Arc::new(Listener::new(fd));
+    listener.enlist()?;
     push(list, Arc::clone(&listener)).map_err(|_| NoMemory)?;
     Ok(listener)
 }

@@ -6,8 +6,9 @@
 //! [`connected`] (a connection in a thread's hands, with an `obligation`); `pool` (where connections
 //! wait, and the listen socket with them) and its `event`s, `holding` (who of several threads waits
 //! how), `turns` (what comes next, and who has to go), [`parking`] (the table of `slot`s, each a
-//! [`place`]; with `queues` and `deadlines`), [`rest`] (why a connection waits), `pace` (what processes
-//! owe to each other); [`session`] (one request), [`connection`] (records of one socket), [`params`],
+//! [`place`]; with `queues`, and in a `heap` each by deadline and by `sizes`), `heads` (what unfinished
+//! heads may hold in all `pools`), [`rest`] (why a connection waits), `pace` (what processes owe to each
+//! other); [`session`] (one request), [`connection`] (records of one socket), [`params`],
 //! [`inbound`] and [`outbound`] (bytes in, bytes out), [`sending`] and `answers` (threads that send on
 //! one connection), [`store`] (memory for the next); [`config`], [`peers`] (who may connect),
 //! [`blocking`] (accepting for programs that do the rest).
@@ -46,13 +47,15 @@ pub mod blocking;
 pub mod config;
 pub mod connected;
 pub mod connection;
-mod deadlines;
 mod entrance;
 mod event;
 mod grace;
 pub mod head;
+mod heads;
+mod heap;
 mod holding;
 pub mod inbound;
+pub mod last;
 mod last_call;
 pub mod listener;
 pub mod listeners;
@@ -65,10 +68,12 @@ mod patience;
 pub mod peers;
 pub mod place;
 mod pool;
+mod pools;
 mod queues;
 pub mod rest;
 pub mod sending;
 pub mod session;
+mod sizes;
 mod slot;
 pub mod store;
 pub mod terms;

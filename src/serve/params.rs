@@ -35,7 +35,7 @@ impl RoleString {
 }
 
 /// Memory kept between requests, in bytes.
-const KEPT: usize = 64 * 1024;
+pub(super) const KEPT: usize = 64 * 1024;
 
 /// Pointers kept between requests.
 const KEPT_POINTERS: usize = 1024;

@@ -3,11 +3,12 @@
 use std::os::fd::RawFd;
 use std::time::Instant;
 
-use super::deadlines::Deadlines;
+use super::heap::Heap;
 use super::place::{Place, Tenant};
 use super::queues::Queues;
 use super::rest::Rest;
 use super::session::Session;
+use super::sizes::Sizes;
 use super::slot::{Slot, Waiting, Watched};
 use crate::os::fork::Moment;
 use crate::os::memory::{NoMemory, push};
@@ -33,7 +34,8 @@ pub struct Parking {
     slots: Vec<Slot>,
     /// Parked connections in the order in which they came, those of least worth in the first queue.
     queues: Queues<{ FREE + 1 }>,
-    deadlines: Deadlines,
+    deadlines: Heap<Instant>,
+    sizes: Sizes,
     /// Those that are unarmed, the one that is so for the longest time first.
     unarmed: Queues<1>,
     parked: usize,
@@ -43,12 +45,13 @@ pub struct Parking {
 
 impl Parking {
     /// An empty table, different from others by its number.
-    pub const fn new(number: u32) -> Self {
+    pub fn new(number: u32) -> Self {
         Self {
             slots: Vec::new(),
-            queues: Queues::new(),
-            deadlines: Deadlines::new(),
-            unarmed: Queues::new(),
+            queues: Queues::default(),
+            deadlines: Heap::default(),
+            sizes: Sizes::default(),
+            unarmed: Queues::default(),
             parked: 0,
             first_generation: number << 16,
         }
@@ -72,6 +75,11 @@ impl Parking {
     /// Returns the next deadline.
     pub fn earliest(&self) -> Option<Instant> {
         self.deadlines.first().map(|(deadline, _)| deadline)
+    }
+
+    /// How large the parked sessions are that count.
+    pub(super) const fn sizes(&self) -> &Sizes {
+        &self.sizes
     }
 
     fn slot(&mut self, place: Place) -> Option<&mut Slot> {
@@ -102,6 +110,7 @@ impl Parking {
         self.queues.make_room(slots)?;
         self.deadlines.make_room(slots)?;
         self.unarmed.make_room(slots)?;
+        self.sizes.make_room(slots)?;
         let slot = Slot {
             generation: self.first_generation,
             fd: -1,
@@ -141,6 +150,7 @@ impl Parking {
     /// already.
     pub fn park(&mut self, place: Place, fd: RawFd, parked: Parked) -> bool {
         let Parked { session, rest: Rest { stage, deadline }, since } = parked;
+        let size = session.as_ref().map_or(0, |session| session.held());
         let Some(slot) = self.slot(place) else { return false };
         let early = std::mem::take(&mut slot.early);
         slot.parked = Some(Waiting { session, stage, since });
@@ -150,6 +160,7 @@ impl Parking {
         if let Some(deadline) = deadline {
             self.deadlines.insert(place.slot, deadline);
         }
+        self.sizes.insert(place.slot, size);
         early
     }
 
@@ -166,6 +177,9 @@ impl Parking {
         self.parked -= 1;
         self.queues.remove(place.slot);
         let deadline = self.deadlines.remove(place.slot);
+        if session.is_some() {
+            self.sizes.remove(place.slot);
+        }
         Some((fd, Parked { session, rest: Rest { stage, deadline }, since }))
     }
 
@@ -282,10 +296,12 @@ impl Parking {
             }
         }
         self.deadlines.clear();
+        self.sizes.clear();
         self.parked = 0;
     }
 
-    fn place(&self, number: u32) -> Option<Place> {
+    /// Returns the place of this number.
+    pub(super) fn place(&self, number: u32) -> Option<Place> {
         let generation = self.slots.get(number as usize)?.generation;
         Some(Place { slot: number, generation })
     }

@@ -81,3 +81,6 @@ pub(super) const SLOW_FOR: u32 = 1000;
 
 /// Requests for which connections are not held where there were more of them than threads.
 pub(super) const CROWD: u32 = 16;
+
+/// Bytes of a head that a thread receives from one connection before it looks at others.
+pub(super) const MOST_RECEIVED: usize = 1 << 20;

@@ -20,13 +20,16 @@ use std::time::{Duration, Instant};
 
 use once_cell::sync::OnceCell;
 
+use super::config::Config;
 use super::event::{Event, taken};
+use super::heads;
 use super::holding::{Hold, Holding};
 use super::pace::Pace;
 use super::parking::Parked;
 use super::patience::{HOLD, LONG_UNARMED, LONGEST_WAIT, SHORTAGE_WAIT};
 use super::place::{Place, Tenant};
-use super::rest::Stage;
+use super::rest::{Again, Stage};
+use super::session::Session;
 use super::slot::Watched;
 use super::store::recycle;
 use super::terms::Terms;
@@ -42,15 +45,6 @@ const LISTEN: u64 = u64::MAX;
 const WAKE_UP: u64 = u64::MAX - 1;
 /// The listen socket, of which the kernel has not spoken.
 const UNASKED: u64 = u64::MAX - 2;
-
-/// When a connection that is parked is looked at again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Again {
-    /// As soon as something comes.
-    WhenHeard,
-    /// As soon as those have had their turn that are ready already: something has come.
-    InTurn,
-}
 
 /// Pools of this process so far: their places have different generations.
 static POOLS: AtomicU32 = AtomicU32::new(0);
@@ -434,6 +428,18 @@ impl Pool {
     /// Takes out the connection that is the first to close when there are too many.
     pub(super) fn take_least_worth(&self) -> Option<TakenOut> {
         self.state.lock().take_least_worth()
+    }
+
+    /// Returns what the unfinished heads of parked connections hold that counts, and the largest of them.
+    pub(super) fn heads(&self) -> (usize, usize) {
+        let state = self.state.lock();
+        let sizes = state.parking.sizes();
+        (sizes.sum(), sizes.largest().map_or(0, |(size, _)| size))
+    }
+
+    /// Refuses the largest of these heads, and returns its session.
+    pub(super) fn refuse_largest_head(&self, config: &Config) -> Option<Box<Session>> {
+        heads::refuse_largest(&mut self.state.lock().parking, config)
     }
 
     /// Whether no connection is parked.

@@ -19,11 +19,6 @@ pub(super) struct Queues<const QUEUES: usize> {
 }
 
 impl<const QUEUES: usize> Queues<QUEUES> {
-    /// Makes empty queues for no slot.
-    pub(super) const fn new() -> Self {
-        Self { links: Vec::new() }
-    }
-
     /// Makes room for so many slots in all.
     pub(super) fn make_room(&mut self, slots: usize) -> Result<(), NoMemory> {
         while self.links.len() < QUEUES + slots {
@@ -100,7 +95,7 @@ mod tests {
 
     #[test]
     fn slots_keep_their_order_in_each_queue() {
-        let mut queues = Queues::<2>::new();
+        let mut queues = Queues::<2>::default();
         assert_eq!(queues.first(1), None);
         queues.make_room(6).unwrap();
         for slot in 0..6 {
@@ -119,7 +114,7 @@ mod tests {
 
     #[test]
     fn what_is_no_slot_or_queue_changes_nothing() {
-        let mut queues = Queues::<2>::new();
+        let mut queues = Queues::<2>::default();
         queues.put_last(0, 0);
         queues.remove(9);
         queues.make_room(1).unwrap();

@@ -55,3 +55,12 @@ impl Rest {
         Self { stage, deadline }
     }
 }
+
+/// When a connection that is parked is looked at again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Again {
+    /// As soon as something comes.
+    WhenHeard,
+    /// As soon as those have had their turn that are ready already: something has come.
+    InTurn,
+}

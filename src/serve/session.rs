@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::atomic::AtomicPtr;
 
 use super::connection::{Connection, Event, Fault, refusal};
-use super::params::{Params, ParamsError, RoleString};
+use super::params::{KEPT, Params, ParamsError, RoleString};
 use crate::protocol::body::{BeginRequest, ProtocolStatus, Role};
 use crate::protocol::route::Phase;
 use crate::protocol::writer::Answer;
@@ -91,6 +91,19 @@ impl Session {
     /// Gives back memory that a connection need not hold while it waits.
     pub fn shrink(&mut self) {
         self.connection.inbound().shrink();
+    }
+
+    /// Returns how much memory it holds that counts: what is beyond [`KEPT`], in bytes.
+    pub fn held(&self) -> usize {
+        (self.params.size() + self.connection.size()).saturating_sub(KEPT)
+    }
+
+    /// Gives up the request whose head holds too much; the record that says so. `None` if none has begun:
+    /// then it is a management record that holds it.
+    pub fn overload(&mut self) -> Option<Answer> {
+        let id = self.connection.active()?.id;
+        self.connection.end_request();
+        Some(refusal(id, ProtocolStatus::Overloaded))
     }
 
     /// The connection's side.

@@ -44,7 +44,7 @@ pub(super) enum Step {
 
 impl State {
     /// The state of an empty pool with this number.
-    pub(super) const fn new(number: u32) -> Self {
+    pub(super) fn new(number: u32) -> Self {
         let parking = Parking::new(number);
         Self { parking, ready: Vec::new(), steps: 0, surplus: Vec::new(), new_places: 0, room: 0 }
     }

@@ -14,7 +14,7 @@ use super::support::{Library, Listen, PATIENCE, TempDir, Worker, until_in};
 use super::{IN_VAIN, answered, is_answered_within, text};
 
 use fcgi::protocol::RecordType;
-use fcgi::serve::listener::Last;
+use fcgi::serve::last::Last;
 use fcgi::serve::{Terms, config, listeners};
 
 /// Sends all that it can, then reads all that there is: the text of the answer.

@@ -13,7 +13,7 @@ use crate::os::fork::Moment;
 use crate::os::{environment, signal, socket};
 use crate::serve::connected::Owner;
 use crate::serve::head::wait_alone;
-use crate::serve::listener::Last;
+use crate::serve::last::Last;
 use crate::serve::rest::Rest;
 use crate::serve::{Connected, Terms, config, listeners};
 

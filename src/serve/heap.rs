@@ -1,23 +1,21 @@
-//! Deadlines of numbered slots, the earliest first. A step is O(log n) at most in those that have one, and
-//! none but [`Deadlines::make_room`] needs memory.
-
-use std::time::Instant;
+//! A heap of numbered slots by a key that some of them have, the least first. A step is O(log n) at most in
+//! those that have one, and none but [`Heap::make_room`] needs memory.
 
 use crate::os::memory::{NoMemory, extend, push, reserve};
 
 #[derive(Clone, Copy, Debug)]
-struct Entry {
-    deadline: Instant,
+struct Entry<K> {
+    key: K,
     slot: u32,
 }
 
-/// Where a slot without a deadline is.
+/// Where a slot without a key is.
 const NOWHERE: u32 = u32::MAX;
 
 /// A binary heap that knows where each slot is.
-#[derive(Debug, Default)]
-pub(super) struct Deadlines {
-    heap: Vec<Entry>,
+#[derive(Debug)]
+pub(super) struct Heap<K> {
+    heap: Vec<Entry<K>>,
     /// The place of each slot's entry in the heap.
     places: Vec<u32>,
     /// Entries looked at.
@@ -25,9 +23,8 @@ pub(super) struct Deadlines {
     pub(super) steps: u64,
 }
 
-impl Deadlines {
-    /// Makes an empty heap for no slot.
-    pub(super) const fn new() -> Self {
+impl<K> Default for Heap<K> {
+    fn default() -> Self {
         Self {
             heap: Vec::new(),
             places: Vec::new(),
@@ -35,12 +32,13 @@ impl Deadlines {
             steps: 0,
         }
     }
+}
 
+impl<K: Copy + Ord> Heap<K> {
     /// Makes room for so many slots in all.
     pub(super) fn make_room(&mut self, slots: usize) -> Result<(), NoMemory> {
         if self.heap.capacity() < slots {
-            // Most connections have no deadline: memory that was never used is not copied, and so costs
-            // nothing yet.
+            // Most slots have no key: memory that was never used is not copied, and so costs nothing yet.
             let mut larger = Vec::new();
             reserve(&mut larger, slots.max(2 * self.heap.capacity()))?;
             extend(&mut larger, self.heap.iter().copied())?;
@@ -52,30 +50,30 @@ impl Deadlines {
         Ok(())
     }
 
-    /// Returns the earliest deadline and its slot.
-    pub(super) fn first(&self) -> Option<(Instant, u32)> {
-        self.heap.first().map(|entry| (entry.deadline, entry.slot))
+    /// Returns the least key and its slot.
+    pub(super) fn first(&self) -> Option<(K, u32)> {
+        self.heap.first().map(|entry| (entry.key, entry.slot))
     }
 
-    /// Sets the deadline of a slot that has none.
-    pub(super) fn insert(&mut self, slot: u32, deadline: Instant) {
-        let entry = Entry { deadline, slot };
+    /// Sets the key of a slot that has none.
+    pub(super) fn insert(&mut self, slot: u32, key: K) {
+        let entry = Entry { key, slot };
         // `make_room` has made room.
         if (slot as usize) < self.places.len() && push(&mut self.heap, entry).is_ok() {
             self.rise(self.heap.len() - 1, entry);
         }
     }
 
-    /// Takes a slot's deadline away, and returns it. `None` if it has none.
-    pub(super) fn remove(&mut self, slot: u32) -> Option<Instant> {
+    /// Takes a slot's key away, and returns it. `None` if it has none.
+    pub(super) fn remove(&mut self, slot: u32) -> Option<K> {
         let place = self.places.get_mut(slot as usize)?;
         let at = std::mem::replace(place, NOWHERE) as usize;
-        let deadline = self.heap.get(at)?.deadline;
+        let key = self.heap.get(at)?.key;
         // The last one comes into its place.
         if let Some(last) = self.heap.pop().filter(|last| last.slot != slot) {
             self.rise(at, last);
         }
-        Some(deadline)
+        Some(key)
     }
 
     /// Forgets all of them; frees nothing.
@@ -84,7 +82,7 @@ impl Deadlines {
         self.places.fill(NOWHERE);
     }
 
-    fn entry(&mut self, at: usize) -> Option<Entry> {
+    fn entry(&mut self, at: usize) -> Option<Entry<K>> {
         #[cfg(test)]
         {
             self.steps += 1;
@@ -92,7 +90,7 @@ impl Deadlines {
         self.heap.get(at).copied()
     }
 
-    fn put(&mut self, at: usize, entry: Entry) {
+    fn put(&mut self, at: usize, entry: Entry<K>) {
         if let (Some(here), Some(place)) =
             (self.heap.get_mut(at), self.places.get_mut(entry.slot as usize))
         {
@@ -102,11 +100,11 @@ impl Deadlines {
     }
 
     /// Puts an entry where it belongs: `at`, or nearer to one end of the heap.
-    fn rise(&mut self, mut at: usize, entry: Entry) {
+    fn rise(&mut self, mut at: usize, entry: Entry<K>) {
         while at > 0 {
             let parent = (at - 1) / 2;
             match self.entry(parent) {
-                Some(above) if above.deadline > entry.deadline => self.put(at, above),
+                Some(above) if above.key > entry.key => self.put(at, above),
                 _ => break,
             }
             at = parent;
@@ -114,13 +112,13 @@ impl Deadlines {
         self.sink(at, entry);
     }
 
-    fn sink(&mut self, mut at: usize, entry: Entry) {
+    fn sink(&mut self, mut at: usize, entry: Entry<K>) {
         let mut child = 2 * at + 1;
         while let Some(mut below) = self.entry(child) {
-            if let Some(other) = self.entry(child + 1).filter(|o| o.deadline < below.deadline) {
+            if let Some(other) = self.entry(child + 1).filter(|o| o.key < below.key) {
                 (below, child) = (other, child + 1);
             }
-            if below.deadline >= entry.deadline {
+            if below.key >= entry.key {
                 break;
             }
             self.put(at, below);
@@ -135,7 +133,7 @@ impl Deadlines {
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     /// Numbers that look random, the same in every run.
     fn numbers() -> impl Iterator<Item = u32> {
@@ -146,39 +144,39 @@ mod tests {
     }
 
     #[test]
-    fn the_earliest_is_first_whatever_comes_and_goes() {
+    fn the_least_is_first_whatever_comes_and_goes() {
         const SLOTS: u32 = 300;
         let start = Instant::now();
-        let (mut deadlines, mut model) = (Deadlines::new(), BTreeSet::new());
-        deadlines.make_room(SLOTS as usize).unwrap();
+        let (mut heap, mut model) = (Heap::default(), BTreeSet::new());
+        heap.make_room(SLOTS as usize).unwrap();
         let mut has = vec![None; SLOTS as usize];
         for number in numbers().take(if cfg!(miri) { 300 } else { 20_000 }) {
             let slot = number % SLOTS;
             if let Some(deadline) = has[slot as usize].take() {
-                assert_eq!(deadlines.remove(slot), Some(deadline));
+                assert_eq!(heap.remove(slot), Some(deadline));
                 model.remove(&(deadline, slot));
             } else {
                 // Each once, so that there is one answer.
                 let deadline =
                     start + Duration::from_nanos(u64::from(number / SLOTS) * 300 + u64::from(slot));
-                deadlines.insert(slot, deadline);
+                heap.insert(slot, deadline);
                 model.insert((deadline, slot));
                 has[slot as usize] = Some(deadline);
             }
-            assert_eq!(deadlines.first(), model.first().copied());
+            assert_eq!(heap.first(), model.first().copied());
         }
-        deadlines.clear();
-        assert_eq!(deadlines.first(), None);
-        deadlines.insert(3, start);
-        assert_eq!(deadlines.first(), Some((start, 3)));
+        heap.clear();
+        assert_eq!(heap.first(), None);
+        heap.insert(3, start);
+        assert_eq!(heap.first(), Some((start, 3)));
     }
 
     #[test]
-    fn what_has_no_deadline_or_is_no_slot_changes_nothing() {
-        let mut deadlines = Deadlines::new();
-        deadlines.insert(0, Instant::now());
-        deadlines.make_room(1).unwrap();
-        assert_eq!((deadlines.remove(0), deadlines.remove(7)), (None, None));
-        assert_eq!(deadlines.first(), None);
+    fn what_has_no_key_or_is_no_slot_changes_nothing() {
+        let mut heap = Heap::default();
+        heap.insert(0, Instant::now());
+        heap.make_room(1).unwrap();
+        assert_eq!((heap.remove(0), heap.remove(7)), (None, None));
+        assert_eq!(heap.first(), None);
     }
 }

@@ -1,0 +1,176 @@
+//! What unfinished heads of requests may hold.
+//!
+//! A connection whose head is not complete waits in the table of its listener, and with it the memory of what
+//! has come so far. Together these heads have one budget in a process, whatever the listener. When a connection
+//! is parked and they hold more, the largest is refused: it may be this one or another, and who sends a small
+//! head does not pay for others. What is looked at costs O(log n) of what waits: each table knows its largest.
+//!
+//! The first 64 KB of each do not count, and usual heads fit into that: a request whose head comes at once, or
+//! in pieces, costs nothing here. A thread may have one more head in its hands, of which it receives
+//! [`MOST_RECEIVED`](super::patience::MOST_RECEIVED) bytes before it parks it again.
+
+use super::config::Config;
+use super::parking::{Parked, Parking};
+use super::rest::{Rest, Stage};
+use super::session::Session;
+use crate::os::io::{send_now, shutdown_write};
+
+/// Refuses the largest head that waits in this table. Its connection stays parked until the peer has read
+/// that; its session, which is of no use any more, is returned.
+pub(super) fn refuse_largest(parking: &mut Parking, config: &Config) -> Option<Box<Session>> {
+    let (_, slot) = parking.sizes().largest()?;
+    let place = parking.place(slot)?;
+    let (fd, Parked { session, mut rest, since }) = parking.take(place)?;
+    let mut session = session?;
+    if rest.stage != Stage::Lingering {
+        rest = Rest::new(Stage::Lingering, Some(config.close_timeout));
+    }
+    if let Some(answer) = session.overload() {
+        // A peer that does not even take a short answer is not waited for: it gets none.
+        let _ = send_now(fd, answer.as_bytes());
+    }
+    shutdown_write(fd);
+    parking.park(place, fd, Parked { session: None, rest, since });
+    Some(session)
+}
+
+#[cfg(test)]
+pub(super) use tests::unfinished;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::os::fork::Moment;
+    use crate::protocol::record::{Header, RecordType};
+    use crate::serve::place::Place;
+    use std::collections::BTreeMap;
+    use std::io::Read;
+    use std::os::fd::{AsRawFd, RawFd};
+    use std::os::unix::net::UnixStream;
+
+    /// A session with so many records of a head that is not complete.
+    pub(in crate::serve) fn unfinished(records: usize) -> Box<Session> {
+        let mut session = Box::new(Session::new());
+        let begin = Header::new(RecordType::BEGIN_REQUEST, 7, 8).to_bytes();
+        receive(&mut session, &[begin, [0, 1, 1, 0, 0, 0, 0, 0]].concat());
+        grow(&mut session, records);
+        session
+    }
+
+    fn grow(session: &mut Session, records: usize) {
+        let header = Header::new(RecordType::PARAMS, 7, 0xff00).to_bytes();
+        for _ in 0..records {
+            receive(session, &[&header[..], &[1; 0xff00]].concat());
+        }
+    }
+
+    fn receive(session: &mut Session, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let room = session.connection().room().unwrap();
+            let now = bytes.len().min(room.len());
+            room[..now].copy_from_slice(&bytes[..now]);
+            session.connection().received(now);
+            assert!(matches!(session.head(16 << 20), crate::serve::session::Head::NeedMore));
+            bytes = &bytes[now..];
+        }
+    }
+
+    fn parked(session: Option<Box<Session>>) -> Parked {
+        let rest = Rest::new(Stage::First, None);
+        Parked { session, rest, since: Moment::now() }
+    }
+
+    #[test]
+    fn a_usual_head_is_not_counted_and_a_large_one_is() {
+        let mut usual = unfinished(0);
+        assert_eq!(usual.held(), 0);
+        usual.shrink();
+        assert_eq!(usual.held(), 0);
+        let mut large = unfinished(16);
+        assert!((1_000_000..1_300_000).contains(&large.held()), "{}", large.held());
+        assert!(large.overload().is_some());
+    }
+
+    /// Whatever comes and goes, the sum is what the sessions hold, and the largest is the largest.
+    #[test]
+    #[cfg_attr(miri, ignore = "takes minutes")]
+    fn the_sum_is_exact() {
+        let mut parking = Parking::new(0);
+        let mut places: Vec<Option<Place>> = vec![None; 40];
+        let mut model: BTreeMap<usize, usize> = BTreeMap::new();
+        let mut number = 1_u64;
+        let mut random = || {
+            number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (number >> 33) as usize
+        };
+        for _ in 0..3000 {
+            let at = random() % places.len();
+            let place = *places[at].get_or_insert_with(|| parking.reserve().unwrap());
+            match (parking.take(place), random() % 4) {
+                (None, 0) => parking_of_nothing(&mut parking, place),
+                (None, _) => {
+                    let session = unfinished(random() % 6);
+                    model.insert(at, session.held());
+                    parking.park(place, 1, parked(Some(session)));
+                }
+                (Some((fd, mut taken)), 0 | 1) => {
+                    // More has come, or its end.
+                    model.remove(&at);
+                    if let Some(session) = &mut taken.session {
+                        grow(session, random() % 3);
+                        model.insert(at, session.held());
+                    }
+                    parking.park(place, fd, taken);
+                }
+                (Some((fd, taken)), 2) => {
+                    parking.park(place, fd, taken);
+                    parking.release(place);
+                    model.remove(&at);
+                    places[at] = None;
+                }
+                // It is out on its request.
+                (Some(_), _) => drop(model.remove(&at)),
+            }
+            assert_eq!(parking.sizes().sum(), model.values().sum::<usize>());
+            let largest = parking.sizes().largest().map(|(size, _)| size);
+            assert_eq!(largest, model.values().copied().filter(|&size| size > 0).max());
+        }
+        parking.abandon(|_| {});
+        assert_eq!((parking.sizes().sum(), parking.sizes().largest()), (0, None));
+    }
+
+    fn parking_of_nothing(parking: &mut Parking, place: Place) {
+        parking.park(place, 1, parked(None));
+        assert!(parking.take(place).is_some());
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "no send in Miri")]
+    fn the_largest_is_refused_and_lingers() {
+        let config = crate::serve::config::get();
+        let mut parking = Parking::new(0);
+        let pairs: Vec<_> = (0..4).map(|_| UnixStream::pair().unwrap()).collect();
+        let fd = |at: usize| -> RawFd { pairs[at].0.as_raw_fd() };
+        for (at, records) in [3, 9, 5, 0].into_iter().enumerate() {
+            let place = parking.reserve().unwrap();
+            parking.park(place, fd(at), parked(Some(unfinished(records))));
+        }
+        for at in [1, 2, 0] {
+            let before = parking.sizes().sum();
+            let session = refuse_largest(&mut parking, config).unwrap();
+            assert_eq!(parking.sizes().sum(), before - session.held());
+            let mut answer = Vec::new();
+            (&pairs[at].1).read_to_end(&mut answer).unwrap();
+            // END_REQUEST of 7; OVERLOADED.
+            assert_eq!((&answer[..4], answer[12]), (&[1, 3, 0, 7][..], 2));
+        }
+        // The small one is not counted, and the connections are still there.
+        assert_eq!((parking.sizes().sum(), parking.len()), (0, 4));
+        assert!(refuse_largest(&mut parking, config).is_none());
+        let stages = std::iter::from_fn(|| {
+            let place = parking.least_worth()?;
+            parking.take(place).map(|(_, parked)| parked.rest.stage)
+        });
+        assert_eq!(stages.filter(|stage| *stage == Stage::Lingering).count(), 3);
+    }
+}

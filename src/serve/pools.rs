@@ -1,0 +1,84 @@
+//! The pools of this process, and what the unfinished heads in all of them may hold together.
+
+use std::sync::{Arc, Weak};
+
+use super::config::Config;
+use super::pool::Pool;
+use super::store::recycle;
+use crate::os::fork::PerProcess;
+use crate::os::lock::Lock;
+use crate::os::memory::{NoMemory, push};
+
+/// Pools, one for each listen socket; some may be gone.
+static LIST: PerProcess<Lock<Vec<Weak<Pool>>>> = PerProcess::new(Lock::new(Vec::new()));
+
+/// Makes a pool count from now on.
+pub(super) fn enlist(pool: &Arc<Pool>) -> Result<(), NoMemory> {
+    let mut list = LIST.get().ok_or(NoMemory)?.lock();
+    list.retain(|pool| pool.strong_count() > 0);
+    push(&mut list, Arc::downgrade(pool)).map_err(|_| NoMemory)
+}
+
+/// Refuses the largest of the heads that wait, in whichever pool, until all others together hold no more
+/// than the settings say.
+pub(super) fn relieve(config: &Config) {
+    let Some(list) = LIST.get() else { return };
+    // Threads that come together take turns: the first may have done enough.
+    let list = list.lock();
+    loop {
+        let (mut sum, mut largest) = (0, None);
+        for pool in list.iter().filter_map(Weak::upgrade) {
+            let (all, size) = pool.heads();
+            sum += all;
+            if size > largest.as_ref().map_or(0, |(size, _)| *size) {
+                largest = Some((size, pool));
+            }
+        }
+        if sum <= config.max_heads {
+            return;
+        }
+        let Some((_, pool)) = largest else { return };
+        pool.refuse_largest_head(config).into_iter().for_each(recycle);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::os::fork::Moment;
+    use crate::serve::heads::unfinished;
+    use crate::serve::parking::Parked;
+    use crate::serve::rest::{Again, Rest, Stage};
+    use std::os::fd::IntoRawFd;
+    use std::os::unix::net::UnixStream;
+
+    /// The heads of all pools are one sum: the largest goes, wherever it is.
+    #[test]
+    #[cfg_attr(miri, ignore = "no epoll of sockets in Miri")]
+    fn the_largest_head_of_all_pools_is_refused() {
+        let both = [0, 1].map(|_| Arc::new(Pool::new(-1)));
+        both.iter().for_each(|pool| enlist(pool).unwrap());
+        let park = |at: usize, records| {
+            let (ours, peer) = UnixStream::pair().unwrap();
+            let fd = ours.into_raw_fd();
+            let place = both[at].watch(fd, None, Again::WhenHeard).unwrap();
+            let (session, rest) = (Some(unfinished(records)), Rest::new(Stage::First, None));
+            let parked = Parked { session, rest, since: Moment::now() };
+            both[at].park((place, fd, parked), Again::WhenHeard, usize::MAX);
+            peer
+        };
+        let sums = || [0, 1].map(|at: usize| both[at].heads().0);
+        let _peers = [park(0, 3), park(0, 8), park(1, 4)];
+        let [first, second] = sums();
+        let config = |max_heads| Config { max_heads, ..Config::default() };
+        relieve(&config(first + second));
+        assert_eq!(sums(), [first, second]);
+        relieve(&config(first + second - 1));
+        assert!(sums()[0] < second && sums()[1] == second);
+        relieve(&config(sums()[0]));
+        assert!(sums()[0] > 0 && sums()[1] == 0);
+        relieve(&config(0));
+        assert_eq!(sums(), [0, 0]);
+        both.iter().for_each(|pool| pool.close_all());
+    }
+}

@@ -1,0 +1,52 @@
+//! How large the sessions of parked connections are.
+
+use std::cmp::Reverse;
+
+use super::heap::Heap;
+use crate::os::memory::NoMemory;
+
+/// How large parked sessions are, as far as it counts ([`Session::held`](super::session::Session::held)).
+#[derive(Debug, Default)]
+pub(super) struct Sizes {
+    /// The largest first.
+    heap: Heap<Reverse<usize>>,
+    sum: usize,
+}
+
+impl Sizes {
+    /// Makes room for so many slots in all.
+    pub(super) fn make_room(&mut self, slots: usize) -> Result<(), NoMemory> {
+        self.heap.make_room(slots)
+    }
+
+    /// Notes the size of the session in a slot that has none.
+    pub(super) fn insert(&mut self, slot: u32, size: usize) {
+        if size > 0 {
+            self.heap.insert(slot, Reverse(size));
+            self.sum += size;
+        }
+    }
+
+    /// Forgets the session in a slot.
+    pub(super) fn remove(&mut self, slot: u32) {
+        if let Some(Reverse(size)) = self.heap.remove(slot) {
+            self.sum -= size;
+        }
+    }
+
+    /// Forgets all of them.
+    pub(super) fn clear(&mut self) {
+        self.heap.clear();
+        self.sum = 0;
+    }
+
+    /// Returns the size of all sessions together.
+    pub(super) const fn sum(&self) -> usize {
+        self.sum
+    }
+
+    /// Returns the size of the largest session, and its slot.
+    pub(super) fn largest(&self) -> Option<(usize, u32)> {
+        self.heap.first().map(|(Reverse(size), slot)| (size, slot))
+    }
+}
