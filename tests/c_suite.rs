@@ -157,7 +157,9 @@ programs! {
     load_at_run_time
     no_init
     non_blocking
+    non_blocking_added
     non_blocking_connection
+    non_blocking_shapes
     number_reused
     open_socket
     open_socket_errors

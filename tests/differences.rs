@@ -109,6 +109,10 @@ const ROWS: &[(&str, &[&str])] = &[
         &["waiting/processes::an_inherited_nonblocking_socket_is_waited_on"],
     ),
     (
+        "Adding `O_NONBLOCK` to a listen socket that the library has made non-blocking",
+        &["non_blocking_added"],
+    ),
+    (
         "Signal handlers with and without `SA_RESTART`, and `FCGI_FAIL_ACCEPT_ON_INTR`",
         &["waiting/accept::with_handlers_of_both_kinds_either_ends_a_wait_for_several"],
     ),

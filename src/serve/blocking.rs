@@ -7,10 +7,9 @@ use super::config;
 use super::patience::LONGEST_WAIT;
 use super::peers::PeerList;
 use crate::os::error::{shut_down, would_block};
-use crate::os::mark::{self, Mark};
 use crate::os::poll::{self, PollFd};
 use crate::os::socket::{self, Peer};
-use crate::os::{io as fd_io, signal, threads};
+use crate::os::{io as fd_io, mark, signal, threads};
 
 /// Waits for the next connection of a peer that `list` admits and, on a unix socket, says
 /// something before the keeper timeout; closes all others. Bytes are not read.
@@ -32,16 +31,13 @@ pub fn accept(listen_fd: RawFd, fail_on_intr: bool, list: &PeerList) -> io::Resu
             Err(_) if signal::shutdown_requested() => {}
             Err(error) => match error.kind() {
                 io::ErrorKind::Interrupted if !fail_on_intr => {}
-                io::ErrorKind::WouldBlock if is_ours(listen_fd) => wait(listen_fd, fail_on_intr)?,
+                io::ErrorKind::WouldBlock if mark::is_ours(listen_fd) => {
+                    wait(listen_fd, fail_on_intr)?
+                }
                 _ => return Err(error),
             },
         }
     }
-}
-
-/// Whether it was the library that made the listen socket non-blocking.
-fn is_ours(listen_fd: RawFd) -> bool {
-    mark::of(listen_fd).is_some_and(Mark::is_set)
 }
 
 /// Waits until the listen socket has a connection or shutting down is asked for.

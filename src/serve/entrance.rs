@@ -10,6 +10,7 @@ use super::terms::Terms;
 use super::troubles::{Consequence, Troubles};
 use crate::os::error::AcceptTrouble;
 use crate::os::io::is_nonblocking;
+use crate::os::mark::{self, Waiting};
 use crate::os::poll::{self, PollFd, READABLE};
 use crate::os::socket::{self, Accepted};
 use crate::os::{clock, signal};
@@ -25,6 +26,8 @@ pub(super) struct Entrance {
     troubles: Troubles,
     /// Whether a connection was given up for a shortage, and none accepted since.
     has_made_room: AtomicBool,
+    /// Whether the program was found to have made a pooled listener's socket non-blocking itself.
+    refuses_to_wait: AtomicBool,
 }
 
 impl Entrance {
@@ -35,6 +38,7 @@ impl Entrance {
             in_vain: AtomicU32::new(0),
             troubles: Troubles::new(),
             has_made_room: AtomicBool::new(false),
+            refuses_to_wait: AtomicBool::new(false),
         };
         entrance.look_for_limit();
         entrance
@@ -46,8 +50,38 @@ impl Entrance {
         self.limit.store(limit.try_into().unwrap_or(u32::MAX), Ordering::Relaxed);
     }
 
+    /// Returns the terms of a wait that begins now: it may be over by that limit, or at once.
+    pub(super) fn terms(&self, terms: Terms) -> Terms {
+        let terms = terms.until(self.end_of_wait());
+        if self.refuses_to_wait() && self.look_at_flags() {
+            return Terms { looks: false, ..terms.until(Some(clock::now())) };
+        }
+        Terms { looks: true, ..terms }
+    }
+
+    /// Looks at the flags when nothing has happened in the first moment of a wait.
+    pub(super) fn end_first_wait(&self, terms: &mut Terms) {
+        terms.looks = false;
+        if self.look_at_flags() {
+            *terms = terms.until(Some(clock::now()));
+        }
+    }
+
+    /// Whether the program was found to have made a pooled listener's socket non-blocking itself.
+    pub(super) fn refuses_to_wait(&self) -> bool {
+        self.refuses_to_wait.load(Ordering::Relaxed)
+    }
+
+    /// Whether the program has made a pooled listener's socket non-blocking itself. If it has taken the
+    /// flag away, the library sets it again.
+    fn look_at_flags(&self) -> bool {
+        let refuses = mark::make_nonblocking(self.fd).is_ok_and(|who| who == Waiting::Program);
+        self.refuses_to_wait.store(refuses, Ordering::Relaxed);
+        refuses
+    }
+
     /// Returns when a wait that begins now is over by that limit.
-    pub(super) fn end_of_wait(&self) -> Option<Instant> {
+    fn end_of_wait(&self) -> Option<Instant> {
         match self.limit.load(Ordering::Relaxed) {
             0 => None,
             limit => clock::now().checked_add(Duration::from_millis(limit.into())),

@@ -12,8 +12,9 @@
 //! has taken it; blocking in accept4 then would leave its parked connections unserved. So a pooled
 //! listener makes its socket non-blocking. The flag belongs to the open file, which other processes
 //! share: every accept4 here copes with EAGAIN. A socket that the program itself made non-blocking
-//! must give -EAGAIN at once instead; [`crate::os::mark`] tells the two apart for sockets made by
-//! FCGX_OpenSocket. An inherited non-blocking socket is waited on: a sibling may have set the flag.
+//! must give -EAGAIN at once instead; [`crate::os::mark`] tells the two apart. The program may do so at
+//! any time, or take the flag away: a pooled listener looks for that where nothing happens in the first
+//! moment of a wait, and in each call as long as it finds the program's wish.
 //!
 //! Of preforked processes, those that are idle are to have the new connections: a process steps back
 //! behind the others as `pace` says, and one with a single thread does not take a connection
@@ -98,7 +99,7 @@ impl Listener {
             }
             Last::Parked(place, fd) => (None, Some((place, fd))),
         };
-        let terms = terms.until(self.entrance.end_of_wait());
+        let mut terms = self.entrance.terms(terms);
         let mut has_waited = false;
         loop {
             if self.is_parents() {
@@ -106,7 +107,14 @@ impl Listener {
                 return Err(interrupted());
             }
             if has_waited && terms.is_over() {
-                return Err(would_block());
+                if !self.entrance.refuses_to_wait() {
+                    return Err(would_block());
+                }
+                // The listen socket itself has the last word.
+                match self.accepted_or_would_block(&terms)? {
+                    Some(arrival) => return Ok(arrival),
+                    None => continue,
+                }
             }
             if signal::shutdown_requested() {
                 return self.last(given, has_waited, &terms).ok_or_else(interrupted);
@@ -123,6 +131,9 @@ impl Listener {
             match result {
                 Ok(Some(arrival)) => return Ok(arrival),
                 Ok(None) => {}
+                Err(error) if terms.looks && error.kind() == ErrorKind::TimedOut => {
+                    self.entrance.end_first_wait(&mut terms);
+                }
                 Err(error) => {
                     use AcceptTrouble::{Empty, Interrupted};
                     if !matches!(AcceptTrouble::of(&error), Empty | Interrupted) {
@@ -223,10 +234,8 @@ impl Listener {
         None
     }
 
-    /// A connection whose last request is over, and that was not given back: looks at what was received
-    /// with it, and parks it if that is not a request.
+    /// Looks at a connection whose last request is over, and that was not given back.
     fn look(&self, mut given: Connected, terms: &Terms) -> io::Result<Option<Arrival>> {
-        // It may well have its next request here by now.
         let outcome = receive_head(&mut given, terms);
         self.settle(given, outcome, Rest::IDLE, terms)
     }
@@ -370,7 +379,7 @@ impl Listener {
     /// Accepts once, without waiting.
     fn accept(&self, terms: &Terms) -> io::Result<Option<Arrival>> {
         let result = self.entrance.accept();
-        if result.as_ref().is_err_and(may_pass) {
+        if result.as_ref().is_err_and(|e| AcceptTrouble::of(e) == AcceptTrouble::Passing) {
             // The kernel may not speak of the socket again.
             self.pool.look_next_at_listen_socket();
         } else if self.entrance.is_suspect() && socket::is_shut_down(self.fd()) {
@@ -395,7 +404,7 @@ impl Listener {
         // The number may stand for a new socket of the program's.
         self.entrance.look_for_limit();
         mark::make_nonblocking(self.fd())?;
-        self.pool.watch_listen_socket()?;
+        self.pool.find_listen_socket()?;
         self.accept(terms)
     }
 
@@ -489,9 +498,4 @@ impl Listener {
     pub(super) fn abandon(&self) {
         self.pool.abandon();
     }
-}
-
-/// Whether the next accept4 may well do.
-fn may_pass(error: &io::Error) -> bool {
-    AcceptTrouble::of(error) == AcceptTrouble::Passing
 }

@@ -4,7 +4,7 @@
 //! (the listen socket) and `troubles` (when it fails), `grace` (what a process owes to new
 //! connections), `last_call` (shutting down), [`listeners`] (one for each listen socket); [`head`] and
 //! [`connected`] (a connection in a thread's hands, with an `obligation`); `pool` (where connections
-//! wait, and the listen socket with them) and its `event`s, `holding` (who of several threads waits
+//! wait, and the listen socket with them), its `watcher` and `event`s, `holding` (who of several threads waits
 //! how), `turns` (what comes next, and who has to go), [`parking`] (the table of `slot`s, each a
 //! [`place`]; with `queues`, and in a `heap` each by deadline and by `sizes`), `heads` (what unfinished
 //! heads may hold in all `pools`), [`rest`] (why a connection waits), `pace` (what processes owe to each
@@ -79,6 +79,7 @@ pub mod store;
 pub mod terms;
 mod troubles;
 mod turns;
+mod watcher;
 
 pub use connected::Connected;
 pub use session::{Begin, Body, Session};

@@ -7,6 +7,10 @@ use std::time::Duration;
 /// one, and a preforked sibling that was woken for a connection may have died before it took it.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
+/// How long a thread waits first, before it looks whether the program itself has made the listen socket
+/// non-blocking. Under load such a wait does not get to its end.
+pub(super) const FIRST_WAIT: Duration = Duration::from_millis(10);
+
 /// How long to do without epoll, or without the kernel's word about the listen socket, before it is
 /// tried again.
 pub(super) const SHORTAGE_WAIT: Duration = Duration::from_millis(100);

@@ -16,9 +16,6 @@
 use std::io;
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::{Duration, Instant};
-
-use once_cell::sync::OnceCell;
 
 use super::config::Config;
 use super::event::{Event, taken};
@@ -26,7 +23,7 @@ use super::heads;
 use super::holding::{Hold, Holding};
 use super::pace::Pace;
 use super::parking::Parked;
-use super::patience::{HOLD, LONG_UNARMED, LONGEST_WAIT, SHORTAGE_WAIT};
+use super::patience::{FIRST_WAIT, HOLD, LONG_UNARMED, LONGEST_WAIT};
 use super::place::{Place, Tenant};
 use super::rest::{Again, Stage};
 use super::session::Session;
@@ -34,17 +31,12 @@ use super::slot::Watched;
 use super::store::recycle;
 use super::terms::Terms;
 use super::turns::{State, Step, TakenOut};
-use crate::os::error::{is_unwatchable, is_watched_already};
+use super::watcher::{LISTEN, UNASKED, Watcher};
 use crate::os::io::close;
 use crate::os::lock::Lock;
-use crate::os::poll::{self, Epoll, PollFd, READABLE, Ready, Watch};
+use crate::os::poll::{self, PollFd, READABLE, Watch};
 use crate::os::socket::close_at_once;
 use crate::os::{clock, mark, signal, threads};
-
-const LISTEN: u64 = u64::MAX;
-const WAKE_UP: u64 = u64::MAX - 1;
-/// The listen socket, of which the kernel has not spoken.
-const UNASKED: u64 = u64::MAX - 2;
 
 /// Pools of this process so far: their places have different generations.
 static POOLS: AtomicU32 = AtomicU32::new(0);
@@ -61,13 +53,11 @@ pub(super) enum Entry {
 #[derive(Debug)]
 pub(super) struct Pool {
     listen_fd: RawFd,
-    epoll: OnceCell<Epoll>,
+    watcher: Watcher,
     /// Whether the listen socket is registered, and so non-blocking. It stays so.
     entered: AtomicBool,
     /// Whether a connection was ever parked.
     parked: AtomicBool,
-    /// Whether registering the listen socket anew has failed: the kernel does not speak of it.
-    unwatched: AtomicBool,
     /// When to let other processes have the next connection.
     pace: Pace,
     holding: Holding,
@@ -79,10 +69,9 @@ impl Pool {
     pub(super) fn new(listen_fd: RawFd) -> Self {
         Self {
             listen_fd,
-            epoll: OnceCell::new(),
+            watcher: Watcher::new(listen_fd),
             entered: AtomicBool::new(false),
             parked: AtomicBool::new(false),
-            unwatched: AtomicBool::new(false),
             pace: Pace::new(),
             holding: Holding::new(),
             state: Lock::new(State::new(POOLS.fetch_add(1, Ordering::Relaxed))),
@@ -104,31 +93,21 @@ impl Pool {
         !self.parked.load(Ordering::Relaxed)
     }
 
-    fn epoll(&self) -> io::Result<&Epoll> {
-        self.epoll.get_or_try_init(|| {
-            let epoll = Epoll::new()?;
-            epoll.add(signal::wake_up_descriptor()?, Watch::Level, WAKE_UP)?;
-            Ok(epoll)
-        })
-    }
-
     /// Makes the listen socket non-blocking and registers it, once.
     pub(super) fn enter(&self) -> io::Result<Entry> {
         if self.is_entered() {
             return Ok(Entry::Inside);
         }
-        let Ok(epoll) = self.epoll() else { return Ok(Entry::NoEpoll) };
+        if self.watcher.epoll().is_err() {
+            return Ok(Entry::NoEpoll);
+        }
         let mut state = self.state.lock();
         // Another thread may have come first.
         if self.is_entered() {
             return Ok(Entry::Inside);
         }
         mark::make_nonblocking(self.listen_fd)?;
-        match epoll.add(self.listen_fd, Watch::Exclusive, LISTEN) {
-            // Not a socket at all; accept4 says so.
-            Err(error) if is_unwatchable(&error) => {}
-            result => result?,
-        }
+        self.watcher.add_listen_socket()?;
         self.entered.store(true, Ordering::Release);
         // Whatever is wrong with the descriptor, the first accept4 shows it.
         state.look_next_at(LISTEN);
@@ -145,11 +124,15 @@ impl Pool {
             Step::Follow(token) => return Ok(self.event(token, &mut state)),
             Step::Ask(until) => until,
         };
-        let epoll = self.epoll()?;
-        let longest = if self.arm_forgotten(&mut state) { HOLD } else { LONGEST_WAIT };
+        let longest = match (self.arm_forgotten(&mut state), terms.looks) {
+            (true, _) => HOLD,
+            (false, true) => FIRST_WAIT,
+            (false, false) => LONGEST_WAIT,
+        };
         self.holding.go_to_sleep();
         drop(state);
-        let slept = self.wait(epoll, until, longest, terms);
+        let other = |token| self.state.lock().queue(token);
+        let slept = self.watcher.wait(until, longest, terms, other);
         self.holding.wake();
         let Some(token) = slept? else { return Ok(Event::Nothing) };
         if signal::shutdown_requested() {
@@ -157,43 +140,6 @@ impl Pool {
             return Ok(Event::Nothing);
         }
         Ok(self.event(token, &mut self.state.lock()))
-    }
-
-    /// Takes events from the kernel; returns the first, the others wait in the state.
-    fn wait(
-        &self,
-        epoll: &Epoll,
-        deadline: Option<Instant>,
-        longest: Duration,
-        terms: &Terms,
-    ) -> io::Result<Option<u64>> {
-        let unwatched = self.unwatched.load(Ordering::Relaxed);
-        let longest = if unwatched { SHORTAGE_WAIT.min(longest) } else { longest };
-        let end = deadline.into_iter().chain(terms.until).min();
-        let left = end.map(|end| end.saturating_duration_since(clock::now()));
-        let timeout = left.map_or(longest, |left| left.min(longest));
-        let mut ready = Ready::new();
-        // With other threads there is no telling when this one comes back for a second event.
-        let most = if threads::only_one() { Ready::MOST } else { 1 };
-        if terms.fail_on_intr {
-            epoll.wait_for_handlers_only(&mut ready, most, Some(timeout))?;
-        } else {
-            epoll.wait(&mut ready, most, Some(timeout))?;
-        }
-        if ready.tokens().any(|token| token == WAKE_UP) && !signal::shutdown_requested() {
-            signal::ignore_wake_up();
-        }
-        let mut tokens = ready.tokens().filter(|&token| token != WAKE_UP);
-        let first = tokens.next();
-        // A process that is always busy would never come to look unasked.
-        let is_hidden = unwatched && first.is_some();
-        let mut others = tokens.chain(is_hidden.then_some(UNASKED));
-        if let Some(second) = others.next() {
-            let mut state = self.state.lock();
-            std::iter::once(second).chain(others).for_each(|token| state.queue(token));
-        }
-        let is_unheard = ready.tokens().next().is_none() && !timeout.is_zero();
-        Ok(if is_unheard && longest > HOLD { Some(UNASKED) } else { first })
     }
 
     #[inline]
@@ -212,8 +158,8 @@ impl Pool {
         let taken_out = state.take(place);
         if taken_out.is_none() {
             state.parking.note_early(place);
-            if let (Some(epoll), Some(fd)) = (self.epoll.get(), state.parking.unwatch_out(place)) {
-                epoll.remove(fd);
+            if let Some(fd) = state.parking.unwatch_out(place) {
+                self.watcher.remove(fd);
             }
         } else if !threads::only_one() {
             let now = clock::milliseconds();
@@ -244,17 +190,14 @@ impl Pool {
     }
 
     /// Registers the listen socket if the kernel does not know it any more.
-    pub(super) fn watch_listen_socket(&self) -> io::Result<()> {
-        let result = self.epoll()?.add(self.listen_fd, Watch::Exclusive, LISTEN);
-        let is_watched = !result.is_err_and(|error| !is_watched_already(&error));
-        self.unwatched.store(!is_watched, Ordering::Relaxed);
-        Ok(())
+    pub(super) fn find_listen_socket(&self) -> io::Result<()> {
+        self.watcher.find_listen_socket()
     }
 
     /// Registers a connection that is going to be parked. One without a place gets one. An event may
     /// come before it is parked: see [`Pool::claim`].
     pub(super) fn watch(&self, fd: RawFd, place: Option<Place>, again: Again) -> io::Result<Place> {
-        let epoll = self.epoll()?;
+        let epoll = self.watcher.epoll()?;
         let (wanted, watch) = match (again, threads::only_one()) {
             (_, true) => (Watched::Level, Watch::Level),
             (Again::WhenHeard, false) => (Watched::Once, Watch::OneShot),
@@ -354,10 +297,9 @@ impl Pool {
     /// Arms a connection that is unarmed. One whose descriptor the kernel does not know any more was
     /// closed by the program, and its number may be another's: it is forgotten.
     fn arm(&self, place: Place, state: &mut State) {
-        let (Some(epoll), Some(fd)) = (self.epoll.get(), state.parking.take_unarmed(place)) else {
-            return;
-        };
-        if epoll.modify(fd, Watch::OneShot, place.token()).is_err() {
+        let Some(fd) = state.parking.take_unarmed(place) else { return };
+        let armed = self.watcher.epoll().and_then(|e| e.modify(fd, Watch::OneShot, place.token()));
+        if armed.is_err() {
             state.parking.release(place);
         }
     }
@@ -366,7 +308,7 @@ impl Pool {
     /// there is no event: the thread is to wait for all. `Interrupted` after a signal.
     pub(super) fn hold(&self, place: Place, fd: RawFd, terms: &Terms) -> io::Result<Event> {
         let Some(hold) = self.begin_hold(place, fd) else { return Ok(Event::Nothing) };
-        let pool = if hold == Hold::AndWatch { self.epoll()?.descriptor() } else { -1 };
+        let pool = if hold == Hold::AndWatch { self.watcher.epoll()?.descriptor() } else { -1 };
         let mut fds = [PollFd::new(fd, READABLE), PollFd::new(pool, READABLE)];
         let watched = if hold == Hold::AndWatch { &mut fds[..] } else { &mut fds[..1] };
         let left = terms.until.map(|end| end.saturating_duration_since(clock::now()));
@@ -417,12 +359,7 @@ impl Pool {
         if !is_due || !self.is_entered() {
             return;
         }
-        let Some(epoll) = self.epoll.get() else { return };
-        // Of two threads the second would find nothing to move.
-        let _state = self.state.lock();
-        if epoll.move_last(self.listen_fd, Watch::Exclusive, LISTEN).is_err() {
-            self.unwatched.store(true, Ordering::Relaxed);
-        }
+        self.watcher.move_listen_socket_last();
     }
 
     /// Takes out the connection that is the first to close when there are too many.
@@ -451,9 +388,7 @@ impl Pool {
     pub(super) fn forget(&self, fd: RawFd, place: Place) {
         let mut state = self.state.lock();
         if state.parking.watched(place) != Watched::No {
-            if let Some(epoll) = self.epoll.get() {
-                epoll.remove(fd);
-            }
+            self.watcher.remove(fd);
         }
         state.parking.release(place);
     }
@@ -465,9 +400,7 @@ impl Pool {
         if state.parking.watched(place) != Watched::No
             && !state.parking.is_watched_elsewhere(fd, place)
         {
-            if let Some(epoll) = self.epoll.get() {
-                epoll.remove(fd);
-            }
+            self.watcher.remove(fd);
         }
         state.parking.release(place);
     }
@@ -490,9 +423,7 @@ impl Pool {
 
     /// In a child: closes its copies of the parent's descriptors. Async-signal-safe.
     pub(super) fn abandon(&self) {
-        if let Some(epoll) = self.epoll.get() {
-            epoll.give_up();
-        }
+        self.watcher.give_up();
         if let Some(mut state) = self.state.try_lock() {
             state.abandon(close);
         }

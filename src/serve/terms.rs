@@ -15,6 +15,8 @@ pub struct Terms {
     /// When the wait ends without a request. The program's limit for the listen socket may end it
     /// earlier.
     pub until: Option<Instant>,
+    /// Whether the first wait is a short one, after which the listen socket's flags are looked at.
+    pub looks: bool,
 }
 
 impl Terms {

@@ -180,7 +180,8 @@ fn come_back(listen: OwnedFd, mut idle: Connection, how: libc::c_int) {
     for _ in 0..4 {
         let tell = tell.clone();
         thread::spawn(move || {
-            let terms = Terms { fail_on_intr: false, config: config::get(), until: None };
+            let terms =
+                Terms { fail_on_intr: false, config: config::get(), until: None, looks: false };
             tell.send(listeners::of(fd).unwrap().next(terms, Last::None).map(drop))
         });
     }

@@ -125,7 +125,8 @@ pub unsafe extern "C" fn FCGX_InitRequest(
 /// sends that is no request is answered or refused as the FastCGI specification says (4, 5.5); one
 /// that is silent or slow for too long, or for which there is no memory, is closed (libfcgi(7));
 /// web servers that FCGI_WEB_SERVER_ADDRS does not list are disconnected. From the second
-/// thread or the first idle connection on, the listen socket is made non-blocking.
+/// thread or the first idle connection on, the listen socket is made non-blocking, with O_APPEND set as
+/// well. A program that makes it so itself does that before the first call, or sets no other flag.
 ///
 /// Thread-safe, with a request for each thread. Not to be called in signal handlers.
 #[unsafe(no_mangle)]
@@ -160,6 +161,7 @@ unsafe fn accept(request: *mut FCGX_Request) -> io::Result<()> {
         fail_on_intr: flags & FCGI_FAIL_ACCEPT_ON_INTR != 0,
         config: config::get(),
         until: None,
+        looks: false,
     };
     // SAFETY: the caller's promise.
     let (given, place) = unsafe { (request::take_kept(request), parked::take_place(request)) };

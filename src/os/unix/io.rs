@@ -281,24 +281,22 @@ pub fn is_open(fd: RawFd) -> bool {
     !flags.is_err_and(|error| error.raw_os_error() == Some(libc::EBADF))
 }
 
-/// Whether the descriptor's open file has O_NONBLOCK.
-pub fn is_nonblocking(fd: RawFd) -> io::Result<bool> {
+/// Returns the flags of the descriptor's open file. Async-signal-safe.
+pub fn status_flags(fd: RawFd) -> io::Result<libc::c_int> {
     // SAFETY: F_GETFL takes no pointer and changes nothing.
-    let flags = checked_int(unsafe { libc::fcntl(fd, libc::F_GETFL) })?;
-    Ok(flags & libc::O_NONBLOCK != 0)
+    checked_int(unsafe { libc::fcntl(fd, libc::F_GETFL) })
 }
 
-/// Sets or clears O_NONBLOCK; says whether that changed anything. The flag belongs to the open file:
-/// every process that shares it sees the change. Async-signal-safe.
-pub fn set_nonblocking(fd: RawFd, on: bool) -> io::Result<bool> {
-    // SAFETY: F_GETFL takes no pointer and changes nothing.
-    let old = checked_int(unsafe { libc::fcntl(fd, libc::F_GETFL) })?;
-    let new = if on { old | libc::O_NONBLOCK } else { old & !libc::O_NONBLOCK };
-    if new != old {
-        // SAFETY: F_SETFL takes an int.
-        checked_int(unsafe { libc::fcntl(fd, libc::F_SETFL, new) })?;
-    }
-    Ok(new != old)
+/// Sets the flags of the descriptor's open file: every process that shares it sees the change.
+/// Async-signal-safe.
+pub fn set_status_flags(fd: RawFd, flags: libc::c_int) -> io::Result<()> {
+    // SAFETY: F_SETFL takes an int.
+    checked_int(unsafe { libc::fcntl(fd, libc::F_SETFL, flags) }).map(drop)
+}
+
+/// Whether the descriptor's open file has O_NONBLOCK.
+pub fn is_nonblocking(fd: RawFd) -> io::Result<bool> {
+    status_flags(fd).map(|flags| flags & libc::O_NONBLOCK != 0)
 }
 
 /// Moves a descriptor to 3 or above and sets FD_CLOEXEC: programs close 0 to 2 and expect to get

@@ -1,7 +1,8 @@
 //! Unix: one file per subject.
 //!
 //! * Descriptors: [`io`], [`poll`] (waiting for them), [`async_io`] (actions that wait for them).
-//! * Sockets: [`socket`], [`address`] (their names), [`mark`] (who made one non-blocking).
+//! * Sockets: [`socket`], [`address`] (their names), [`mark`] (who made one non-blocking),
+//!   [`inherited`] (those that were there at the start).
 //! * Processes: [`spawn`], [`children`], [`environment`], [`fork`], [`signal`], [`threads`].
 //! * All of these: [`clock`], [`error`], [`latest`], [`lock`], [`robust_lock`], [`memory`].
 
@@ -12,6 +13,7 @@ pub mod clock;
 pub mod environment;
 pub mod error;
 pub mod fork;
+pub mod inherited;
 pub mod io;
 pub mod latest;
 pub mod lock;

@@ -13,8 +13,10 @@ use std::time::{Duration, Instant};
 use super::address::{self, Address, as_path};
 use super::error::{explained, is_refused};
 use super::fork::Moment;
-use super::io::{self as fd_io, checked_int, recv_now, shutdown_write};
-use super::{mark, poll};
+use super::io::{
+    self as fd_io, checked_int, recv_now, set_status_flags, shutdown_write, status_flags,
+};
+use super::poll;
 
 /// Bytes read and thrown away at most while closing. Web servers send a whole upload before they look
 /// at the answer; time is what really bounds this.
@@ -39,14 +41,12 @@ pub enum Peer {
 /// path, a symbolic link itself (never what it points to), and an empty file (programs take the
 /// name of a temporary one) are replaced; anything else there is EEXIST.
 pub fn listen(name: &[u8], backlog: libc::c_int) -> io::Result<RawFd> {
-    let fd = match Address::parse(name)? {
-        Address::Path(path) => prepared(bind_path(as_path(path))?, backlog)?,
-        Address::Port(port) => listen_tcp(&[address::any(port)], backlog)?,
-        Address::Socket(address) => listen_tcp(&[address], backlog)?,
-        Address::HostPort { host, port } => listen_tcp(&address::resolve(host, port)?, backlog)?,
-    };
-    mark::register(fd);
-    Ok(fd)
+    match Address::parse(name)? {
+        Address::Path(path) => prepared(bind_path(as_path(path))?, backlog),
+        Address::Port(port) => listen_tcp(&[address::any(port)], backlog),
+        Address::Socket(address) => listen_tcp(&[address], backlog),
+        Address::HostPort { host, port } => listen_tcp(&address::resolve(host, port)?, backlog),
+    }
 }
 
 fn listen_tcp(addresses: &[SocketAddr], backlog: libc::c_int) -> io::Result<RawFd> {
@@ -258,10 +258,7 @@ pub fn is_listening(fd: RawFd) -> bool {
 
 /// Adds to the flags of the descriptor's open file. Async-signal-safe.
 pub fn add_flags(fd: RawFd, flags: libc::c_int) -> io::Result<()> {
-    // SAFETY: F_GETFL takes no pointer and changes nothing.
-    let old = checked_int(unsafe { libc::fcntl(fd, libc::F_GETFL) })?;
-    // SAFETY: F_SETFL takes an int.
-    checked_int(unsafe { libc::fcntl(fd, libc::F_SETFL, old | flags) }).map(drop)
+    set_status_flags(fd, status_flags(fd)? | flags)
 }
 
 /// Tells the peer that nothing more will be read.

@@ -1,0 +1,103 @@
+//! Sockets that the process was started with.
+//!
+//! They are noted as the library is loaded: before `main`, or where the program loads it. Other
+//! programs may have them, too. A socket is known by what fstat(2) says: at whatever number it is.
+
+use std::os::fd::RawFd;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use super::error::set_errno;
+use super::poll::{self, PollFd};
+
+/// Sockets that are noted. If there are more, each socket counts as inherited.
+const MOST: usize = 64;
+
+/// Numbers that are asked about together. The search ends with a row in which none is open.
+const ROW: RawFd = 64;
+
+/// The first number that is not looked at.
+const END: RawFd = 1024;
+
+struct Noted {
+    device: AtomicUsize,
+    file: AtomicUsize,
+}
+
+static NOTED: [Noted; MOST] =
+    [const { Noted { device: AtomicUsize::new(0), file: AtomicUsize::new(0) } }; MOST];
+
+/// How many there are, noted or not.
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+
+/// The loader calls what stands in this section. Miri has no fstat for sockets.
+#[cfg(not(miri))]
+#[used]
+#[unsafe(link_section = ".init_array")]
+static AT_LOAD: extern "C" fn() = note_all;
+
+/// Notes the sockets that are open.
+#[cfg_attr(miri, expect(dead_code, reason = "see AT_LOAD"))]
+extern "C" fn note_all() {
+    let errno = std::io::Error::last_os_error().raw_os_error();
+    for first in (0..END).step_by(ROW as usize) {
+        let mut row = [PollFd::new(-1, 0); ROW as usize];
+        (first..).zip(&mut row).for_each(|(fd, entry)| entry.fd = fd);
+        // It fails where the process may have fewer descriptors than that: each is looked at then.
+        let _ = poll::poll(&mut row, Some(Duration::ZERO));
+        let mut open = row.iter().filter(|entry| entry.revents & libc::POLLNVAL == 0).peekable();
+        if open.peek().is_none() {
+            break;
+        }
+        open.filter_map(|entry| identity(entry.fd)).for_each(note);
+    }
+    set_errno(errno.unwrap_or(0));
+}
+
+fn note((device, file): (usize, usize)) {
+    let count = COUNT.load(Ordering::Relaxed);
+    if let Some(place) = NOTED.get(count) {
+        place.device.store(device, Ordering::Relaxed);
+        place.file.store(file, Ordering::Relaxed);
+    }
+    COUNT.store(count + 1, Ordering::Release);
+}
+
+/// What tells a socket from others, whatever its number. `None` for what is not an open socket.
+fn identity(fd: RawFd) -> Option<(usize, usize)> {
+    // SAFETY: stat is plain data, for which zero is a value.
+    let mut stat: libc::stat = unsafe { std::mem::zeroed() };
+    // SAFETY: writes one stat to a place that outlives the call.
+    let result = unsafe { libc::fstat(fd, &raw mut stat) };
+    let is_socket = result == 0 && stat.st_mode & libc::S_IFMT == libc::S_IFSOCK;
+    // Linux counts sockets in 32 bits.
+    is_socket.then_some((stat.st_dev as usize, stat.st_ino as usize))
+}
+
+/// Whether the process was started with this socket. Async-signal-safe.
+pub fn is_inherited(fd: RawFd) -> bool {
+    let Some(identity) = identity(fd) else { return false };
+    let count = COUNT.load(Ordering::Acquire);
+    let is_it = |noted: &Noted| {
+        (noted.device.load(Ordering::Relaxed), noted.file.load(Ordering::Relaxed)) == identity
+    };
+    count > MOST || NOTED.iter().take(count).any(is_it)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsRawFd;
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    #[cfg_attr(miri, ignore = "no fstat for sockets in Miri")]
+    fn a_socket_made_later_is_not_inherited() {
+        let (a, b) = UnixStream::pair().unwrap();
+        assert!(!is_inherited(a.as_raw_fd()));
+        assert_ne!(identity(a.as_raw_fd()), identity(b.as_raw_fd()));
+        let copy = a.try_clone().unwrap();
+        assert_eq!(identity(a.as_raw_fd()), identity(copy.as_raw_fd()));
+        assert!(identity(-1).is_none());
+    }
+}

@@ -1,0 +1,124 @@
+//! What the kernel watches for a pool: one epoll instance with the listen socket, the wake-up descriptor of
+//! [`crate::os::signal`], and connections.
+
+use std::io::{self, ErrorKind};
+use std::os::fd::RawFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use once_cell::sync::OnceCell;
+
+use super::patience::{FIRST_WAIT, LONGEST_WAIT, SHORTAGE_WAIT};
+use super::terms::Terms;
+use crate::os::error::{is_unwatchable, is_watched_already};
+use crate::os::poll::{Epoll, Ready, Watch};
+use crate::os::{clock, signal, threads};
+
+/// The token of the listen socket.
+pub(super) const LISTEN: u64 = u64::MAX;
+const WAKE_UP: u64 = u64::MAX - 1;
+/// The token of the listen socket, of which the kernel has not spoken.
+pub(super) const UNASKED: u64 = u64::MAX - 2;
+
+/// The epoll instance of a pool; made when it is needed first.
+#[derive(Debug)]
+pub(super) struct Watcher {
+    listen_fd: RawFd,
+    epoll: OnceCell<Epoll>,
+    /// Whether registering the listen socket anew has failed: the kernel does not speak of it.
+    is_hidden: AtomicBool,
+}
+
+impl Watcher {
+    /// One that watches nothing; makes no system call.
+    pub(super) const fn new(listen_fd: RawFd) -> Self {
+        Self { listen_fd, epoll: OnceCell::new(), is_hidden: AtomicBool::new(false) }
+    }
+
+    /// Returns the instance.
+    pub(super) fn epoll(&self) -> io::Result<&Epoll> {
+        self.epoll.get_or_try_init(|| {
+            let epoll = Epoll::new()?;
+            epoll.add(signal::wake_up_descriptor()?, Watch::Level, WAKE_UP)?;
+            Ok(epoll)
+        })
+    }
+
+    /// Begins to watch the listen socket.
+    pub(super) fn add_listen_socket(&self) -> io::Result<()> {
+        match self.epoll()?.add(self.listen_fd, Watch::Exclusive, LISTEN) {
+            // Not a socket at all; accept4 says so.
+            Err(error) if is_unwatchable(&error) => Ok(()),
+            result => result,
+        }
+    }
+
+    /// Registers the listen socket if the kernel does not know it any more.
+    pub(super) fn find_listen_socket(&self) -> io::Result<()> {
+        let result = self.epoll()?.add(self.listen_fd, Watch::Exclusive, LISTEN);
+        let is_watched = !result.is_err_and(|error| !is_watched_already(&error));
+        self.is_hidden.store(!is_watched, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Registers the listen socket behind all others that wait for it, in this process and in others. Of
+    /// two threads that do so at the same time the second finds nothing to move.
+    pub(super) fn move_listen_socket_last(&self) {
+        let moved = self.epoll.get().map(|e| e.move_last(self.listen_fd, Watch::Exclusive, LISTEN));
+        if matches!(moved, Some(Err(_))) {
+            self.is_hidden.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Stops watching a descriptor.
+    pub(super) fn remove(&self, fd: RawFd) {
+        if let Some(epoll) = self.epoll.get() {
+            epoll.remove(fd);
+        }
+    }
+
+    /// Closes the instance before its time. Async-signal-safe.
+    pub(super) fn give_up(&self) {
+        if let Some(epoll) = self.epoll.get() {
+            epoll.give_up();
+        }
+    }
+
+    /// Waits until the deadline, or `longest`, for something to come. Returns the token of the first that
+    /// is ready; `other` gets the others. `TimedOut` after a first wait in which nothing came.
+    pub(super) fn wait(
+        &self,
+        deadline: Option<Instant>,
+        longest: Duration,
+        terms: &Terms,
+        other: impl FnMut(u64),
+    ) -> io::Result<Option<u64>> {
+        let epoll = self.epoll()?;
+        let is_hidden = self.is_hidden.load(Ordering::Relaxed);
+        let most = if is_hidden { SHORTAGE_WAIT.min(longest) } else { longest };
+        let end = deadline.into_iter().chain(terms.until).min();
+        let left = end.map(|end| end.saturating_duration_since(clock::now()));
+        let timeout = left.map_or(most, |left| left.min(most));
+        let mut ready = Ready::new();
+        // With other threads there is no telling when this one comes back for a second event.
+        let most = if threads::only_one() { Ready::MOST } else { 1 };
+        if terms.fail_on_intr {
+            epoll.wait_for_handlers_only(&mut ready, most, Some(timeout))?;
+        } else {
+            epoll.wait(&mut ready, most, Some(timeout))?;
+        }
+        if ready.tokens().any(|token| token == WAKE_UP) && !signal::shutdown_requested() {
+            signal::ignore_wake_up();
+        }
+        let mut tokens = ready.tokens().filter(|&token| token != WAKE_UP);
+        let first = tokens.next();
+        // A process that is always busy would never come to look unasked.
+        tokens.chain((is_hidden && first.is_some()).then_some(UNASKED)).for_each(other);
+        let is_unheard = ready.tokens().next().is_none() && !timeout.is_zero();
+        match longest {
+            FIRST_WAIT if is_unheard => Err(ErrorKind::TimedOut.into()),
+            LONGEST_WAIT if is_unheard => Ok(Some(UNASKED)),
+            _ => Ok(first),
+        }
+    }
+}
