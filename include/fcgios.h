@@ -104,10 +104,9 @@ void OS_LibShutdown(void);
 /**
  * Makes a listen socket at the lowest free descriptor.
  *
- * bindPath: "path" of a unix socket (up to 107 bytes), ":port" or "*:port" (every IPv4
- * interface), "host:port" or `[v6]:port` (port 0: any that is free). What has no number greater
- * than 0 behind its first colon is a path; "" makes a socket with an abstract name that the system
- * chooses.
+ * bindPath: "path" of a unix socket (up to 107 bytes), ":port" or "*:port" (every IPv4 interface),
+ * "host:port" or `[v6]:port` (port 0: any that is free). What has no number greater than 0 behind its
+ * first colon is a path; "" makes a socket with an abstract name that the system chooses.
  * backlog: how many connections may wait to be accepted; goes to listen(2) as it is.
  *
  * Results: the descriptor, which executed programs inherit; -1 after an error, with errno:
@@ -116,11 +115,14 @@ void OS_LibShutdown(void);
  * or a symbolic link is at the path, and what socket(2), bind(2) and listen(2) set.
  *
  * Side effects: a socket, an empty file or a symbolic link itself at the path is replaced, whether
- * in use or not. The reason of an error, but for NULL, is written to stderr. Thread-safe.
+ * in use or not; idle connections of an earlier listen socket at the descriptor are closed. The reason
+ * of an error, but for NULL, is written to stderr. Thread-safe.
  *
  * Requires: `bindPath` is NULL or a string.
  */
-DLLAPI int OS_CreateLocalIpcFd(const char *bindPath, int backlog);
+DLLAPI
+int OS_CreateLocalIpcFd(const char *bindPath,
+                        int backlog);
 
 /**
  * Connects to the listen socket of a FastCGI application.

@@ -12,7 +12,7 @@ use crate::os::error::{errno_of, set_errno, words};
 use crate::os::memory::boxed;
 use crate::os::{io as fd_io, signal, socket, spawn};
 use crate::serve::peers::PeerList;
-use crate::serve::{blocking, config, connected};
+use crate::serve::{blocking, config, connected, listeners};
 
 /// What a program hands to an asynchronous operation and gets back in its procedure.
 pub type ClientData = *mut c_void;
@@ -94,10 +94,9 @@ pub extern "C" fn OS_LibShutdown() {
 
 /// Makes a listen socket at the lowest free descriptor.
 ///
-/// bindPath: "path" of a unix socket (up to 107 bytes), ":port" or "*:port" (every IPv4
-/// interface), "host:port" or `[v6]:port` (port 0: any that is free). What has no number greater
-/// than 0 behind its first colon is a path; "" makes a socket with an abstract name that the system
-/// chooses.
+/// bindPath: "path" of a unix socket (up to 107 bytes), ":port" or "*:port" (every IPv4 interface),
+/// "host:port" or `[v6]:port` (port 0: any that is free). What has no number greater than 0 behind its
+/// first colon is a path; "" makes a socket with an abstract name that the system chooses.
 /// backlog: how many connections may wait to be accepted; goes to listen(2) as it is.
 ///
 /// Results: the descriptor, which executed programs inherit; -1 after an error, with errno:
@@ -106,7 +105,8 @@ pub extern "C" fn OS_LibShutdown() {
 /// or a symbolic link is at the path, and what socket(2), bind(2) and listen(2) set.
 ///
 /// Side effects: a socket, an empty file or a symbolic link itself at the path is replaced, whether
-/// in use or not. The reason of an error, but for NULL, is written to stderr. Thread-safe.
+/// in use or not; idle connections of an earlier listen socket at the descriptor are closed. The reason
+/// of an error, but for NULL, is written to stderr. Thread-safe.
 ///
 /// Requires: `bindPath` is NULL or a string.
 #[unsafe(no_mangle)]
@@ -116,7 +116,7 @@ pub unsafe extern "C" fn OS_CreateLocalIpcFd(bindPath: *const c_char, backlog: c
     }
     // SAFETY: the caller passes a C string.
     let name = unsafe { bytes(bindPath) };
-    let result = socket::listen(name, backlog);
+    let result = socket::listen(name, backlog).inspect(|&fd| listeners::opened(fd));
     if let Err(reason) = &result {
         let (name, reason) = (String::from_utf8_lossy(name), words(reason));
         let _ = writeln!(fd_io::Stderr, "libfcgi: cannot listen on {name}: {reason}");

@@ -52,32 +52,22 @@ impl Entrance {
 
     /// Returns the terms of a wait that begins now: it may be over by that limit, or at once.
     pub(super) fn terms(&self, terms: Terms) -> Terms {
-        let terms = terms.until(self.end_of_wait());
-        if self.refuses_to_wait() && self.look_at_flags() {
-            return Terms { looks: false, ..terms.until(Some(clock::now())) };
-        }
-        Terms { looks: true, ..terms }
+        let terms = Terms { looks: true, ..terms.until(self.end_of_wait()) };
+        if self.refuses_to_wait() { self.after_a_look(terms) } else { terms }
     }
 
-    /// Looks at the flags when nothing has happened in the first moment of a wait.
-    pub(super) fn end_first_wait(&self, terms: &mut Terms) {
-        terms.looks = false;
-        if self.look_at_flags() {
-            *terms = terms.until(Some(clock::now()));
-        }
+    /// Looks whether the program has made a pooled listener's socket non-blocking itself: then it does not
+    /// wait. If it has taken the flag away, the library sets it again.
+    #[cold]
+    pub(super) fn after_a_look(&self, terms: Terms) -> Terms {
+        let refuses = mark::make_nonblocking(self.fd).is_ok_and(|who| who == Waiting::Program);
+        self.refuses_to_wait.store(refuses, Ordering::Relaxed);
+        Terms { looks: false, ..terms.until(refuses.then(clock::now)) }
     }
 
     /// Whether the program was found to have made a pooled listener's socket non-blocking itself.
     pub(super) fn refuses_to_wait(&self) -> bool {
         self.refuses_to_wait.load(Ordering::Relaxed)
-    }
-
-    /// Whether the program has made a pooled listener's socket non-blocking itself. If it has taken the
-    /// flag away, the library sets it again.
-    fn look_at_flags(&self) -> bool {
-        let refuses = mark::make_nonblocking(self.fd).is_ok_and(|who| who == Waiting::Program);
-        self.refuses_to_wait.store(refuses, Ordering::Relaxed);
-        refuses
     }
 
     /// Returns when a wait that begins now is over by that limit.

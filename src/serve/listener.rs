@@ -132,7 +132,7 @@ impl Listener {
                 Ok(Some(arrival)) => return Ok(arrival),
                 Ok(None) => {}
                 Err(error) if terms.looks && error.kind() == ErrorKind::TimedOut => {
-                    self.entrance.end_first_wait(&mut terms);
+                    terms = self.entrance.after_a_look(terms);
                 }
                 Err(error) => {
                     use AcceptTrouble::{Empty, Interrupted};
@@ -291,7 +291,7 @@ impl Listener {
 
     #[cold]
     fn new_company(&self) -> Company {
-        if self.is_programs_own() || self.never_accepts() {
+        if mark::is_programs_wish(self.fd()) || self.never_accepts() {
             return Company::Alone(None);
         }
         match self.enter() {
@@ -299,11 +299,6 @@ impl Listener {
             // Others have to be served, too, and its descriptor may be the one that is missing.
             _ => Company::Alone(Some(LONGEST_WAIT)),
         }
-    }
-
-    /// Whether the program itself made the listen socket non-blocking, for a wait of its own.
-    fn is_programs_own(&self) -> bool {
-        mark::is_programs_wish(self.fd())
     }
 
     /// Whether there is no listen socket: a program that makes its connections itself has named none, or
@@ -343,7 +338,7 @@ impl Listener {
     /// Waits in the pool for the first time, or without it.
     #[cold]
     fn enter_and_wait(&self, terms: &Terms) -> io::Result<Option<Arrival>> {
-        if self.is_programs_own() {
+        if mark::is_programs_wish(self.fd()) {
             return self.accepted_or_would_block(terms);
         }
         match self.enter() {

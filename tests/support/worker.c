@@ -34,11 +34,13 @@
  *   ELSEWHERE afterwards, wait on another listen socket, "other"
  *   ANEW      first, close the listen socket; FCGX_OpenSocket gives its number to a new one
  *   REOPEN    afterwards, close the listen socket; FCGX_OpenSocket gives its number to a new one
+ *   REOPEN_OS the same, by OS_CreateLocalIpcFd
  *   REPLACE   afterwards, put a new listen socket at the listen socket's number
  * When Accept fails, its result is printed, a line for each thread, and the thread ends.
  */
 #define _GNU_SOURCE
 #include <fcgiapp.h>
+#include <fcgios.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -208,6 +210,13 @@ static void reopen(FCGX_Request *request)
         abort();
 }
 
+static void reopen_by_os(FCGX_Request *request)
+{
+    close(listen_socket);
+    if (OS_CreateLocalIpcFd("socket", MOST) != request->listen_sock)
+        abort();
+}
+
 static void replace(FCGX_Request *request)
 {
     struct sockaddr_un address = { AF_UNIX, "socket" };
@@ -230,6 +239,7 @@ static void (*afterwards(FCGX_Request *request))(FCGX_Request *)
 {
     return has(request, "ELSEWHERE") ? wait_on_another
            : has(request, "REOPEN") ? reopen
+           : has(request, "REOPEN_OS") ? reopen_by_os
            : has(request, "REPLACE") ? replace
            : nothing;
 }

@@ -41,11 +41,15 @@ fn kept_for_long(worker: &Worker) -> Connection {
     kept
 }
 
+/// What the program does about its listen socket, and where it waits afterwards.
+const CHANGES: [(&str, &str); 3] =
+    [("ELSEWHERE", "other"), ("REOPEN", "socket"), ("REOPEN_OS", "socket")];
+
 #[test]
 fn a_kept_connection_outlives_its_listen_socket() {
     for library in Library::BOTH {
         // Where the program waits afterwards: it has changed listen_sock, or what the number means.
-        for (change, path) in [("ELSEWHERE", "other"), ("REOPEN", "socket")] {
+        for (change, path) in CHANGES {
             let worker = Worker::start(library, Listen::Own, &[]);
             let mut kept = kept_for_long(&worker);
             tell(&worker, &mut kept, change);
@@ -57,6 +61,20 @@ fn a_kept_connection_outlives_its_listen_socket() {
             let mut another = Connection::open(&worker.path(path));
             tell(&worker, &mut another, "");
             rests(&worker, &mut another);
+        }
+    }
+}
+
+#[test]
+fn a_new_listen_socket_of_the_librarys_is_not_taken_for_the_old_one() {
+    for library in Library::BOTH {
+        for (change, path) in CHANGES {
+            let worker = Worker::start(library, Listen::Own, &[]);
+            let mut kept = kept_for_long(&worker);
+            tell(&worker, &mut kept, change);
+            drop(kept);
+            let another = Connection::open(&worker.path(path));
+            assert!(is_answered_within(another, IN_VAIN), "{library:?}, {change}");
         }
     }
 }

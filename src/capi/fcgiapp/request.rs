@@ -75,11 +75,7 @@ pub extern "C" fn FCGX_Init() -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGX_OpenSocket(path: *const c_char, backlog: c_int) -> c_int {
     // SAFETY: the caller passes NULL or a C string.
-    let fd = unsafe { OS_CreateLocalIpcFd(path, backlog) };
-    if fd >= 0 {
-        listeners::opened(fd);
-    }
-    fd
+    unsafe { OS_CreateLocalIpcFd(path, backlog) }
 }
 
 /// Prepares a request for FCGX_Accept_r.
