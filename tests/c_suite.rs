@@ -136,6 +136,7 @@ programs! {
     finish
     finish_before_accept
     finish_in_another_thread
+    flags_taken_back
     flush
     fork_in_request
     fork_then_free

@@ -113,6 +113,13 @@ const ROWS: &[(&str, &[&str])] = &[
         &["non_blocking_added"],
     ),
     (
+        "Listen socket that outlives the program",
+        &[
+            "waiting/leaving::the_last_process_that_leaves_takes_the_flag_back",
+            "waiting/leaving::after_a_process_that_was_killed_the_next_one_takes_the_flag_back",
+        ],
+    ),
+    (
         "Signal handlers with and without `SA_RESTART`, and `FCGI_FAIL_ACCEPT_ON_INTR`",
         &["waiting/accept::with_handlers_of_both_kinds_either_ends_a_wait_for_several"],
     ),

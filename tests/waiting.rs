@@ -14,6 +14,8 @@ mod forks;
 mod heads;
 #[path = "waiting/idle.rs"]
 mod idle;
+#[path = "waiting/leaving.rs"]
+mod leaving;
 #[path = "waiting/limits.rs"]
 mod limits;
 #[path = "waiting/processes.rs"]

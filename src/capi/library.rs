@@ -108,6 +108,16 @@ fn resume() -> bool {
     is_initialised()
 }
 
+/// The C library calls what stands in this section when the process ends by exit(), after the program's
+/// own functions for that.
+#[used]
+#[unsafe(link_section = ".fini_array")]
+static AT_EXIT: extern "C" fn() = leave;
+
+extern "C" fn leave() {
+    listeners::leave();
+}
+
 /// Gives back what the library holds for later: parked connections and memory; and the signals for
 /// shutting down, unless a thread waits for a request or has one. It goes on working.
 pub fn shut_down() {

@@ -65,6 +65,13 @@ impl Entrance {
         Terms { looks: false, ..terms.until(refuses.then(clock::now)) }
     }
 
+    /// Leaves the socket's flags as they were, unless another process needs them as they are. With
+    /// `is_pooled` a later call has to set them again.
+    pub(super) fn leave(&self, is_pooled: bool) {
+        mark::take_back(self.fd);
+        self.refuses_to_wait.store(is_pooled, Ordering::Relaxed);
+    }
+
     /// Whether the program was found to have made a pooled listener's socket non-blocking itself.
     pub(super) fn refuses_to_wait(&self) -> bool {
         self.refuses_to_wait.load(Ordering::Relaxed)

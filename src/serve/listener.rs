@@ -36,14 +36,12 @@ use super::last_call::{LastCall, accept_last};
 use super::patience::{LONGEST_WAIT, SHORTAGE_WAIT};
 use super::place::{Place, Tenant};
 use super::pool::{Entry, Pool};
-use super::pools;
 use super::rest::{Again, Rest, Stage};
 use super::terms::Terms;
 use super::turns::TakenOut;
 use crate::os::error::{AcceptTrouble, interrupted, not_open, shut_down, would_block};
 use crate::os::io::{close, is_open};
 use crate::os::lock::Lock;
-use crate::os::memory::NoMemory;
 use crate::os::poll::{self, PollFd, READABLE};
 use crate::os::socket::{self, Accepted, Peer};
 use crate::os::{clock, fork, mark, signal, threads};
@@ -138,7 +136,7 @@ impl Listener {
                     use AcceptTrouble::{Empty, Interrupted};
                     if !matches!(AcceptTrouble::of(&error), Empty | Interrupted) {
                         // No thread is going to wait here any more.
-                        self.close_parked();
+                        self.pool.close_all();
                     }
                     return Err(error);
                 }
@@ -286,12 +284,17 @@ impl Listener {
 
     /// Decides with whom a connection without a request waits.
     fn company(&self) -> Company {
-        if self.pool.is_entered() { Company::Pool } else { self.new_company() }
+        if self.pool.is_entered() && !self.entrance.refuses_to_wait() {
+            Company::Pool
+        } else {
+            self.new_company()
+        }
     }
 
     #[cold]
     fn new_company(&self) -> Company {
-        if mark::is_programs_wish(self.fd()) || self.never_accepts() {
+        let refuses = self.entrance.refuses_to_wait() || mark::is_programs_wish(self.fd());
+        if refuses || self.never_accepts() {
             return Company::Alone(None);
         }
         match self.enter() {
@@ -299,6 +302,12 @@ impl Listener {
             // Others have to be served, too, and its descriptor may be the one that is missing.
             _ => Company::Alone(Some(LONGEST_WAIT)),
         }
+    }
+
+    /// Leaves the listen socket's flags as they were, unless another process needs them as they are. A
+    /// later call sets them again.
+    pub(super) fn leave(&self) {
+        self.entrance.leave(self.pool.is_entered());
     }
 
     /// Whether there is no listen socket: a program that makes its connections itself has named none, or
@@ -474,23 +483,13 @@ impl Listener {
         self.pool.forget_parked(place);
     }
 
-    /// Closes every parked connection: no thread is going to wait here any more.
-    pub(super) fn close_parked(&self) {
-        self.pool.close_all();
-    }
-
-    /// Makes its pool count among all others.
-    pub(super) fn enlist(&self) -> Result<(), NoMemory> {
-        pools::enlist(&self.pool)
+    /// Where connections wait that came through it.
+    pub(super) const fn pool(&self) -> &Arc<Pool> {
+        &self.pool
     }
 
     /// Whether a request in progress came through it.
     pub(super) fn has_request(&self) -> bool {
         Arc::strong_count(&self.pool) > 1
-    }
-
-    /// In a child: closes its copies of the parent's descriptors. Async-signal-safe.
-    pub(super) fn abandon(&self) {
-        self.pool.abandon();
     }
 }

@@ -7,6 +7,7 @@ use super::connected::Connected;
 use super::listener::Listener;
 use super::outbound;
 use super::place::Place;
+use super::pools;
 use super::store::SESSIONS;
 use crate::os::fork::{self, PerProcess};
 use crate::os::lock::Lock;
@@ -27,7 +28,7 @@ fn all() -> Result<&'static List, NoMemory> {
 /// open.
 fn abandon_parents() {
     if let Some(list) = LISTENERS.inherited().and_then(Lock::try_lock) {
-        list.iter().for_each(|listener| listener.abandon());
+        list.iter().for_each(|listener| listener.pool().abandon());
     }
 }
 
@@ -48,7 +49,7 @@ fn add(fd: RawFd, list: &mut Vec<Arc<Listener>>) -> Result<Arc<Listener>, NoMemo
     // refuses.
     let _ = socket::set_nodelay(fd);
     let listener = Arc::new(Listener::new(fd));
-    listener.enlist()?;
+    pools::enlist(listener.pool())?;
     push(list, Arc::clone(&listener)).map_err(|_| NoMemory)?;
     Ok(listener)
 }
@@ -75,19 +76,48 @@ pub fn opened(fd: RawFd) {
     }
 }
 
+/// The caller does not wait on the listener any more, because shutting down was asked for. If no other
+/// thread uses it, other processes have the listen socket as if this one had not been there.
+#[cold]
+pub fn stop_waiting(listener: Arc<Listener>) {
+    let Ok(list) = all() else { return };
+    // New users come through `of` only, which has to wait for the list.
+    let list = list.lock();
+    let fd = listener.fd();
+    drop(listener);
+    let is_unused = |listener: &&Arc<Listener>| Arc::strong_count(listener) == 1;
+    if let Some(listener) = list.iter().find(|listener| listener.fd() == fd).filter(is_unused) {
+        listener.leave();
+    }
+}
+
+/// The process ends: other processes have the listen sockets as if it had not been there. A lock that is
+/// held leaves them as they are.
+pub fn leave() {
+    if let Some(list) = LISTENERS.existing().and_then(Lock::try_lock) {
+        list.iter().for_each(|listener| listener.leave());
+    }
+}
+
 /// Closes every parked connection and gives back memory kept for later. A listener that threads wait
 /// on, or that a request in progress came through, stays; returns whether there is one.
 pub fn shut_down() -> bool {
     let mut passed = 0;
     while let Some(listener) = all().ok().and_then(|list| list.lock().get(passed).map(Arc::clone)) {
-        listener.close_parked();
+        listener.pool().close_all();
         passed += 1;
     }
     let mut is_used = false;
     if let Ok(list) = all() {
         // New users come through `of` only, which has to wait for the list.
         let mut list = list.lock();
-        list.retain(|listener| Arc::strong_count(listener) > 1 || listener.has_request());
+        list.retain(|listener| {
+            let is_used = Arc::strong_count(listener) > 1 || listener.has_request();
+            if !is_used {
+                listener.leave();
+            }
+            is_used
+        });
         if list.is_empty() {
             *list = Vec::new();
         }

@@ -193,7 +193,12 @@ unsafe fn accept(request: *mut FCGX_Request) -> io::Result<()> {
                 listener = listeners::of(sock)?;
                 continue;
             }
-            Err(error) => return Err(error),
+            Err(error) => {
+                if signal::shutdown_requested() {
+                    listeners::stop_waiting(listener);
+                }
+                return Err(error);
+            }
         };
         // SAFETY: the caller's promise. A request for which there is no memory is lost; others may
         // do.

@@ -114,6 +114,14 @@ impl<T: Default + Send + Sync + 'static> PerProcess<T> {
         }
     }
 
+    /// This process's value, if it has one already. Async-signal-safe.
+    pub fn existing(&self) -> Option<&T> {
+        match self.newest() {
+            _ if generation() == 0 => Some(&self.first),
+            newest => newest.filter(|node| node.generation == generation()).map(|node| &node.value),
+        }
+    }
+
     /// The value of the process that this one was forked from, while this one has none of its own.
     pub fn inherited(&self) -> Option<&T> {
         let (owner, value) =
@@ -165,6 +173,7 @@ mod tests {
         *value.get().unwrap().lock().unwrap() = 5;
         assert_eq!(*value.get().unwrap().lock().unwrap(), 5);
         assert!(value.inherited().is_none());
+        assert!(value.existing().is_some());
     }
 
     #[test]
@@ -178,6 +187,7 @@ mod tests {
         let child = unsafe { libc::fork() };
         if child == 0 {
             let inherited = value.inherited().is_some_and(|v| v.try_lock().is_ok_and(|v| *v == 5));
+            let inherited = inherited && value.existing().is_none();
             let fresh = value.get().is_some_and(|v| v.try_lock().is_ok_and(|v| *v == 0));
             // SAFETY: ends the child without running the parent's handlers.
             unsafe { libc::_exit(i32::from(!(inherited && fresh))) };

@@ -8,14 +8,22 @@
 //!
 //! A program that adds O_NONBLOCK to the library's flags changes nothing: that cannot be noticed.
 //!
+//! Each process that relies on the library's flag has a shared lock (fcntl(2)) on the socket, which ends
+//! with the process at the latest. The last one that leaves takes the flag away: other programs, such
+//! as the original library's, do not work with it. A program that closes a copy of the descriptor
+//! loses the lock, and may lose the flag then; the library sets it again at its next look.
+//!
 //! Everything here is async-signal-safe.
 
 use std::io;
 use std::os::fd::RawFd;
 
 use super::inherited::is_inherited;
-use super::io::{set_status_flags, status_flags};
+use super::io::{checked_int, set_status_flags, status_flags};
 use super::socket::check_listens;
+
+/// How often a lock is tried: another process has the exclusive one for two system calls.
+const TRIES: u32 = 100;
 
 /// What the library sets.
 const MARKED: libc::c_int = libc::O_NONBLOCK | libc::O_APPEND;
@@ -49,7 +57,16 @@ pub fn is_ours(fd: RawFd) -> bool {
 
 /// Makes the listen socket non-blocking for the library's own purposes, unless it is so already. Returns
 /// who waits. Anything else at its number is left alone: that is an error.
+///
+/// The flag stays until [`take_back`]; it may go where locks are refused.
 pub fn make_nonblocking(fd: RawFd) -> io::Result<Waiting> {
+    // Before the look: whoever is about to take the flag away does so before, or not at all.
+    for _ in 0..TRIES {
+        match lock(fd, libc::F_RDLCK) {
+            Err(error) if is_held(&error) => std::thread::yield_now(),
+            _ => break,
+        }
+    }
     let flags = status_flags(fd)?;
     if flags & libc::O_NONBLOCK != 0 {
         return Ok(waiting(fd, flags));
@@ -59,9 +76,42 @@ pub fn make_nonblocking(fd: RawFd) -> io::Result<Waiting> {
     Ok(Waiting::Library)
 }
 
+/// Ends this process's reliance on the library's flag, and takes it away if no other process relies on
+/// it. Where that cannot be told it stays.
+pub fn take_back(fd: RawFd) {
+    if !is_ours(fd) || check_listens(fd).is_err() {
+        return;
+    }
+    // First its own lock: of two that leave at once one would see the other's.
+    let is_last = lock(fd, libc::F_UNLCK).and_then(|()| lock(fd, libc::F_WRLCK)).is_ok();
+    if is_last {
+        if let Ok(flags) = status_flags(fd) {
+            if flags & MARKED == MARKED {
+                let _ = set_status_flags(fd, flags & !MARKED);
+            }
+        }
+        let _ = lock(fd, libc::F_UNLCK);
+    }
+}
+
+/// Sets or ends this process's lock on the whole socket, without waiting for others.
+fn lock(fd: RawFd, kind: libc::c_int) -> io::Result<()> {
+    // SAFETY: flock is plain data, for which zero is a value: from the beginning without an end.
+    let mut lock: libc::flock = unsafe { std::mem::zeroed() };
+    lock.l_type = kind as libc::c_short;
+    lock.l_whence = libc::SEEK_SET as libc::c_short;
+    // SAFETY: F_SETLK reads one flock, which outlives the call.
+    checked_int(unsafe { libc::fcntl(fd, libc::F_SETLK, &raw const lock) }).map(drop)
+}
+
+fn is_held(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EACCES))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Read;
     use std::net::TcpListener;
     use std::os::fd::AsRawFd;
     use std::os::unix::net::UnixStream;
@@ -84,6 +134,47 @@ mod tests {
         assert!(!is_ours(fd) && !is_programs_wish(fd));
         assert_eq!(make_nonblocking(fd).unwrap(), Waiting::Library);
         assert!(is_ours(fd));
+        take_back(fd);
+        assert_eq!(status_flags(fd).unwrap() & MARKED, 0);
+        set_status_flags(fd, libc::O_NONBLOCK).unwrap();
+        take_back(fd);
+        assert_eq!(status_flags(fd).unwrap() & MARKED, libc::O_NONBLOCK);
+    }
+
+    /// Makes a child that relies on the flag until it is killed.
+    fn child_that_relies_on(fd: RawFd) -> libc::pid_t {
+        let (mut here, there) = UnixStream::pair().unwrap();
+        // SAFETY: the child makes system calls alone, and ends by a signal.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            let _ = make_nonblocking(fd);
+            let _ = super::super::io::send_now(there.as_raw_fd(), b"!");
+            loop {
+                // SAFETY: takes nothing.
+                unsafe { libc::pause() };
+            }
+        }
+        here.read_exact(&mut [0]).unwrap();
+        child
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "no fork in Miri")]
+    fn the_last_one_takes_the_flag_away() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let fd = listener.as_raw_fd();
+        make_nonblocking(fd).unwrap();
+        let child = child_that_relies_on(fd);
+        take_back(fd);
+        assert!(is_ours(fd));
+        // SAFETY: take no pointer, and one to an int.
+        unsafe {
+            assert_eq!(libc::kill(child, libc::SIGKILL), 0);
+            assert_eq!(libc::waitpid(child, std::ptr::null_mut(), 0), child);
+        }
+        assert!(is_ours(fd));
+        take_back(fd);
+        assert!(!is_ours(fd));
     }
 
     #[test]

@@ -1,0 +1,176 @@
+//! A listen socket that outlives the processes which serve it: what they leave behind, and who can serve
+//! it beside them and after them.
+
+use std::fs;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::net::UnixListener;
+use std::process::{Command, Stdio};
+
+use super::processes::until_accepting;
+use super::support::wire::{Connection, request};
+use super::support::{
+    Library, PATIENCE, Running, TempDir, children_of, helper, signal, until, until_asleep,
+};
+use super::{IN_VAIN, answered, is_answered_within};
+
+/// A listen socket that is held open, as a service manager does.
+struct Socket {
+    socket: OwnedFd,
+    dir: TempDir,
+}
+
+impl Socket {
+    fn new() -> Self {
+        let dir = TempDir::new();
+        let socket = UnixListener::bind(dir.join("socket")).unwrap().into();
+        Self { socket, dir }
+    }
+
+    /// Starts worker.c on it.
+    fn serve(&self, library: Library, options: &[&str]) -> Running {
+        let mut command = Command::new(helper("worker", library));
+        command.args(options).current_dir(self.dir.path()).stdout(Stdio::null());
+        command.stdin(Stdio::from(self.socket.try_clone().unwrap()));
+        Running::start(library.under(&mut command))
+    }
+
+    fn connect(&self) -> Connection {
+        Connection::open(&self.dir.join("socket"))
+    }
+
+    fn flags(&self) -> i32 {
+        let info = format!("/proc/self/fdinfo/{}", self.socket.as_raw_fd());
+        let info = fs::read_to_string(info).unwrap();
+        let flags = info.lines().find_map(|line| line.strip_prefix("flags:")).unwrap();
+        i32::from_str_radix(flags.trim(), 8).unwrap()
+    }
+
+    fn is_nonblocking(&self) -> bool {
+        self.flags() & libc::O_NONBLOCK != 0
+    }
+
+    /// A program with threads serves it.
+    fn serve_pooled(&self) -> Running {
+        let running = self.serve(Library::Ours, &["-t", "2"]);
+        answered(self.connect(), "body");
+        assert!(self.is_nonblocking());
+        running
+    }
+}
+
+/// Ends a program in order, or by SIGKILL.
+fn end(mut running: Running, by: i32) {
+    signal(running.pid(), by);
+    running.wait(PATIENCE).expect("its end");
+}
+
+#[test]
+fn the_last_process_that_leaves_takes_the_flag_back() {
+    let socket = Socket::new();
+    let before = socket.flags();
+    let programs = [socket.serve_pooled(), socket.serve_pooled(), socket.serve_pooled()];
+    for program in programs {
+        assert!(socket.is_nonblocking());
+        end(program, libc::SIGTERM);
+    }
+    assert_eq!(socket.flags(), before);
+}
+
+#[test]
+fn processes_that_leave_together_take_the_flag_back() {
+    for options in [&["-p", "4", "-t", "2"][..], &["-p", "4"]] {
+        let socket = Socket::new();
+        let before = socket.flags();
+        let mut pool = socket.serve(Library::Ours, options);
+        let children = until("child processes", PATIENCE, || {
+            children_of(pool.pid()).filter(|list| list.len() == 4)
+        });
+        children.iter().for_each(|child| until_asleep(*child));
+        // One connection each: then all wait for several.
+        let mut open: Vec<Connection> = (0..16).map(|_| socket.connect()).collect();
+        for one in &mut open {
+            one.send(&request(1, true, &[], b"body"));
+        }
+        for one in &mut open {
+            one.until_end_of(1);
+        }
+        until("a socket that does not block", PATIENCE, || socket.is_nonblocking().then_some(()));
+        drop(open);
+        // SAFETY: takes no pointer; the process group is the test's own.
+        assert_eq!(unsafe { libc::kill(-(pool.pid() as libc::pid_t), libc::SIGTERM) }, 0);
+        pool.wait(PATIENCE).expect("its end");
+        assert_eq!(socket.flags(), before, "{options:?}");
+    }
+}
+
+#[test]
+fn after_a_process_that_was_killed_the_next_one_takes_the_flag_back() {
+    let socket = Socket::new();
+    let before = socket.flags();
+    end(socket.serve_pooled(), libc::SIGKILL);
+    assert!(socket.is_nonblocking());
+    let mut original = socket.serve(Library::Original, &[]);
+    assert!(original.wait(PATIENCE).is_some(), "the original does it right");
+    end(socket.serve_pooled(), libc::SIGTERM);
+    assert_eq!(socket.flags(), before);
+    let original = socket.serve(Library::Original, &[]);
+    answered(socket.connect(), "body");
+    end(original, libc::SIGKILL);
+}
+
+#[test]
+fn a_flag_that_others_have_set_is_theirs() {
+    let socket = Socket::new();
+    // SAFETY: F_SETFL takes an int.
+    let set = unsafe { libc::fcntl(socket.socket.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) };
+    assert_eq!(set, 0);
+    let before = socket.flags();
+    end(socket.serve_pooled(), libc::SIGTERM);
+    assert_eq!(socket.flags(), before);
+}
+
+/// While both serve one listen socket, and each of ours has one thread and no connection that waits.
+#[test]
+fn both_libraries_serve_one_socket_without_threads_and_kept_connections() {
+    let socket = Socket::new();
+    let original = socket.serve(Library::Original, &[]);
+    let ours = socket.serve(Library::Ours, &[]);
+    for _ in 0..200 {
+        answered(socket.connect(), "body");
+    }
+    assert!(!socket.is_nonblocking());
+    for process in [&original, &ours] {
+        until_accepting(process.pid());
+    }
+    end(ours, libc::SIGTERM);
+    for _ in 0..20 {
+        answered(socket.connect(), "body");
+    }
+    end(original, libc::SIGKILL);
+}
+
+/// With threads ours needs the flag, and the original stops at it; no request is lost that it has not
+/// accepted.
+#[test]
+fn ours_with_threads_takes_over_from_the_original() {
+    let socket = Socket::new();
+    let mut original = socket.serve(Library::Original, &[]);
+    until_accepting(original.pid());
+    let ours = socket.serve_pooled();
+    // While all three threads of ours are busy, the original is the one to serve.
+    let mut busy: Vec<Connection> = (0..3).map(|_| socket.connect()).collect();
+    for one in &mut busy {
+        one.send(&request(1, false, &[("SLEEP", "500")], b"body"));
+    }
+    until("the original's end", PATIENCE, || {
+        answered(socket.connect(), "body");
+        original.ended()
+    });
+    for one in &mut busy {
+        assert!(!one.until_closed().is_empty());
+    }
+    for _ in 0..20 {
+        assert!(is_answered_within(socket.connect(), IN_VAIN));
+    }
+    end(ours, libc::SIGTERM);
+}
