@@ -269,7 +269,10 @@ DLLAPI int FCGX_InitRequest(struct FCGX_Request *request, int sock, int flags);
  * thread or the first idle connection on, the listen socket is made non-blocking, with O_APPEND set as
  * well. A program that makes it so itself does that before the first call, or sets no other flag.
  *
- * Thread-safe, with a request for each thread. Not to be called in signal handlers.
+ * Thread-safe, with a request for each thread. Not to be called in signal handlers. One may leave it by
+ * siglongjmp while it waits, and it may be called again: no lock is held, and connections that wait
+ * together are served by later calls. One that is waited for alone stays open and is not served: of a
+ * request without a listen socket, a new one whose head is on its way, and when shutting down any.
  */
 DLLAPI
 int FCGX_Accept_r(struct FCGX_Request *request);
@@ -279,15 +282,16 @@ int FCGX_Accept_r(struct FCGX_Request *request);
  * the exit status (specification 5.5).
  *
  * Side effects: in, out, err and envp become NULL. The connection is closed, or kept if the web
- * server wants that (FCGI_KEEP_CONN), keepConnection is still set and nothing went wrong: then
- * it stays in ipcFd until the next FCGX_Accept_r. Closing waits at most
- * LIBFCGI_OS_CLOSE_POLL_TIMEOUT for a web server that is still sending, so that it does not lose
- * the answer. Errors are not reported: call FCGX_FClose first to see them. NULL, a fresh request
+ * server wants that (FCGI_KEEP_CONN), keepConnection is still set, nothing went wrong and shutting
+ * down was not asked for: then it stays in ipcFd until the next FCGX_Accept_r. Closing waits at
+ * most LIBFCGI_OS_CLOSE_POLL_TIMEOUT for a web server that is still sending, so that it does not
+ * lose the answer. Errors are not reported: call FCGX_FClose first to see them. NULL, a fresh request
  * and a finished one: nothing happens.
  *
  * Thread-safe for different requests; may be called by another thread than FCGX_Accept_r was.
  */
-DLLAPI void FCGX_Finish_r(struct FCGX_Request *request);
+DLLAPI
+void FCGX_Finish_r(struct FCGX_Request *request);
 
 /**
  * Gives up a request without finishing it: nothing is sent, not even what its streams hold.
@@ -351,10 +355,11 @@ DLLAPI void FCGX_SetExitStatus(int status, struct FCGX_Stream *stream);
  * Asks every thread that waits for a request to stop: FCGX_Accept_r fails with -EINTR, in this
  * call and in every later one until OS_LibShutdown and FCGX_Init have been called. Requests in
  * progress are not disturbed. No new connection is taken. Those that are open may have a request on
- * its way: for 60 ms Accept waits for it and gives it to the program as usual.
+ * its way: Accept waits for it, for LIBFCGI_DRAIN milliseconds (60 by default) of silence on each, and
+ * gives it to the program as usual. So a program calls Accept until it fails before it ends.
  *
- * Side effects: the waiting threads close every connection, with the answer to its last request or
- * at the end of that time. errno stays as it is. While a thread waits in accept4, another descriptor
+ * Side effects: each connection is closed with the answer to its request, or by a waiting thread when
+ * its time is over. errno stays as it is. While a thread waits in accept4, another descriptor
  * stands at the listen socket's number until Accept returns: a signal handler that does anything
  * with the listen socket does it before.
  *
@@ -403,8 +408,10 @@ DLLAPI int FCGX_StartFilterData(struct FCGX_Stream *stream);
  * Thread safety of this and all following functions: one thread at a time for each stream. Three
  * threads may use in, out and err of one request at the same time: their records go out whole, in the
  * order of their calls. A thread that writes waits for another one that is sending; a thread that reads
- * does not. One that has left by siglongjmp counts as sending until it ends or sends again on the same
- * request. FCGX_Finish_r, FCGX_Free and FCGX_Accept_r on the request are for one thread, when no other
+ * does not. A signal handler may leave these functions by siglongjmp while they wait for the web server.
+ * Reading goes on where it was. A thread that has left writing counts as sending until it ends or sends
+ * again on the same request; then nothing can follow what was cut: writing fails with EPIPE, and the
+ * connection ends. FCGX_Finish_r, FCGX_Free and FCGX_Accept_r on the request are for one thread, when no other
  * uses its streams.
  */
 DLLAPI

@@ -153,8 +153,12 @@ programs! {
     interposed_calls
     interrupted
     is_cgi
+    jump_out_of_a_read
+    jump_out_of_a_write
+    jump_out_of_accept
     keep_conn
     listen_closed
+    listen_elsewhere
     load_at_run_time
     no_init
     non_blocking
@@ -195,6 +199,7 @@ programs! {
     settings_of_requests
     settings_of_requests_again
     settings_read
+    shutdown_alone
     shutdown_pending
     signal_stack
     signals_in_a_request

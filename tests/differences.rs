@@ -84,6 +84,7 @@ const ROWS: &[(&str, &[&str])] = &[
             "signals::a_signal_just_before_the_wait_is_not_lost",
             "signals::other_threads_of_the_original_wait_on",
             "signals::everybody_who_is_connected_is_served_although_the_signal_comes_first",
+            "shutdown_alone",
         ],
     ),
     (
@@ -102,6 +103,14 @@ const ROWS: &[(&str, &[&str])] = &[
             "restart::a_signal_after_unloading_crashes_the_original",
             "restart::two_hundred_rounds_of_loading_and_unloading",
             "abi::the_code_stays_after_the_last_dlclose",
+        ],
+    ),
+    (
+        "Listen socket closed, or opened anew at its number, while threads wait",
+        &[
+            "waiting/changes::a_new_listen_socket_is_served_by_who_waits_on_the_old_one_and_who_comes_later",
+            "waiting/changes::what_threads_have_taken_from_a_new_listen_socket_goes_with_them",
+            "listen_elsewhere",
         ],
     ),
     (
@@ -164,6 +173,7 @@ const ROWS: &[(&str, &[&str])] = &[
     ("`FCGX_FPrintF`, `FCGI_printf` and their family", &["print_f_more", "stdio_printf_more"]),
     ("Large writes", &["waiting/calls::a_large_write_is_one_call"]),
     ("One request used by several threads", &["two_threads_tcp", "two_threads_late"]),
+    ("A write that is left by siglongjmp", &["jump_out_of_a_write"]),
     ("Error when writing", &["stdio_closed", "stdio_members_edges"]),
     (
         "NULL, and what is closed, foreign or impossible",

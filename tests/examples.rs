@@ -1,6 +1,8 @@
 //! The C examples, built with their own Makefile as a user builds them, answer real requests: on the
 //! original first, then on ours, with the same answers.
 
+#[path = "examples/ending.rs"]
+mod ending;
 mod support;
 
 use std::collections::BTreeSet;

@@ -168,8 +168,8 @@ impl Writer {
         // and for all threads.
         let sending = unsafe { self.sending.as_ref() };
         match sending {
-            Some(sending) => sending.exclusively(fd, |so_far| {
-                let result = so_far.and_then(|()| send(self, fd));
+            Some(sending) => sending.exclusively(fd, || {
+                let result = send(self, fd);
                 if result.is_err() {
                     self.cut_off();
                 }

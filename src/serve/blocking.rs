@@ -19,7 +19,7 @@ use crate::os::{io as fd_io, mark, signal, threads};
 /// time limit there is over.
 pub fn accept(listen_fd: RawFd, fail_on_intr: bool, list: &PeerList) -> io::Result<RawFd> {
     threads::only_one();
-    let _accepting = signal::Accepting::on(listen_fd);
+    let _accepting = signal::Accepting::on(listen_fd, signal::file_number(listen_fd));
     loop {
         if signal::shutdown_requested() {
             return Err(io::ErrorKind::Interrupted.into());

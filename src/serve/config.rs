@@ -107,6 +107,19 @@ pub const SETTINGS: &[Setting] = &[
                first byte to its last; then its connection is closed",
     },
     Setting {
+        name: "LIBFCGI_DRAIN",
+        value: Value::Number {
+            unit: "milliseconds",
+            range: ANY,
+            default: 60,
+            zero: "closes what is silent at once",
+            put: |config, number| config.drain = milliseconds(number),
+        },
+        says: "how long an open connection without a request may be silent when shutting down; then it \
+               is closed, which a web server that reuses connections may see too late: with more than \
+               its keep-alive time it loses no request",
+    },
+    Setting {
         name: "LIBFCGI_MAX_WAITING",
         value: Value::Number {
             unit: "connections",
@@ -175,6 +188,8 @@ pub struct Config {
     pub first_byte_timeout: Option<Duration>,
     /// How long the head of a request may take from its first byte on.
     pub head_timeout: Option<Duration>,
+    /// How long a connection without a request may be silent when shutting down.
+    pub drain: Duration,
     /// Bytes of parameters that one request may have.
     pub max_params: usize,
     /// Bytes that heads which are not complete may hold in all.
@@ -275,6 +290,7 @@ mod tests {
         assert_eq!(config.first_byte_timeout, Some(Duration::from_secs(60)));
         assert_eq!(config.head_timeout, Some(Duration::from_secs(60)));
         assert_eq!(config.max_waiting, 512);
+        assert_eq!(config.drain, Duration::from_millis(60));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind};
 use std::os::fd::RawFd;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::patience::{MOST_IN_VAIN, PAUSE};
@@ -19,6 +19,8 @@ use crate::os::{clock, signal};
 #[derive(Debug)]
 pub(super) struct Entrance {
     pub(super) fd: RawFd,
+    /// What tells it from others, as of the last look.
+    file: AtomicUsize,
     /// The program's limit for a wait on it, in milliseconds; 0 for none.
     limit: AtomicU32,
     /// Calls of accept4 that found nothing since one that did.
@@ -34,14 +36,26 @@ impl Entrance {
     pub(super) fn new(fd: RawFd) -> Self {
         let entrance = Self {
             fd,
+            file: AtomicUsize::new(0),
             limit: AtomicU32::new(0),
             in_vain: AtomicU32::new(0),
             troubles: Troubles::new(),
             has_made_room: AtomicBool::new(false),
             refuses_to_wait: AtomicBool::new(false),
         };
-        entrance.look_for_limit();
+        entrance.look_anew();
         entrance
+    }
+
+    /// Takes note of what the number stands for.
+    pub(super) fn look_anew(&self) {
+        self.file.store(signal::file_number(self.fd), Ordering::Relaxed);
+        self.look_for_limit();
+    }
+
+    /// What tells it from others: see [`signal::file_number`].
+    pub(super) fn file(&self) -> usize {
+        self.file.load(Ordering::Relaxed)
     }
 
     /// Takes note of the program's limit for a wait. The kernel keeps to it only where accept4 blocks.

@@ -133,35 +133,46 @@ pub(super) fn linger(connected: &mut Connected) -> Outcome {
 }
 
 /// Waits for a request on this connection and no other. `None` when it ends without one, or after
-/// `patience`.
+/// `patience`. When shutting down is asked for, it has the time that every open connection has.
+// Seldom needed where it is called, and large.
+#[inline(never)]
 pub fn wait_alone(
     mut connected: Connected,
     mut rest: Rest,
     patience: Option<Duration>,
     terms: &Terms,
 ) -> io::Result<Option<Arrival>> {
-    let end = patience.and_then(|patience| clock::now().checked_add(patience));
+    let mut end = patience.and_then(|patience| clock::now().checked_add(patience));
+    let mut is_last = false;
     loop {
+        if !is_last && signal::shutdown_requested() {
+            is_last = true;
+            end = clock::now().checked_add(terms.config.drain);
+        }
         let outcome = receive_head(&mut connected, terms);
-        if let Outcome::Ready(begin) = outcome {
+        if let Outcome::Ready(mut begin) = outcome {
+            begin.keep &= !is_last;
             return Ok(Some((connected, begin)));
         }
         match outcome.rest(rest, terms.config) {
-            Some(next) if next.stage != Stage::Lingering => rest = next,
+            Some(next) if next.stage != Stage::Lingering => {
+                if is_last && next.stage != rest.stage {
+                    // A head has begun.
+                    end = clock::now().checked_add(terms.config.drain);
+                }
+                rest = next;
+            }
             _ => break,
         }
-        if signal::shutdown_requested() {
-            connected.close(false);
-            return Err(interrupted());
-        }
-        let wake_up = signal::wake_up_descriptor().unwrap_or(-1);
+        // It stays readable from then on.
+        let wake_up = if is_last { -1 } else { signal::wake_up_descriptor().unwrap_or(-1) };
         let mut fds = [PollFd::new(connected.fd, READABLE), PollFd::new(wake_up, READABLE)];
         let deadline = rest.deadline.into_iter().chain(end).min();
         let left = deadline.map(|deadline| deadline.saturating_duration_since(clock::now()));
         match poll::poll(&mut fds, left) {
             Ok(0) => {
                 connected.discard();
-                return Ok(None);
+                return if is_last { Err(interrupted()) } else { Ok(None) };
             }
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::Interrupted => {

@@ -3,9 +3,15 @@
 //! No new connection is taken any more. But whoever is connected may be sending a request already,
 //! which no other process can answer: on a new connection for certain, on a kept one while there is
 //! load, and a web server has no way to tell whether what it sent was read. So all of them are waited
-//! for, briefly, and a request that comes is served, and its connection closed with the answer. So is
-//! a connection that this process was woken for and had not accepted yet, because the kernel woke no
+//! for, and a request that comes is served, and its connection closed with the answer. So is a
+//! connection that this process was woken for and had not accepted yet, because the kernel woke no
 //! other for it.
+//!
+//! How long is a setting, `drain`: a connection on which nothing comes for so long is given up, counted
+//! from the moment when the first thread looks, or from the connection's own last request if that ends
+//! later. A head that has begun by then has as much time again to be complete. So nothing that a peer
+//! sends holds a thread for more than twice that time, and a web server that closes its idle
+//! connections sooner than this library does loses no request.
 
 use std::io::{self, ErrorKind};
 use std::os::fd::RawFd;
@@ -15,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use super::connected::Connected;
 use super::head::{Arrival, Outcome, receive_head};
-use super::patience::{GLANCE, LAST_CALL};
+use super::patience::GLANCES;
 use super::pool::Pool;
 use super::rest::{Again, Rest, Stage};
 use super::terms::Terms;
@@ -35,7 +41,7 @@ struct End {
     at: Option<Instant>,
 }
 
-/// A connection on which no request has come yet, and how it has waited so far.
+/// A connection on which no request has come yet, and how long it may wait for one.
 type Undecided = (Connected, Rest);
 
 /// The last call of one listener, for all of its threads.
@@ -63,41 +69,53 @@ impl LastCall {
         new: Option<Connected>,
         terms: &Terms,
     ) -> Option<Arrival> {
-        let end = self.end();
+        let drain = terms.config.drain;
+        let end = self.end(drain);
         let mut undecided = Vec::new();
         let mut deciding = None;
         if let Some(connected) = new {
-            decide_later((connected, Rest::new(Stage::Silent, Some(LAST_CALL))), &mut undecided);
+            decide_later((connected, self.prolonged(Stage::Silent, drain)), &mut undecided);
         }
-        let mut next = given.map(|given| (given, Rest::IDLE));
+        let mut next = given.map(|given| (given, self.prolonged(Stage::Idle, drain)));
+        let [mut glance, longest_glance] = GLANCES;
         loop {
             // From before the first look on, or others see no thread with a connection, and leave.
             deciding.get_or_insert_with(|| Deciding::begin(&self.deciding));
             while let Some((connected, rest)) = next.take().or_else(|| take_any(pool)) {
                 if rest.stage == Stage::Lingering {
                     connected.discard();
-                } else if let Some(arrival) = ask((connected, rest), terms, &mut undecided) {
+                    continue;
+                }
+                let rest = Rest { deadline: within(drain, rest.deadline, end), ..rest };
+                if let Some(arrival) = self.ask((connected, rest), terms, &mut undecided) {
                     return Some(last(pool, arrival, undecided.into_iter(), terms));
                 }
             }
-            let left =
-                end.map_or(Duration::ZERO, |end| end.saturating_duration_since(clock::now()));
-            if undecided.is_empty() {
+            let patience = if undecided.is_empty() {
                 deciding = None;
-                // Another thread gives back what it has when it gets a request.
-                if left.is_zero() || self.deciding.load(Ordering::SeqCst) == 0 {
-                    return None;
-                }
-                let _ = poll::poll(&mut [], Some(left.min(GLANCE)));
+                self.end(drain)
+            } else {
+                undecided.iter().filter_map(|(_, rest)| rest.deadline).min()
+            };
+            let left =
+                patience.map_or(Duration::ZERO, |end| end.saturating_duration_since(clock::now()));
+            // Another thread gives back what it has when it gets a request, and only then leaves.
+            let others = self.deciding.load(Ordering::SeqCst) > u32::from(deciding.is_some());
+            if !pool.is_empty() {
                 continue;
             }
-            if left.is_zero() || wait_for_any(&undecided, left).is_err() {
+            if undecided.is_empty() && (left.is_zero() || !others) {
+                return None;
+            }
+            let longest = if others { glance } else { left };
+            glance = (glance * 2).min(longest_glance);
+            if wait_for_any(&undecided, left.min(longest)).is_err() {
                 break;
             }
             // What came true, if anything, shows when they are asked.
             let mut asked = std::mem::take(&mut undecided).into_iter();
             while let Some(connected) = asked.next() {
-                if let Some(arrival) = ask(connected, terms, &mut undecided) {
+                if let Some(arrival) = self.ask(connected, terms, &mut undecided) {
                     return Some(last(pool, arrival, undecided.into_iter().chain(asked), terms));
                 }
             }
@@ -106,14 +124,55 @@ impl LastCall {
         None
     }
 
-    /// Returns until when connections are waited for; the first thread that asks decides it.
-    fn end(&self) -> Option<Instant> {
+    /// Returns until when connections are waited for. The first thread that asks decides it for those
+    /// that are silent from then on.
+    fn end(&self, drain: Duration) -> Option<Instant> {
         let beginning = signal::beginning();
         let mut end = self.end.lock();
         if end.is_none_or(|end| end.beginning != beginning) {
-            *end = Some(End { beginning, at: clock::now().checked_add(LAST_CALL) });
+            *end = Some(End { beginning, at: clock::now().checked_add(drain) });
         }
         end.and_then(|end| end.at)
+    }
+
+    /// Lets a connection wait for so long from now on, and other threads for it.
+    fn prolonged(&self, stage: Stage, drain: Duration) -> Rest {
+        let rest = Rest::new(stage, Some(drain));
+        if let Some(end) = &mut *self.end.lock() {
+            end.at = end.at.max(rest.deadline);
+        }
+        rest
+    }
+
+    /// Looks for a request on a connection. One that may yet have one goes to the undecided.
+    fn ask(
+        &self,
+        (mut connected, before): Undecided,
+        terms: &Terms,
+        undecided: &mut Vec<Undecided>,
+    ) -> Option<Arrival> {
+        let outcome = receive_head(&mut connected, terms);
+        if let Outcome::Ready(begin) = outcome {
+            return Some((connected, begin));
+        }
+        let rest = match outcome.rest(before, terms.config) {
+            // A head has begun.
+            Some(rest) if outcome.lacks_head() && rest.stage != before.stage => {
+                let deadline = self.prolonged(rest.stage, terms.config.drain).deadline;
+                Some(Rest { deadline: rest.deadline.into_iter().chain(deadline).min(), ..rest })
+            }
+            // Whatever it says that is no request.
+            Some(rest) if rest.stage == before.stage => Some(before),
+            // A request that was answered without the program is its last one, too.
+            _ => None,
+        };
+        match rest {
+            Some(rest) if rest.deadline.is_some_and(|deadline| deadline > clock::now()) => {
+                decide_later((connected, rest), undecided);
+            }
+            _ => connected.discard(),
+        }
+        None
     }
 }
 
@@ -157,21 +216,11 @@ fn take_any(pool: &Arc<Pool>) -> Option<Undecided> {
     }
 }
 
-/// Looks for a request on a connection. One on which nothing has come yet goes to the undecided.
-fn ask(
-    (mut connected, rest): Undecided,
-    terms: &Terms,
-    undecided: &mut Vec<Undecided>,
-) -> Option<Arrival> {
-    let outcome = receive_head(&mut connected, terms);
-    if let Outcome::Ready(begin) = outcome {
-        return Some((connected, begin));
-    }
-    match outcome.rest(rest, terms.config) {
-        Some(rest) if rest.stage != Stage::Lingering => decide_later((connected, rest), undecided),
-        _ => connected.discard(),
-    }
-    None
+/// Returns the end of a connection's time: its own if that is a matter of the last call already, or
+/// comes before one that begins now would end; otherwise that of all.
+fn within(drain: Duration, own: Option<Instant>, of_all: Option<Instant>) -> Option<Instant> {
+    let latest = clock::now().checked_add(drain);
+    own.filter(|own| latest.is_none_or(|latest| *own <= latest)).or(of_all)
 }
 
 fn decide_later(one: Undecided, undecided: &mut Vec<Undecided>) {

@@ -157,6 +157,7 @@ impl Listener {
     /// that was woken for a connection.
     #[cold]
     fn last(&self, given: Option<Connected>, has_waited: bool, terms: &Terms) -> Option<Arrival> {
+        signal::forget_who_jumped_out();
         let is_called = self.pool.take_announced() || has_waited;
         let new = (is_called && self.pool.is_entered()).then(|| accept_last(self.fd(), terms));
         self.last_call.next(&self.pool, given, new.flatten(), terms)
@@ -164,7 +165,7 @@ impl Listener {
 
     /// Blocks in accept4.
     fn plain(&self, terms: &Terms) -> io::Result<Option<Arrival>> {
-        let accepting = signal::Accepting::on(self.fd());
+        let accepting = signal::Accepting::on(self.fd(), self.entrance.file());
         if signal::shutdown_requested() {
             return Ok(None);
         }
@@ -201,7 +202,7 @@ impl Listener {
         let mut end = End { outcome, signalled: false };
         if outcome.lacks_head() && threads::only_one() {
             end = grace::wait(&mut connected, outcome, &self.grace, terms);
-            if self.is_parents() {
+            if connected.is_inherited() {
                 connected.close_copy();
                 return Ok(None);
             }
@@ -214,6 +215,10 @@ impl Listener {
             _ => terms.config.first_byte_timeout,
         };
         let rest = Rest::new(Stage::Silent, patience);
+        if self.is_parents() {
+            // Accepted by a child that a handler has made meanwhile, which waits elsewhere from now on.
+            return wait_alone(connected, rest, None, terms);
+        }
         let arrival = self.settle(connected, end.outcome, rest, terms)?;
         if arrival.is_none() && end.signalled {
             self.entrance.not_waited(interrupted(), terms)?;
@@ -294,7 +299,8 @@ impl Listener {
     #[cold]
     fn new_company(&self) -> Company {
         let refuses = self.entrance.refuses_to_wait() || mark::is_programs_wish(self.fd());
-        if refuses || self.never_accepts() {
+        // A program that makes its connections itself has named no listen socket, or has closed it.
+        if refuses || socket::check_listens(self.fd()).is_err() {
             return Company::Alone(None);
         }
         match self.enter() {
@@ -308,12 +314,6 @@ impl Listener {
     /// later call sets them again.
     pub(super) fn leave(&self) {
         self.entrance.leave(self.pool.is_entered());
-    }
-
-    /// Whether there is no listen socket: a program that makes its connections itself has named none, or
-    /// one that serves those it has left has closed it.
-    fn never_accepts(&self) -> bool {
-        socket::check_listens(self.fd()).is_err()
     }
 
     /// Enters the pool.
@@ -406,7 +406,7 @@ impl Listener {
             return if self.pool.is_empty() { Err(error) } else { Ok(None) };
         }
         // The number may stand for a new socket of the program's.
-        self.entrance.look_for_limit();
+        self.entrance.look_anew();
         mark::make_nonblocking(self.fd())?;
         self.pool.find_listen_socket()?;
         self.accept(terms)
@@ -469,6 +469,7 @@ impl Listener {
     /// Notes that its number has come to mean another listen socket. Returns whether it goes on with that
     /// one: there are connections that wait here, or are out on a request.
     pub(super) fn expects_another(&self) -> bool {
+        self.entrance.look_anew();
         self.pool.look_next_unasked();
         self.has_request() || !self.pool.is_empty()
     }

@@ -8,14 +8,14 @@
 
 use std::io;
 use std::os::fd::RawFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::answers::Answers;
-use crate::os::error::broken_pipe;
 use crate::os::fork;
 use crate::os::io::{Afterwards, send_all, send_all_within, shutdown_write};
 use crate::os::poll;
-use crate::os::robust_lock::{Held, RobustLock};
+use crate::os::robust_lock::RobustLock;
 use crate::protocol::writer::Answer;
 
 /// How long a peer may take to read a short answer while its body is waited for.
@@ -28,6 +28,9 @@ const MOMENT: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub struct Sending {
     lock: RobustLock,
+    /// Whether whoever holds the lock is sending. Who finds it set, in the same process, comes after a
+    /// thread that has left in the middle: by its end, or by siglongjmp.
+    is_midway: AtomicBool,
     /// Answers that a reader has left, because another thread was sending.
     answers: Answers,
     /// [`fork::generation`] of the process that the request belongs to.
@@ -37,35 +40,57 @@ pub struct Sending {
 impl Sending {
     /// On this connection nothing is being sent.
     pub const fn new() -> Self {
-        Self { lock: RobustLock::new(), answers: Answers::new(), generation: 0 }
+        Self {
+            lock: RobustLock::new(),
+            is_midway: AtomicBool::new(false),
+            answers: Answers::new(),
+            generation: 0,
+        }
     }
 
     /// Prepares it for another connection or request: nothing is left of the last one, whatever has
     /// become of its threads.
     pub fn reset(&mut self) {
         self.lock = RobustLock::new();
+        *self.is_midway.get_mut() = false;
         self.answers.clear();
         self.generation = fork::generation();
     }
 
-    /// Whether a record may follow what was sent: no thread has ended in the middle of one. A child has
-    /// none of its parent's threads, which go on there.
-    fn is_whole(&self, held: &Held<'_>) -> bool {
-        !held.was_abandoned() || self.generation != fork::generation()
+    /// To be called by who holds the lock, before it sends. Where a thread has left in the middle of a
+    /// record nothing may follow it: sending fails from now on.
+    #[inline]
+    fn begin(&self, fd: RawFd) {
+        if self.is_midway.load(Ordering::Relaxed) {
+            self.cut_off(fd);
+        }
+        self.is_midway.store(true, Ordering::Relaxed);
     }
 
-    /// Runs `send`, which sends whole records, while no other thread sends; it gets an error where a
-    /// thread has ended in the middle of one. Answers that were left meanwhile go out behind them. After
+    /// A child has none of its parent's threads, which go on there.
+    #[cold]
+    fn cut_off(&self, fd: RawFd) {
+        if self.generation == fork::generation() {
+            shutdown_write(fd);
+        }
+    }
+
+    /// What was being sent is sent, or has failed.
+    #[inline]
+    fn end(&self) {
+        self.is_midway.store(false, Ordering::Relaxed);
+    }
+
+    /// Runs `send`, which sends whole records, while no other thread sends; it fails where a thread has
+    /// left in the middle of one. Answers that were left meanwhile go out behind them. After
     /// an error nothing can follow.
     #[inline]
-    pub fn exclusively<T>(
-        &self,
-        fd: RawFd,
-        send: impl FnOnce(io::Result<()>) -> io::Result<T>,
-    ) -> io::Result<T> {
+    pub fn exclusively<T>(&self, fd: RawFd, send: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         let held = self.lock.lock();
         let has_others = held.has_others();
-        let result = send(if self.is_whole(&held) { Ok(()) } else { Err(broken_pipe()) });
+        self.begin(fd);
+        let result = send();
+        self.end();
         drop(held);
         if has_others && result.is_ok() && !self.answers.is_empty() {
             self.send_answers(fd, None)?;
@@ -95,25 +120,32 @@ impl Sending {
     fn send_answers(&self, fd: RawFd, patience: Option<Duration>) -> io::Result<()> {
         while !self.answers.is_empty() {
             let Some(held) = self.lock.try_lock() else { break };
-            if !self.is_whole(&held) {
+            self.begin(fd);
+            let result = self.send_those_left(fd, patience);
+            self.end();
+            drop(held);
+            result?;
+        }
+        Ok(())
+    }
+
+    /// Sends the answers that wait, in the caller's turn.
+    fn send_those_left(&self, fd: RawFd, patience: Option<Duration>) -> io::Result<()> {
+        let mut is_first = true;
+        while !self.answers.is_empty() {
+            let (bytes, count) = self.answers.next();
+            let mut left = bytes.get(..count).unwrap_or_default();
+            let result = match patience {
+                Some(patience) => send_all_within(fd, &mut left, patience),
+                None => send_all(fd, std::mem::take(&mut left), Afterwards::GoOn),
+            };
+            if result.is_err() && !(is_first && left.len() == count) {
+                // Part of a record may be on its way: nothing can follow it.
                 shutdown_write(fd);
             }
-            let mut is_first = true;
-            while !self.answers.is_empty() {
-                let (bytes, count) = self.answers.next();
-                let mut left = bytes.get(..count).unwrap_or_default();
-                let result = match patience {
-                    Some(patience) => send_all_within(fd, &mut left, patience),
-                    None => send_all(fd, std::mem::take(&mut left), Afterwards::GoOn),
-                };
-                if result.is_err() && !(is_first && left.len() == count) {
-                    // Part of a record may be on its way: nothing can follow it.
-                    shutdown_write(fd);
-                }
-                result?;
-                self.answers.sent(count);
-                is_first = false;
-            }
+            result?;
+            self.answers.sent(count);
+            is_first = false;
         }
         Ok(())
     }
@@ -148,7 +180,7 @@ mod tests {
         let content = vec![7; 1 << 20];
         thread::scope(|scope| {
             let writer = scope.spawn(|| {
-                sending.exclusively(fd, |_| {
+                sending.exclusively(fd, || {
                     begun.send(()).unwrap();
                     send_all(fd, &content, Afterwards::GoOn)
                 })
@@ -177,7 +209,7 @@ mod tests {
         let (begun, has_begun) = channel();
         thread::scope(|scope| {
             let writer = scope.spawn(|| {
-                sending.exclusively(fd, |_| {
+                sending.exclusively(fd, || {
                     begun.send(()).unwrap();
                     send_all(fd, &vec![7; 1 << 20], Afterwards::GoOn)
                 })
@@ -224,6 +256,6 @@ mod tests {
         ours.set_write_timeout(Some(Duration::from_millis(20))).unwrap();
         while crate::os::io::send_now(fd, &[7; 64]).is_ok() {}
         sending.answers.put(answer(70).as_bytes()).unwrap();
-        sending.exclusively(fd, |_| Ok(())).unwrap_err();
+        sending.exclusively(fd, || Ok(())).unwrap_err();
     }
 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use super::changes::{kept, rests, tell};
 use super::processes::until_accepting;
@@ -125,6 +127,8 @@ fn a_child_that_a_signal_handler_makes_serves_as_its_parent_does() {
         until("an answer of each process", PATIENCE, || {
             // Both at once, so that one process does not do for both.
             let mut pair = [worker.connect(), worker.connect()];
+            // They have been accepted when their heads come.
+            thread::sleep(Duration::from_millis(5));
             for one in &mut pair {
                 one.send(&request(1, false, &who, b""));
             }

@@ -124,7 +124,10 @@ pub unsafe extern "C" fn FCGX_InitRequest(
 /// thread or the first idle connection on, the listen socket is made non-blocking, with O_APPEND set as
 /// well. A program that makes it so itself does that before the first call, or sets no other flag.
 ///
-/// Thread-safe, with a request for each thread. Not to be called in signal handlers.
+/// Thread-safe, with a request for each thread. Not to be called in signal handlers. One may leave it by
+/// siglongjmp while it waits, and it may be called again: no lock is held, and connections that wait
+/// together are served by later calls. One that is waited for alone stays open and is not served: of a
+/// request without a listen socket, a new one whose head is on its way, and when shutting down any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGX_Accept_r(request: *mut FCGX_Request) -> c_int {
     if !library::go_on() {
@@ -227,10 +230,10 @@ unsafe fn accept_on(request: *mut FCGX_Request, fd: c_int, terms: &Terms) -> io:
 /// the exit status (specification 5.5).
 ///
 /// Side effects: in, out, err and envp become NULL. The connection is closed, or kept if the web
-/// server wants that (FCGI_KEEP_CONN), keepConnection is still set and nothing went wrong: then
-/// it stays in ipcFd until the next FCGX_Accept_r. Closing waits at most
-/// LIBFCGI_OS_CLOSE_POLL_TIMEOUT for a web server that is still sending, so that it does not lose
-/// the answer. Errors are not reported: call FCGX_FClose first to see them. NULL, a fresh request
+/// server wants that (FCGI_KEEP_CONN), keepConnection is still set, nothing went wrong and shutting
+/// down was not asked for: then it stays in ipcFd until the next FCGX_Accept_r. Closing waits at
+/// most LIBFCGI_OS_CLOSE_POLL_TIMEOUT for a web server that is still sending, so that it does not
+/// lose the answer. Errors are not reported: call FCGX_FClose first to see them. NULL, a fresh request
 /// and a finished one: nothing happens.
 ///
 /// Thread-safe for different requests; may be called by another thread than FCGX_Accept_r was.
@@ -246,6 +249,10 @@ pub unsafe extern "C" fn FCGX_Finish_r(request: *mut FCGX_Request) {
         }
         let mut good = true;
         if !(*request).r#in.is_null() {
+            if (*request).keepConnection != 0 && signal::shutdown_requested() {
+                // Its end comes with the answer, so that no web server sends another request.
+                (*request).keepConnection = 0;
+            }
             good = request::close_streams(request) && request::is_sound(request);
         }
         if good && (*request).keepConnection != 0 {
@@ -365,10 +372,11 @@ pub unsafe extern "C" fn FCGX_SetExitStatus(status: c_int, stream: *mut FCGX_Str
 /// Asks every thread that waits for a request to stop: FCGX_Accept_r fails with -EINTR, in this
 /// call and in every later one until OS_LibShutdown and FCGX_Init have been called. Requests in
 /// progress are not disturbed. No new connection is taken. Those that are open may have a request on
-/// its way: for 60 ms Accept waits for it and gives it to the program as usual.
+/// its way: Accept waits for it, for LIBFCGI_DRAIN milliseconds (60 by default) of silence on each, and
+/// gives it to the program as usual. So a program calls Accept until it fails before it ends.
 ///
-/// Side effects: the waiting threads close every connection, with the answer to its last request or
-/// at the end of that time. errno stays as it is. While a thread waits in accept4, another descriptor
+/// Side effects: each connection is closed with the answer to its request, or by a waiting thread when
+/// its time is over. errno stays as it is. While a thread waits in accept4, another descriptor
 /// stands at the listen socket's number until Accept returns: a signal handler that does anything
 /// with the listen socket does it before.
 ///

@@ -45,8 +45,10 @@ pub unsafe extern "C" fn FCGX_StartFilterData(stream: *mut FCGX_Stream) -> c_int
 /// Thread safety of this and all following functions: one thread at a time for each stream. Three
 /// threads may use in, out and err of one request at the same time: their records go out whole, in the
 /// order of their calls. A thread that writes waits for another one that is sending; a thread that reads
-/// does not. One that has left by siglongjmp counts as sending until it ends or sends again on the same
-/// request. FCGX_Finish_r, FCGX_Free and FCGX_Accept_r on the request are for one thread, when no other
+/// does not. A signal handler may leave these functions by siglongjmp while they wait for the web server.
+/// Reading goes on where it was. A thread that has left writing counts as sending until it ends or sends
+/// again on the same request; then nothing can follow what was cut: writing fails with EPIPE, and the
+/// connection ends. FCGX_Finish_r, FCGX_Free and FCGX_Accept_r on the request are for one thread, when no other
 /// uses its streams.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGX_GetChar(stream: *mut FCGX_Stream) -> c_int {

@@ -85,11 +85,6 @@ pub fn interrupted() -> io::Error {
     io::Error::from_raw_os_error(libc::EINTR)
 }
 
-/// Nothing can be sent any more: EPIPE, as send(2) says it after the end.
-pub fn broken_pipe() -> io::Error {
-    io::Error::from_raw_os_error(libc::EPIPE)
-}
-
 /// A descriptor is not open: EBADF.
 pub fn not_open() -> io::Error {
     io::Error::from_raw_os_error(libc::EBADF)

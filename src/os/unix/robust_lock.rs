@@ -35,7 +35,6 @@ pub struct RobustLock {
 pub struct Held<'a> {
     /// And the thread that holds it; `None` where there is only one.
     lock: Option<(&'a RobustLock, u32)>,
-    was_abandoned: bool,
 }
 
 impl Held<'_> {
@@ -43,20 +42,6 @@ impl Held<'_> {
     pub fn has_others(&self) -> bool {
         self.lock.is_some()
     }
-
-    /// Whether the thread that held it before has ended without giving it back.
-    pub fn was_abandoned(&self) -> bool {
-        self.was_abandoned
-    }
-}
-
-/// How a thread has got the lock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Taken {
-    /// It was free, or its own.
-    Free,
-    /// From a thread that is no more.
-    FromTheDead,
 }
 
 impl RobustLock {
@@ -69,28 +54,23 @@ impl RobustLock {
     #[inline]
     pub fn lock(&self) -> Held<'_> {
         if threads::only_one() {
-            return Held { lock: None, was_abandoned: false };
+            return Held { lock: None };
         }
         let me = threads::id();
-        let taken = if self.replace(0, me) { Taken::Free } else { self.wait(me) };
-        self.held(taken, me)
+        if !self.replace(0, me) {
+            self.wait(me);
+        }
+        Held { lock: Some((self, me)) }
     }
 
     /// Takes the lock unless another thread holds it at this moment.
     pub fn try_lock(&self) -> Option<Held<'_>> {
         if threads::only_one() {
-            return Some(Held { lock: None, was_abandoned: false });
+            return Some(Held { lock: None });
         }
         let me = threads::id();
-        if self.replace(0, me) {
-            return Some(self.held(Taken::Free, me));
-        }
-        let taken = self.take_over(self.owner.load(Ordering::SeqCst), me)?;
-        Some(self.held(taken, me))
-    }
-
-    fn held(&self, taken: Taken, me: u32) -> Held<'_> {
-        Held { lock: Some((self, me)), was_abandoned: taken == Taken::FromTheDead }
+        let is_mine = self.replace(0, me) || self.take_over(self.owner.load(Ordering::SeqCst), me);
+        is_mine.then(|| Held { lock: Some((self, me)) })
     }
 
     fn replace(&self, old: u32, new: u32) -> bool {
@@ -99,15 +79,10 @@ impl RobustLock {
 
     /// Takes the lock from an owner that cannot give it back any more. Those who wait are woken when
     /// it is given back next.
-    fn take_over(&self, held: u32, me: u32) -> Option<Taken> {
+    fn take_over(&self, held: u32, me: u32) -> bool {
         let owner = held & !WAITED;
-        let taken = match owner {
-            0 => return None,
-            owner if owner == me => Taken::Free,
-            owner if threads::exists(owner) => return None,
-            _ => Taken::FromTheDead,
-        };
-        self.replace(held, me | WAITED).then_some(taken)
+        let is_left = owner != 0 && (owner == me || !threads::exists(owner));
+        is_left && self.replace(held, me | WAITED)
     }
 
     #[cold]
@@ -117,16 +92,16 @@ impl RobustLock {
     }
 
     #[cold]
-    fn wait(&self, me: u32) -> Taken {
+    fn wait(&self, me: u32) {
         loop {
             let held = self.owner.load(Ordering::SeqCst);
             if held == 0 {
                 // Others may wait as well.
                 if self.replace(0, me | WAITED) {
-                    return Taken::Free;
+                    return;
                 }
-            } else if let Some(taken) = self.take_over(held, me) {
-                return taken;
+            } else if self.take_over(held, me) {
+                return;
             } else if held & WAITED != 0 || self.replace(held, held | WAITED) {
                 futex_wait(&self.owner, held | WAITED, RECHECK);
                 // A cancellation point, as the system call is that the lock is for.
@@ -221,10 +196,9 @@ mod tests {
                 scope.spawn(|| forget(lock.lock()));
             });
             thread::scope(|scope| {
-                let takes = || lock.lock().was_abandoned();
+                let takes = || drop(lock.lock());
                 let threads = [scope.spawn(takes), scope.spawn(takes)];
-                let taken = threads.map(|thread| thread.join().unwrap());
-                assert!(taken[0] != taken[1]);
+                threads.into_iter().for_each(|thread| thread.join().unwrap());
             });
         }
     }

@@ -24,6 +24,9 @@ const DONE: u8 = 2;
 static BEGINNING: AtomicUsize = AtomicUsize::new(0);
 static WAKE_UP: AtomicI32 = AtomicI32::new(-1);
 static ACCEPTING: AtomicI32 = AtomicI32::new(-1);
+/// The file that had that number when its listener was made: a thread may leave by siglongjmp, and the
+/// number come to mean something else.
+static ACCEPTING_FILE: AtomicUsize = AtomicUsize::new(0);
 
 /// The listen socket, while something else stands at its number; `BUSY` while that is being arranged.
 static ASIDE: AtomicI32 = AtomicI32::new(-1);
@@ -52,9 +55,9 @@ pub fn request_shutdown() {
 }
 
 /// Puts something else at a listen socket's number, in this process alone. False with other threads,
-/// which may be using the number, and without descriptors.
+/// which may be using the number, where it stands for something else, and without descriptors.
 fn set_aside(fd: RawFd) -> bool {
-    if !threads::only_one() {
+    if !threads::only_one() || file_number(fd) != ACCEPTING_FILE.load(Ordering::SeqCst) {
         return false;
     }
     if ASIDE.compare_exchange(-1, BUSY, Ordering::SeqCst, Ordering::SeqCst).is_err() {
@@ -85,7 +88,7 @@ fn set_aside(fd: RawFd) -> bool {
 }
 
 /// What tells an open socket from others; 0 for what is not open. Linux counts sockets in 32 bits.
-fn file_number(fd: RawFd) -> usize {
+pub fn file_number(fd: RawFd) -> usize {
     // SAFETY: stat is plain data, for which zero is a value.
     let mut stat: libc::stat = unsafe { std::mem::zeroed() };
     // SAFETY: async-signal-safe; writes one stat.
@@ -196,8 +199,9 @@ pub struct Accepting {
 }
 
 impl Accepting {
-    /// Announces that this thread is going to block in accept4 on `fd`.
-    pub fn on(fd: RawFd) -> Self {
+    /// Announces that this thread is going to block in accept4 on `fd`, which is this file.
+    pub fn on(fd: RawFd, file: usize) -> Self {
+        ACCEPTING_FILE.store(file, Ordering::Relaxed);
         ACCEPTING.store(fd, Ordering::SeqCst);
         Self { fd }
     }
@@ -320,7 +324,17 @@ pub fn withdraw() {
     }
 }
 
+/// Takes back what the process's only thread has announced and left by siglongjmp: it is here now.
+#[cold]
+pub fn forget_who_jumped_out() {
+    let fd = ACCEPTING.load(Ordering::Relaxed);
+    if fd >= 0 && threads::only_one() {
+        drop(Accepting { fd });
+    }
+}
+
 /// Whether a thread is about to block in accept4, or does.
 pub fn is_accepting() -> bool {
+    forget_who_jumped_out();
     ACCEPTING.load(Ordering::SeqCst) >= 0
 }

@@ -1,0 +1,206 @@
+//! `LIBFCGI_DRAIN`: how long open connections are waited for when shutting down.
+
+mod support;
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use fcgi::protocol::RecordType;
+use support::wire::{Connection, Record, begin, params, request, stdin};
+use support::{Library, Listen, PATIENCE, Worker, until_in};
+
+/// From the last connection's end to the program's.
+const AT_ONCE: Duration = Duration::from_millis(100);
+
+/// The longest that the web server keeps a connection that it does not use.
+const KEEP_ALIVE: Duration = Duration::from_millis(500);
+
+/// A program with this setting, in milliseconds.
+fn with_drain(drain: u32, listen: Listen, options: &[&str]) -> Worker {
+    let setting = format!("LIBFCGI_DRAIN={drain}");
+    Worker::start_in(&["env", &setting], Library::Ours, listen, options)
+}
+
+fn text(records: &[Record]) -> String {
+    let out = records.iter().filter(|record| record.kind == RecordType::STDOUT);
+    String::from_utf8(out.flat_map(|record| record.content.clone()).collect()).unwrap()
+}
+
+fn kept(worker: &Worker) -> Connection {
+    let mut connection = worker.connect();
+    connection.send(&request(1, true, &[], b"first")).until_end_of(1);
+    connection
+}
+
+/// A request that is answered, and then the connection's end.
+fn is_last_answer(connection: &mut Connection, body: &str) -> bool {
+    let records = connection.until_closed();
+    let is_whole = records.last().is_some_and(|last| last.kind == RecordType::END_REQUEST);
+    is_whole && text(&records) == body
+}
+
+/// Waits until the program waits for open connections alone.
+fn until_it_drains(worker: &Worker) {
+    until_in(worker.running.pid(), &[libc::SYS_poll]);
+}
+
+/// The program ends in time, every thread with -EINTR.
+fn ends_at_once(worker: &mut Worker, threads: usize) {
+    let since = Instant::now();
+    let status = worker.running.wait(PATIENCE).expect("the program goes on");
+    let took = since.elapsed();
+    assert_eq!(status.code(), Some(0));
+    assert_eq!(worker.results(), vec![-libc::EINTR; threads]);
+    assert!(took < AT_ONCE, "ended after {took:?}");
+}
+
+/// What the web server does with a kept connection: a request at some moment, in one piece or three,
+/// or its end when it was not used for too long.
+fn use_once(mut connection: Connection, number: u32, of: u32) {
+    thread::sleep(KEEP_ALIVE * number / of);
+    let body = format!("from {number}");
+    match number % 4 {
+        0 => return,
+        1 => {
+            for piece in [begin(2, true), params(2, &[("NAME", "value")])] {
+                connection.send(&piece);
+                thread::sleep(Duration::from_millis(5));
+            }
+            connection.send(&stdin(2, body.as_bytes()));
+        }
+        _ => {
+            connection.send(&request(2, true, &[], body.as_bytes()));
+        }
+    }
+    assert!(is_last_answer(&mut connection, &body), "request {number} is lost");
+}
+
+/// So a web server that keeps connections for a shorter time than the setting loses none.
+#[test]
+fn no_request_within_the_time_is_lost_and_nothing_is_waited_for_afterwards() {
+    const CONNECTIONS: u32 = 24;
+    for (options, threads) in [(&[][..], 1), (&["-t", "1"], 1), (&["-t", "5"], 5)] {
+        for listen in [Listen::Unix, Listen::Tcp] {
+            let mut worker = with_drain(800, listen, options);
+            let connections: Vec<_> = (0..CONNECTIONS).map(|_| kept(&worker)).collect();
+            worker.signal(libc::SIGTERM);
+            until_it_drains(&worker);
+            thread::scope(|scope| {
+                for (number, connection) in (0..).zip(connections) {
+                    scope.spawn(move || use_once(connection, number, CONNECTIONS));
+                }
+            });
+            ends_at_once(&mut worker, threads);
+        }
+    }
+}
+
+/// Those that one thread has waited for have a request while that one is busy.
+#[test]
+fn no_request_waits_for_a_busy_thread_while_another_one_is_free() {
+    let worker = with_drain(800, Listen::Unix, &["-t", "3"]);
+    let mut connections: Vec<_> = (0..3).map(|_| kept(&worker)).collect();
+    worker.signal(libc::SIGTERM);
+    until_it_drains(&worker);
+    let mut busy = connections.pop().unwrap();
+    busy.send(&request(2, true, &[("SLEEP", "1000")], b"busy"));
+    until_in(worker.running.pid(), &[libc::SYS_clock_nanosleep]);
+    // For long enough to be looked at less often.
+    thread::sleep(Duration::from_millis(200));
+    for connection in &mut connections {
+        connection.send(&request(2, true, &[], b"quick"));
+        assert!(is_last_answer(connection, "quick"));
+    }
+    assert!(busy.is_silent(Duration::from_millis(1)), "answered after the busy one");
+    assert!(is_last_answer(&mut busy, "busy"));
+}
+
+#[test]
+fn silent_connections_are_closed_after_that_time() {
+    for (options, threads) in [(&[][..], 1), (&["-t", "16"], 16)] {
+        let mut worker = with_drain(600, Listen::Unix, options);
+        let mut silent = [kept(&worker), kept(&worker), worker.connect()];
+        let mut refused = worker.connect();
+        refused.send(&begin(1, true)[..10]);
+        // Comes after them: so they have been accepted.
+        drop(kept(&worker));
+        let used = worker.processor_time();
+        let start = Instant::now();
+        worker.signal(libc::SIGTERM);
+        until_it_drains(&worker);
+        assert!(silent[0].is_silent(Duration::from_millis(300)), "closed too early");
+        let used = worker.processor_time() - used;
+        assert!(used <= Duration::from_millis(100), "{used:?} on the processor");
+        for connection in silent.iter_mut().chain([&mut refused]) {
+            assert_eq!(connection.until_closed(), []);
+        }
+        let took = start.elapsed();
+        assert!(took >= Duration::from_millis(600), "closed after {took:?}");
+        assert!(took < Duration::from_millis(600) + AT_ONCE, "closed after {took:?}");
+        ends_at_once(&mut worker, threads);
+    }
+}
+
+/// With 0 what is there is served, and nothing is waited for.
+#[test]
+fn without_time_only_what_is_there_is_served() {
+    let mut fastest = PATIENCE;
+    for _ in 0..5 {
+        let mut worker = with_drain(0, Listen::Unix, &[]);
+        let [mut busy, mut early, mut silent] = [(); 3].map(|()| kept(&worker));
+        busy.send(&request(2, true, &[("SLEEP", "50")], b"busy"));
+        until_in(worker.running.pid(), &[libc::SYS_clock_nanosleep]);
+        early.send(&request(2, true, &[], b"early"));
+        worker.signal(libc::SIGTERM);
+        assert!(is_last_answer(&mut busy, "busy"));
+        assert!(is_last_answer(&mut early, "early"));
+        let start = Instant::now();
+        assert_eq!(silent.until_closed(), []);
+        fastest = fastest.min(start.elapsed());
+        ends_at_once(&mut worker, 1);
+    }
+    assert!(fastest < Duration::from_millis(30), "closed after {fastest:?}");
+}
+
+#[test]
+fn a_head_that_has_begun_has_as_much_time_again() {
+    const DRAIN: Duration = Duration::from_millis(400);
+    let mut worker = with_drain(400, Listen::Unix, &[]);
+    let mut slow = kept(&worker);
+    let mut endless = kept(&worker);
+    worker.signal(libc::SIGTERM);
+    until_it_drains(&worker);
+    let start = Instant::now();
+    let whole = request(2, true, &[("NAME", "value")], b"slow");
+    thread::sleep(DRAIN * 3 / 4);
+    slow.send(&whole[..20]);
+    for byte in request(2, true, &[("NAME", &"x".repeat(1000))], b"").chunks(1) {
+        endless.send(byte);
+        if !slow.closed && start.elapsed() > DRAIN * 5 / 4 {
+            slow.send(&whole[20..]);
+            assert!(is_last_answer(&mut slow, "slow"));
+        }
+        if endless.has_ended() {
+            break;
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    let took = start.elapsed();
+    assert!(endless.closed && slow.closed);
+    assert!(took < 2 * DRAIN + AT_ONCE, "closed after {took:?}");
+    ends_at_once(&mut worker, 1);
+}
+
+/// A request in progress is its connection's last one, whatever the time.
+#[test]
+fn the_connection_of_a_request_in_progress_ends_with_its_answer() {
+    for threads in [1, 3] {
+        let mut worker = with_drain(60_000, Listen::Tcp, &["-t", &threads.to_string()]);
+        let mut busy = kept(&worker);
+        busy.send(&request(2, true, &[("SLEEP", "200")], b"busy"));
+        until_in(worker.running.pid(), &[libc::SYS_clock_nanosleep]);
+        worker.signal(libc::SIGTERM);
+        assert!(is_last_answer(&mut busy, "busy"));
+        ends_at_once(&mut worker, threads);
+    }
+}
