@@ -284,8 +284,8 @@ DLLAPI int OS_DoIo(struct timeval *tmo);
  * (OS_ShutdownPending, SIGTERM, SIGUSR1); EAGAIN when the program has made the listen socket
  * non-blocking; what accept(2) sets otherwise.
  *
- * Side effects: none besides. Thread-safe; but of several threads that wait here for one listen
- * socket only one is sure to come back when shutting down is asked for.
+ * Side effects: with several threads the listen socket becomes non-blocking, for all processes that
+ * share it. Thread-safe: every thread that waits here comes back when shutting down is asked for.
  *
  * Requires: `webServerAddrs` is NULL or a string.
  */

@@ -51,7 +51,8 @@ fn files(dir: &str, endings: &[&str]) -> Vec<PathBuf> {
     found
 }
 
-/// One Rust file of src: its path in the repository, and its lines up to the tests at its foot.
+/// One Rust file of src: its path in the repository, and its lines up to the tests at its foot; none of
+/// a file of tests.
 struct Source {
     path: String,
     lines: Vec<String>,
@@ -60,7 +61,9 @@ struct Source {
 fn sources() -> Vec<Source> {
     let source = |path: PathBuf| {
         let text = fs::read_to_string(&path).unwrap();
-        let shipped = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+        let is_tests = path.ends_with("tests.rs");
+        let shipped = text.split("#[cfg(test)]\nmod ").next().filter(|_| !is_tests);
+        let shipped = shipped.unwrap_or_default();
         let path = path.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap().display().to_string();
         Source { path, lines: shipped.lines().map(str::to_owned).collect() }
     };

@@ -125,6 +125,7 @@ programs! {
     cancelled_in_a_record
     cancelled_writer
     client_gone
+    clock_stands_still
     close_on_exec
     close_order
     create_writer

@@ -81,6 +81,7 @@ const ROWS: &[(&str, &[&str])] = &[
         &[
             "signals::a_request_whose_body_is_still_coming_is_finished",
             "signals::every_waiting_thread_returns_at_once",
+            "signals::every_thread_in_os_accept_returns_at_once",
             "signals::a_signal_just_before_the_wait_is_not_lost",
             "signals::other_threads_of_the_original_wait_on",
             "signals::everybody_who_is_connected_is_served_although_the_signal_comes_first",

@@ -234,7 +234,6 @@ fn number(call: &str) -> libc::c_long {
         "epoll_create1" => libc::SYS_epoll_create1,
         "epoll_ctl" => libc::SYS_epoll_ctl,
         "epoll_wait" => libc::SYS_epoll_wait,
-        "eventfd2" => libc::SYS_eventfd2,
         "fcntl" => libc::SYS_fcntl,
         "getsockopt" => libc::SYS_getsockopt,
         "gettid" => libc::SYS_gettid,
@@ -244,6 +243,7 @@ fn number(call: &str) -> libc::c_long {
         "sendmsg" => libc::SYS_sendmsg,
         "sendto" => libc::SYS_sendto,
         "shutdown" => libc::SYS_shutdown,
+        "socketpair" => libc::SYS_socketpair,
         "statx" => libc::SYS_statx,
         _ => panic!("{call}"),
     }

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use fcgi::protocol::RecordType;
-use support::wire::{Connection, Record, request};
+use support::wire::{Connection, Record, begin, request};
 use support::{
     Library, Listen, PATIENCE, Worker, is_at, need, signal, until, until_asleep, until_in,
 };
@@ -156,6 +156,27 @@ fn every_waiting_thread_returns_at_once() {
                 for connection in &mut connections {
                     assert_eq!(connection.until_closed(), []);
                 }
+            }
+        }
+    }
+}
+
+/// The first thread takes the signal, where there are others, and waits for them.
+#[test]
+fn every_thread_in_os_accept_returns_at_once() {
+    for listen in [Listen::Unix, Listen::Tcp, Listen::Own] {
+        for (number, options) in WISHES {
+            for (count, more) in [(1, &["-A"][..]), (2, &["-A", "-t", "2"])] {
+                let worker = Worker::start(Library::Ours, listen, &[options, more].concat());
+                for _ in 0..3 {
+                    let mut connection = worker.connect();
+                    connection.send(&begin(1, false));
+                    assert_eq!(connection.until_closed().len(), 1);
+                }
+                until_all_wait(&worker, if count == 1 { 1 } else { count + 1 });
+                let start = Instant::now();
+                worker.signal(number);
+                ends_at_once(worker, start, count);
             }
         }
     }
@@ -339,10 +360,12 @@ fn is_held_at(task: &Path, call: &str) -> bool {
 
 #[test]
 fn other_threads_of_the_original_wait_on() {
-    let mut worker = Worker::start(Library::Original, Listen::Unix, &["-t", "3"]);
-    until_all_wait(&worker, 4);
-    worker.signal(libc::SIGTERM);
-    assert!(worker.running.wait(IN_VAIN).is_none(), "the original does it right");
+    for options in [&["-t", "3"][..], &["-t", "3", "-A"]] {
+        let mut worker = Worker::start(Library::Original, Listen::Unix, options);
+        until_all_wait(&worker, 4);
+        worker.signal(libc::SIGTERM);
+        assert!(worker.running.wait(IN_VAIN).is_none(), "the original does it right");
+    }
 }
 
 // ---- FCGI_FAIL_ACCEPT_ON_INTR ----
@@ -409,8 +432,8 @@ fn errors_that_pass_are_waited_out() {
 
 #[test]
 fn a_shortage_of_descriptors_is_waited_out_without_spinning() {
-    // 0, 1 and 2, epoll and eventfd: room for five connections, each with a request in progress.
-    let worker = Worker::ours(&["-f", "10", "-t", "6"]);
+    // 0, 1 and 2, epoll and the wake-up: room for five connections, each with a request in progress.
+    let worker = Worker::ours(&["-f", "11", "-t", "6"]);
     let whole = request(1, false, &[], b"the whole body");
     let (first, rest) = whole.split_at(whole.len() - 12);
     let mut busy: Vec<Connection> = (0..5).map(|_| worker.connect()).collect();
@@ -435,7 +458,7 @@ fn a_shortage_of_descriptors_is_waited_out_without_spinning() {
 fn a_shortage_of_descriptors_is_ended_at_the_cost_of_the_oldest_idle_connection() {
     for threads in [&[][..], &["-t", "4"]] {
         // Room for five, and for as many to wait.
-        let worker = Worker::ours(&[&["-f", "10"], threads].concat());
+        let worker = Worker::ours(&[&["-f", "11"], threads].concat());
         let mut idle: Vec<Connection> = (0..5).map(|_| kept(&worker)).collect();
         let start = Instant::now();
         let mut new = worker.connect();

@@ -18,6 +18,8 @@ mod idle;
 mod leaving;
 #[path = "waiting/limits.rs"]
 mod limits;
+#[path = "waiting/numbers.rs"]
+mod numbers;
 #[path = "waiting/processes.rs"]
 mod processes;
 #[path = "waiting/sharing.rs"]

@@ -4,12 +4,12 @@ use std::io;
 use std::os::fd::RawFd;
 
 use super::config;
-use super::patience::LONGEST_WAIT;
 use super::peers::PeerList;
 use crate::os::error::{shut_down, would_block};
 use crate::os::poll::{self, PollFd};
+use crate::os::signal::{self, UNCHECKED};
 use crate::os::socket::{self, Peer};
-use crate::os::{io as fd_io, mark, signal, threads};
+use crate::os::{io as fd_io, mark, threads};
 
 /// Waits for the next connection of a peer that `list` admits and, on a unix socket, says
 /// something before the keeper timeout; closes all others. Bytes are not read.
@@ -18,8 +18,12 @@ use crate::os::{io as fd_io, mark, signal, threads};
 /// interrupts accept(2); `WouldBlock` when the program has made the listen socket non-blocking, or its
 /// time limit there is over.
 pub fn accept(listen_fd: RawFd, fail_on_intr: bool, list: &PeerList) -> io::Result<RawFd> {
-    threads::only_one();
-    let _accepting = signal::Accepting::on(listen_fd, signal::file_number(listen_fd));
+    // In accept4 one of several threads would not hear of a signal that another one takes.
+    if !threads::only_one() {
+        let _ = mark::make_nonblocking(listen_fd);
+    }
+    let _accepting = signal::Accepting::on(listen_fd, fd_io::file_number(listen_fd));
+    let mut is_checked = false;
     loop {
         if signal::shutdown_requested() {
             return Err(io::ErrorKind::Interrupted.into());
@@ -32,7 +36,7 @@ pub fn accept(listen_fd: RawFd, fail_on_intr: bool, list: &PeerList) -> io::Resu
             Err(error) => match error.kind() {
                 io::ErrorKind::Interrupted if !fail_on_intr => {}
                 io::ErrorKind::WouldBlock if mark::is_ours(listen_fd) => {
-                    wait(listen_fd, fail_on_intr)?
+                    is_checked = wait(listen_fd, fail_on_intr, is_checked)?;
                 }
                 _ => return Err(error),
             },
@@ -40,19 +44,25 @@ pub fn accept(listen_fd: RawFd, fail_on_intr: bool, list: &PeerList) -> io::Resu
     }
 }
 
-/// Waits until the listen socket has a connection or shutting down is asked for.
-fn wait(listen_fd: RawFd, fail_on_intr: bool) -> io::Result<()> {
+/// Waits until the listen socket has a connection or shutting down is asked for. `is_checked`: whether
+/// the wake-up has been; returns whether it is now.
+fn wait(listen_fd: RawFd, fail_on_intr: bool, is_checked: bool) -> io::Result<bool> {
     let own = socket::time_limit(listen_fd);
-    // Without it, whether shutting down is asked for has to be looked up now and then.
-    let wake_up = signal::wake_up_descriptor();
-    let limit = own.or_else(|| wake_up.is_err().then_some(LONGEST_WAIT));
-    let fds = [listen_fd, wake_up.unwrap_or(-1)];
-    match poll::poll(&mut fds.map(|fd| PollFd::new(fd, poll::READABLE)), limit) {
+    let limit = own.or((!is_checked).then_some(UNCHECKED));
+    let fds = [listen_fd, signal::wake_up_descriptor().unwrap_or(-1)];
+    let mut fds = fds.map(|fd| PollFd::new(fd, poll::READABLE));
+    match poll::poll(&mut fds, limit) {
         Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
         Err(error) if fail_on_intr && signal::would_interrupt_accept() => Err(error),
         Ok(0) if own.is_some() => Err(would_block()),
         Ok(_) if socket::is_shut_down(listen_fd) => Err(shut_down()),
-        _ => Ok(()),
+        // Without it, whether shutting down is asked for has to be looked up now and then.
+        Ok(0) => Ok(signal::check_wake_up().is_ok()),
+        Ok(_) if fds[1].revents != 0 => {
+            signal::ignore_wake_up();
+            Ok(false)
+        }
+        _ => Ok(is_checked),
     }
 }
 
@@ -83,6 +93,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "no SO_ACCEPTCONN in Miri")]
     fn a_silent_tcp_peer_is_accepted() {
         let listener = listener();
         let _client = connect(&listener);
@@ -91,6 +102,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "no SO_ACCEPTCONN in Miri")]
     fn a_peer_that_is_not_listed_is_closed_and_the_next_one_waited_for() {
         let listener = listener();
         let mut client = connect(&listener);

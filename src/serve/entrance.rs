@@ -2,14 +2,14 @@
 
 use std::io::{self, ErrorKind};
 use std::os::fd::RawFd;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use super::patience::{MOST_IN_VAIN, PAUSE};
 use super::terms::Terms;
 use super::troubles::{Consequence, Troubles};
 use crate::os::error::AcceptTrouble;
-use crate::os::io::is_nonblocking;
+use crate::os::io::{file_number, is_nonblocking};
 use crate::os::mark::{self, Waiting};
 use crate::os::poll::{self, PollFd, READABLE};
 use crate::os::socket::{self, Accepted};
@@ -20,7 +20,7 @@ use crate::os::{clock, signal};
 pub(super) struct Entrance {
     pub(super) fd: RawFd,
     /// What tells it from others, as of the last look.
-    file: AtomicUsize,
+    file: AtomicU32,
     /// The program's limit for a wait on it, in milliseconds; 0 for none.
     limit: AtomicU32,
     /// Calls of accept4 that found nothing since one that did.
@@ -36,7 +36,7 @@ impl Entrance {
     pub(super) fn new(fd: RawFd) -> Self {
         let entrance = Self {
             fd,
-            file: AtomicUsize::new(0),
+            file: AtomicU32::new(0),
             limit: AtomicU32::new(0),
             in_vain: AtomicU32::new(0),
             troubles: Troubles::new(),
@@ -49,12 +49,12 @@ impl Entrance {
 
     /// Takes note of what the number stands for.
     pub(super) fn look_anew(&self) {
-        self.file.store(signal::file_number(self.fd), Ordering::Relaxed);
+        self.file.store(file_number(self.fd), Ordering::Relaxed);
         self.look_for_limit();
     }
 
-    /// What tells it from others: see [`signal::file_number`].
-    pub(super) fn file(&self) -> usize {
+    /// What tells it from others: see [`file_number`].
+    pub(super) fn file(&self) -> u32 {
         self.file.load(Ordering::Relaxed)
     }
 
@@ -178,6 +178,7 @@ impl Entrance {
 
 /// Waits a moment. A signal ends it early, which the caller looks at.
 fn pause() {
-    let wake_up = signal::wake_up_descriptor().unwrap_or(-1);
+    // It is not made now: it takes descriptors.
+    let wake_up = signal::existing_wake_up().unwrap_or(-1);
     let _ = poll::poll(&mut [PollFd::new(wake_up, READABLE)], Some(PAUSE));
 }

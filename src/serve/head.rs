@@ -9,10 +9,11 @@ use super::patience::MOST_RECEIVED;
 use super::rest::{Rest, Stage};
 use super::session::{Begin, Head};
 use super::terms::Terms;
+use crate::os::clock;
 use crate::os::error::{interrupted, not_open};
 use crate::os::io::{is_open, recv_now, send_now, shutdown_write};
 use crate::os::poll::{self, PollFd, READABLE};
-use crate::os::{clock, signal};
+use crate::os::signal::{self, UNCHECKED};
 
 /// A connection whose request head is complete.
 pub type Arrival = (Connected, Begin);
@@ -143,7 +144,7 @@ pub fn wait_alone(
     terms: &Terms,
 ) -> io::Result<Option<Arrival>> {
     let mut end = patience.and_then(|patience| clock::now().checked_add(patience));
-    let mut is_last = false;
+    let (mut is_last, mut is_checked) = (false, false);
     loop {
         if !is_last && signal::shutdown_requested() {
             is_last = true;
@@ -169,10 +170,21 @@ pub fn wait_alone(
         let mut fds = [PollFd::new(connected.fd, READABLE), PollFd::new(wake_up, READABLE)];
         let deadline = rest.deadline.into_iter().chain(end).min();
         let left = deadline.map(|deadline| deadline.saturating_duration_since(clock::now()));
-        match poll::poll(&mut fds, left) {
+        let is_short = !is_last && !is_checked;
+        let wait = if is_short { left.or(Some(UNCHECKED)).min(Some(UNCHECKED)) } else { left };
+        match poll::poll(&mut fds, wait) {
+            Ok(0) if wait != left => is_checked = signal::check_wake_up().is_ok(),
             Ok(0) => {
                 connected.discard();
                 return if is_last { Err(interrupted()) } else { Ok(None) };
+            }
+            Ok(_) if fds[1].revents != 0 && !signal::shutdown_requested() => {
+                signal::ignore_wake_up();
+                is_checked = false;
+            }
+            Ok(_) if fds[1].revents != 0 && !signal::shutdown_requested() => {
+                signal::ignore_wake_up();
+                is_checked = false;
             }
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::Interrupted => {

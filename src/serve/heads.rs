@@ -135,7 +135,7 @@ mod tests {
             let largest = parking.sizes().largest().map(|(size, _)| size);
             assert_eq!(largest, model.values().copied().filter(|&size| size > 0).max());
         }
-        parking.abandon(|_| {});
+        parking.abandon(|_| 0, |_| {});
         assert_eq!((parking.sizes().sum(), parking.sizes().largest()), (0, None));
     }
 

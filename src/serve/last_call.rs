@@ -71,6 +71,8 @@ impl LastCall {
     ) -> Option<Arrival> {
         let drain = terms.config.drain;
         let end = self.end(drain);
+        // What may still be waited by number, should the clock stand still.
+        let mut unspent = drain.saturating_mul(2);
         let mut undecided = Vec::new();
         let mut deciding = None;
         if let Some(connected) = new {
@@ -107,10 +109,16 @@ impl LastCall {
             if undecided.is_empty() && (left.is_zero() || !others) {
                 return None;
             }
+            if !left.is_zero() && unspent.is_zero() {
+                break;
+            }
             let longest = if others { glance } else { left };
             glance = (glance * 2).min(longest_glance);
-            if wait_for_any(&undecided, left.min(longest)).is_err() {
-                break;
+            let wait = left.min(longest).min(unspent);
+            match wait_for_any(&undecided, wait) {
+                Ok(true) => {}
+                Ok(false) => unspent -= wait,
+                Err(_) => break,
             }
             // What came true, if anything, shows when they are asked.
             let mut asked = std::mem::take(&mut undecided).into_iter();
@@ -245,12 +253,12 @@ impl Drop for Deciding<'_> {
     }
 }
 
-/// Waits until something happens on one of the connections.
-fn wait_for_any(undecided: &[Undecided], patience: Duration) -> io::Result<()> {
+/// Waits until something happens on one of the connections; false when nothing has.
+fn wait_for_any(undecided: &[Undecided], patience: Duration) -> io::Result<bool> {
     let mut fds = Vec::new();
     extend(&mut fds, undecided.iter().map(|(connected, _)| PollFd::new(connected.fd, READABLE)))?;
     match poll::poll(&mut fds, Some(patience)) {
         Err(error) if error.kind() != ErrorKind::Interrupted => Err(error),
-        _ => Ok(()),
+        result => Ok(!matches!(result, Ok(0))),
     }
 }

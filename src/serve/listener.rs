@@ -44,7 +44,7 @@ use crate::os::io::{close, is_open};
 use crate::os::lock::Lock;
 use crate::os::poll::{self, PollFd, READABLE};
 use crate::os::socket::{self, Accepted, Peer};
-use crate::os::{clock, fork, mark, signal, threads};
+use crate::os::{clock, mark, signal, threads};
 
 /// With whom a connection without a request waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,8 +59,6 @@ enum Company {
 #[derive(Debug)]
 pub struct Listener {
     entrance: Entrance,
-    /// [`fork::generation`] of its process.
-    generation: usize,
     pool: Arc<Pool>,
     /// What connections without a request may still cost a process with one thread.
     grace: Lock<Budget>,
@@ -72,7 +70,6 @@ impl Listener {
     pub(super) fn new(fd: RawFd) -> Self {
         Self {
             entrance: Entrance::new(fd),
-            generation: fork::generation(),
             pool: Arc::new(Pool::new(fd)),
             grace: Lock::new(Budget::new()),
             last_call: LastCall::new(),
@@ -146,7 +143,7 @@ impl Listener {
 
     /// Whether a signal handler has made a child while a thread waited here, and this is it.
     pub fn is_parents(&self) -> bool {
-        self.generation != fork::generation()
+        self.pool.is_parents()
     }
 
     fn may_block(&self) -> bool {
@@ -401,6 +398,8 @@ impl Listener {
         if socket::is_shut_down(self.fd()) {
             return Err(shut_down());
         }
+        // What cannot be made anew is missed by the next wait.
+        let _ = self.pool.mend();
         if let Err(error) = socket::check_listens(self.fd()) {
             // Those that are connected are served on.
             return if self.pool.is_empty() { Err(error) } else { Ok(None) };
@@ -408,7 +407,7 @@ impl Listener {
         // The number may stand for a new socket of the program's.
         self.entrance.look_anew();
         mark::make_nonblocking(self.fd())?;
-        self.pool.find_listen_socket()?;
+        let _ = self.pool.find_listen_socket();
         self.accept(terms)
     }
 

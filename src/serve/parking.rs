@@ -4,12 +4,13 @@ use std::os::fd::RawFd;
 use std::time::Instant;
 
 use super::heap::Heap;
+use super::patience::LONG_UNARMED;
 use super::place::{Place, Tenant};
 use super::queues::Queues;
 use super::rest::Rest;
 use super::session::Session;
 use super::sizes::Sizes;
-use super::slot::{Slot, Waiting, Watched};
+use super::slot::{Slot, UNUSED, Waiting, Watched};
 use crate::os::fork::Moment;
 use crate::os::memory::{NoMemory, push};
 
@@ -84,7 +85,7 @@ impl Parking {
 
     fn slot(&mut self, place: Place) -> Option<&mut Slot> {
         let slot = self.slots.get_mut(place.slot as usize)?;
-        (slot.used && slot.generation == place.generation).then_some(slot)
+        (slot.fd != UNUSED && slot.generation == place.generation).then_some(slot)
     }
 
     /// A place for a connection that has none.
@@ -96,9 +97,8 @@ impl Parking {
         self.queues.remove(number);
         let mut place = Place { slot: number, generation: 0 };
         if let Some(slot) = self.slots.get_mut(number as usize) {
-            slot.used = true;
-            slot.watched = Watched::No;
-            (slot.early, slot.quick) = (false, true);
+            (slot.fd, slot.file) = (-1, 0);
+            (slot.watched, slot.quick) = (Watched::No, true);
             place.generation = slot.generation;
         }
         Ok(place)
@@ -113,16 +113,39 @@ impl Parking {
         self.sizes.make_room(slots)?;
         let slot = Slot {
             generation: self.first_generation,
-            fd: -1,
+            fd: UNUSED,
+            file: 0,
             watched: Watched::No,
-            used: false,
-            early: false,
             quick: true,
             since: 0,
             parked: None,
         };
         push(&mut self.slots, slot).map_err(|_| NoMemory)?;
         Ok(self.slots.len() as u32 - 1)
+    }
+
+    /// Takes note of what a new place's descriptor is.
+    pub fn identify(&mut self, place: Place, file: u32) {
+        if let Some(slot) = self.slot(place) {
+            slot.file = file;
+        }
+    }
+
+    /// Whether the descriptor of a place is still what it was, which `file_number` says. The program may
+    /// have closed it, and use the number.
+    pub fn is_own(&mut self, place: Place, file_number: impl Fn(RawFd) -> u32) -> bool {
+        self.slot(place).is_some_and(|slot| slot.is_own(&file_number))
+    }
+
+    /// Takes note that the kernel does not watch the descriptor of the place with that number. Returns
+    /// the place if a connection is parked there.
+    pub fn unwatch(&mut self, number: usize) -> Option<Place> {
+        let slot = self.slots.get_mut(number)?;
+        if std::mem::replace(&mut slot.watched, Watched::No) == Watched::Unarmed {
+            self.unarmed.remove(number as u32);
+        }
+        let place = Place { slot: number as u32, generation: slot.generation };
+        slot.parked.is_some().then_some(place)
     }
 
     /// How the place's descriptor is watched.
@@ -142,7 +165,7 @@ impl Parking {
         let mut slots = self.slots.iter().enumerate();
         slots.any(|(number, slot)| {
             let other = number as u32 != place.slot;
-            other && slot.used && slot.fd == fd && slot.watched != Watched::No
+            other && slot.fd == fd && slot.watched != Watched::No
         })
     }
 
@@ -152,7 +175,10 @@ impl Parking {
         let Parked { session, rest: Rest { stage, deadline }, since } = parked;
         let size = session.as_ref().map_or(0, |session| session.held());
         let Some(slot) = self.slot(place) else { return false };
-        let early = std::mem::take(&mut slot.early);
+        let early = slot.watched == Watched::Early;
+        if early {
+            slot.watched = Watched::Once;
+        }
         slot.parked = Some(Waiting { session, stage, since });
         slot.fd = fd;
         self.parked += 1;
@@ -203,29 +229,23 @@ impl Parking {
         self.slot(place).is_some_and(|slot| slot.watched == Watched::Once && slot.quick)
     }
 
-    /// Notes that a connection is out since then.
-    pub fn goes_out(&mut self, place: Place, since: u32) {
+    /// Notes that a connection is out from now on. Its client is a quick one if it has not waited long.
+    pub fn goes_out(&mut self, place: Place, now: u32) {
         if let Some(slot) = self.slot(place) {
-            slot.since = since;
+            slot.quick = slot.age(now) < LONG_UNARMED;
+            slot.since = now as u16;
         }
     }
 
-    /// Returns since when a connection is out.
-    pub fn out_since(&mut self, place: Place) -> Option<u32> {
-        self.slot(place).map(|slot| slot.since)
-    }
-
-    /// Notes whether the client of a connection is a quick one.
-    pub fn set_quick(&mut self, place: Place, quick: bool) {
-        if let Some(slot) = self.slot(place) {
-            slot.quick = quick;
-        }
+    /// Returns how many milliseconds a connection is out.
+    pub fn out_for(&mut self, place: Place, now: u32) -> Option<u32> {
+        self.slot(place).map(|slot| slot.age(now))
     }
 
     /// Leaves a parked connection unarmed.
-    pub fn leave_unarmed(&mut self, place: Place, since: u32) {
+    pub fn leave_unarmed(&mut self, place: Place, now: u32) {
         if let Some(slot) = self.slot(place).filter(|slot| slot.parked.is_some()) {
-            (slot.watched, slot.since) = (Watched::Unarmed, since);
+            (slot.watched, slot.since) = (Watched::Unarmed, now as u16);
             self.unarmed.put_last(0, place.slot);
         }
     }
@@ -248,18 +268,23 @@ impl Parking {
         self.slot(place).is_some_and(|slot| slot.watched == Watched::Unarmed && slot.fd == fd)
     }
 
-    /// Returns the connection that is unarmed for the longest time, and since when.
-    pub fn first_unarmed(&self) -> Option<(Place, u32)> {
+    /// Returns the connection that is unarmed for the longest time, and for how many milliseconds.
+    pub fn first_unarmed(&self, now: u32) -> Option<(Place, u32)> {
         let number = self.unarmed.first(0)?;
-        let since = self.slots.get(number as usize)?.since;
-        self.place(number).map(|place| (place, since))
+        let age = self.slots.get(number as usize)?.age(now);
+        self.place(number).map(|place| (place, age))
     }
 
-    /// Takes note of an event for a connection that is about to be parked.
-    pub fn note_early(&mut self, place: Place) {
-        if let Some(slot) = self.slot(place) {
-            slot.early = slot.watched == Watched::Once;
-        }
+    /// Takes note of an event for a connection that is about to be parked. False where the place is no
+    /// connection's.
+    pub fn note_early(&mut self, place: Place) -> bool {
+        let slot = self.slot(place);
+        slot.is_some_and(|slot| {
+            if slot.watched == Watched::Once {
+                slot.watched = Watched::Early;
+            }
+            true
+        })
     }
 
     /// The descriptor of a connection that is out but still watched all the time; from now on it
@@ -277,17 +302,19 @@ impl Parking {
     pub fn release(&mut self, place: Place) {
         self.take(place);
         if let Some(slot) = self.slot(place) {
-            slot.used = false;
+            slot.fd = UNUSED;
             slot.generation = slot.generation.wrapping_add(1);
             self.queues.put_first(FREE, place.slot);
         }
     }
 
     /// Gives up all connections, in a child: no memory may be freed at this moment.
-    pub fn abandon(&mut self, close: impl Fn(RawFd)) {
+    pub fn abandon(&mut self, file_number: impl Fn(RawFd) -> u32, close: impl Fn(RawFd)) {
         for (number, slot) in self.slots.iter_mut().enumerate() {
             if let Some(parked) = slot.parked.take() {
-                close(slot.fd);
+                if slot.is_own(&file_number) {
+                    close(slot.fd);
+                }
                 std::mem::forget(parked);
                 self.queues.remove(number as u32);
                 if slot.watched == Watched::Unarmed {
@@ -321,176 +348,4 @@ impl Parking {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::rest::Stage;
-    use super::*;
-    use std::time::Duration;
-
-    fn parked(deadline: Option<Instant>) -> Parked {
-        at(Stage::Silent, deadline)
-    }
-
-    fn at(stage: Stage, deadline: Option<Instant>) -> Parked {
-        Parked { session: None, rest: Rest { stage, deadline }, since: Moment::now() }
-    }
-
-    #[test]
-    fn a_late_event_for_an_earlier_connection_finds_nothing() {
-        let mut parking = Parking::new(0);
-        let first = parking.reserve().unwrap();
-        parking.park(first, 7, parked(None));
-        assert_eq!(Place::from_token(first.token()), first);
-        assert_eq!(parking.take(first).map(|(fd, _)| fd), Some(7));
-        assert!(parking.take(first).is_none());
-        parking.release(first);
-        let second = parking.reserve().unwrap();
-        parking.park(second, 8, parked(None));
-        assert!(parking.take(first).is_none());
-        assert_eq!(parking.take(second).map(|(fd, _)| fd), Some(8));
-        assert!(parking.is_empty());
-    }
-
-    #[test]
-    fn deadlines_pass_in_order() {
-        let mut parking = Parking::new(0);
-        let now = Instant::now();
-        for (fd, seconds) in [(1, 20), (2, 10), (3, 30)] {
-            let place = parking.reserve().unwrap();
-            parking.park(place, fd, parked(Some(now + Duration::from_secs(seconds))));
-        }
-        assert_eq!(parking.earliest(), Some(now + Duration::from_secs(10)));
-        assert!(parking.expired(now).is_none());
-        let place = parking.expired(now + Duration::from_secs(15)).unwrap();
-        assert_eq!(parking.take(place).map(|(fd, _)| fd), Some(2));
-        assert_eq!(parking.earliest(), Some(now + Duration::from_secs(20)));
-        assert!(parking.expired(now + Duration::from_secs(15)).is_none());
-    }
-
-    #[test]
-    fn who_has_had_no_request_goes_first_and_the_oldest_of_those() {
-        let stages =
-            [Stage::Idle, Stage::Next, Stage::First, Stage::Idle, Stage::Lingering, Stage::Silent];
-        let mut parking = Parking::new(0);
-        let places: Vec<_> = stages.map(|stage| (stage, parking.reserve().unwrap())).into();
-        for (fd, (stage, place)) in places.iter().enumerate().rev() {
-            parking.park(*place, fd as RawFd, at(*stage, None));
-        }
-        // Looked at, and parked again: it has waited the shortest time now.
-        let (_, again) = parking.take(places[5].1).unwrap();
-        parking.park(places[5].1, 5, again);
-        let order = std::iter::from_fn(|| {
-            let place = parking.least_worth()?;
-            parking.take(place).map(|(fd, _)| fd)
-        });
-        assert!(order.eq([4, 2, 5, 1, 3, 0]));
-    }
-
-    /// Steps are counted, which take time: entries of the heap. Everything else is O(1).
-    #[test]
-    fn no_step_takes_longer_the_more_connections_wait() {
-        const MANY: u32 = if cfg!(miri) { 64 } else { 16_000 };
-        let (mut parking, start) = (Parking::new(0), Instant::now());
-        let mut most = 0;
-        let mut counted = |parking: &mut Parking, step: &mut dyn FnMut(&mut Parking)| {
-            let before = parking.deadlines.steps;
-            step(parking);
-            most = most.max(parking.deadlines.steps - before);
-        };
-        let places: Vec<Place> = (0..MANY).map(|_| parking.reserve().unwrap()).collect();
-        for (number, place) in (0..MANY).zip(&places) {
-            // Half of them in order, half of them in none.
-            let after = if number % 2 == 0 { number } else { number * 7919 % MANY };
-            let deadline = start + Duration::from_micros(u64::from(after));
-            counted(&mut parking, &mut |parking| {
-                parking.park(*place, number as RawFd, parked(Some(deadline)));
-            });
-        }
-        // Each says something that is no request: its deadline stays.
-        for place in &places {
-            counted(&mut parking, &mut |parking| {
-                let (fd, parked) = parking.take(*place).unwrap();
-                parking.park(*place, fd, parked);
-            });
-        }
-        let (mut last, late) = (start, start + Duration::from_secs(1));
-        for number in 0..MANY {
-            counted(&mut parking, &mut |parking| {
-                let place = if number % 4 == 0 {
-                    parking.least_worth().unwrap()
-                } else {
-                    let earliest = parking.earliest().unwrap();
-                    assert!(last <= earliest);
-                    last = earliest;
-                    parking.expired(late).unwrap()
-                };
-                assert!(parking.take(place).is_some());
-                parking.release(place);
-            });
-        }
-        assert!(parking.is_empty() && parking.expired(late).is_none());
-        assert!(most <= 4 * u64::from(MANY.ilog2()), "{most} entries in one step");
-    }
-
-    #[test]
-    fn idle_connections_have_no_part_in_the_deadlines_and_little_memory() {
-        let mut parking = Parking::new(0);
-        for fd in 0..1000 {
-            let place = parking.reserve().unwrap();
-            parking.park(place, fd, at(Stage::Idle, None));
-            assert!(parking.take(place).is_some());
-            parking.park(place, fd, at(Stage::Idle, None));
-        }
-        assert_eq!((parking.deadlines.steps, parking.earliest()), (0, None));
-        assert!(size_of::<Slot>() <= 40);
-    }
-
-    #[test]
-    fn a_child_gives_everything_up() {
-        let mut parking = Parking::new(0);
-        let now = Instant::now();
-        for fd in 0..4 {
-            let place = parking.reserve().unwrap();
-            parking.park(place, fd, parked(Some(now)));
-        }
-        let out = parking.least_worth().unwrap();
-        assert!(parking.take(out).is_some());
-        let closed = std::cell::Cell::new(0);
-        parking.abandon(|_| closed.set(closed.get() + 1));
-        assert_eq!((closed.get(), parking.len()), (3, 0));
-        assert!(parking.least_worth().is_none() && parking.expired(now).is_none());
-    }
-
-    #[test]
-    fn an_event_before_parking_is_told_when_parking() {
-        let mut parking = Parking::new(0);
-        let place = parking.reserve().unwrap();
-        parking.note_early(place);
-        assert!(!parking.park(place, 5, parked(None)));
-        assert!(parking.take(place).is_some());
-        parking.set_watched(place, 5, Watched::Once);
-        parking.note_early(place);
-        assert!(parking.park(place, 5, parked(None)));
-        assert!(parking.take(place).is_some());
-        assert!(!parking.park(place, 5, parked(None)));
-    }
-
-    #[test]
-    fn a_place_keeps_how_it_is_watched_until_it_is_released() {
-        let mut parking = Parking::new(0);
-        let place = parking.reserve().unwrap();
-        parking.set_watched(place, 5, Watched::Level);
-        parking.park(place, 5, parked(None));
-        assert_eq!(parking.unwatch_out(place), None);
-        assert!(parking.take(place).is_some());
-        assert_eq!(parking.watched(place), Watched::Level);
-        assert_eq!(parking.unwatch_out(place), Some(5));
-        assert_eq!(parking.unwatch_out(place), None);
-        parking.set_watched(place, 5, Watched::Once);
-        let other = parking.reserve().unwrap();
-        assert!(parking.is_watched_elsewhere(5, other));
-        assert!(!parking.is_watched_elsewhere(5, place));
-        parking.release(place);
-        let again = parking.reserve().unwrap();
-        assert_eq!(parking.watched(again), Watched::No);
-    }
-}
+mod tests;

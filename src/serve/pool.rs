@@ -14,6 +14,7 @@
 //! for it by itself leaves it silent: see [`Holding`].
 
 use std::io;
+use std::io::ErrorKind::{Interrupted, TimedOut};
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
@@ -32,11 +33,11 @@ use super::store::recycle;
 use super::terms::Terms;
 use super::turns::{State, Step, TakenOut};
 use super::watcher::{LISTEN, UNASKED, Watcher};
-use crate::os::io::close;
+use crate::os::io::{close, file_number};
 use crate::os::lock::Lock;
 use crate::os::poll::{self, PollFd, READABLE, Watch};
 use crate::os::socket::close_at_once;
-use crate::os::{clock, mark, signal, threads};
+use crate::os::{clock, fork, mark, signal, threads};
 
 /// Pools of this process so far: their places have different generations.
 static POOLS: AtomicU32 = AtomicU32::new(0);
@@ -53,6 +54,8 @@ pub(super) enum Entry {
 #[derive(Debug)]
 pub(super) struct Pool {
     listen_fd: RawFd,
+    /// [`fork::generation`] of its process.
+    generation: usize,
     watcher: Watcher,
     /// Whether the listen socket is registered, and so non-blocking. It stays so.
     entered: AtomicBool,
@@ -69,6 +72,7 @@ impl Pool {
     pub(super) fn new(listen_fd: RawFd) -> Self {
         Self {
             listen_fd,
+            generation: fork::generation(),
             watcher: Watcher::new(listen_fd),
             entered: AtomicBool::new(false),
             parked: AtomicBool::new(false),
@@ -81,6 +85,11 @@ impl Pool {
     /// The listen socket's descriptor.
     pub(super) const fn listen_fd(&self) -> RawFd {
         self.listen_fd
+    }
+
+    /// Whether a signal handler has made a child while a thread waited here, and this is it.
+    pub(super) fn is_parents(&self) -> bool {
+        self.generation != fork::generation()
     }
 
     /// Whether the listen socket is registered, and so non-blocking.
@@ -134,7 +143,15 @@ impl Pool {
         let other = |token| self.state.lock().queue(token);
         let slept = self.watcher.wait(until, longest, terms, other);
         self.holding.wake();
-        let Some(token) = slept? else { return Ok(Event::Nothing) };
+        let token = match slept {
+            Ok(Some(token)) => token,
+            Ok(None) => return Ok(Event::Nothing),
+            Err(error) if matches!(error.kind(), Interrupted | TimedOut) => return Err(error),
+            Err(error) => {
+                let is_mended = self.mend().unwrap_or(true);
+                return if is_mended { Ok(Event::Nothing) } else { Err(error) };
+            }
+        };
         if signal::shutdown_requested() {
             // What came is still there: the last call looks at everything.
             return Ok(Event::Nothing);
@@ -147,30 +164,61 @@ impl Pool {
         match token {
             LISTEN => Event::Listen,
             UNASKED => Event::Unasked,
-            token => taken(self.claim(Place::from_token(token), state), Event::Heard),
+            token => self.heard(Place::from_token(token), state),
         }
     }
 
-    /// Takes a parked connection out. One that is not there may be about to be parked by another
-    /// thread, which then sees to the event. Or it was registered while the process had one thread and
-    /// is out on a request: then this registration ends here.
-    fn claim(&self, place: Place, state: &mut State) -> Option<TakenOut> {
-        let taken_out = state.take(place);
-        if taken_out.is_none() {
-            state.parking.note_early(place);
-            if let Some(fd) = state.parking.unwatch_out(place) {
-                self.watcher.remove(fd);
-            }
-        } else if !threads::only_one() {
-            let now = clock::milliseconds();
-            let quick = state
-                .parking
-                .out_since(place)
-                .is_some_and(|since| now.wrapping_sub(since) < LONG_UNARMED);
-            state.parking.set_quick(place, quick);
-            state.parking.goes_out(place, now);
+    /// Takes the connection out for which an event has come. One that is not parked may be about to be by
+    /// another thread, which then sees to the event. Or it was registered while the process had one thread
+    /// and is out on a request: then this registration ends here. An event for no connection is late, or
+    /// comes from an instance of the program's.
+    fn heard(&self, place: Place, state: &mut State) -> Event {
+        if let Some(taken_out) = self.claim(place, state) {
+            return Event::Heard(taken_out);
         }
-        taken_out
+        let is_known = state.parking.note_early(place);
+        if let Some(fd) = state.parking.unwatch_out(place) {
+            self.watcher.remove(fd);
+        }
+        if is_known { Event::Nothing } else { Event::Unasked }
+    }
+
+    fn claim(&self, place: Place, state: &mut State) -> Option<TakenOut> {
+        let taken_out = state.take(place)?;
+        if !threads::only_one() {
+            state.parking.goes_out(place, clock::milliseconds());
+        }
+        Some(taken_out)
+    }
+
+    /// Makes the epoll instance and the wake-up anew if the program has closed one of them or uses its
+    /// number, which is left alone then; returns whether that was so. What waits is looked at and
+    /// registered again, but for connections whose numbers mean something else.
+    ///
+    /// To be called when something is odd or has taken long: never for each request. After an error there
+    /// is no instance.
+    #[cold]
+    pub(super) fn mend(&self) -> io::Result<bool> {
+        // A child of a signal handler's leaves its parent's alone.
+        if self.is_parents() {
+            return Ok(false);
+        }
+        let mut state = self.state.lock();
+        if !self.watcher.is_broken() {
+            return Ok(false);
+        }
+        let mut renewed = self.watcher.renew();
+        if self.is_entered() {
+            renewed = renewed.and_then(|()| self.watcher.find_listen_socket());
+        }
+        state.look_at_all(LISTEN);
+        if renewed.is_err() {
+            // It could wait for ever; and its descriptor may be the one that is missing.
+            let surplus = state.take_least_worth();
+            drop(state);
+            surplus.into_iter().for_each(|surplus| self.discard(surplus));
+        }
+        renewed.map(|()| true)
     }
 
     /// Makes the listen socket be tried before anything else.
@@ -195,8 +243,18 @@ impl Pool {
     }
 
     /// Registers a connection that is going to be parked. One without a place gets one. An event may
-    /// come before it is parked: see [`Pool::claim`].
+    /// come before it is parked: see [`Pool::heard`].
     pub(super) fn watch(&self, fd: RawFd, place: Option<Place>, again: Again) -> io::Result<Place> {
+        if place.is_none() && self.watcher.is_lost() {
+            self.mend()?;
+        }
+        match self.register(fd, place, again) {
+            Err(_) if self.mend().unwrap_or(false) => self.register(fd, place, again),
+            result => result,
+        }
+    }
+
+    fn register(&self, fd: RawFd, place: Option<Place>, again: Again) -> io::Result<Place> {
         let epoll = self.watcher.epoll()?;
         let (wanted, watch) = match (again, threads::only_one()) {
             (_, true) => (Watched::Level, Watch::Level),
@@ -206,16 +264,19 @@ impl Pool {
         let mut state = self.state.lock();
         let is_new = place.is_none();
         let place = place.map_or_else(|| state.new_place(), Ok)?;
+        if is_new {
+            state.parking.identify(place, file_number(fd));
+        }
         let token = place.token();
         let result = match (state.parking.watched(place), wanted) {
             (Watched::Level, Watched::Level) => return Ok(place),
-            (Watched::Once, Watched::Once) => {
+            (Watched::Once | Watched::Early, Watched::Once) => {
                 // Silent so far, and in no hands but the caller's: others need not wait for this.
                 drop(state);
                 return epoll.modify(fd, watch, token).map(|()| place);
             }
             (Watched::No, _) => epoll.add(fd, watch, token),
-            (Watched::Level | Watched::Once | Watched::Unarmed, _) => {
+            (Watched::Level | Watched::Once | Watched::Unarmed | Watched::Early, _) => {
                 epoll.modify(fd, watch, token)
             }
         };
@@ -249,8 +310,8 @@ impl Pool {
     ) {
         let now = clock::milliseconds();
         let mut state = self.state.lock();
-        if let Some(since) = state.parking.out_since(place) {
-            self.holding.note_request(now.wrapping_sub(since), now);
+        if let Some(took) = state.parking.out_for(place, now) {
+            self.holding.note_request(took, now);
         }
         if !state.parking.may_stay_unarmed(place) || !self.holding.may_leave_unarmed() {
             return;
@@ -285,8 +346,8 @@ impl Pool {
 
     /// Arms the connections that were left unarmed for too long. Returns whether there are others.
     fn arm_forgotten(&self, state: &mut State) -> bool {
-        while let Some((place, since)) = state.parking.first_unarmed() {
-            if clock::milliseconds().wrapping_sub(since) < LONG_UNARMED {
+        while let Some((place, age)) = state.parking.first_unarmed(clock::milliseconds()) {
+            if age < LONG_UNARMED {
                 return true;
             }
             self.arm(place, state);
@@ -299,7 +360,10 @@ impl Pool {
     fn arm(&self, place: Place, state: &mut State) {
         let Some(fd) = state.parking.take_unarmed(place) else { return };
         let armed = self.watcher.epoll().and_then(|e| e.modify(fd, Watch::OneShot, place.token()));
-        if armed.is_err() {
+        if armed.is_err() && self.watcher.is_lost() {
+            // All are registered again when that is mended.
+            state.look_next_at(UNASKED);
+        } else if armed.is_err() {
             state.parking.release(place);
         }
     }
@@ -326,10 +390,12 @@ impl Pool {
         if own && pool {
             self.holding.note_crowd();
         }
-        while let Some((other, _)) = state.parking.first_unarmed().filter(|_| leaves_others) {
+        while let Some((other, _)) = state.parking.first_unarmed(0).filter(|_| leaves_others) {
             self.arm(other, &mut state);
         }
-        result.map(|_| event)
+        // A sandbox may refuse to poll.
+        result.map(|_| ()).or_else(|e| if e.kind() == Interrupted { Err(e) } else { Ok(()) })?;
+        Ok(event)
     }
 
     /// Begins to hold a connection that is unarmed, unless there is other work for the thread: then it is

@@ -7,7 +7,7 @@ use super::parking::{Parked, Parking};
 use super::patience::{MOST_STEPS, PLACES_BETWEEN_LOOKS};
 use super::place::Place;
 use crate::os::clock;
-use crate::os::io::most_descriptors;
+use crate::os::io::{file_number, most_descriptors};
 use crate::os::memory::{NoMemory, push, reserve};
 use crate::os::poll::Ready;
 
@@ -115,7 +115,13 @@ impl State {
 
     /// Takes out the connection that is the first to close when there are too many.
     pub(super) fn take_least_worth(&mut self) -> Option<TakenOut> {
-        self.surplus.pop().or_else(|| self.take(self.parking.least_worth()?))
+        while let Some(taken_out) = self.surplus.pop() {
+            if self.parking.is_own(taken_out.0, file_number) {
+                return Some(taken_out);
+            }
+            self.parking.release(taken_out.0);
+        }
+        self.take_own(Parking::least_worth)
     }
 
     /// Takes out a connection that is parked.
@@ -125,14 +131,45 @@ impl State {
 
     /// Gives up all connections, in a child: no memory may be freed at this moment.
     pub(super) fn abandon(&mut self, close: impl Fn(RawFd)) {
-        self.surplus.iter().for_each(|(_, fd, _)| close(*fd));
+        for (place, fd, _) in &self.surplus {
+            if self.parking.is_own(*place, file_number) {
+                close(*fd);
+            }
+        }
         std::mem::forget(std::mem::take(&mut self.surplus));
-        self.parking.abandon(close);
+        self.parking.abandon(file_number, close);
     }
 
     /// Takes out a connection whose time is over.
     pub(super) fn take_expired(&mut self, now: Instant) -> Option<TakenOut> {
-        self.take(self.parking.expired(now)?)
+        self.take_own(|parking| parking.expired(now))
+    }
+
+    /// Takes out a parked connection for which the kernel does not vouch by an event. One whose number has
+    /// come to mean something else is lost: that is left alone, and the next one taken.
+    fn take_own(&mut self, next: impl Fn(&Parking) -> Option<Place>) -> Option<TakenOut> {
+        loop {
+            let place = next(&self.parking)?;
+            if self.parking.is_own(place, file_number) {
+                return self.take(place);
+            }
+            self.parking.release(place);
+        }
+    }
+
+    /// The kernel does not watch anything any more: each parked connection is to be looked at, and so
+    /// registered anew, and `event` before them.
+    pub(super) fn look_at_all(&mut self, event: u64) {
+        self.ready.clear();
+        for number in 0..self.parking.places_made() {
+            let Some(place) = self.parking.unwatch(number) else { continue };
+            if self.parking.is_own(place, file_number) {
+                self.look_next_at(place.token());
+            } else {
+                self.parking.release(place);
+            }
+        }
+        self.look_next_at(event);
     }
 
     /// Notes an event, to be looked at behind all others.

@@ -1,6 +1,7 @@
 //! What the kernel watches for a pool: one epoll instance with the listen socket, the wake-up descriptor of
 //! [`crate::os::signal`], and connections.
 
+use std::fmt::Write as _;
 use std::io::{self, ErrorKind};
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +11,8 @@ use once_cell::sync::OnceCell;
 
 use super::patience::{FIRST_WAIT, LONGEST_WAIT, SHORTAGE_WAIT};
 use super::terms::Terms;
-use crate::os::error::{is_unwatchable, is_watched_already};
+use crate::os::error::{AcceptTrouble, is_unwatchable, is_watched_already};
+use crate::os::io::{Stderr, most_descriptors};
 use crate::os::poll::{Epoll, Ready, Watch};
 use crate::os::{clock, signal, threads};
 
@@ -37,11 +39,41 @@ impl Watcher {
 
     /// Returns the instance.
     pub(super) fn epoll(&self) -> io::Result<&Epoll> {
-        self.epoll.get_or_try_init(|| {
-            let epoll = Epoll::new()?;
-            epoll.add(signal::wake_up_descriptor()?, Watch::Level, WAKE_UP)?;
-            Ok(epoll)
-        })
+        match self.epoll.get() {
+            Some(epoll) if epoll.descriptor() >= 0 => Ok(epoll),
+            _ => self.make(),
+        }
+    }
+
+    #[cold]
+    fn make(&self) -> io::Result<&Epoll> {
+        let epoll = self
+            .epoll
+            .get_or_try_init(|| Epoll::new(signal::check_wake_up, WAKE_UP))
+            .inspect_err(say_what_is_missing)?;
+        if epoll.descriptor() < 0 {
+            epoll.renew(signal::check_wake_up)?;
+        }
+        Ok(epoll)
+    }
+
+    /// Whether the instance that there was has to be made anew: the program has closed it or the wake-up,
+    /// or uses its number.
+    pub(super) fn is_broken(&self) -> bool {
+        let is_whole = |epoll: &Epoll| signal::check_wake_up().is_ok_and(|w| w == epoll.witness());
+        // Where there is no instance, a wake-up would be made in vain.
+        self.epoll.get().is_some_and(|e| e.descriptor() < 0 || !is_whole(e) || e.is_lost())
+    }
+
+    /// Whether the number of the instance has come to mean something else.
+    pub(super) fn is_lost(&self) -> bool {
+        self.epoll.get().is_some_and(Epoll::is_lost)
+    }
+
+    /// Makes the instance anew; it watches nothing then. What stands at the number of the earlier one is
+    /// left alone. After an error there is no instance.
+    pub(super) fn renew(&self) -> io::Result<()> {
+        self.epoll.get().map_or(Ok(()), |epoll| epoll.renew(signal::check_wake_up))
     }
 
     /// Begins to watch the listen socket.
@@ -107,18 +139,34 @@ impl Watcher {
         } else {
             epoll.wait(&mut ready, most, Some(timeout))?;
         }
-        if ready.tokens().any(|token| token == WAKE_UP) && !signal::shutdown_requested() {
+        let woke = ready.tokens().any(|token| token == WAKE_UP) && !signal::shutdown_requested();
+        if woke {
             signal::ignore_wake_up();
         }
         let mut tokens = ready.tokens().filter(|&token| token != WAKE_UP);
         let first = tokens.next();
-        // A process that is always busy would never come to look unasked.
-        tokens.chain((is_hidden && first.is_some()).then_some(UNASKED)).for_each(other);
+        // A process that is always busy would never come to look unasked; and what has woken this one may
+        // be the loss of the wake-up's other end.
+        tokens.chain((woke || is_hidden && first.is_some()).then_some(UNASKED)).for_each(other);
         let is_unheard = ready.tokens().next().is_none() && !timeout.is_zero();
         match longest {
             FIRST_WAIT if is_unheard => Err(ErrorKind::TimedOut.into()),
             LONGEST_WAIT if is_unheard => Ok(Some(UNASKED)),
             _ => Ok(first),
         }
+    }
+}
+
+/// Says once why idle connections hold threads.
+#[cold]
+fn say_what_is_missing(error: &io::Error) {
+    static SAID: AtomicBool = AtomicBool::new(false);
+    if AcceptTrouble::of(error) == AcceptTrouble::Shortage && !SAID.swap(true, Ordering::Relaxed) {
+        let most = most_descriptors();
+        let _ = writeln!(
+            Stderr,
+            "libfcgi: too few descriptors (RLIMIT_NOFILE is {most}) to wait for several connections \
+             together: idle ones are closed after a second"
+        );
     }
 }

@@ -9,7 +9,7 @@
 
 #define ROUNDS 300
 
-#define STORE_DESCRIPTORS 3 /* epoll and eventfd */
+#define STORE_DESCRIPTORS 3 /* epoll and the wake-up */
 
 static int failures, sock;
 static FCGX_Request request;

@@ -6,10 +6,15 @@
  *   -t N      serve with N threads, in addition to the first one, which waits for them
  *   -p N      serve with N child processes; the first process waits for them
  *   -e N      each child process ends after N requests, and the first process makes another one
+ *   -A        wait in OS_Accept; what a connection brings first is sent back, and the connection closed
  *   -a        a signal every millisecond
  *   -s        SIGUSR2's handler calls FCGX_ShutdownPending, with SA_RESTART
  *   -x        SIGTERM's handler does so, too, and then closes the listen socket
  *   -y        the same, and it opens /dev/zero, which gets the listen socket's number
+ *   -d        SIGUSR2's handler closes all descriptors from 3 on, with SA_RESTART; then there is a
+ *             directory "done"
+ *   -D        the same, and puts the program's own file at each of these numbers
+ *   -O        make the program's own file, "own", and its own epoll instance
  *   -k        SIGUSR2's handler makes a child, with SA_RESTART; both go on
  *   -i        FCGI_FAIL_ACCEPT_ON_INTR, and a handler for SIGUSR2 that does nothing
  *   -r        FCGI_FAIL_ACCEPT_ON_INTR, and one for SIGCHLD, with SA_RESTART
@@ -35,10 +40,13 @@
  *   ANEW      first, close the listen socket; FCGX_OpenSocket gives its number to a new one
  *   REOPEN    afterwards, close the listen socket; FCGX_OpenSocket gives its number to a new one
  *   REOPEN_OS the same, by OS_CreateLocalIpcFd
+ *   OVER=n,m  first, put the program's own file at these numbers; with EPOLL its own epoll instance
  *   REPLACE   afterwards, put a new listen socket at the listen socket's number
  * When Accept fails, its result is printed, a line for each thread, and the thread ends.
  */
 #define _GNU_SOURCE
+#include "own_files.h"
+
 #include <fcgiapp.h>
 #include <fcgios.h>
 
@@ -58,8 +66,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-#define MOST 64
 
 #define OWN_FILES 8
 
@@ -257,6 +263,7 @@ static void serve_one(FCGX_Request *request)
     }
     if (has(request, "ANEW"))
         reopen(request);
+    put_over(request);
     if (has(request, "RAW_FORK"))
         make_child_unnoticed();
     if (has(request, "FORK"))
@@ -290,15 +297,34 @@ static void *serve(void *unused)
     return unused;
 }
 
+static void *serve_alone(void *unused)
+{
+    char buffer[3000];
+    int connection;
+
+    while ((connection = OS_Accept(listen_socket, 0, NULL)) >= 0) {
+        ssize_t got = read(connection, buffer, sizeof buffer);
+
+        if (got > 0 && write(connection, buffer, (size_t)got) != got)
+            abort();
+        OS_IpcClose(connection, 1);
+    }
+    printf("%d\n", -errno);
+    fflush(stdout);
+    return unused;
+}
+
+static void *(*serve_in_thread)(void *) = serve;
+
 static void serve_with_threads(int threads)
 {
     pthread_t ids[MOST];
     int i;
 
     if (threads == 0)
-        serve(NULL);
+        serve_in_thread(NULL);
     for (i = 0; i < threads; i++)
-        pthread_create(&ids[i], NULL, serve, NULL);
+        pthread_create(&ids[i], NULL, serve_in_thread, NULL);
     for (i = 0; i < threads; i++)
         pthread_join(ids[i], NULL);
 }
@@ -371,15 +397,25 @@ static void handle(int signal_number, void (*handler)(int), int handler_flags)
     sigaction(signal_number, &action, NULL);
 }
 
+/* So many descriptors; whoever runs the test may have left others open. */
+static void have_descriptors(rlim_t most)
+{
+    struct rlimit files = { most, most };
+    int fd;
+
+    for (fd = 3; fd < 1024; fd++)
+        close(fd);
+    setrlimit(RLIMIT_NOFILE, &files);
+}
+
 int main(int argc, char **argv)
 {
     struct itimerval every = { { 0, 1000 }, { 0, 1000 } };
-    struct rlimit files;
     struct timeval limit = { 0, 0 };
     int option, threads = 0, processes = 0, nonblocking = 0, close_on_exec = 0;
 
     memset(piece, 'x', sizeof piece);
-    while ((option = getopt(argc, argv, "o:nt:p:e:asxykirw:f:clm")) != -1) {
+    while ((option = getopt(argc, argv, "o:nt:p:e:AasxydDOkirw:f:clm")) != -1) {
         if (option == 'o')
             listen_socket = FCGX_OpenSocket(optarg, 64);
         else if (option == 'n')
@@ -390,12 +426,18 @@ int main(int argc, char **argv)
             processes = atoi(optarg);
         else if (option == 'e')
             requests_each = atoi(optarg);
+        else if (option == 'A')
+            serve_in_thread = serve_alone;
         else if (option == 'a')
             storm = 1;
         else if (option == 's')
             handle(SIGUSR2, on_signal_shut_down, SA_RESTART);
         else if (option == 'x' || option == 'y')
             opens_another = option == 'y', handle(SIGTERM, on_signal_close, SA_RESTART);
+        else if (option == 'd' || option == 'D')
+            puts_own = option == 'D', handle(SIGUSR2, on_signal_close_all, SA_RESTART), have_own_files();
+        else if (option == 'O')
+            have_own_files();
         else if (option == 'k')
             handle(SIGUSR2, on_signal_fork, SA_RESTART);
         else if (option == 'i')
@@ -405,7 +447,7 @@ int main(int argc, char **argv)
         else if (option == 'w')
             limit.tv_sec = atoi(optarg) / 1000, limit.tv_usec = atoi(optarg) % 1000 * 1000;
         else if (option == 'f')
-            files.rlim_cur = files.rlim_max = (rlim_t)atoi(optarg), setrlimit(RLIMIT_NOFILE, &files);
+            have_descriptors((rlim_t)atoi(optarg));
         else if (option == 'c')
             close_on_exec = 1;
         else if (option == 'l')

@@ -2,7 +2,7 @@
 //! time limit for its listen socket. In every way of waiting it is what it is in accept(2).
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::answered;
@@ -25,6 +25,13 @@ fn acceptor(worker: &Worker, options: &[&str]) -> u32 {
     })
 }
 
+/// Waits until a thread sleeps in a system call, or has ended.
+fn until_asleep_or_gone(task: &Path) {
+    until("a thread to sleep", PATIENCE, || {
+        state(task).is_none_or(|state| state == 'S').then_some(())
+    });
+}
+
 /// Sends a signal to one thread, and waits until it has been handled and the thread waits again.
 fn interrupt(worker: &Worker, thread: u32, number: i32) {
     let process = worker.running.pid();
@@ -38,9 +45,7 @@ fn interrupt(worker: &Worker, thread: u32, number: i32) {
         let pending = text.lines().find_map(|line| line.strip_prefix("SigPnd:"))?.trim();
         pending.bytes().all(|digit| digit == b'0').then_some(())
     });
-    if fs::exists(&status).unwrap() {
-        until_asleep(thread);
-    }
+    until_asleep_or_gone(&PathBuf::from(format!("/proc/{process}/task/{thread}")));
 }
 
 /// Stops the program and lets it go on, as a debugger or a job control does.
@@ -51,9 +56,7 @@ fn stop_and_continue(worker: &Worker, thread: u32) {
     until("the program to stop", PATIENCE, || (state(&task) == Some('T')).then_some(()));
     signal(process, libc::SIGCONT);
     until("the program to go on", PATIENCE, || (state(&task) != Some('T')).then_some(()));
-    if task.exists() {
-        until_asleep(thread);
-    }
+    until_asleep_or_gone(&task);
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! Too few descriptors, and too few places to wait in: who has sent a request is served.
 
+use std::fs;
 use std::ptr;
 use std::time::Instant;
 
 use fcgi::protocol::RecordType;
 
 use super::changes::{kept, rests};
+use super::forks::until_all_wait;
 use super::support::wire::{Connection, begin, get_values, request};
 use super::support::{Library, Listen, PATIENCE, Worker, until, until_asleep, until_in};
 use super::{AT_MOST, answered, echo, is_answered_within, output};
@@ -151,13 +153,41 @@ fn who_sends_no_request_holds_nobody_for_long_without_epoll() {
 #[test]
 fn a_shortage_that_concerns_nobody_closes_nothing() {
     for library in Library::BOTH {
-        // 0, 1 and 2, epoll and eventfd, and this connection.
-        let worker = Worker::start(library, Listen::Unix, &["-f", "6"]);
+        // 0, 1 and 2, epoll and the wake-up, this connection, and the last one, which is left free.
+        let worker = Worker::start(library, Listen::Unix, &["-f", "8"]);
         let mut half = worker.connect();
         let whole = echo(1, false, "body");
         half.send(&whole[..10]);
         rests(&worker, &mut half);
         half.send(&whole[10..]);
         assert_eq!(output(&mut half, 1, Instant::now()), "body", "{library:?}");
+    }
+}
+
+/// The library leaves the last descriptor to a connection, and does without its own.
+#[test]
+fn with_threads_there_is_always_a_descriptor_for_a_connection() {
+    for library in Library::BOTH {
+        // 0, 1 and 2; the last has room for epoll, the wake-up and a connection. A thread of the original
+        // that waits has a descriptor already.
+        let least = if library == Library::Ours { 4 } else { 5 };
+        for most in least..=7 {
+            let worker =
+                Worker::start(library, Listen::Unix, &["-f", &most.to_string(), "-t", "2"]);
+            for _ in 0..3 {
+                answered(worker.connect(), "body");
+            }
+            until_all_wait(&worker, 3);
+            answered(worker.connect(), "another");
+            if library == Library::Ours {
+                let what = format!("RLIMIT_NOFILE is {most}");
+                let said = fs::read_to_string(worker.path("stderr")).unwrap();
+                assert_eq!(said.matches(&what).count(), usize::from(most < 7), "{most}: {said}");
+                worker.signal(libc::SIGTERM);
+                until("the threads' ends", 2 * AT_MOST, || {
+                    (worker.results() == [-libc::EINTR; 2]).then_some(())
+                });
+            }
+        }
     }
 }

@@ -23,13 +23,14 @@ extern "C" fn in_child() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
     // Other threads' forks go on in the parent alone.
     ENDED.store(BEGUN.load(Ordering::SeqCst), Ordering::SeqCst);
-    super::signal::forget_wake_up();
     let clean_up = CLEAN_UP.load(Ordering::SeqCst);
     if !clean_up.is_null() {
         // SAFETY: `at_child` alone writes the place, with a function of this type.
         let clean_up: fn() = unsafe { std::mem::transmute(clean_up) };
         clean_up();
     }
+    // By this an epoll instance is known, which was given up above.
+    super::wake_up::forget();
 }
 
 /// What a child does first of all, before its descriptors' numbers can mean anything else. Everything

@@ -8,7 +8,7 @@ use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
 use std::os::fd::RawFd;
 use std::time::Duration;
 
-use super::error::is_refused;
+use super::error::{AcceptTrouble, is_refused};
 use super::poll;
 
 /// The value of a system call, or the error it left in errno.
@@ -279,6 +279,35 @@ pub fn is_open(fd: RawFd) -> bool {
     // SAFETY: F_GETFD takes no pointer and changes nothing.
     let flags = checked_int(unsafe { libc::fcntl(fd, libc::F_GETFD) });
     !flags.is_err_and(|error| error.raw_os_error() == Some(libc::EBADF))
+}
+
+/// Fails if `fd` has taken the last descriptor that the process may have: one has to be left for a
+/// connection.
+pub(super) fn check_one_is_left(fd: RawFd) -> io::Result<()> {
+    // SAFETY: F_DUPFD_CLOEXEC takes an int.
+    match checked_int(unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 0) }) {
+        Ok(copy) => close(copy),
+        Err(error) if AcceptTrouble::of(&error) == AcceptTrouble::Shortage => return Err(error),
+        // A sandbox refuses to say.
+        Err(_) => {}
+    }
+    Ok(())
+}
+
+/// Returns what tells an open file from others: its device and inode, in so few bits that a parked
+/// connection can keep them. 0 for what is not open. Async-signal-safe.
+///
+/// Linux counts sockets in 32 bits, so two of them never share one. (What has no inode of its own
+/// does: an epoll instance, an eventfd.)
+pub fn file_number(fd: RawFd) -> u32 {
+    // SAFETY: stat is plain data, for which zero is a value.
+    let mut stat: libc::stat = unsafe { std::mem::zeroed() };
+    // SAFETY: the kernel writes one stat to a place that outlives the call.
+    if unsafe { libc::fstat(fd, &raw mut stat) } != 0 {
+        return 0;
+    }
+    let both = (stat.st_dev as u64).rotate_left(20) ^ stat.st_ino as u64;
+    ((both ^ (both >> 32)) as u32).max(1)
 }
 
 /// Returns the flags of the descriptor's open file. Async-signal-safe.

@@ -3,7 +3,8 @@
 //! * Descriptors: [`io`], [`poll`] (waiting for them), [`async_io`] (actions that wait for them).
 //! * Sockets: [`socket`], [`address`] (their names), [`mark`] (who made one non-blocking),
 //!   [`inherited`] (those that were there at the start).
-//! * Processes: [`spawn`], [`children`], [`environment`], [`fork`], [`signal`], [`threads`].
+//! * Processes: [`spawn`], [`children`], [`environment`], [`fork`], [`signal`], `wake_up`
+//!   (what its handlers write to), [`threads`].
 //! * All of these: [`clock`], [`error`], [`latest`], [`lock`], [`robust_lock`], [`memory`].
 
 pub mod address;
@@ -25,3 +26,4 @@ pub mod signal;
 pub mod socket;
 pub mod spawn;
 pub mod threads;
+mod wake_up;

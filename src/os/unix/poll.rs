@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
 
 use super::error::errno_of;
-use super::io::{checked, checked_int, close, move_above_stdio, retrying};
+use super::io::{check_one_is_left, checked, checked_int, close, move_above_stdio, retrying};
 
 /// Something can be read, or the peer has ended.
 pub const READABLE: i16 = libc::POLLIN;
@@ -113,21 +113,68 @@ impl Default for Ready {
 }
 
 /// An epoll instance. It is one for all processes that share it by fork: a child gives its copy up.
+///
+/// Its number is the program's to close or to use for something else. It stands for the instance as long
+/// as a witness can be modified in it: a descriptor that it watches from its beginning on.
 #[derive(Debug)]
 pub struct Epoll {
     /// -1 when given up.
     fd: AtomicI32,
+    witness: AtomicI32,
+    /// The witness's.
+    token: u64,
 }
 
 impl Epoll {
-    /// Makes an instance, at descriptor 3 or above. Fails also where a sandbox allows to make one and
-    /// refuses to wait.
-    pub fn new() -> io::Result<Self> {
+    /// Makes an instance, at descriptor 3 or above, that watches what `witness` returns. Fails also where
+    /// a sandbox allows to make one and refuses to wait, and where it would take the last descriptor.
+    pub fn new(witness: impl FnOnce() -> io::Result<RawFd>, token: u64) -> io::Result<Self> {
+        let (fd, none) = (AtomicI32::new(-1), AtomicI32::new(-1));
+        let epoll = Self { fd, witness: none, token };
+        epoll.make(witness)?;
+        Ok(epoll)
+    }
+
+    /// What it takes besides is made last: without an instance that is of no use.
+    fn make(&self, witness: impl FnOnce() -> io::Result<RawFd>) -> io::Result<()> {
         // SAFETY: takes no pointer.
         let fd = checked_int(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
-        let epoll = Self { fd: AtomicI32::new(move_above_stdio(fd)?) };
-        retrying(|| epoll.wait(&mut Ready::new(), 1, Some(Duration::ZERO)))?;
-        Ok(epoll)
+        let fd = move_above_stdio(fd)?;
+        self.fd.store(fd, Ordering::Relaxed);
+        let is_good = retrying(|| self.wait(&mut Ready::new(), 1, Some(Duration::ZERO)))
+            .and_then(|()| witness())
+            .and_then(|witness| {
+                self.witness.store(witness, Ordering::Relaxed);
+                self.add(witness, Watch::Level, self.token)
+            })
+            .and_then(|()| check_one_is_left(fd));
+        if is_good.is_err() {
+            self.fd.store(-1, Ordering::Relaxed);
+            close(fd);
+        }
+        is_good
+    }
+
+    /// Gives the instance up for a new one, which watches nothing but what `witness` returns. After an
+    /// error there is none.
+    pub fn renew(&self, witness: impl FnOnce() -> io::Result<RawFd>) -> io::Result<()> {
+        self.give_up();
+        self.make(witness)
+    }
+
+    fn ask_witness(&self) -> io::Result<()> {
+        self.modify(self.witness(), Watch::Level, self.token)
+    }
+
+    /// Whether the instance was given up, or its number means something else, or that of the witness.
+    pub fn is_lost(&self) -> bool {
+        let lost = [libc::EBADF, libc::EINVAL, libc::ENOENT];
+        self.ask_witness().is_err_and(|error| lost.contains(&errno_of(&error)))
+    }
+
+    /// The descriptor that is watched from the beginning on.
+    pub fn witness(&self) -> RawFd {
+        self.witness.load(Ordering::Relaxed)
     }
 
     fn control(&self, op: libc::c_int, fd: RawFd, bits: u32, token: u64) -> io::Result<()> {
@@ -196,15 +243,17 @@ impl Epoll {
         self.wait(ready, most, Some(Duration::ZERO))
     }
 
-    /// The instance's own descriptor: readable when a watched one is ready.
+    /// The instance's own descriptor: readable when a watched one is ready. -1 when given up.
     pub fn descriptor(&self) -> RawFd {
         self.fd.load(Ordering::Relaxed)
     }
 
-    /// Closes it before its time. Async-signal-safe.
+    /// Closes it before its time, unless the number stands for something else. Async-signal-safe.
     pub fn give_up(&self) {
+        // Whatever else the answer may mean: only this one is certain.
+        let is_own = self.ask_witness().is_ok();
         let fd = self.fd.swap(-1, Ordering::Relaxed);
-        if fd >= 0 {
+        if is_own {
             close(fd);
         }
     }
@@ -234,7 +283,8 @@ mod tests {
     #[test]
     fn one_shot_tells_once() {
         let (mut a, mut b) = UnixStream::pair().unwrap();
-        let epoll = Epoll::new().unwrap();
+        let (witness, _other) = UnixStream::pair().unwrap();
+        let epoll = Epoll::new(|| Ok(witness.as_raw_fd()), 1).unwrap();
         let mut ready = Ready::new();
         let mut look = || {
             epoll.wait(&mut ready, 16, Some(Duration::ZERO)).unwrap();
@@ -253,5 +303,33 @@ mod tests {
         drop(b);
         epoll.remove(a.as_raw_fd());
         assert_eq!(look(), []);
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "no dup2 in Miri")]
+    fn what_stands_at_the_number_of_an_instance_is_left_alone() {
+        let put = |fd: RawFd, file: &Epoll| {
+            // SAFETY: takes numbers; `fd` is one that this test has opened.
+            assert_eq!(unsafe { libc::dup2(file.descriptor(), fd) }, fd);
+        };
+        let (a, b) = UnixStream::pair().unwrap();
+        let programs = Epoll::new(|| Ok(a.as_raw_fd()), 1).unwrap();
+        let epoll = Epoll::new(|| Ok(b.as_raw_fd()), 2).unwrap();
+        assert!(!epoll.is_lost());
+        let lost = epoll.descriptor();
+        put(lost, &programs);
+        assert!(epoll.is_lost());
+        epoll.give_up();
+        assert!(epoll.is_lost());
+        epoll.renew(|| Ok(b.as_raw_fd())).unwrap();
+        assert!(!epoll.is_lost() && !programs.is_lost() && epoll.descriptor() != lost);
+        put(epoll.descriptor(), &programs);
+        let another = epoll.descriptor();
+        drop(epoll);
+        // Both are open still.
+        for fd in [lost, another] {
+            assert!(crate::os::io::is_open(fd));
+            close(fd);
+        }
     }
 }

@@ -9,10 +9,11 @@
 use std::io;
 use std::os::fd::RawFd;
 use std::ptr;
-use std::sync::atomic::{AtomicI32, AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, AtomicUsize, Ordering};
+use std::time::Duration;
 
-use super::io::{checked_int, close, move_above_stdio, read};
-use super::{mark, threads};
+use super::io::{close, file_number};
+use super::{mark, threads, wake_up};
 
 /// The wish to shut down.
 static SHUTDOWN: AtomicU8 = AtomicU8::new(NOT_ASKED);
@@ -22,18 +23,17 @@ const ASKED: u8 = 1;
 const DONE: u8 = 2;
 /// How many times the wish was forgotten.
 static BEGINNING: AtomicUsize = AtomicUsize::new(0);
-static WAKE_UP: AtomicI32 = AtomicI32::new(-1);
 static ACCEPTING: AtomicI32 = AtomicI32::new(-1);
 /// The file that had that number when its listener was made: a thread may leave by siglongjmp, and the
 /// number come to mean something else.
-static ACCEPTING_FILE: AtomicUsize = AtomicUsize::new(0);
+static ACCEPTING_FILE: AtomicU32 = AtomicU32::new(0);
 
 /// The listen socket, while something else stands at its number; `BUSY` while that is being arranged.
 static ASIDE: AtomicI32 = AtomicI32::new(-1);
 const BUSY: RawFd = -2;
 /// The descriptor flags of that number, and the file that stands there.
 static FLAGS: AtomicI32 = AtomicI32::new(0);
-static COVER: AtomicUsize = AtomicUsize::new(0);
+static COVER: AtomicU32 = AtomicU32::new(0);
 
 /// Asks every thread that waits for a request, now or later, to stop waiting. Async-signal-safe;
 /// errno is left alone.
@@ -41,10 +41,7 @@ pub fn request_shutdown() {
     // SAFETY: errno's place is the thread's own and always there.
     let errno = unsafe { *libc::__errno_location() };
     SHUTDOWN.store(ASKED, Ordering::SeqCst);
-    let fd = WAKE_UP.load(Ordering::SeqCst);
-    if fd >= 0 {
-        write_event(fd);
-    }
+    wake_up::write();
     let fd = ACCEPTING.load(Ordering::SeqCst);
     if fd >= 0 && !set_aside(fd) {
         // For good: siblings may come to rely on it.
@@ -87,14 +84,6 @@ fn set_aside(fd: RawFd) -> bool {
     covered
 }
 
-/// What tells an open socket from others; 0 for what is not open. Linux counts sockets in 32 bits.
-pub fn file_number(fd: RawFd) -> usize {
-    // SAFETY: stat is plain data, for which zero is a value.
-    let mut stat: libc::stat = unsafe { std::mem::zeroed() };
-    // SAFETY: async-signal-safe; writes one stat.
-    if unsafe { libc::fstat(fd, &raw mut stat) } == 0 { stat.st_ino as usize } else { 0 }
-}
-
 /// Puts the listen socket back, unless the program has closed its number meanwhile.
 #[cold]
 fn put_back(fd: RawFd) {
@@ -125,7 +114,10 @@ pub fn begin_anew() {
     if SHUTDOWN.compare_exchange(DONE, NOT_ASKED, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
         BEGINNING.fetch_add(1, Ordering::SeqCst);
         // What watches the descriptor goes on watching it.
-        ignore_wake_up();
+        wake_up::read();
+        if shutdown_requested() {
+            wake_up::write();
+        }
     }
 }
 
@@ -134,60 +126,39 @@ pub fn beginning() -> usize {
     BEGINNING.load(Ordering::SeqCst)
 }
 
-fn write_event(fd: RawFd) {
-    let one: u64 = 1;
-    // SAFETY: eight bytes are read from a u64 that outlives the call. write(2) is
-    // async-signal-safe; a full counter is readable already.
-    unsafe { libc::write(fd, (&raw const one).cast(), size_of::<u64>()) };
+/// How long a wait may be that watches a wake-up which was not checked. Those that begin after the check
+/// may be longer: a wait does not lose what it watches already, and the loss of the other end wakes it.
+pub const UNCHECKED: Duration = Duration::from_secs(1);
+
+/// Returns the descriptor that becomes readable, until [`begin_anew`], when shutting down is asked for.
+/// Made at the first call. Every process has its own. The program may have put something else at its
+/// number: see [`check_wake_up`].
+pub fn wake_up_descriptor() -> io::Result<RawFd> {
+    wake_up::descriptor(check_wake_up)
 }
 
-/// The descriptor that becomes readable, until [`begin_anew`], when shutting down is asked for. Made at
-/// the first call, and never closed: a signal handler may be about to write to it. Every process has
-/// its own.
-pub fn wake_up_descriptor() -> io::Result<RawFd> {
-    let fd = WAKE_UP.load(Ordering::SeqCst);
-    if fd >= 0 {
-        return Ok(fd);
+/// Returns the same, and makes it anew if the program has closed it or uses its number: whatever
+/// watches the earlier one does not hear of the wish to shut down.
+pub fn check_wake_up() -> io::Result<RawFd> {
+    let fd = wake_up::sound()?;
+    // The signal may have come before there was anything to write to.
+    if shutdown_requested() {
+        wake_up::write();
     }
-    super::fork::watch();
-    // SAFETY: takes no pointer.
-    let made = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
-    let made = move_above_stdio(checked_int(made)?)?;
-    match WAKE_UP.compare_exchange(-1, made, Ordering::SeqCst, Ordering::SeqCst) {
-        Ok(_) => {
-            // The signal may have come before there was anything to write to.
-            if shutdown_requested() {
-                write_event(made);
-            }
-            Ok(made)
-        }
-        Err(others) => {
-            close(made);
-            Ok(others)
-        }
-    }
+    Ok(fd)
+}
+
+/// Returns the same if there is one, and the program has not put something else at its number.
+pub fn existing_wake_up() -> Option<RawFd> {
+    wake_up::existing()
 }
 
 /// Takes note that the wake-up descriptor is readable although nothing was asked for: somebody who
-/// got a copy unnoticed, by a raw fork, has written to it.
+/// got a copy unnoticed, by a raw fork, has written to it, or the program has closed its other end.
 pub fn ignore_wake_up() {
-    let fd = WAKE_UP.load(Ordering::SeqCst);
-    if fd < 0 {
-        return;
-    }
-    let mut count = [0; 8];
-    let _ = read(fd, &mut count);
-    if shutdown_requested() {
-        write_event(fd);
-    }
-}
-
-/// Gives up the parent's wake-up descriptor, in the child after fork. Async-signal-safe.
-pub(super) fn forget_wake_up() {
-    let fd = WAKE_UP.swap(-1, Ordering::SeqCst);
-    if fd >= 0 {
-        close(fd);
-    }
+    wake_up::read();
+    // Without descriptors for another one, whoever waits looks now and then.
+    let _ = check_wake_up();
 }
 
 /// While it lives, [`request_shutdown`] sets the listen socket aside, so that an accept4 that has not
@@ -200,7 +171,7 @@ pub struct Accepting {
 
 impl Accepting {
     /// Announces that this thread is going to block in accept4 on `fd`, which is this file.
-    pub fn on(fd: RawFd, file: usize) -> Self {
+    pub fn on(fd: RawFd, file: u32) -> Self {
         ACCEPTING_FILE.store(file, Ordering::Relaxed);
         ACCEPTING.store(fd, Ordering::SeqCst);
         Self { fd }

@@ -1,0 +1,177 @@
+//! Tests of the table of parked connections.
+
+use super::super::rest::Stage;
+use super::*;
+use std::time::Duration;
+
+fn parked(deadline: Option<Instant>) -> Parked {
+    at(Stage::Silent, deadline)
+}
+
+fn at(stage: Stage, deadline: Option<Instant>) -> Parked {
+    Parked { session: None, rest: Rest { stage, deadline }, since: Moment::now() }
+}
+
+#[test]
+fn a_late_event_for_an_earlier_connection_finds_nothing() {
+    let mut parking = Parking::new(0);
+    let first = parking.reserve().unwrap();
+    parking.park(first, 7, parked(None));
+    assert_eq!(Place::from_token(first.token()), first);
+    assert_eq!(parking.take(first).map(|(fd, _)| fd), Some(7));
+    assert!(parking.take(first).is_none());
+    parking.release(first);
+    let second = parking.reserve().unwrap();
+    parking.park(second, 8, parked(None));
+    assert!(parking.take(first).is_none());
+    assert_eq!(parking.take(second).map(|(fd, _)| fd), Some(8));
+    assert!(parking.is_empty());
+}
+
+#[test]
+fn deadlines_pass_in_order() {
+    let mut parking = Parking::new(0);
+    let now = Instant::now();
+    for (fd, seconds) in [(1, 20), (2, 10), (3, 30)] {
+        let place = parking.reserve().unwrap();
+        parking.park(place, fd, parked(Some(now + Duration::from_secs(seconds))));
+    }
+    assert_eq!(parking.earliest(), Some(now + Duration::from_secs(10)));
+    assert!(parking.expired(now).is_none());
+    let place = parking.expired(now + Duration::from_secs(15)).unwrap();
+    assert_eq!(parking.take(place).map(|(fd, _)| fd), Some(2));
+    assert_eq!(parking.earliest(), Some(now + Duration::from_secs(20)));
+    assert!(parking.expired(now + Duration::from_secs(15)).is_none());
+}
+
+#[test]
+fn who_has_had_no_request_goes_first_and_the_oldest_of_those() {
+    let stages =
+        [Stage::Idle, Stage::Next, Stage::First, Stage::Idle, Stage::Lingering, Stage::Silent];
+    let mut parking = Parking::new(0);
+    let places: Vec<_> = stages.map(|stage| (stage, parking.reserve().unwrap())).into();
+    for (fd, (stage, place)) in places.iter().enumerate().rev() {
+        parking.park(*place, fd as RawFd, at(*stage, None));
+    }
+    // Looked at, and parked again: it has waited the shortest time now.
+    let (_, again) = parking.take(places[5].1).unwrap();
+    parking.park(places[5].1, 5, again);
+    let order = std::iter::from_fn(|| {
+        let place = parking.least_worth()?;
+        parking.take(place).map(|(fd, _)| fd)
+    });
+    assert!(order.eq([4, 2, 5, 1, 3, 0]));
+}
+
+/// Steps are counted, which take time: entries of the heap. Everything else is O(1).
+#[test]
+fn no_step_takes_longer_the_more_connections_wait() {
+    const MANY: u32 = if cfg!(miri) { 64 } else { 16_000 };
+    let (mut parking, start) = (Parking::new(0), Instant::now());
+    let mut most = 0;
+    let mut counted = |parking: &mut Parking, step: &mut dyn FnMut(&mut Parking)| {
+        let before = parking.deadlines.steps;
+        step(parking);
+        most = most.max(parking.deadlines.steps - before);
+    };
+    let places: Vec<Place> = (0..MANY).map(|_| parking.reserve().unwrap()).collect();
+    for (number, place) in (0..MANY).zip(&places) {
+        // Half of them in order, half of them in none.
+        let after = if number % 2 == 0 { number } else { number * 7919 % MANY };
+        let deadline = start + Duration::from_micros(u64::from(after));
+        counted(&mut parking, &mut |parking| {
+            parking.park(*place, number as RawFd, parked(Some(deadline)));
+        });
+    }
+    // Each says something that is no request: its deadline stays.
+    for place in &places {
+        counted(&mut parking, &mut |parking| {
+            let (fd, parked) = parking.take(*place).unwrap();
+            parking.park(*place, fd, parked);
+        });
+    }
+    let (mut last, late) = (start, start + Duration::from_secs(1));
+    for number in 0..MANY {
+        counted(&mut parking, &mut |parking| {
+            let place = if number % 4 == 0 {
+                parking.least_worth().unwrap()
+            } else {
+                let earliest = parking.earliest().unwrap();
+                assert!(last <= earliest);
+                last = earliest;
+                parking.expired(late).unwrap()
+            };
+            assert!(parking.take(place).is_some());
+            parking.release(place);
+        });
+    }
+    assert!(parking.is_empty() && parking.expired(late).is_none());
+    assert!(most <= 4 * u64::from(MANY.ilog2()), "{most} entries in one step");
+}
+
+#[test]
+fn idle_connections_have_no_part_in_the_deadlines_and_little_memory() {
+    let mut parking = Parking::new(0);
+    for fd in 0..1000 {
+        let place = parking.reserve().unwrap();
+        parking.park(place, fd, at(Stage::Idle, None));
+        assert!(parking.take(place).is_some());
+        parking.park(place, fd, at(Stage::Idle, None));
+    }
+    assert_eq!((parking.deadlines.steps, parking.earliest()), (0, None));
+    assert!(size_of::<Slot>() <= 40);
+}
+
+#[test]
+fn a_child_gives_everything_up() {
+    let mut parking = Parking::new(0);
+    let now = Instant::now();
+    for fd in 0..4 {
+        let place = parking.reserve().unwrap();
+        parking.park(place, fd, parked(Some(now)));
+    }
+    let out = parking.least_worth().unwrap();
+    assert!(parking.take(out).is_some());
+    let closed = std::cell::Cell::new(0);
+    // The number of the one that is known by its file means something else.
+    let foreign = parking.expired(now).unwrap();
+    parking.identify(foreign, 7);
+    assert!(!parking.is_own(foreign, |_| 8) && parking.is_own(foreign, |_| 7));
+    parking.abandon(|_| 8, |_| closed.set(closed.get() + 1));
+    assert_eq!((closed.get(), parking.len()), (2, 0));
+    assert!(parking.least_worth().is_none() && parking.expired(now).is_none());
+}
+
+#[test]
+fn an_event_before_parking_is_told_when_parking() {
+    let mut parking = Parking::new(0);
+    let place = parking.reserve().unwrap();
+    parking.note_early(place);
+    assert!(!parking.park(place, 5, parked(None)));
+    assert!(parking.take(place).is_some());
+    parking.set_watched(place, 5, Watched::Once);
+    parking.note_early(place);
+    assert!(parking.park(place, 5, parked(None)));
+    assert!(parking.take(place).is_some());
+    assert!(!parking.park(place, 5, parked(None)));
+}
+
+#[test]
+fn a_place_keeps_how_it_is_watched_until_it_is_released() {
+    let mut parking = Parking::new(0);
+    let place = parking.reserve().unwrap();
+    parking.set_watched(place, 5, Watched::Level);
+    parking.park(place, 5, parked(None));
+    assert_eq!(parking.unwatch_out(place), None);
+    assert!(parking.take(place).is_some());
+    assert_eq!(parking.watched(place), Watched::Level);
+    assert_eq!(parking.unwatch_out(place), Some(5));
+    assert_eq!(parking.unwatch_out(place), None);
+    parking.set_watched(place, 5, Watched::Once);
+    let other = parking.reserve().unwrap();
+    assert!(parking.is_watched_elsewhere(5, other));
+    assert!(!parking.is_watched_elsewhere(5, place));
+    parking.release(place);
+    let again = parking.reserve().unwrap();
+    assert_eq!(parking.watched(again), Watched::No);
+}
