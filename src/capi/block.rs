@@ -8,7 +8,7 @@ use super::reader::Input;
 use super::writer::Output;
 use crate::os::memory::{NoMemory, boxed};
 use crate::serve::Connected;
-use crate::serve::connected::Owner;
+use crate::serve::rest::Owner;
 use crate::serve::sending::Sending;
 use crate::serve::store::{MOST, Store};
 

@@ -7,10 +7,10 @@ use std::{mem, ptr};
 use super::block::{block_of, release, rest};
 use super::fcgiapp::FCGX_Request;
 use crate::os::io;
-use crate::serve::connected::Owner;
 use crate::serve::last::Last;
 use crate::serve::listener::Listener;
 use crate::serve::place::{Place, Tenant};
+use crate::serve::rest::Owner;
 use crate::serve::{Connected, config, listeners};
 
 /// Takes the place where the connection of the last request waits since that was finished. It is kept in

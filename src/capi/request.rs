@@ -13,8 +13,8 @@ use super::writer::{self, Output, Writer};
 use crate::os::io::Afterwards;
 use crate::os::memory::NoMemory;
 use crate::protocol::record::RecordType;
-use crate::serve::connected::Owner;
 use crate::serve::outbound::Stream as RecordStream;
+use crate::serve::rest::Owner;
 use crate::serve::sending::Sending;
 use crate::serve::{Begin, Connected};
 

@@ -11,23 +11,14 @@ use super::parking::Parked;
 use super::place::Place;
 use super::pool::Pool;
 use super::pools;
-use super::rest::{Again, Rest, Stage};
+use super::rest::{Again, Owner, Rest, Stage};
 use super::session::Session;
 use super::store::{new_session, recycle};
 use super::turns::TakenOut;
 use crate::os::fork::Moment;
 use crate::os::memory::NoMemory;
 use crate::os::socket::close_at_once;
-use crate::os::{fork, io, socket, threads};
-
-/// What is known of the request that a connection served last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Owner {
-    /// Its structure has accepted several requests, and is expected to accept another one soon.
-    Returns,
-    /// Its structure may never be used again.
-    MayBeGone,
-}
+use crate::os::{fork, io, socket};
 
 /// A connection and the pool that watches it while it has no request. It is closed, parked, or left to
 /// the program, never dropped.
@@ -106,8 +97,8 @@ impl Connected {
         Ok(place)
     }
 
-    /// Gives it back after a request that was answered, to the pool of this listen socket if it has a place there. Returns that;
-    /// the caller gets it back when that is not possible.
+    /// Gives it back after a request that was answered, to the pool of this listen socket if it has a
+    /// place there. Returns that; the caller gets it back when that is not possible.
     pub fn go_home(self, fd: RawFd, owner: Owner, config: &Config) -> Result<Place, Self> {
         match &self.home {
             Some((pool, _)) if pool.listen_fd() == fd => {
@@ -129,22 +120,24 @@ impl Connected {
         let again =
             if self.session.connection().skip_ended() { Again::InTurn } else { Again::WhenHeard };
         let is_new = self.is_new();
-        let place = match (owner, again) {
-            (Owner::Returns, Again::WhenHeard) => self.leave_unarmed(pool, config),
-            _ => Err(self),
+        let place = match again {
+            Again::WhenHeard => self.put_back(pool, owner, config),
+            Again::InTurn => Err(self),
         };
         let place = place.or_else(|this| this.park(pool, Rest::IDLE, again, config))?;
         pool.step_back_if_due(is_new, Stage::Idle);
         Ok(place)
     }
 
-    fn leave_unarmed(self, pool: &Pool, config: &Config) -> Result<Place, Self> {
-        let Some((_, place)) = self.home.as_ref().filter(|_| !threads::only_one()) else {
+    /// Puts it back into its place, if that needs no system call.
+    fn put_back(self, pool: &Pool, owner: Owner, config: &Config) -> Result<Place, Self> {
+        // The memory of others is given back.
+        let Some((_, place)) = self.home.as_ref().filter(|(_, p)| p.is_among_the_first()) else {
             return Err(self);
         };
         let (place, mut this) = (*place, Some(self));
         let parked = || this.take().map(|this| this.into_parked(Rest::IDLE));
-        pool.leave_unarmed(place, parked, config.max_waiting);
+        pool.put_back(place, owner, parked, config.max_waiting);
         this.map_or(Ok(place), Err)
     }
 

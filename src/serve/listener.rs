@@ -26,7 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::config::Config;
-use super::connected::{Connected, Owner};
+use super::connected::Connected;
 use super::entrance::Entrance;
 use super::event::Event;
 use super::grace::{self, Budget, End};
@@ -36,9 +36,10 @@ use super::last_call::{LastCall, accept_last};
 use super::patience::{LONGEST_WAIT, SHORTAGE_WAIT};
 use super::place::{Place, Tenant};
 use super::pool::{Entry, Pool};
-use super::rest::{Again, Rest, Stage};
+use super::rest::{Again, Owner, Rest, Stage};
 use super::terms::Terms;
 use super::turns::TakenOut;
+use super::watcher::{LISTEN, UNASKED};
 use crate::os::error::{AcceptTrouble, interrupted, not_open, shut_down, would_block};
 use crate::os::io::{close, is_open};
 use crate::os::lock::Lock;
@@ -382,7 +383,7 @@ impl Listener {
         let result = self.entrance.accept();
         if result.as_ref().is_err_and(|e| AcceptTrouble::of(e) == AcceptTrouble::Passing) {
             // The kernel may not speak of the socket again.
-            self.pool.look_next_at_listen_socket();
+            self.pool.look_next_at(LISTEN);
         } else if self.entrance.is_suspect() && socket::is_shut_down(self.fd()) {
             return Err(shut_down());
         } else if result.is_err() && !is_open(self.fd()) && !self.pool.is_empty() {
@@ -469,7 +470,7 @@ impl Listener {
     /// one: there are connections that wait here, or are out on a request.
     pub(super) fn expects_another(&self) -> bool {
         self.entrance.look_anew();
-        self.pool.look_next_unasked();
+        self.pool.look_next_at(UNASKED);
         self.has_request() || !self.pool.is_empty()
     }
 

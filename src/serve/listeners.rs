@@ -123,6 +123,7 @@ pub fn shut_down() -> bool {
         }
         is_used = !list.is_empty();
     }
+    pools::forget_gone();
     SESSIONS.clear();
     outbound::clear_spare();
     is_used

@@ -26,7 +26,7 @@ use super::pace::Pace;
 use super::parking::Parked;
 use super::patience::{FIRST_WAIT, HOLD, LONG_UNARMED, LONGEST_WAIT};
 use super::place::{Place, Tenant};
-use super::rest::{Again, Stage};
+use super::rest::{Again, Owner, Stage};
 use super::session::Session;
 use super::slot::Watched;
 use super::store::recycle;
@@ -221,14 +221,9 @@ impl Pool {
         renewed.map(|()| true)
     }
 
-    /// Makes the listen socket be tried before anything else.
-    pub(super) fn look_next_at_listen_socket(&self) {
-        self.state.lock().look_next_at(LISTEN);
-    }
-
-    /// Makes the listen socket be looked at anew.
-    pub(super) fn look_next_unasked(&self) {
-        self.state.lock().look_next_at(UNASKED);
+    /// Makes the listen socket be looked at before anything else: [`LISTEN`] or [`UNASKED`].
+    pub(super) fn look_next_at(&self, token: u64) {
+        self.state.lock().look_next_at(token);
     }
 
     /// Returns whether the kernel has announced a connection that no thread has looked for yet; from
@@ -300,24 +295,30 @@ impl Pool {
         }
     }
 
-    /// Puts a connection into its place, unarmed, whose request is over and whose thread is expected back
-    /// for it. Does not ask for it where no thread would see to it otherwise.
-    pub(super) fn leave_unarmed(
+    /// Puts a connection into its place whose request is over, if that needs no system call: it is watched
+    /// all the time, or it may stay unarmed because its thread is expected back for it, and other
+    /// threads see to it. Asks for it in this case only.
+    pub(super) fn put_back(
         &self,
         place: Place,
+        owner: Owner,
         parked: impl FnOnce() -> Option<(RawFd, Parked)>,
         max_waiting: usize,
     ) {
-        let now = clock::milliseconds();
         let mut state = self.state.lock();
+        if threads::only_one() {
+            if state.parking.watched(place) == Watched::Level {
+                parked().into_iter().for_each(|(fd, p)| state.park((place, fd, p), max_waiting));
+            }
+            return;
+        }
+        let now = clock::milliseconds();
         if let Some(took) = state.parking.out_for(place, now) {
             self.holding.note_request(took, now);
         }
-        if !state.parking.may_stay_unarmed(place) || !self.holding.may_leave_unarmed() {
-            return;
-        }
-        if let Some((fd, parked)) = parked() {
-            state.park((place, fd, parked), max_waiting);
+        let is_expected = owner == Owner::Returns && state.parking.may_stay_unarmed(place);
+        if is_expected && self.holding.may_leave_unarmed() {
+            parked().into_iter().for_each(|(fd, p)| state.park((place, fd, p), max_waiting));
             state.parking.leave_unarmed(place, now);
         }
     }

@@ -19,6 +19,16 @@ pub(super) fn enlist(pool: &Arc<Pool>) -> Result<(), NoMemory> {
     push(&mut list, Arc::downgrade(pool)).map_err(|_| NoMemory)
 }
 
+/// Forgets the pools that are gone, and gives their memory back.
+pub(super) fn forget_gone() {
+    let Some(list) = LIST.get() else { return };
+    let mut list = list.lock();
+    list.retain(|pool| pool.strong_count() > 0);
+    if list.is_empty() {
+        *list = Vec::new();
+    }
+}
+
 /// Refuses the largest of the heads that wait, in whichever pool, until all others together hold no more
 /// than the settings say.
 pub(super) fn relieve(config: &Config) {

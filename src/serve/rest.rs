@@ -64,3 +64,12 @@ pub(super) enum Again {
     /// As soon as those have had their turn that are ready already: something has come.
     InTurn,
 }
+
+/// What is known of the request that a connection served last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// Its structure has accepted several requests, and is expected to accept another one soon.
+    Returns,
+    /// Its structure may never be used again.
+    MayBeGone,
+}

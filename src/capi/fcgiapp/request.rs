@@ -11,9 +11,9 @@ use crate::capi::{envp, library, parked, request};
 use crate::os::error::errno_of;
 use crate::os::fork::Moment;
 use crate::os::{environment, signal, socket};
-use crate::serve::connected::Owner;
 use crate::serve::head::wait_alone;
 use crate::serve::last::Last;
+use crate::serve::rest::Owner;
 use crate::serve::rest::Rest;
 use crate::serve::{Connected, Terms, config, listeners};
 
