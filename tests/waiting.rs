@@ -22,6 +22,8 @@ mod limits;
 mod numbers;
 #[path = "waiting/processes.rs"]
 mod processes;
+#[path = "waiting/quiet.rs"]
+mod quiet;
 #[path = "waiting/sharing.rs"]
 mod sharing;
 #[path = "waiting/shortage.rs"]

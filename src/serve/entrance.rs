@@ -5,7 +5,7 @@ use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use super::patience::{MOST_IN_VAIN, PAUSE};
+use super::patience::{LUCK, MOST_IN_VAIN, PAUSE};
 use super::terms::Terms;
 use super::troubles::{Consequence, Troubles};
 use crate::os::error::AcceptTrouble;
@@ -23,8 +23,9 @@ pub(super) struct Entrance {
     file: AtomicU32,
     /// The program's limit for a wait on it, in milliseconds; 0 for none.
     limit: AtomicU32,
-    /// Calls of accept4 that found nothing since one that did.
+    /// Calls of accept4 that found nothing since one that did, and the other way round.
     in_vain: AtomicU32,
+    in_luck: AtomicU32,
     troubles: Troubles,
     /// Whether a connection was given up for a shortage, and none accepted since.
     has_made_room: AtomicBool,
@@ -39,6 +40,7 @@ impl Entrance {
             file: AtomicU32::new(0),
             limit: AtomicU32::new(0),
             in_vain: AtomicU32::new(0),
+            in_luck: AtomicU32::new(0),
             troubles: Troubles::new(),
             has_made_room: AtomicBool::new(false),
             refuses_to_wait: AtomicBool::new(false),
@@ -110,14 +112,22 @@ impl Entrance {
         match &result {
             Ok(_) => {
                 self.in_vain.store(0, Ordering::Relaxed);
+                self.in_luck.fetch_add(1, Ordering::Relaxed);
                 self.troubles.are_over();
                 self.has_made_room.store(false, Ordering::Relaxed);
             }
             Err(_) => {
                 self.in_vain.fetch_add(1, Ordering::Relaxed);
+                self.in_luck.store(0, Ordering::Relaxed);
             }
         }
         result
+    }
+
+    /// Whether so many connections were there, one after the other, that others may be queued: a thread
+    /// tries without asking the kernel first.
+    pub(super) fn may_have_more(&self) -> bool {
+        self.in_luck.load(Ordering::Relaxed) >= LUCK
     }
 
     /// Whether connections that are not there have been announced so often that the socket may be shut

@@ -14,7 +14,7 @@
 //! The numbers are hints. If one is wrong, because a thread was cancelled, nothing is lost: at worst a
 //! connection is armed at once, by one system call more, or waits until the next thread comes by.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::patience::{CROWD, SLOW_FOR, SLOW_REQUEST};
 
@@ -24,6 +24,10 @@ pub(super) struct Holding {
     holders: AtomicU32,
     watchers: AtomicU32,
     sleepers: AtomicU32,
+    /// Whether one of those that sleep is back in a moment.
+    sentry: AtomicBool,
+    /// Whether one of them looks every second at what no event tells.
+    watchman: AtomicBool,
     /// Requests for which no connection is held.
     crowd: AtomicU32,
     /// Until when requests count as slow, of [`crate::os::clock::milliseconds`].
@@ -38,12 +42,25 @@ pub(super) enum Hold {
     AndWatch,
 }
 
+/// How a thread sleeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sleep {
+    /// As one of so many.
+    Long(u32),
+    /// For a second: it looks at what no event tells.
+    Watchman,
+    /// For a moment: it sees to connections that are left unarmed for too long.
+    Sentry,
+}
+
 impl Holding {
     pub(super) const fn new() -> Self {
         Self {
             holders: AtomicU32::new(0),
             watchers: AtomicU32::new(0),
             sleepers: AtomicU32::new(0),
+            sentry: AtomicBool::new(false),
+            watchman: AtomicBool::new(false),
             crowd: AtomicU32::new(0),
             slow_until: AtomicU32::new(0),
         }
@@ -57,7 +74,9 @@ impl Holding {
             self.crowd.fetch_sub(1, Ordering::Relaxed);
             return false;
         }
-        self.sleepers.load(Ordering::SeqCst) == 0 || self.holders.load(Ordering::SeqCst) > 0
+        self.sleepers.load(Ordering::SeqCst) == 0
+            || self.holders.load(Ordering::SeqCst) > 0
+            || self.sentry.load(Ordering::SeqCst)
     }
 
     /// Notes how long a request was in the program's hands, and that it is over `now`; in milliseconds.
@@ -72,6 +91,11 @@ impl Holding {
     fn limit(&self, now: u32) -> u32 {
         let left = self.slow_until.load(Ordering::Relaxed).wrapping_sub(now);
         if left <= SLOW_FOR { u32::MAX } else { 2 }
+    }
+
+    /// Whether there are more connections than threads, as far as is known.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.crowd.load(Ordering::Relaxed) > 0
     }
 
     pub(super) fn begin_hold(&self, now: u32) -> Hold {
@@ -91,7 +115,11 @@ impl Holding {
             self.watchers.fetch_sub(1, Ordering::Relaxed);
         }
         let was_last = self.holders.fetch_sub(1, Ordering::SeqCst) == 1;
-        was_last && self.sleepers.load(Ordering::SeqCst) > 0
+        was_last && self.is_left_to_sleepers()
+    }
+
+    fn is_left_to_sleepers(&self) -> bool {
+        self.sleepers.load(Ordering::SeqCst) > 0 && !self.sentry.load(Ordering::SeqCst)
     }
 
     /// Notes that the pool had something for a thread at the moment when its own connection had: there
@@ -100,12 +128,30 @@ impl Holding {
         self.crowd.store(CROWD, Ordering::Relaxed);
     }
 
-    pub(super) fn go_to_sleep(&self) {
-        self.sleepers.fetch_add(1, Ordering::SeqCst);
+    /// Counts a thread that sleeps from now on. One of them is the sentry where connections are unarmed.
+    pub(super) fn go_to_sleep(&self, is_any_unarmed: bool) -> Sleep {
+        let others = self.sleepers.fetch_add(1, Ordering::SeqCst);
+        if is_any_unarmed && !self.sentry.swap(true, Ordering::SeqCst) {
+            Sleep::Sentry
+        } else if !self.watchman.swap(true, Ordering::Relaxed) {
+            Sleep::Watchman
+        } else {
+            Sleep::Long(others + 1)
+        }
     }
 
-    pub(super) fn wake(&self) {
+    /// Returns whether unarmed connections are left to threads that sleep on.
+    pub(super) fn wake(&self, sleep: Sleep) -> bool {
         self.sleepers.fetch_sub(1, Ordering::SeqCst);
+        match sleep {
+            Sleep::Long(_) => return false,
+            Sleep::Watchman => {
+                self.watchman.store(false, Ordering::Relaxed);
+                return false;
+            }
+            Sleep::Sentry => self.sentry.store(false, Ordering::SeqCst),
+        }
+        self.holders.load(Ordering::SeqCst) == 0 && self.is_left_to_sleepers()
     }
 }
 
@@ -131,7 +177,7 @@ mod tests {
         let holds = begin(now.wrapping_add(SLOW_FOR + 1));
         assert_eq!(holds, two);
         end(holds);
-        holding.go_to_sleep();
+        assert_eq!(holding.go_to_sleep(false), Sleep::Watchman);
         assert_eq!(begin(now.wrapping_add(SLOW_FOR + 1))[..2], [Hold::AndWatch, Hold::Alone]);
     }
 
@@ -139,12 +185,18 @@ mod tests {
     fn a_connection_is_unarmed_where_a_thread_comes_by() {
         let holding = Holding::new();
         assert!(holding.may_leave_unarmed());
-        holding.go_to_sleep();
+        let long = holding.go_to_sleep(false);
         assert!(!holding.may_leave_unarmed());
         let hold = holding.begin_hold(0);
         assert!(holding.may_leave_unarmed());
         assert!(holding.end_hold(hold), "the last one, and others sleep");
-        holding.wake();
+        let [sentry, other] = [0, 1].map(|_| holding.go_to_sleep(true));
+        assert_eq!((long, sentry, other), (Sleep::Watchman, Sleep::Sentry, Sleep::Long(3)));
+        assert!(holding.may_leave_unarmed());
+        let hold = holding.begin_hold(0);
+        assert!(!holding.end_hold(hold), "the sentry sees to them");
+        assert!(holding.wake(sentry), "two others sleep on");
+        assert!(!holding.wake(other) && !holding.wake(long));
         holding.note_crowd();
         assert!((0..CROWD).all(|_| !holding.may_leave_unarmed()) && holding.may_leave_unarmed());
     }

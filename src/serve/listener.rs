@@ -31,6 +31,7 @@ use super::entrance::Entrance;
 use super::event::Event;
 use super::grace::{self, Budget, End};
 use super::head::{Arrival, Outcome, linger, receive_head, wait_alone};
+use super::hold::hold;
 use super::last::Last;
 use super::last_call::{LastCall, accept_last};
 use super::patience::{LONGEST_WAIT, SHORTAGE_WAIT};
@@ -119,7 +120,7 @@ impl Listener {
                 (Some(given), _) => self.look(given, &terms),
                 _ if self.may_block() => self.plain(&terms),
                 (None, Some((place, fd))) if !threads::only_one() => {
-                    self.see_to(self.pool.hold(place, fd, &terms), &terms)
+                    self.see_to(hold(&self.pool, place, fd, &terms), &terms)
                 }
                 _ => self.pooled(&terms),
             };
@@ -389,6 +390,8 @@ impl Listener {
         } else if result.is_err() && !is_open(self.fd()) && !self.pool.is_empty() {
             // Those that are connected are served on.
             return Ok(None);
+        } else if result.is_ok() && self.entrance.may_have_more() {
+            self.pool.queue(LISTEN);
         }
         self.accepted(result, terms)
     }

@@ -4,8 +4,8 @@
 //! (the listen socket) and `troubles` (when it fails), `grace` (what a process owes to new
 //! connections), `last_call` (shutting down), [`listeners`] (one for each listen socket); [`head`] and
 //! [`connected`] (a connection in a thread's hands, with an `obligation`); `pool` (where connections
-//! wait, and the listen socket with them), its `watcher` and `event`s, `holding` (who of several threads waits
-//! how), `turns` (what comes next, and who has to go), [`parking`] (the table of `slot`s, each a
+//! wait, and the listen socket with them), its `watcher` and `event`s, `hold` and `holding` (who of several
+//! threads waits how), `turns` (what comes next, and who has to go), [`parking`] (the table of `slot`s, each a
 //! [`place`]; with `queues`, and in a `heap` each by deadline and by `sizes`), `heads` (what unfinished
 //! heads may hold in all `pools`), [`rest`] (why a connection waits), `pace` (what processes owe to each
 //! other); [`session`] (one request), [`connection`] (records of one socket), [`params`],
@@ -53,6 +53,7 @@ mod grace;
 pub mod head;
 mod heads;
 mod heap;
+mod hold;
 mod holding;
 pub mod inbound;
 pub mod last;

@@ -7,6 +7,10 @@ use std::time::Duration;
 /// one, and a preforked sibling that was woken for a connection may have died before it took it.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
+/// How many times as long each of several threads waits, but for one: together they wake about as
+/// seldom as a single one does. What that one sees to waits longer if it is in the program for long.
+pub(super) const OTHERS_WAIT: u32 = 10;
+
 /// How long a thread waits first, before it looks whether the program itself has made the listen socket
 /// non-blocking. Under load such a wait does not get to its end.
 pub(super) const FIRST_WAIT: Duration = Duration::from_millis(10);
@@ -32,6 +36,10 @@ pub(super) const MOST_ERRORS: u32 = MOST_AT_ONCE + 100;
 /// How many times the kernel may announce a connection that is not there, because others were faster,
 /// before the listen socket is looked at.
 pub(super) const MOST_IN_VAIN: u32 = 16;
+
+/// How many calls of accept4 in a row have to find a connection before one is made without asking the
+/// kernel first: where it finds none, it costs an eighth of a call more for each request.
+pub(super) const LUCK: u32 = 8;
 
 /// Steps that threads take at most before the kernel is asked for what has come since: whatever there
 /// is to do, the listen socket has to be heard.

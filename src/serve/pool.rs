@@ -21,10 +21,10 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use super::config::Config;
 use super::event::{Event, taken};
 use super::heads;
-use super::holding::{Hold, Holding};
+use super::holding::{Hold, Holding, Sleep};
 use super::pace::Pace;
 use super::parking::Parked;
-use super::patience::{FIRST_WAIT, HOLD, LONG_UNARMED, LONGEST_WAIT};
+use super::patience::{FIRST_WAIT, HOLD, LONGEST_WAIT, OTHERS_WAIT};
 use super::place::{Place, Tenant};
 use super::rest::{Again, Owner, Stage};
 use super::session::Session;
@@ -35,7 +35,7 @@ use super::turns::{State, Step, TakenOut};
 use super::watcher::{LISTEN, UNASKED, Watcher};
 use crate::os::io::{close, file_number};
 use crate::os::lock::Lock;
-use crate::os::poll::{self, PollFd, READABLE, Watch};
+use crate::os::poll::{Epoll, Watch};
 use crate::os::socket::close_at_once;
 use crate::os::{clock, fork, mark, signal, threads};
 
@@ -133,16 +133,17 @@ impl Pool {
             Step::Follow(token) => return Ok(self.event(token, &mut state)),
             Step::Ask(until) => until,
         };
-        let longest = match (self.arm_forgotten(&mut state), terms.looks) {
-            (true, _) => HOLD,
-            (false, true) => FIRST_WAIT,
-            (false, false) => LONGEST_WAIT,
+        let is_any_unarmed = state.arm_forgotten(&self.watcher);
+        let sleep = self.holding.go_to_sleep(is_any_unarmed);
+        let longest = match (sleep, terms.looks) {
+            (Sleep::Sentry, _) => HOLD,
+            (_, true) => FIRST_WAIT,
+            (Sleep::Watchman, _) => LONGEST_WAIT,
+            (Sleep::Long(count), _) => LONGEST_WAIT * OTHERS_WAIT.saturating_mul(count),
         };
-        self.holding.go_to_sleep();
         drop(state);
-        let other = |token| self.state.lock().queue(token);
-        let slept = self.watcher.wait(until, longest, terms, other);
-        self.holding.wake();
+        let slept = self.watcher.wait(until, longest, terms, |token| self.queue(token));
+        let leaves_others = self.holding.wake(sleep);
         let token = match slept {
             Ok(Some(token)) => token,
             Ok(None) => return Ok(Event::Nothing),
@@ -156,7 +157,11 @@ impl Pool {
             // What came is still there: the last call looks at everything.
             return Ok(Event::Nothing);
         }
-        Ok(self.event(token, &mut self.state.lock()))
+        let mut state = self.state.lock();
+        if leaves_others {
+            state.arm_all(&self.watcher);
+        }
+        Ok(self.event(token, &mut state))
     }
 
     #[inline]
@@ -224,6 +229,11 @@ impl Pool {
     /// Makes the listen socket be looked at before anything else: [`LISTEN`] or [`UNASKED`].
     pub(super) fn look_next_at(&self, token: u64) {
         self.state.lock().look_next_at(token);
+    }
+
+    /// Makes the listen socket be looked at behind all that is ready.
+    pub(super) fn queue(&self, token: u64) {
+        self.state.lock().queue(token);
     }
 
     /// Returns whether the kernel has announced a connection that no thread has looked for yet; from
@@ -345,69 +355,61 @@ impl Pool {
         }
     }
 
-    /// Arms the connections that were left unarmed for too long. Returns whether there are others.
-    fn arm_forgotten(&self, state: &mut State) -> bool {
-        while let Some((place, age)) = state.parking.first_unarmed(clock::milliseconds()) {
-            if age < LONG_UNARMED {
-                return true;
-            }
-            self.arm(place, state);
-        }
-        false
-    }
-
-    /// Arms a connection that is unarmed. One whose descriptor the kernel does not know any more was
-    /// closed by the program, and its number may be another's: it is forgotten.
-    fn arm(&self, place: Place, state: &mut State) {
-        let Some(fd) = state.parking.take_unarmed(place) else { return };
-        let armed = self.watcher.epoll().and_then(|e| e.modify(fd, Watch::OneShot, place.token()));
-        if armed.is_err() && self.watcher.is_lost() {
-            // All are registered again when that is mended.
-            state.look_next_at(UNASKED);
-        } else if armed.is_err() {
-            state.parking.release(place);
-        }
-    }
-
-    /// Waits for a connection that was left unarmed, for a moment. Unless it is heard, it is armed then, and
-    /// there is no event: the thread is to wait for all. `Interrupted` after a signal.
-    pub(super) fn hold(&self, place: Place, fd: RawFd, terms: &Terms) -> io::Result<Event> {
-        let Some(hold) = self.begin_hold(place, fd) else { return Ok(Event::Nothing) };
-        let pool = if hold == Hold::AndWatch { self.watcher.epoll()?.descriptor() } else { -1 };
-        let mut fds = [PollFd::new(fd, READABLE), PollFd::new(pool, READABLE)];
-        let watched = if hold == Hold::AndWatch { &mut fds[..] } else { &mut fds[..1] };
-        let left = terms.until.map(|end| end.saturating_duration_since(clock::now()));
-        let result = poll::poll(watched, Some(left.map_or(HOLD, |left| left.min(HOLD))));
-        let leaves_others = self.holding.end_hold(hold);
-        let [own, pool] = fds.map(|fd| fd.revents != 0);
-        let mut state = self.state.lock();
-        let is_heard = own && !pool && !signal::shutdown_requested();
-        let event = if is_heard && state.parking.is_parked(place, fd) {
-            taken(self.claim(place, &mut state), Event::Heard)
-        } else {
-            self.arm(place, &mut state);
-            Event::Nothing
-        };
-        if own && pool {
+    /// Ends the hold of a connection. `heard`: something has come on it; `is_ready`: and in the pool.
+    /// Unless it is to be looked at now, it is armed: the thread is to wait for all.
+    pub(super) fn end_hold(
+        &self,
+        (place, fd): (Place, RawFd),
+        hold: Hold,
+        heard: bool,
+        is_ready: bool,
+    ) -> Event {
+        if heard && is_ready {
             self.holding.note_crowd();
         }
-        while let Some((other, _)) = state.parking.first_unarmed(0).filter(|_| leaves_others) {
-            self.arm(other, &mut state);
+        let leaves_others = self.holding.end_hold(hold);
+        let mut state = self.state.lock();
+        let is_own = heard && !is_ready && state.parking.is_parked(place, fd);
+        let event = if is_own { self.claim(place, &mut state) } else { None };
+        if leaves_others {
+            state.arm_all(&self.watcher);
         }
-        // A sandbox may refuse to poll.
-        result.map(|_| ()).or_else(|e| if e.kind() == Interrupted { Err(e) } else { Ok(()) })?;
-        Ok(event)
+        let unarmed = if state.parking.is_unarmed(place, fd) { state.take(place) } else { None };
+        drop(state);
+        if let Some((place, fd, parked)) = unarmed {
+            self.arm_taken((place, fd, parked));
+        }
+        taken(event, Event::Heard)
+    }
+
+    /// Parks a connection again that was taken out unarmed, armed now. Other threads need not wait for the
+    /// system call.
+    fn arm_taken(&self, taken_out: TakenOut) {
+        let (place, fd, _) = &taken_out;
+        match self.register(*fd, Some(*place), Again::WhenHeard) {
+            Ok(_) => self.park(taken_out, Again::WhenHeard, usize::MAX),
+            // Its number is not that connection's any more, or nothing is watched.
+            Err(_) if self.watcher.is_lost() => self.park(taken_out, Again::WhenHeard, usize::MAX),
+            Err(_) => self.state.lock().parking.release(taken_out.0),
+        }
+    }
+
+    /// The descriptor that is readable when something in the pool is ready.
+    pub(super) fn descriptor(&self) -> io::Result<RawFd> {
+        self.watcher.epoll().map(Epoll::descriptor)
     }
 
     /// Begins to hold a connection that is unarmed, unless there is other work for the thread: then it is
     /// armed.
-    fn begin_hold(&self, place: Place, fd: RawFd) -> Option<Hold> {
+    pub(super) fn begin_hold(&self, place: Place, fd: RawFd) -> Option<Hold> {
         let mut state = self.state.lock();
-        if !state.parking.is_unarmed(place, fd) {
+        if !state.parking.is_unarmed(place, fd)
+            && (self.holding.is_crowded() || !state.disarm(place, fd, &self.watcher))
+        {
             return None;
         }
         if state.has_work() {
-            self.arm(place, &mut state);
+            state.arm(place, &self.watcher);
             return None;
         }
         Some(self.holding.begin_hold(clock::milliseconds()))

@@ -4,12 +4,13 @@ use std::os::fd::RawFd;
 use std::time::Instant;
 
 use super::parking::{Parked, Parking};
-use super::patience::{MOST_STEPS, PLACES_BETWEEN_LOOKS};
+use super::patience::{LONG_UNARMED, MOST_STEPS, PLACES_BETWEEN_LOOKS};
 use super::place::Place;
+use super::watcher::{UNASKED, Watcher};
 use crate::os::clock;
 use crate::os::io::{file_number, most_descriptors};
 use crate::os::memory::{NoMemory, push, reserve};
-use crate::os::poll::Ready;
+use crate::os::poll::{Ready, Watch};
 
 /// A connection that was taken out of its place.
 pub(super) type TakenOut = (Place, RawFd, Parked);
@@ -170,6 +171,49 @@ impl State {
             }
         }
         self.look_next_at(event);
+    }
+
+    /// Arms the connections that were left unarmed for too long. Returns whether there are others.
+    pub(super) fn arm_forgotten(&mut self, watcher: &Watcher) -> bool {
+        while let Some((place, age)) = self.parking.first_unarmed(clock::milliseconds()) {
+            if age < LONG_UNARMED {
+                return true;
+            }
+            self.arm(place, watcher);
+        }
+        false
+    }
+
+    /// Arms all connections that are unarmed: no thread is going to come by soon.
+    pub(super) fn arm_all(&mut self, watcher: &Watcher) {
+        while let Some((place, _)) = self.parking.first_unarmed(0) {
+            self.arm(place, watcher);
+        }
+    }
+
+    /// Arms a connection that is unarmed. One whose descriptor the kernel does not know any more was
+    /// closed by the program, and its number may be another's: it is forgotten.
+    pub(super) fn arm(&mut self, place: Place, watcher: &Watcher) {
+        let Some(fd) = self.parking.take_unarmed(place) else { return };
+        let armed = watcher.epoll().and_then(|e| e.modify(fd, Watch::OneShot, place.token()));
+        if armed.is_err() && watcher.is_lost() {
+            // All are registered again when that is mended.
+            self.look_next_at(UNASKED);
+        } else if armed.is_err() {
+            self.parking.release(place);
+        }
+    }
+
+    /// Makes a connection unarmed that was armed because no thread held one: the first of them.
+    pub(super) fn disarm(&mut self, place: Place, fd: RawFd, watcher: &Watcher) -> bool {
+        if !self.parking.is_parked(place, fd) || !self.parking.may_stay_unarmed(place) {
+            return false;
+        }
+        let silent = watcher.epoll().and_then(|e| e.modify(fd, Watch::Silent, place.token()));
+        if silent.is_ok() {
+            self.parking.leave_unarmed(place, clock::milliseconds());
+        }
+        silent.is_ok()
     }
 
     /// Notes an event, to be looked at behind all others.

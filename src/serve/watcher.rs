@@ -151,7 +151,7 @@ impl Watcher {
         let is_unheard = ready.tokens().next().is_none() && !timeout.is_zero();
         match longest {
             FIRST_WAIT if is_unheard => Err(ErrorKind::TimedOut.into()),
-            LONGEST_WAIT if is_unheard => Ok(Some(UNASKED)),
+            _ if is_unheard && longest >= LONGEST_WAIT => Ok(Some(UNASKED)),
             _ => Ok(first),
         }
     }

@@ -69,6 +69,8 @@ pub enum Watch {
     /// Once, behind whatever is ready already: as soon as something can be read or written, which is
     /// now, for any connection whose peer reads.
     Turn,
+    /// Not before [`Epoll::modify`]; a hang-up may be told once.
+    Silent,
     /// As long as there is something, waking about one of the processes that wait. Cannot be
     /// modified.
     Exclusive,
@@ -78,6 +80,7 @@ impl Watch {
     const fn bits(self) -> u32 {
         (match self {
             Self::Level => libc::EPOLLIN,
+            Self::Silent => libc::EPOLLONESHOT,
             Self::OneShot => libc::EPOLLIN | libc::EPOLLONESHOT,
             Self::Turn => libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLONESHOT,
             Self::Exclusive => libc::EPOLLIN | libc::EPOLLEXCLUSIVE,

@@ -1,0 +1,43 @@
+//! What threads do while nothing happens.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use super::changes::{kept, rests};
+use super::forks::until_all_wait;
+use super::support::{Library, Listen, Worker};
+
+/// How long they are watched.
+const WATCHED: Duration = Duration::from_secs(4);
+
+/// Their first waits are short: they look whether the program wants them to wait.
+const SETTLED: Duration = Duration::from_millis(500);
+
+/// How often the threads of a process have gone to sleep so far.
+fn sleeps(worker: &Worker) -> u64 {
+    let sleeps = |task: &Path| -> u64 {
+        let status = fs::read_to_string(task.join("status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        line.unwrap().trim().parse().unwrap()
+    };
+    let tasks = fs::read_dir(format!("/proc/{}/task", worker.running.pid())).unwrap();
+    tasks.map(|task| sleeps(&task.unwrap().path())).sum()
+}
+
+/// All threads together wake about once a second, however many they are.
+#[test]
+fn many_idle_threads_wake_as_seldom_as_a_few() {
+    for threads in ["1", "63"] {
+        let worker = Worker::start(Library::Ours, Listen::Unix, &["-t", threads]);
+        let mut idle = kept(&worker);
+        rests(&worker, &mut idle);
+        until_all_wait(&worker, threads.parse::<usize>().unwrap() + 1);
+        assert!(idle.is_silent(SETTLED));
+        let before = sleeps(&worker);
+        assert!(idle.is_silent(WATCHED));
+        let slept = sleeps(&worker) - before;
+        assert!(slept <= WATCHED.as_secs() + 2, "{threads} threads and one slept {slept} times");
+        rests(&worker, &mut idle);
+    }
+}
