@@ -45,7 +45,7 @@ pub(super) enum Hold {
 /// How a thread sleeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sleep {
-    /// As one of so many.
+    /// As one of so many, for as many seconds: together they wake about as seldom as one.
     Long(u32),
     /// For a second: it looks at what no event tells.
     Watchman,

@@ -7,10 +7,6 @@ use std::time::Duration;
 /// one, and a preforked sibling that was woken for a connection may have died before it took it.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-/// How many times as long each of several threads waits, but for one: together they wake about as
-/// seldom as a single one does. What that one sees to waits longer if it is in the program for long.
-pub(super) const OTHERS_WAIT: u32 = 10;
-
 /// How long a thread waits first, before it looks whether the program itself has made the listen socket
 /// non-blocking. Under load such a wait does not get to its end.
 pub(super) const FIRST_WAIT: Duration = Duration::from_millis(10);

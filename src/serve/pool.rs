@@ -24,7 +24,7 @@ use super::heads;
 use super::holding::{Hold, Holding, Sleep};
 use super::pace::Pace;
 use super::parking::Parked;
-use super::patience::{FIRST_WAIT, HOLD, LONGEST_WAIT, OTHERS_WAIT};
+use super::patience::{FIRST_WAIT, HOLD, LONGEST_WAIT};
 use super::place::{Place, Tenant};
 use super::rest::{Again, Owner, Stage};
 use super::session::Session;
@@ -139,7 +139,7 @@ impl Pool {
             (Sleep::Sentry, _) => HOLD,
             (_, true) => FIRST_WAIT,
             (Sleep::Watchman, _) => LONGEST_WAIT,
-            (Sleep::Long(count), _) => LONGEST_WAIT * OTHERS_WAIT.saturating_mul(count),
+            (Sleep::Long(count), _) => LONGEST_WAIT * count,
         };
         drop(state);
         let slept = self.watcher.wait(until, longest, terms, |token| self.queue(token));

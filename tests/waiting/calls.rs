@@ -136,15 +136,18 @@ fn a_kept_request_costs_three_calls() {
     assert_steady(&calls(worker), &["epoll_wait", "recvfrom", "sendto"]);
 }
 
+/// Connections that are queued are taken without asking the kernel first.
 #[test]
-fn with_threads_a_request_costs_one_call_more() {
+fn with_threads_a_queued_request_comes_to_cost_four_calls_too() {
     let worker = traced(Library::Ours, &["-t", "1"]);
     clients_in_a_row(&worker);
     let calls = calls(worker);
     let slept = calls.iter().position(|(name, _)| name == "clock_nanosleep").unwrap();
-    let own = between(&calls[slept..], "epoll_wait");
-    let one = ["epoll_wait", "accept4", "recvfrom", "sendto", "close"];
-    assert_eq!(own[..5 * (REQUESTS - 1)], one.repeat(REQUESTS - 1));
+    let names: Vec<&str> = calls[slept..].iter().map(|(call, _)| call.as_str()).collect();
+    let one = ["accept4", "recvfrom", "sendto", "close"];
+    // The first ones are asked for.
+    let steady = one.repeat(REQUESTS - 10);
+    assert!(names.windows(steady.len()).any(|window| window == steady), "{names:?}");
 }
 
 #[test]

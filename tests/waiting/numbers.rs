@@ -70,12 +70,13 @@ fn must_be_untouched(worker: &Worker, process: u32, before: &BTreeMap<i32, Strin
     assert_eq!(fs::read(worker.path("own")).unwrap(), b"");
 }
 
-/// Every thread that waits comes back. (Of the original's, the one that has the signal.)
+/// Every thread that waits comes back; where nothing can wake those that waited before, in as many seconds
+/// as there are. (Of the original's, the one that has the signal.)
 fn must_end(worker: &Worker, library: Library, threads: &[&str]) {
     worker.signal(libc::SIGTERM);
     let count = if threads.is_empty() { 1 } else { 4 };
     if library == Library::Ours || count == 1 {
-        let results = until("the threads' ends", 2 * AT_MOST, || {
+        let results = until("the threads' ends", (count + 2) * AT_MOST, || {
             Some(worker.results()).filter(|results| results.len() == count)
         });
         assert!(results.iter().all(|result| *result < 0), "{results:?}");

@@ -25,7 +25,7 @@ fn sleeps(worker: &Worker) -> u64 {
     tasks.map(|task| sleeps(&task.unwrap().path())).sum()
 }
 
-/// All threads together wake about once a second, however many they are.
+/// All threads together wake less than twice a second, however many they are.
 #[test]
 fn many_idle_threads_wake_as_seldom_as_a_few() {
     for threads in ["1", "63"] {
@@ -37,7 +37,10 @@ fn many_idle_threads_wake_as_seldom_as_a_few() {
         let before = sleeps(&worker);
         assert!(idle.is_silent(WATCHED));
         let slept = sleeps(&worker) - before;
-        assert!(slept <= WATCHED.as_secs() + 2, "{threads} threads and one slept {slept} times");
+        assert!(
+            slept <= 2 * WATCHED.as_secs() + 2,
+            "{threads} threads and one slept {slept} times"
+        );
         rests(&worker, &mut idle);
     }
 }
