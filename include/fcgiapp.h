@@ -134,11 +134,12 @@ typedef struct FCGX_Request {
      */
     struct Params *paramsPtr;
     /**
-     * The connection; -1 for none. While it is kept between requests, programs may poll it.
+     * The connection; -1 for none. While it is kept between requests, it waits in the library, where
+     * another thread may get its next request; programs may poll it.
      */
     int ipcFd;
     /**
-     * Not 0 once a request was accepted.
+     * Not 0 while there is a request. Belongs to the library once that is finished.
      */
     int isBeginProcessed;
     /**
@@ -150,7 +151,7 @@ typedef struct FCGX_Request {
      */
     int appStatus;
     /**
-     * Output streams that are not closed yet.
+     * Output streams that are not closed yet. Belongs to the library once the request is finished.
      */
     int nWriters;
     /**
@@ -236,8 +237,9 @@ DLLAPI int FCGX_OpenSocket(const char *path, int backlog);
 /**
  * Prepares a request for FCGX_Accept_r.
  *
- * request: memory of the program's, of any contents. It must not hold a request that is accepted
- * or kept: that one would be lost, with its connection left open.
+ * request: memory of the program's, of any contents. It must not hold a request that is accepted:
+ * that one would be lost, with its connection left open. One that is finished may be in it; if its
+ * connection is kept, it is served on.
  * sock: the listen socket: 0, or what FCGX_OpenSocket gave.
  * flags: 0 or FCGI_FAIL_ACCEPT_ON_INTR.
  *
@@ -250,11 +252,12 @@ DLLAPI int FCGX_InitRequest(struct FCGX_Request *request, int sock, int flags);
 /**
  * Waits for the next request. The request that the struct still holds is finished first.
  *
- * A kept connection goes back to the library with this call; the next request may come on it or on
- * another. While a thread waits here, it waits for new connections and for all idle ones of the
- * same listen socket together. A connection that the program has put into ipcFd itself, with
- * keepConnection set, is read first; without it the connection is closed. Where the request was
- * initialised without a listen socket, a kept connection is waited for alone.
+ * While a thread waits here, it waits for new connections and for all kept ones of the same listen
+ * socket together: the next request may come on the connection of the last one or on another. A
+ * connection that the program has put into ipcFd itself, with keepConnection set, is read first;
+ * without it the connection is closed. Where the request was initialised without a listen socket, or
+ * the program has made that non-blocking, a kept connection stays with the struct and is waited for
+ * alone.
  *
  * Results: 0. Negative on failure: -EINTR when shutting down was asked for (SIGTERM, SIGUSR1,
  * FCGX_ShutdownPending) and, with FCGI_FAIL_ACCEPT_ON_INTR, after a signal that would interrupt
@@ -283,9 +286,11 @@ int FCGX_Accept_r(struct FCGX_Request *request);
  *
  * Side effects: in, out, err and envp become NULL. The connection is closed, or kept if the web
  * server wants that (FCGI_KEEP_CONN), keepConnection is still set, nothing went wrong and shutting
- * down was not asked for: then it stays in ipcFd until the next FCGX_Accept_r. Closing waits at
- * most LIBFCGI_OS_CLOSE_POLL_TIMEOUT for a web server that is still sending, so that it does not
- * lose the answer. Errors are not reported: call FCGX_FClose first to see them. NULL, a fresh request
+ * down was not asked for: then it waits for its next request in the library, and any thread in
+ * FCGX_Accept_r may get that. The struct may be used again, initialised anew or freed. ipcFd keeps
+ * the number: it may be polled, and FCGX_Free ends the wait. To close it with close(2) is safe only
+ * where no other thread serves requests. Closing waits at most LIBFCGI_OS_CLOSE_POLL_TIMEOUT for a
+ * web server that is still sending, so that it does not lose the answer. Errors are not reported: call FCGX_FClose first to see them. NULL, a fresh request
  * and a finished one: nothing happens.
  *
  * Thread-safe for different requests; may be called by another thread than FCGX_Accept_r was.
@@ -299,7 +304,8 @@ void FCGX_Finish_r(struct FCGX_Request *request);
  * close: not 0 to close the connection, too; 0 to leave it open in ipcFd, for the program.
  *
  * Side effects: in, out, err and envp become NULL; with close, ipcFd becomes -1. NULL, fresh and
- * finished requests: only the connection is closed, if there is one.
+ * finished requests: only the connection is closed, or left to the program, if there is one. Where
+ * another thread has the next request on it, it goes on, and ipcFd becomes -1.
  *
  * Thread-safe for different requests.
  */

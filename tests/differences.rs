@@ -141,6 +141,18 @@ const ROWS: &[(&str, &[&str])] = &[
             "waiting/idle::half_a_head_blocks_the_original",
         ],
     ),
+    (
+        "Kept connection, a struct for each request",
+        &[
+            "waiting/given_back::a_structure_for_each_request_serves_kept_connections",
+            "waiting/given_back::another_thread_serves_the_next_request_soon",
+            "web_servers::haproxy_struct_for_each_request",
+        ],
+    ),
+    (
+        "`fork` after `FCGX_Finish_r`, and the child frees the struct",
+        &["waiting/given_back::a_child_that_frees_the_structure_leaves_the_connection_alone"],
+    ),
     ("Silent new connections on a unix socket", &["waiting/idle::silent_peers_delay_nobody"]),
     (
         "Connection over TCP that says nothing, or half a request head on any",

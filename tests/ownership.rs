@@ -40,10 +40,12 @@ cells! { Library::BOTH =>
     fork_accepted
 }
 
-// The original never waits for a kept or silent connection together with the listen socket.
+// The original never waits for a kept or silent connection together with the listen socket, and leaves a
+// kept one to its request.
 cells! { [Library::Ours] =>
     waiting
     kept_then_parked
+    init_again_kept
     fork_kept
     fork_parked
 }

@@ -10,8 +10,12 @@ mod changes;
 mod closing;
 #[path = "waiting/forks.rs"]
 mod forks;
+#[path = "waiting/given_back.rs"]
+mod given_back;
 #[path = "waiting/heads.rs"]
 mod heads;
+#[path = "waiting/holding.rs"]
+mod holding;
 #[path = "waiting/idle.rs"]
 mod idle;
 #[path = "waiting/leaving.rs"]

@@ -16,6 +16,8 @@ mod site;
 mod support;
 
 use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use exercise::{Except, exercise};
 use http::Request;
@@ -136,6 +138,18 @@ fn processes_with_threads() {
 }
 
 #[test]
+fn nginx_struct_for_each_request() {
+    serve_in_a_row(&NGINX, "nginx, unix socket, keepalive", "-n");
+    serve_in_a_row(&NGINX, "nginx, unix socket, keepalive", "-n -t 4");
+}
+
+#[test]
+fn haproxy_struct_for_each_request() {
+    serve_in_a_row(&HAPROXY, "HAProxy, keep-conn", "-n");
+    serve_in_a_row(&HAPROXY, "HAProxy, keep-conn", "-n -t 4");
+}
+
+#[test]
 fn loaded_at_run_time() {
     let title = "nginx, unix socket";
     let mut site = Site::with_program("load_at_run_time", &NGINX, title, Unix, THREADS);
@@ -175,6 +189,25 @@ fn every_configuration_of_the_document_is_tested() {
 
 fn status(site: &Site, target: &str, headers: &str) -> u16 {
     site.client.send(Request { target, headers, body: None }).unwrap().status
+}
+
+/// Each of many requests on connections that are kept everywhere has its answer, at once.
+fn serve_in_a_row(kind: &Kind, title: &str, options: &'static str) {
+    // nginx takes no more than a thousand on one connection of a client.
+    const REQUESTS: usize = 900;
+    let site = Site::start(kind, title, Unix, options);
+    let start = Instant::now();
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            let client = &site.client;
+            scope.spawn(move || {
+                assert_eq!(client.in_a_row("/?size=100", REQUESTS).unwrap(), [200; REQUESTS]);
+            });
+        }
+    });
+    let took = start.elapsed();
+    assert!(took < Duration::from_secs(30), "{options}: {took:?}");
+    site.home.assert_mapped();
 }
 
 fn serve(kind: &Kind, title: &str, application: Application, options: &'static str) {

@@ -6,6 +6,7 @@
  *   -b N   N processes, made before FCGX_Init; the first one starts them again when they end
  *   -a N   the same, made after FCGX_Init
  *   -q N   one thread accepts, N others answer and finish
+ *   -n     a new structure for each request
  *
  * A response says in its header X-App which process made it, in X-Body what the request's body was
  * (length and FNV-1a checksum), and in X-Method and X-Role what the web server has asked for.
@@ -35,7 +36,7 @@
 enum { MOST = 64, PIECE = 8000, CHILD_LIVES_SECONDS = 4 };
 
 static int threads = 1, processes, finishers;
-static int processes_before_init;
+static int processes_before_init, anew;
 
 /* ---- one request ---- */
 
@@ -204,6 +205,25 @@ static void *serve(void *unused)
     return unused;
 }
 
+static void *serve_with_new_structures(void *unused)
+{
+    FCGX_Request *request;
+    int result;
+
+    do {
+        request = malloc(sizeof *request);
+        if (request == NULL || FCGX_InitRequest(request, 0, 0) != 0)
+            return unused;
+        result = FCGX_Accept_r(request);
+        if (result == 0) {
+            answer(request);
+            FCGX_Finish_r(request);
+        }
+        free(request);
+    } while (result == 0);
+    return unused;
+}
+
 /* Requests on their way: first those that nobody uses, then those that wait to be answered. */
 static FCGX_Request requests[MOST];
 static int unused_places[2], accepted_places[2];
@@ -258,7 +278,7 @@ static int serve_in_this_process(void)
     if (FCGX_Init() != 0)
         return 1;
     if (finishers == 0) {
-        serve_with(threads, serve, NULL);
+        serve_with(threads, anew ? serve_with_new_structures : serve, NULL);
         return 0;
     }
     if (pipe(unused_places) != 0 || pipe(accepted_places) != 0)
@@ -320,8 +340,12 @@ int main(int argc, char **argv)
 {
     int option, value;
 
-    while ((option = getopt(argc, argv, "t:b:a:q:")) != -1) {
+    while ((option = getopt(argc, argv, "t:b:a:q:n")) != -1) {
         value = optarg == NULL ? 0 : atoi(optarg);
+        if (option == 'n') {
+            anew = 1;
+            continue;
+        }
         if (value < 1 || value > MOST)
             return 2;
         if (option == 't')

@@ -64,7 +64,7 @@ pub(super) unsafe fn give_back(request: *mut FCGX_Request) {
         place_of(connected, listen_sock, owner)
     } else {
         // The program has put another one there.
-        connected.forget();
+        connected.release();
         Ok(None)
     };
     // SAFETY: as above; without a block the request's fields are the library's.
@@ -108,7 +108,12 @@ fn place_of(
 /// # Safety
 ///
 /// As for [`block_of`].
-pub(super) unsafe fn end(request: *mut FCGX_Request, place: Place, fd: c_int, close: bool) {
+pub(super) unsafe fn end(
+    request: *mut FCGX_Request,
+    (place, fd): (Place, c_int),
+    close: bool,
+    detached: bool,
+) {
     // SAFETY: the caller's promise.
     let listen_sock = unsafe { (*request).listen_sock };
     let listener = listeners::existing(listen_sock)
@@ -118,7 +123,7 @@ pub(super) unsafe fn end(request: *mut FCGX_Request, place: Place, fd: c_int, cl
         return close_unknown(fd, close);
     }
     match listeners::take_out(place, fd) {
-        Some(connected) if close => connected.close(false),
+        Some(connected) if close => connected.close(detached),
         Some(connected) => connected.release(),
         // SAFETY: as above. The number is not the request's any more.
         None => unsafe { (*request).ipcFd = -1 },

@@ -103,7 +103,7 @@ pub unsafe fn take_kept(request: *mut FCGX_Request) -> Option<Connected> {
     if connected.fd == fd {
         return Some(connected);
     }
-    connected.forget();
+    connected.release();
     None
 }
 
@@ -297,7 +297,7 @@ pub unsafe fn end(request: *mut FCGX_Request, close: bool) {
     };
     if let Some(place) = place {
         // SAFETY: as above.
-        return unsafe { parked::end(request, place, fd, close) };
+        return unsafe { parked::end(request, (place, fd), close, detached) };
     }
     let mut connected = None;
     if !block.is_null() {
@@ -309,7 +309,7 @@ pub unsafe fn end(request: *mut FCGX_Request, close: bool) {
     }
     match connected {
         Some(connected) if connected.fd != fd => {
-            connected.forget();
+            connected.release();
             close_unknown(fd, close);
         }
         Some(connected) if close => connected.close(detached),

@@ -174,11 +174,10 @@ impl Connected {
         }
     }
 
-    /// Stops watching it: it is closed, or goes to the program.
-    fn leave_home(&mut self) {
-        if let Some((pool, place)) = self.take_home() {
-            pool.forget(self.fd, place);
-        }
+    /// Stops watching it: it is closed, or goes to the program. Returns false if the program has closed it.
+    fn leave_home(&mut self) -> bool {
+        let fd = self.fd;
+        self.take_home().is_none_or(|(pool, place)| pool.forget(fd, place))
     }
 
     /// The pool that watches it and the place there; a parent's pool is not this process's.
@@ -192,8 +191,9 @@ impl Connected {
     /// goes on in another process: only this process's copy is closed.
     pub fn close(mut self, detached: bool) {
         let complete = self.session.end();
-        self.leave_home();
-        if detached {
+        if !self.leave_home() {
+            // The number is the program's by now.
+        } else if detached {
             io::close(self.fd);
         } else if complete && !self.session.is_to_stay() {
             close_at_once(self.fd, self.since);
@@ -208,8 +208,9 @@ impl Connected {
 
     /// Closes it while it has no request: nothing that was sent on it matters.
     pub(super) fn discard(mut self) {
-        self.leave_home();
-        close_at_once(self.fd, self.since);
+        if self.leave_home() {
+            close_at_once(self.fd, self.since);
+        }
         self.end();
     }
 
@@ -219,18 +220,9 @@ impl Connected {
         self.end();
     }
 
-    /// Leaves the descriptor to the program, open.
+    /// Leaves the descriptor to the program, open, or whatever it has put in its place.
     pub fn release(mut self) {
         self.leave_home();
-        self.end();
-    }
-
-    /// The program has put another descriptor in its place: whether this one is still open is not
-    /// known any more.
-    pub fn forget(mut self) {
-        if let Some((pool, place)) = self.take_home() {
-            pool.forget_place(self.fd, place);
-        }
         self.end();
     }
 

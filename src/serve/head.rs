@@ -189,7 +189,7 @@ pub fn wait_alone(
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::Interrupted => {
                 if !is_open(connected.fd) {
-                    connected.forget();
+                    connected.release();
                     return Err(not_open());
                 }
                 if terms.ends_by_signal() {

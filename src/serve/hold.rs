@@ -11,20 +11,21 @@ use super::patience::HOLD;
 use super::place::Place;
 use super::pool::Pool;
 use super::terms::Terms;
-use crate::os::poll::{self, PollFd, READABLE};
+use crate::os::poll::{self, CLOSED, PollFd, READABLE};
 use crate::os::{clock, signal};
 
 /// Waits for a connection that was left in its place unarmed. Unless something comes on it there is no
 /// event, and it is armed: the thread is to wait for all. `Interrupted` after a signal.
 pub(super) fn hold(pool: &Pool, place: Place, fd: RawFd, terms: &Terms) -> io::Result<Event> {
     let Some(hold) = pool.begin_hold(place, fd) else { return Ok(Event::Nothing) };
-    let watched = if hold == Hold::AndWatch { pool.descriptor().unwrap_or(-1) } else { -1 };
+    let watched = if hold == Hold::AndWatch { pool.descriptor() } else { -1 };
     let mut fds = [PollFd::new(fd, READABLE), PollFd::new(watched, READABLE)];
     let asked = if watched < 0 { &mut fds[..1] } else { &mut fds[..] };
     let left = terms.until.map(|end| end.saturating_duration_since(clock::now()));
     let result = poll::poll(asked, Some(left.map_or(HOLD, |left| left.min(HOLD))));
     let [own, others] = fds.map(|fd| fd.revents != 0);
-    let is_heard = own && !signal::shutdown_requested();
+    // What the program has closed is looked at no more: its number may be another's at any moment.
+    let is_heard = own && fds[0].revents & CLOSED == 0 && !signal::shutdown_requested();
     let event = pool.end_hold((place, fd), hold, is_heard, others);
     match result {
         Err(error) if error.kind() == Interrupted => Err(error),

@@ -12,16 +12,20 @@
 //! whoever comes by arms those that were left so for too long.
 //!
 //! The numbers are hints. If one is wrong, because a thread was cancelled, nothing is lost: at worst a
-//! connection is armed at once, by one system call more, or waits until the next thread comes by.
+//! connection is armed at once, by one system call more, or waits until the next thread comes by. A quiet
+//! moment sets those of holders right.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use super::patience::{CROWD, SLOW_FOR, SLOW_REQUEST};
+use super::patience::{CROWD, LONG_UNARMED, SLOW_FOR, SLOW_REQUEST};
 
 /// Counts of the threads of one pool, and what it has lately seen.
 #[derive(Debug)]
 pub(super) struct Holding {
     holders: AtomicU32,
+    /// When a thread has begun to hold last, and to watch; of [`crate::os::clock::milliseconds`].
+    held_at: AtomicU32,
+    watched_at: AtomicU32,
     watchers: AtomicU32,
     sleepers: AtomicU32,
     /// Whether one of those that sleep is back in a moment.
@@ -57,6 +61,8 @@ impl Holding {
     pub(super) const fn new() -> Self {
         Self {
             holders: AtomicU32::new(0),
+            held_at: AtomicU32::new(0),
+            watched_at: AtomicU32::new(0),
             watchers: AtomicU32::new(0),
             sleepers: AtomicU32::new(0),
             sentry: AtomicBool::new(false),
@@ -69,13 +75,13 @@ impl Holding {
     /// Whether a connection may be left unarmed: a thread that holds one is back in a moment, and if
     /// no thread sleeps each one that comes to wait sees to it. To be asked under the lock under which threads
     /// [`Holding::go_to_sleep`].
-    pub(super) fn may_leave_unarmed(&self) -> bool {
+    pub(super) fn may_leave_unarmed(&self, now: u32) -> bool {
         if self.crowd.load(Ordering::Relaxed) > 0 {
             self.crowd.fetch_sub(1, Ordering::Relaxed);
             return false;
         }
         self.sleepers.load(Ordering::SeqCst) == 0
-            || self.holders.load(Ordering::SeqCst) > 0
+            || self.holders.load(Ordering::SeqCst) > 0 && !Self::is_long_ago(&self.held_at, now)
             || self.sentry.load(Ordering::SeqCst)
     }
 
@@ -99,22 +105,37 @@ impl Holding {
     }
 
     pub(super) fn begin_hold(&self, now: u32) -> Hold {
+        if Self::is_long_ago(&self.held_at, now) {
+            // Whoever has begun before has ended, or is never coming back.
+            self.holders.store(0, Ordering::SeqCst);
+            self.watchers.store(0, Ordering::Relaxed);
+        }
+        self.held_at.store(now, Ordering::Relaxed);
         self.holders.fetch_add(1, Ordering::SeqCst);
         let watching =
             self.watchers.load(Ordering::Relaxed) + self.sleepers.load(Ordering::Relaxed);
-        if watching < self.limit(now) {
+        if watching < self.limit(now) || Self::is_long_ago(&self.watched_at, now) {
+            self.watched_at.store(now, Ordering::Relaxed);
             self.watchers.fetch_add(1, Ordering::Relaxed);
             return Hold::AndWatch;
         }
         Hold::Alone
     }
 
+    /// Whether a moment is so long ago that no hold that began before goes on.
+    fn is_long_ago(moment: &AtomicU32, now: u32) -> bool {
+        now.wrapping_sub(moment.load(Ordering::Relaxed)) >= 2 * LONG_UNARMED
+    }
+
     /// Returns whether unarmed connections are left to threads that sleep.
     pub(super) fn end_hold(&self, hold: Hold) -> bool {
         if hold == Hold::AndWatch {
-            self.watchers.fetch_sub(1, Ordering::Relaxed);
+            let less = |n: u32| n.checked_sub(1);
+            let _ = self.watchers.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
         }
-        let was_last = self.holders.fetch_sub(1, Ordering::SeqCst) == 1;
+        let left =
+            self.holders.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
+        let was_last = left.is_ok_and(|before| before == 1);
         was_last && self.is_left_to_sleepers()
     }
 
@@ -184,20 +205,20 @@ mod tests {
     #[test]
     fn a_connection_is_unarmed_where_a_thread_comes_by() {
         let holding = Holding::new();
-        assert!(holding.may_leave_unarmed());
+        assert!(holding.may_leave_unarmed(0));
         let long = holding.go_to_sleep(false);
-        assert!(!holding.may_leave_unarmed());
+        assert!(!holding.may_leave_unarmed(0));
         let hold = holding.begin_hold(0);
-        assert!(holding.may_leave_unarmed());
+        assert!(holding.may_leave_unarmed(0));
         assert!(holding.end_hold(hold), "the last one, and others sleep");
         let [sentry, other] = [0, 1].map(|_| holding.go_to_sleep(true));
         assert_eq!((long, sentry, other), (Sleep::Watchman, Sleep::Sentry, Sleep::Long(3)));
-        assert!(holding.may_leave_unarmed());
+        assert!(holding.may_leave_unarmed(0));
         let hold = holding.begin_hold(0);
         assert!(!holding.end_hold(hold), "the sentry sees to them");
         assert!(holding.wake(sentry), "two others sleep on");
         assert!(!holding.wake(other) && !holding.wake(long));
         holding.note_crowd();
-        assert!((0..CROWD).all(|_| !holding.may_leave_unarmed()) && holding.may_leave_unarmed());
+        assert!((0..CROWD).all(|_| !holding.may_leave_unarmed(0)) && holding.may_leave_unarmed(0));
     }
 }

@@ -384,7 +384,7 @@ impl Listener {
         let result = self.entrance.accept();
         if result.as_ref().is_err_and(|e| AcceptTrouble::of(e) == AcceptTrouble::Passing) {
             // The kernel may not speak of the socket again.
-            self.pool.look_next_at(LISTEN);
+            self.pool.queue(LISTEN);
         } else if self.entrance.is_suspect() && socket::is_shut_down(self.fd()) {
             return Err(shut_down());
         } else if result.is_err() && !is_open(self.fd()) && !self.pool.is_empty() {
@@ -473,7 +473,7 @@ impl Listener {
     /// one: there are connections that wait here, or are out on a request.
     pub(super) fn expects_another(&self) -> bool {
         self.entrance.look_anew();
-        self.pool.look_next_at(UNASKED);
+        self.pool.queue(UNASKED);
         self.has_request() || !self.pool.is_empty()
     }
 

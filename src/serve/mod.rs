@@ -6,7 +6,7 @@
 //! [`connected`] (a connection in a thread's hands, with an `obligation`); `pool` (where connections
 //! wait, and the listen socket with them), its `watcher` and `event`s, `hold` and `holding` (who of several
 //! threads waits how), `turns` (what comes next, and who has to go), [`parking`] (the table of `slot`s, each a
-//! [`place`]; with `queues`, and in a `heap` each by deadline and by `sizes`), `heads` (what unfinished
+//! [`place`]; with `queues` and `descriptors`, and in a `heap` each by deadline and by `sizes`), `heads` (what unfinished
 //! heads may hold in all `pools`), [`rest`] (why a connection waits), `pace` (what processes owe to each
 //! other); [`session`] (one request), [`connection`] (records of one socket), [`params`],
 //! [`inbound`] and [`outbound`] (bytes in, bytes out), [`sending`] and `answers` (threads that send on
@@ -47,6 +47,7 @@ pub mod blocking;
 pub mod config;
 pub mod connected;
 pub mod connection;
+mod descriptors;
 mod entrance;
 mod event;
 mod grace;

@@ -3,11 +3,12 @@
 use std::os::fd::RawFd;
 use std::time::Instant;
 
+use super::descriptors::Descriptors;
 use super::heap::Heap;
 use super::patience::LONG_UNARMED;
 use super::place::{Place, Tenant};
 use super::queues::Queues;
-use super::rest::Rest;
+use super::rest::{Rest, Stage};
 use super::session::Session;
 use super::sizes::Sizes;
 use super::slot::{Slot, UNUSED, Waiting, Watched};
@@ -39,6 +40,7 @@ pub struct Parking {
     sizes: Sizes,
     /// Those that are unarmed, the one that is so for the longest time first.
     unarmed: Queues<1>,
+    descriptors: Descriptors,
     parked: usize,
     /// Generation of every new slot: places of another table are none here.
     first_generation: u32,
@@ -53,6 +55,7 @@ impl Parking {
             deadlines: Heap::default(),
             sizes: Sizes::default(),
             unarmed: Queues::default(),
+            descriptors: Descriptors::default(),
             parked: 0,
             first_generation: number << 16,
         }
@@ -124,11 +127,21 @@ impl Parking {
         Ok(self.slots.len() as u32 - 1)
     }
 
-    /// Takes note of what a new place's descriptor is.
-    pub fn identify(&mut self, place: Place, file: u32) {
+    /// Takes note of what a new place's descriptor is. A connection that is parked with the same number was
+    /// closed by the program, and is given up.
+    pub fn identify(&mut self, place: Place, fd: RawFd, file: u32) -> Result<(), NoMemory> {
+        self.descriptors.make_room(fd)?;
+        let latest = self.descriptors.slot(fd).and_then(|number| self.place(number));
+        if let Some(stale) = latest.filter(|latest| *latest != place) {
+            if self.is_parked(stale, fd) {
+                self.release(stale);
+            }
+        }
+        self.descriptors.set(fd, place.slot);
         if let Some(slot) = self.slot(place) {
             slot.file = file;
         }
+        Ok(())
     }
 
     /// Whether the descriptor of a place is still what it was, which `file_number` says. The program may
@@ -160,13 +173,9 @@ impl Parking {
         }
     }
 
-    /// Whether a descriptor of this number is watched for any place but this one.
-    pub fn is_watched_elsewhere(&self, fd: RawFd, place: Place) -> bool {
-        let mut slots = self.slots.iter().enumerate();
-        slots.any(|(number, slot)| {
-            let other = number as u32 != place.slot;
-            other && slot.fd == fd && slot.watched != Watched::No
-        })
+    /// Whether no later place has a descriptor with this number.
+    pub fn is_latest(&self, place: Place, fd: RawFd) -> bool {
+        self.descriptors.slot(fd).is_none_or(|slot| slot == place.slot)
     }
 
     /// Puts a connection into its place, out of which it was taken. True when an event for it has come
@@ -227,6 +236,13 @@ impl Parking {
     /// silent, and its client is a quick one.
     pub fn may_stay_unarmed(&mut self, place: Place) -> bool {
         self.slot(place).is_some_and(|slot| slot.watched == Watched::Once && slot.quick)
+    }
+
+    /// Notes that no thread is to hold a connection after this time: the kernel is to speak of it.
+    pub fn leave_to_kernel(&mut self, place: Place) {
+        if let Some(slot) = self.slot(place) {
+            slot.quick = false;
+        }
     }
 
     /// Notes that a connection is out from now on. Its client is a quick one if it has not waited long.
@@ -337,6 +353,11 @@ impl Parking {
     pub fn expired(&self, now: Instant) -> Option<Place> {
         let (_, slot) = self.deadlines.first().filter(|(deadline, _)| *deadline <= now)?;
         self.place(slot)
+    }
+
+    /// Returns the connection that has been idle for the longest time.
+    pub fn longest_idle(&self) -> Option<Place> {
+        self.place(self.queues.first(Stage::Idle.queue())?)
     }
 
     /// Returns the parked connection that is the first to close when there are too many: the one that

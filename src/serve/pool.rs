@@ -226,12 +226,7 @@ impl Pool {
         renewed.map(|()| true)
     }
 
-    /// Makes the listen socket be looked at before anything else: [`LISTEN`] or [`UNASKED`].
-    pub(super) fn look_next_at(&self, token: u64) {
-        self.state.lock().look_next_at(token);
-    }
-
-    /// Makes the listen socket be looked at behind all that is ready.
+    /// Makes the listen socket be looked at behind all that is ready: [`LISTEN`] or [`UNASKED`].
     pub(super) fn queue(&self, token: u64) {
         self.state.lock().queue(token);
     }
@@ -261,16 +256,17 @@ impl Pool {
 
     fn register(&self, fd: RawFd, place: Option<Place>, again: Again) -> io::Result<Place> {
         let epoll = self.watcher.epoll()?;
-        let (wanted, watch) = match (again, threads::only_one()) {
-            (_, true) => (Watched::Level, Watch::Level),
-            (Again::WhenHeard, false) => (Watched::Once, Watch::OneShot),
-            (Again::InTurn, false) => (Watched::Once, Watch::Turn),
+        let (wanted, watch) = if threads::only_one() {
+            (Watched::Level, Watch::Level)
+        } else {
+            (Watched::Once, again.watch())
         };
         let mut state = self.state.lock();
         let is_new = place.is_none();
         let place = place.map_or_else(|| state.new_place(), Ok)?;
         if is_new {
-            state.parking.identify(place, file_number(fd));
+            let known = state.parking.identify(place, fd, file_number(fd));
+            known.inspect_err(|_| state.parking.release(place))?;
         }
         let token = place.token();
         let result = match (state.parking.watched(place), wanted) {
@@ -296,12 +292,19 @@ impl Pool {
     /// Puts a registered connection into its place.
     pub(super) fn park(&self, taken_out: TakenOut, again: Again, max_waiting: usize) {
         self.parked.store(true, Ordering::Relaxed);
-        let token = taken_out.0.token();
+        let (place, fd) = (taken_out.0, taken_out.1);
         let mut state = self.state.lock();
-        state.park(taken_out, max_waiting);
-        // With other threads the kernel speaks of it: see `watch`.
-        if again == Again::InTurn && threads::only_one() {
-            state.queue(token);
+        let is_early = state.park(taken_out, max_waiting);
+        if !threads::only_one() {
+            // With other threads the kernel speaks of it, again if it has done so to one that sleeps now.
+            if is_early {
+                state.rearm(place, fd, again.watch(), &self.watcher);
+            }
+            if again == Again::InTurn {
+                state.parking.leave_to_kernel(place);
+            }
+        } else if is_early || again == Again::InTurn {
+            state.queue(place.token());
         }
     }
 
@@ -318,7 +321,9 @@ impl Pool {
         let mut state = self.state.lock();
         if threads::only_one() {
             if state.parking.watched(place) == Watched::Level {
-                parked().into_iter().for_each(|(fd, p)| state.park((place, fd, p), max_waiting));
+                if let Some((fd, parked)) = parked() {
+                    state.park((place, fd, parked), max_waiting);
+                }
             }
             return;
         }
@@ -327,8 +332,9 @@ impl Pool {
             self.holding.note_request(took, now);
         }
         let is_expected = owner == Owner::Returns && state.parking.may_stay_unarmed(place);
-        if is_expected && self.holding.may_leave_unarmed() {
-            parked().into_iter().for_each(|(fd, p)| state.park((place, fd, p), max_waiting));
+        if is_expected && self.holding.may_leave_unarmed(now) {
+            let Some((fd, parked)) = parked() else { return };
+            state.park((place, fd, parked), max_waiting);
             state.parking.leave_unarmed(place, now);
         }
     }
@@ -340,18 +346,14 @@ impl Pool {
 
     /// Takes a connection out of its place, if it is parked there with this descriptor.
     pub(super) fn take(&self, place: Place, fd: RawFd) -> Option<TakenOut> {
-        let mut state = self.state.lock();
-        if !state.parking.is_parked(place, fd) {
-            return None;
-        }
-        state.take(place)
+        self.state.lock().take_same(place, fd)
     }
 
     /// Gives up a connection whose descriptor the program has replaced: its number may be another's.
     pub(super) fn forget_parked(&self, place: Place) {
         let taken = self.state.lock().parking.take(place);
         if let Some((fd, _)) = taken {
-            self.forget_place(fd, place);
+            self.forget(fd, place);
         }
     }
 
@@ -374,35 +376,33 @@ impl Pool {
         if leaves_others {
             state.arm_all(&self.watcher);
         }
-        let unarmed = if state.parking.is_unarmed(place, fd) { state.take(place) } else { None };
+        let unarmed =
+            if state.parking.is_unarmed(place, fd) { state.take_same(place, fd) } else { None };
         drop(state);
-        if let Some((place, fd, parked)) = unarmed {
-            self.arm_taken((place, fd, parked));
-        }
+        unarmed.into_iter().for_each(|unarmed| self.arm_taken(unarmed));
         taken(event, Event::Heard)
     }
 
-    /// Parks a connection again that was taken out unarmed, armed now. Other threads need not wait for the
-    /// system call.
+    /// Parks a connection again that was unarmed. Other threads need not wait for the system call.
     fn arm_taken(&self, taken_out: TakenOut) {
-        let (place, fd, _) = &taken_out;
-        match self.register(*fd, Some(*place), Again::WhenHeard) {
-            Ok(_) => self.park(taken_out, Again::WhenHeard, usize::MAX),
-            // Its number is not that connection's any more, or nothing is watched.
-            Err(_) if self.watcher.is_lost() => self.park(taken_out, Again::WhenHeard, usize::MAX),
-            Err(_) => self.state.lock().parking.release(taken_out.0),
+        let (place, fd) = (taken_out.0, taken_out.1);
+        let armed = self.register(fd, Some(place), Again::WhenHeard).is_ok();
+        match armed || self.watcher.is_lost() {
+            true => self.park(taken_out, Again::WhenHeard, usize::MAX),
+            false => self.state.lock().parking.release(place),
         }
     }
 
-    /// The descriptor that is readable when something in the pool is ready.
-    pub(super) fn descriptor(&self) -> io::Result<RawFd> {
-        self.watcher.epoll().map(Epoll::descriptor)
+    /// The descriptor that is readable when something here is ready; -1 if there is none.
+    pub(super) fn descriptor(&self) -> RawFd {
+        self.watcher.epoll().map_or(-1, Epoll::descriptor)
     }
 
     /// Begins to hold a connection that is unarmed, unless there is other work for the thread: then it is
     /// armed.
     pub(super) fn begin_hold(&self, place: Place, fd: RawFd) -> Option<Hold> {
         let mut state = self.state.lock();
+        state.arm_forgotten(&self.watcher);
         if !state.parking.is_unarmed(place, fd)
             && (self.holding.is_crowded() || !state.disarm(place, fd, &self.watcher))
         {
@@ -453,31 +453,21 @@ impl Pool {
         self.state.lock().parking.is_empty()
     }
 
-    /// Stops watching a connection that leaves.
-    pub(super) fn forget(&self, fd: RawFd, place: Place) {
+    /// Stops watching a connection that leaves, and gives up its place. Returns false if its number has
+    /// come to mean something else: then the program has closed it.
+    pub(super) fn forget(&self, fd: RawFd, place: Place) -> bool {
         let mut state = self.state.lock();
-        if state.parking.watched(place) != Watched::No {
-            self.watcher.remove(fd);
-        }
+        let is_latest = state.parking.is_latest(place, fd);
+        let watched = state.parking.watched(place);
         state.parking.release(place);
+        is_latest && (watched == Watched::No || self.watcher.remove(fd))
     }
 
-    /// Gives up the place of a connection whose descriptor is not known to be open: its number may
-    /// be another connection's by now.
-    pub(super) fn forget_place(&self, fd: RawFd, place: Place) {
-        let mut state = self.state.lock();
-        if state.parking.watched(place) != Watched::No
-            && !state.parking.is_watched_elsewhere(fd, place)
-        {
-            self.watcher.remove(fd);
-        }
-        state.parking.release(place);
-    }
-
-    /// Closes a connection that was just taken out of its place.
+    /// Closes a connection that was just taken out of its place, unless the program has.
     pub(super) fn discard(&self, (place, fd, parked): TakenOut) {
-        self.forget(fd, place);
-        close_at_once(fd, parked.since);
+        if self.forget(fd, place) {
+            close_at_once(fd, parked.since);
+        }
         if let Some(session) = parked.session {
             recycle(session);
         }

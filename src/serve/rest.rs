@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::os::clock;
+use crate::os::poll::Watch;
 
 /// Why a connection is parked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +64,16 @@ pub(super) enum Again {
     WhenHeard,
     /// As soon as those have had their turn that are ready already: something has come.
     InTurn,
+}
+
+impl Again {
+    /// How the kernel watches it beside other threads.
+    pub(super) const fn watch(self) -> Watch {
+        match self {
+            Self::WhenHeard => Watch::OneShot,
+            Self::InTurn => Watch::Turn,
+        }
+    }
 }
 
 /// What is known of the request that a connection served last.

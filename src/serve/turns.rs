@@ -78,15 +78,24 @@ impl State {
     }
 
     /// Puts a connection into its place. Where there are `max_waiting` already, the one of least worth has
-    /// to go.
-    pub(super) fn park(&mut self, (place, fd, parked): TakenOut, max_waiting: usize) {
-        let is_full = self.parking.len() >= self.most(max_waiting);
-        if is_full && reserve(&mut self.surplus, 1).is_ok() {
+    /// to go. Returns whether an event for it has come already.
+    pub(super) fn park(&mut self, (place, fd, parked): TakenOut, max_waiting: usize) -> bool {
+        let most = self.most(max_waiting);
+        if self.parking.len() >= most {
+            self.release_stale();
+        }
+        if self.parking.len() >= most && reserve(&mut self.surplus, 1).is_ok() {
             let least = self.parking.least_worth().and_then(|place| self.take(place));
             least.into_iter().for_each(|least| self.surplus.push(least));
         }
-        if self.parking.park(place, fd, parked) {
-            self.look_next_at(place.token());
+        self.parking.park(place, fd, parked)
+    }
+
+    /// Gives up the connection that has been idle for the longest time, if the program has closed it.
+    fn release_stale(&mut self) {
+        let longest = self.parking.longest_idle();
+        if let Some(stale) = longest.filter(|place| !self.parking.is_own(*place, file_number)) {
+            self.parking.release(stale);
         }
     }
 
@@ -128,6 +137,18 @@ impl State {
     /// Takes out a connection that is parked.
     pub(super) fn take(&mut self, place: Place) -> Option<TakenOut> {
         self.parking.take(place).map(|(fd, parked)| (place, fd, parked))
+    }
+
+    /// Takes out a connection that is parked with this descriptor, unless the program has closed it.
+    pub(super) fn take_same(&mut self, place: Place, fd: RawFd) -> Option<TakenOut> {
+        if !self.parking.is_parked(place, fd) {
+            return None;
+        }
+        if !self.parking.is_own(place, file_number) {
+            self.parking.release(place);
+            return None;
+        }
+        self.take(place)
     }
 
     /// Gives up all connections, in a child: no memory may be freed at this moment.
@@ -191,11 +212,20 @@ impl State {
         }
     }
 
-    /// Arms a connection that is unarmed. One whose descriptor the kernel does not know any more was
-    /// closed by the program, and its number may be another's: it is forgotten.
+    /// Arms a connection that is unarmed. One whose number has come to mean something else was closed by
+    /// the program, and is forgotten.
     pub(super) fn arm(&mut self, place: Place, watcher: &Watcher) {
         let Some(fd) = self.parking.take_unarmed(place) else { return };
-        let armed = watcher.epoll().and_then(|e| e.modify(fd, Watch::OneShot, place.token()));
+        if self.parking.is_own(place, file_number) {
+            self.rearm(place, fd, Watch::OneShot, watcher);
+        } else {
+            self.parking.release(place);
+        }
+    }
+
+    /// Has the kernel speak of a parked connection, again if it has done so already.
+    pub(super) fn rearm(&mut self, place: Place, fd: RawFd, watch: Watch, watcher: &Watcher) {
+        let armed = watcher.epoll().and_then(|e| e.modify(fd, watch, place.token()));
         if armed.is_err() && watcher.is_lost() {
             // All are registered again when that is mended.
             self.look_next_at(UNASKED);

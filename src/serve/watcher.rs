@@ -102,11 +102,9 @@ impl Watcher {
         }
     }
 
-    /// Stops watching a descriptor.
-    pub(super) fn remove(&self, fd: RawFd) {
-        if let Some(epoll) = self.epoll.get() {
-            epoll.remove(fd);
-        }
+    /// Stops watching a descriptor. Returns whether it was watched.
+    pub(super) fn remove(&self, fd: RawFd) -> bool {
+        self.epoll.get().is_some_and(|epoll| epoll.remove(fd))
     }
 
     /// Closes the instance before its time. Async-signal-safe.

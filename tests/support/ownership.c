@@ -375,18 +375,17 @@ static void init_again(void)
     CHECK(is_open(descriptor));
     CHECK(!is_ended(client, 0));
     close(descriptor);
+}
 
-    client = accept_kept();
-    descriptor = request.ipcFd;
+static void init_again_kept(void)
+{
+    int client = accept_kept();
+
     FCGX_Finish_r(&request);
     CHECK(is_answered(client));
     FCGX_InitRequest(&request, sock, 0);
     CHECK(holds_nothing());
-    CHECK(is_open(descriptor));
-    send_kept(client, 2);
-    serves_on();
-    CHECK(is_open(descriptor));
-    CHECK(!is_ended(client, 0));
+    serves_kept(client);
 }
 
 /* Runs a function in a child; CHECK works there, too. */
@@ -478,6 +477,7 @@ static const struct cell {
     { "free_0", free_0 },
     { "free_1", free_1 },
     { "init_again", init_again },
+    { "init_again_kept", init_again_kept },
     { "fork_accepted", fork_accepted },
     { "fork_kept", fork_kept },
     { "fork_parked", fork_parked },

@@ -48,8 +48,19 @@ impl Worker {
         listen: Listen,
         options: &[&str],
     ) -> Self {
+        Self::start_program("worker", around, library, listen, options)
+    }
+
+    /// As [`Worker::start_in`], with another program of tests/support.
+    pub(crate) fn start_program(
+        name: &str,
+        around: &[&str],
+        library: Library,
+        listen: Listen,
+        options: &[&str],
+    ) -> Self {
         let dir = TempDir::new();
-        let program = helper("worker", library).into_os_string();
+        let program = helper(name, library).into_os_string();
         let mut words = around.iter().map(Into::into).chain([program]);
         let mut command = Command::new(words.next().unwrap());
         command.args(words).args(options).current_dir(dir.path());

@@ -71,6 +71,18 @@ impl Client {
         })
     }
 
+    /// The statuses of the responses to GET requests sent one after the other on one connection.
+    pub(crate) fn in_a_row(&self, target: &str, times: usize) -> io::Result<Vec<u16>> {
+        let mut stream = UnixStream::from(self.connect()?);
+        let mut reader = BufReader::new(stream.try_clone()?);
+        let head = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let mut ask = || {
+            stream.write_all(head.as_bytes())?;
+            read_response(&mut reader).map(|response| response.status)
+        };
+        (0..times).map(|_| ask()).collect()
+    }
+
     /// Sends a request that announces `announced` bytes of body and sends `body` only, reads
     /// `enough` bytes of the answer and goes away.
     pub(crate) fn go_away(&self, target: &str, announced: usize, body: &[u8], enough: usize) {

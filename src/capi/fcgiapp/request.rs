@@ -80,8 +80,9 @@ pub unsafe extern "C" fn FCGX_OpenSocket(path: *const c_char, backlog: c_int) ->
 
 /// Prepares a request for FCGX_Accept_r.
 ///
-/// request: memory of the program's, of any contents. It must not hold a request that is accepted
-/// or kept: that one would be lost, with its connection left open.
+/// request: memory of the program's, of any contents. It must not hold a request that is accepted:
+/// that one would be lost, with its connection left open. One that is finished may be in it; if its
+/// connection is kept, it is served on.
 /// sock: the listen socket: 0, or what FCGX_OpenSocket gave.
 /// flags: 0 or FCGI_FAIL_ACCEPT_ON_INTR.
 ///
@@ -105,11 +106,12 @@ pub unsafe extern "C" fn FCGX_InitRequest(
 
 /// Waits for the next request. The request that the struct still holds is finished first.
 ///
-/// A kept connection goes back to the library with this call; the next request may come on it or on
-/// another. While a thread waits here, it waits for new connections and for all idle ones of the
-/// same listen socket together. A connection that the program has put into ipcFd itself, with
-/// keepConnection set, is read first; without it the connection is closed. Where the request was
-/// initialised without a listen socket, a kept connection is waited for alone.
+/// While a thread waits here, it waits for new connections and for all kept ones of the same listen
+/// socket together: the next request may come on the connection of the last one or on another. A
+/// connection that the program has put into ipcFd itself, with keepConnection set, is read first;
+/// without it the connection is closed. Where the request was initialised without a listen socket, or
+/// the program has made that non-blocking, a kept connection stays with the struct and is waited for
+/// alone.
 ///
 /// Results: 0. Negative on failure: -EINTR when shutting down was asked for (SIGTERM, SIGUSR1,
 /// FCGX_ShutdownPending) and, with FCGI_FAIL_ACCEPT_ON_INTR, after a signal that would interrupt
@@ -231,9 +233,11 @@ unsafe fn accept_on(request: *mut FCGX_Request, fd: c_int, terms: &Terms) -> io:
 ///
 /// Side effects: in, out, err and envp become NULL. The connection is closed, or kept if the web
 /// server wants that (FCGI_KEEP_CONN), keepConnection is still set, nothing went wrong and shutting
-/// down was not asked for: then it stays in ipcFd until the next FCGX_Accept_r. Closing waits at
-/// most LIBFCGI_OS_CLOSE_POLL_TIMEOUT for a web server that is still sending, so that it does not
-/// lose the answer. Errors are not reported: call FCGX_FClose first to see them. NULL, a fresh request
+/// down was not asked for: then it waits for its next request in the library, and any thread in
+/// FCGX_Accept_r may get that. The struct may be used again, initialised anew or freed. ipcFd keeps
+/// the number: it may be polled, and FCGX_Free ends the wait. To close it with close(2) is safe only
+/// where no other thread serves requests. Closing waits at most LIBFCGI_OS_CLOSE_POLL_TIMEOUT for a
+/// web server that is still sending, so that it does not lose the answer. Errors are not reported: call FCGX_FClose first to see them. NULL, a fresh request
 /// and a finished one: nothing happens.
 ///
 /// Thread-safe for different requests; may be called by another thread than FCGX_Accept_r was.
@@ -271,7 +275,8 @@ pub unsafe extern "C" fn FCGX_Finish_r(request: *mut FCGX_Request) {
 /// close: not 0 to close the connection, too; 0 to leave it open in ipcFd, for the program.
 ///
 /// Side effects: in, out, err and envp become NULL; with close, ipcFd becomes -1. NULL, fresh and
-/// finished requests: only the connection is closed, if there is one.
+/// finished requests: only the connection is closed, or left to the program, if there is one. Where
+/// another thread has the next request on it, it goes on, and ipcFd becomes -1.
 ///
 /// Thread-safe for different requests.
 #[unsafe(no_mangle)]

@@ -84,15 +84,16 @@ pub struct FCGX_Request {
     pub envp: *mut *mut c_char,
     /// Belongs to the library: a program must not read, change or free it.
     pub paramsPtr: *mut Params,
-    /// The connection; -1 for none. While it is kept between requests, programs may poll it.
+    /// The connection; -1 for none. While it is kept between requests, it waits in the library, where
+    /// another thread may get its next request; programs may poll it.
     pub ipcFd: c_int,
-    /// Not 0 once a request was accepted.
+    /// Not 0 while there is a request. Belongs to the library once that is finished.
     pub isBeginProcessed: c_int,
     /// Not 0 if the connection stays open after the request; may be set to 0 to have it closed.
     pub keepConnection: c_int,
     /// The exit status to report; see FCGX_SetExitStatus.
     pub appStatus: c_int,
-    /// Output streams that are not closed yet.
+    /// Output streams that are not closed yet. Belongs to the library once the request is finished.
     pub nWriters: c_int,
     /// As given to FCGX_InitRequest.
     pub flags: c_int,

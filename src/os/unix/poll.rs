@@ -10,6 +10,8 @@ use super::io::{check_one_is_left, checked, checked_int, close, move_above_stdio
 
 /// Something can be read, or the peer has ended.
 pub const READABLE: i16 = libc::POLLIN;
+/// Found, never asked for: the descriptor is not open.
+pub const CLOSED: i16 = libc::POLLNVAL;
 /// Something can be written.
 pub const WRITABLE: i16 = libc::POLLOUT;
 
@@ -212,10 +214,11 @@ impl Epoll {
         }
     }
 
-    /// Stops watching. Needed before closing: a descriptor that another process holds a copy of
-    /// goes on reporting after this process has closed its own.
-    pub fn remove(&self, fd: RawFd) {
-        let _ = self.control(libc::EPOLL_CTL_DEL, fd, 0, 0);
+    /// Stops watching. Returns whether the descriptor was watched: what the program has closed, or put in its
+    /// place, is not. Needed before closing: a descriptor that another process holds a copy of goes on
+    /// reporting after this process has closed its own.
+    pub fn remove(&self, fd: RawFd) -> bool {
+        self.control(libc::EPOLL_CTL_DEL, fd, 0, 0).is_ok()
     }
 
     /// Waits for at most `most` descriptors; a signal ends it with `Interrupted`.

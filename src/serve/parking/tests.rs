@@ -1,6 +1,5 @@
 //! Tests of the table of parked connections.
 
-use super::super::rest::Stage;
 use super::*;
 use std::time::Duration;
 
@@ -135,7 +134,7 @@ fn a_child_gives_everything_up() {
     let closed = std::cell::Cell::new(0);
     // The number of the one that is known by its file means something else.
     let foreign = parking.expired(now).unwrap();
-    parking.identify(foreign, 7);
+    parking.identify(foreign, 3, 7).unwrap();
     assert!(!parking.is_own(foreign, |_| 8) && parking.is_own(foreign, |_| 7));
     parking.abandon(|_| 8, |_| closed.set(closed.get() + 1));
     assert_eq!((closed.get(), parking.len()), (2, 0));
@@ -168,9 +167,11 @@ fn a_place_keeps_how_it_is_watched_until_it_is_released() {
     assert_eq!(parking.unwatch_out(place), Some(5));
     assert_eq!(parking.unwatch_out(place), None);
     parking.set_watched(place, 5, Watched::Once);
+    parking.identify(place, 5, 0).unwrap();
     let other = parking.reserve().unwrap();
-    assert!(parking.is_watched_elsewhere(5, other));
-    assert!(!parking.is_watched_elsewhere(5, place));
+    assert!(parking.is_latest(place, 5));
+    parking.identify(other, 5, 0).unwrap();
+    assert!(parking.is_latest(other, 5) && !parking.is_latest(place, 5));
     parking.release(place);
     let again = parking.reserve().unwrap();
     assert_eq!(parking.watched(again), Watched::No);
