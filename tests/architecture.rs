@@ -408,6 +408,26 @@ fn serve_reads_the_clock_through_os_only() {
 }
 
 #[test]
+fn every_invariant_of_serve_has_its_check() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(root.join("src/serve/mod.rs")).unwrap();
+    let (_, section) = text.split_once("//! # Invariants\n").unwrap();
+    let section = section.split("//! # ").next().unwrap_or_default().replace("//!", "");
+    let places = [files("tests/simulation", &["rs"]), files("src/serve", &["rs"])].concat();
+    let checks: String = places.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    for invariant in section.split("\n - ").skip(1) {
+        let quoted = invariant.split('`').skip(1).step_by(2);
+        let names: Vec<_> = quoted.filter(|name| name.contains('_')).collect();
+        assert!(!names.is_empty(), "nothing holds this: {invariant}");
+        for name in names {
+            let is_there =
+                checks.contains(&format!("(\"{name}\"")) || checks.contains(&format!("fn {name}("));
+            assert!(is_there, "there is no {name}, which is to hold: {invariant}");
+        }
+    }
+}
+
+#[test]
 fn no_file_is_over_500_lines() {
     let mut offences = Vec::new();
     for dir in ["src", "tests", "c-tests", "examples-c", "benches", "scripts"] {

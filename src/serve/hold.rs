@@ -11,7 +11,7 @@ use super::patience::HOLD;
 use super::place::Place;
 use super::pool::Pool;
 use super::terms::Terms;
-use crate::os::poll::{self, CLOSED, PollFd, READABLE};
+use crate::os::poll::{self, PollFd, READABLE};
 use crate::os::{clock, signal};
 
 /// Waits for a connection that was left in its place unarmed. Unless something comes on it there is no
@@ -25,8 +25,8 @@ pub(super) fn hold(pool: &Pool, place: Place, fd: RawFd, terms: &Terms) -> io::R
     let result = poll::poll(asked, Some(left.map_or(HOLD, |left| left.min(HOLD))));
     let [own, others] = fds.map(|fd| fd.revents != 0);
     // What the program has closed is looked at no more: its number may be another's at any moment.
-    let is_heard = own && fds[0].revents & CLOSED == 0 && !signal::shutdown_requested();
-    let event = pool.end_hold((place, fd), hold, is_heard, others);
+    let is_heard = own && fds[0].is_open() && !signal::shutdown_requested();
+    let event = pool.end_hold((place, fd), hold, is_heard, others, terms.config.max_waiting);
     match result {
         Err(error) if error.kind() == Interrupted => Err(error),
         // A sandbox may refuse to poll.

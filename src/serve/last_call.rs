@@ -171,6 +171,8 @@ impl LastCall {
             }
             // Whatever it says that is no request.
             Some(rest) if rest.stage == before.stage => Some(before),
+            // What had begun was part of an earlier request that is over.
+            Some(Rest { stage: Stage::Idle, .. }) if before.stage == Stage::Next => Some(before),
             // A request that was answered without the program is its last one, too.
             _ => None,
         };

@@ -178,14 +178,14 @@ impl Parking {
         self.descriptors.slot(fd).is_none_or(|slot| slot == place.slot)
     }
 
-    /// Puts a connection into its place, out of which it was taken. True when an event for it has come
-    /// already.
+    /// Puts a connection into its place, out of which it was taken. True when it has to be looked at: an
+    /// event for it has come already, or it is not watched any more.
     pub fn park(&mut self, place: Place, fd: RawFd, parked: Parked) -> bool {
         let Parked { session, rest: Rest { stage, deadline }, since } = parked;
         let size = session.as_ref().map_or(0, |session| session.held());
         let Some(slot) = self.slot(place) else { return false };
-        let early = slot.watched == Watched::Early;
-        if early {
+        let early = matches!(slot.watched, Watched::Early | Watched::No);
+        if slot.watched == Watched::Early {
             slot.watched = Watched::Once;
         }
         slot.parked = Some(Waiting { session, stage, since });

@@ -35,7 +35,7 @@ use super::turns::{State, Step, TakenOut};
 use super::watcher::{LISTEN, UNASKED, Watcher};
 use crate::os::io::{close, file_number};
 use crate::os::lock::Lock;
-use crate::os::poll::{Epoll, Watch};
+use crate::os::poll::{Epoll, Watch, says_lost};
 use crate::os::socket::close_at_once;
 use crate::os::{clock, fork, mark, signal, threads};
 
@@ -87,7 +87,7 @@ impl Pool {
         self.listen_fd
     }
 
-    /// Whether a signal handler has made a child while a thread waited here, and this is it.
+    /// Whether a signal handler has made a child of a thread that waited here, and this is it.
     pub(super) fn is_parents(&self) -> bool {
         self.generation != fork::generation()
     }
@@ -133,7 +133,7 @@ impl Pool {
             Step::Follow(token) => return Ok(self.event(token, &mut state)),
             Step::Ask(until) => until,
         };
-        let is_any_unarmed = state.arm_forgotten(&self.watcher);
+        let is_any_unarmed = state.arm_forgotten(&self.watcher, clock::milliseconds());
         let sleep = self.holding.go_to_sleep(is_any_unarmed);
         let longest = match (sleep, terms.looks) {
             (Sleep::Sentry, _) => HOLD,
@@ -148,10 +148,9 @@ impl Pool {
             Ok(Some(token)) => token,
             Ok(None) => return Ok(Event::Nothing),
             Err(error) if matches!(error.kind(), Interrupted | TimedOut) => return Err(error),
-            Err(error) => {
-                let is_mended = self.mend().unwrap_or(true);
-                return if is_mended { Ok(Event::Nothing) } else { Err(error) };
-            }
+            // Another thread may have mended it meanwhile.
+            Err(e) if self.mend().unwrap_or(true) || says_lost(&e) => return Ok(Event::Nothing),
+            Err(error) => return Err(error),
         };
         if signal::shutdown_requested() {
             // What came is still there: the last call looks at everything.
@@ -249,7 +248,9 @@ impl Pool {
             self.mend()?;
         }
         match self.register(fd, place, again) {
-            Err(_) if self.mend().unwrap_or(false) => self.register(fd, place, again),
+            Err(e) if self.mend().unwrap_or(false) || says_lost(&e) => {
+                self.register(fd, place, again)
+            }
             result => result,
         }
     }
@@ -297,8 +298,11 @@ impl Pool {
         let is_early = state.park(taken_out, max_waiting);
         if !threads::only_one() {
             // With other threads the kernel speaks of it, again if it has done so to one that sleeps now.
-            if is_early {
-                state.rearm(place, fd, again.watch(), &self.watcher);
+            match state.parking.watched(place) {
+                // Another thread has made the instance anew meanwhile.
+                Watched::No => state.look_next_at(place.token()),
+                _ if is_early => state.rearm(place, fd, again.watch(), &self.watcher),
+                _ => {}
             }
             if again == Again::InTurn {
                 state.parking.leave_to_kernel(place);
@@ -365,6 +369,7 @@ impl Pool {
         hold: Hold,
         heard: bool,
         is_ready: bool,
+        max_waiting: usize,
     ) -> Event {
         if heard && is_ready {
             self.holding.note_crowd();
@@ -379,16 +384,16 @@ impl Pool {
         let unarmed =
             if state.parking.is_unarmed(place, fd) { state.take_same(place, fd) } else { None };
         drop(state);
-        unarmed.into_iter().for_each(|unarmed| self.arm_taken(unarmed));
+        unarmed.into_iter().for_each(|unarmed| self.arm_taken(unarmed, max_waiting));
         taken(event, Event::Heard)
     }
 
     /// Parks a connection again that was unarmed. Other threads need not wait for the system call.
-    fn arm_taken(&self, taken_out: TakenOut) {
+    fn arm_taken(&self, taken_out: TakenOut, max_waiting: usize) {
         let (place, fd) = (taken_out.0, taken_out.1);
-        let armed = self.register(fd, Some(place), Again::WhenHeard).is_ok();
+        let armed = self.watch(fd, Some(place), Again::WhenHeard).is_ok();
         match armed || self.watcher.is_lost() {
-            true => self.park(taken_out, Again::WhenHeard, usize::MAX),
+            true => self.park(taken_out, Again::WhenHeard, max_waiting),
             false => self.state.lock().parking.release(place),
         }
     }
@@ -398,11 +403,12 @@ impl Pool {
         self.watcher.epoll().map_or(-1, Epoll::descriptor)
     }
 
-    /// Begins to hold a connection that is unarmed, unless there is other work for the thread: then it is
-    /// armed.
+    /// Begins to hold an unarmed connection. With other work for the thread it is armed instead.
     pub(super) fn begin_hold(&self, place: Place, fd: RawFd) -> Option<Hold> {
         let mut state = self.state.lock();
-        state.arm_forgotten(&self.watcher);
+        // A thread whose client is always quick comes by nowhere else.
+        let now = clock::milliseconds();
+        state.arm_forgotten(&self.watcher, now);
         if !state.parking.is_unarmed(place, fd)
             && (self.holding.is_crowded() || !state.disarm(place, fd, &self.watcher))
         {
@@ -412,7 +418,7 @@ impl Pool {
             state.arm(place, &self.watcher);
             return None;
         }
-        Some(self.holding.begin_hold(clock::milliseconds()))
+        Some(self.holding.begin_hold(now))
     }
 
     /// Lets the other processes that wait for the listen socket have the next connection, as [`Pace`]
@@ -458,9 +464,13 @@ impl Pool {
     pub(super) fn forget(&self, fd: RawFd, place: Place) -> bool {
         let mut state = self.state.lock();
         let is_latest = state.parking.is_latest(place, fd);
-        let watched = state.parking.watched(place);
+        let is_watched = state.parking.watched(place) != Watched::No;
+        // Unless it is the instance that is gone.
+        let is_closed = is_watched
+            && !self.watcher.remove(fd)
+            && !(self.watcher.is_lost() && state.parking.is_own(place, file_number));
         state.parking.release(place);
-        is_latest && (watched == Watched::No || self.watcher.remove(fd))
+        is_latest && !is_closed
     }
 
     /// Closes a connection that was just taken out of its place, unless the program has.

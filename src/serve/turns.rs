@@ -195,8 +195,8 @@ impl State {
     }
 
     /// Arms the connections that were left unarmed for too long. Returns whether there are others.
-    pub(super) fn arm_forgotten(&mut self, watcher: &Watcher) -> bool {
-        while let Some((place, age)) = self.parking.first_unarmed(clock::milliseconds()) {
+    pub(super) fn arm_forgotten(&mut self, watcher: &Watcher, now: u32) -> bool {
+        while let Some((place, age)) = self.parking.first_unarmed(now) {
             if age < LONG_UNARMED {
                 return true;
             }
@@ -277,6 +277,7 @@ mod tests {
     use super::*;
     use crate::os::fork::Moment;
     use crate::serve::rest::{Rest, Stage};
+    use crate::serve::slot::Watched;
     use std::time::Duration;
 
     const LATER: Duration = Duration::from_secs(60);
@@ -285,12 +286,18 @@ mod tests {
         Parked { session: None, rest: Rest::new(stage, Some(patience)), since: Moment::now() }
     }
 
+    fn watched_place(state: &mut State) -> Place {
+        let place = state.new_place().unwrap();
+        state.parking.set_watched(place, 0, Watched::Once);
+        place
+    }
+
     #[test]
     #[cfg_attr(miri, ignore = "no getrlimit in Miri")]
     fn no_more_connections_wait_than_the_limit() {
         let mut state = State::new(0);
         for fd in 0..100 {
-            let place = state.new_place().unwrap();
+            let place = watched_place(&mut state);
             state.park((place, fd, waiting(Stage::Silent, LATER)), 20);
             assert!(state.parking.len() <= 20);
             assert_eq!(
@@ -330,7 +337,7 @@ mod tests {
             let mut state = State::new(0);
             if is_late {
                 for fd in 0..1000 {
-                    let place = state.new_place().unwrap();
+                    let place = watched_place(&mut state);
                     let late = waiting(Stage::Silent, Duration::ZERO);
                     state.park((place, fd, late), usize::MAX);
                 }
@@ -369,7 +376,7 @@ mod tests {
     fn with_nothing_to_do_the_wait_is_until_the_next_deadline() {
         let mut state = State::new(0);
         assert_eq!(state.next_step(), Step::Ask(None));
-        let place = state.new_place().unwrap();
+        let place = watched_place(&mut state);
         let parked = waiting(Stage::Silent, LATER);
         let deadline = parked.rest.deadline;
         state.park((place, 5, parked), 20);

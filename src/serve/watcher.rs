@@ -78,9 +78,12 @@ impl Watcher {
 
     /// Begins to watch the listen socket.
     pub(super) fn add_listen_socket(&self) -> io::Result<()> {
-        match self.epoll()?.add(self.listen_fd, Watch::Exclusive, LISTEN) {
+        let add = || self.epoll()?.add(self.listen_fd, Watch::Exclusive, LISTEN);
+        match add() {
             // Not a socket at all; accept4 says so.
             Err(error) if is_unwatchable(&error) => Ok(()),
+            // The program has closed the instance, which watches nothing yet.
+            Err(_) if self.is_lost() => self.renew().and_then(|()| add()),
             result => result,
         }
     }

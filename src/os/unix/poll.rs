@@ -10,8 +10,6 @@ use super::io::{check_one_is_left, checked, checked_int, close, move_above_stdio
 
 /// Something can be read, or the peer has ended.
 pub const READABLE: i16 = libc::POLLIN;
-/// Found, never asked for: the descriptor is not open.
-pub const CLOSED: i16 = libc::POLLNVAL;
 /// Something can be written.
 pub const WRITABLE: i16 = libc::POLLOUT;
 
@@ -31,6 +29,11 @@ impl PollFd {
     /// An entry with nothing come true yet.
     pub const fn new(fd: RawFd, events: i16) -> Self {
         Self { fd, events, revents: 0 }
+    }
+
+    /// Whether the descriptor was open, as of the last [`poll`].
+    pub const fn is_open(&self) -> bool {
+        self.revents & libc::POLLNVAL == 0
     }
 }
 
@@ -173,8 +176,7 @@ impl Epoll {
 
     /// Whether the instance was given up, or its number means something else, or that of the witness.
     pub fn is_lost(&self) -> bool {
-        let lost = [libc::EBADF, libc::EINVAL, libc::ENOENT];
-        self.ask_witness().is_err_and(|error| lost.contains(&errno_of(&error)))
+        self.ask_witness().is_err_and(|error| says_lost(&error))
     }
 
     /// The descriptor that is watched from the beginning on.
@@ -263,6 +265,12 @@ impl Epoll {
             close(fd);
         }
     }
+}
+
+/// Whether the error is one of an [`Epoll`] whose number means something else, or nothing, or which does
+/// not watch what it is asked about.
+pub fn says_lost(error: &io::Error) -> bool {
+    [libc::EBADF, libc::EINVAL, libc::ENOENT].contains(&errno_of(error))
 }
 
 impl Drop for Epoll {

@@ -146,13 +146,23 @@ fn an_event_before_parking_is_told_when_parking() {
     let mut parking = Parking::new(0);
     let place = parking.reserve().unwrap();
     parking.note_early(place);
+    parking.set_watched(place, 5, Watched::Once);
     assert!(!parking.park(place, 5, parked(None)));
     assert!(parking.take(place).is_some());
-    parking.set_watched(place, 5, Watched::Once);
     parking.note_early(place);
     assert!(parking.park(place, 5, parked(None)));
     assert!(parking.take(place).is_some());
     assert!(!parking.park(place, 5, parked(None)));
+}
+
+#[test]
+fn one_that_was_lost_meanwhile_is_told_when_parking() {
+    let mut parking = Parking::new(0);
+    let place = parking.reserve().unwrap();
+    parking.set_watched(place, 5, Watched::Once);
+    assert_eq!(parking.unwatch(0), None, "it is not parked");
+    assert!(parking.park(place, 5, parked(None)));
+    assert_eq!(parking.unwatch(0), Some(place));
 }
 
 #[test]

@@ -1,0 +1,160 @@
+//! A small kernel that exists in the simulation alone. Calls are atomic, each takes a microsecond of
+//! virtual time, and before each one any other thread may go on: the scheduler is Shuttle's. While every
+//! thread waits, time moves on to the earliest deadline.
+//!
+//! The order in which waiting threads wake is Linux's: those that poll, and plain registrations, all of
+//! them; of those that block in accept, and of exclusive registrations, the first one that waits. [`crate::cases`] compares what it says with what Linux says.
+
+pub mod accept;
+pub mod checks;
+pub mod epoll;
+pub mod files;
+pub mod stream;
+pub mod tasks;
+pub mod waiting;
+pub mod wake_up;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::RawFd;
+use std::time::Duration;
+
+use files::{File, FileId};
+use tasks::{Task, TaskId};
+use wake_up::WakeUp;
+
+/// What one process is to the kernel, and to the library's os.
+#[derive(Default)]
+pub struct Process {
+    pub number: usize,
+    /// Whose descriptors and statics the library uses; others are the world's.
+    pub is_program: bool,
+    pub table: Vec<Option<FileId>>,
+    /// No number below it is free.
+    pub lowest: usize,
+    /// RLIMIT_NOFILE.
+    pub limit: usize,
+    /// Whether every call that makes a descriptor fails.
+    pub shortage: bool,
+    pub has_a_thread: bool,
+    pub has_threads: bool,
+    pub dead: bool,
+    pub wish: bool,
+    pub wake_up: WakeUp,
+    /// A number, and what tells its file from others.
+    pub accepting: Option<(RawFd, u32)>,
+    /// Whether something else stands at that number.
+    pub is_aside: bool,
+    pub generation: usize,
+    pub forks: usize,
+    pub clean_up: Option<fn()>,
+    /// What was received or closed since the kernel was asked for events.
+    pub since_asked: u32,
+    /// How often the kernel was asked, and said something, and nothing was done about it.
+    pub in_vain: u32,
+    /// How often a thread has waited for a connection of its own.
+    pub holds: u32,
+    /// Connections that are lost as they are accepted, from now on.
+    pub aborts: u32,
+}
+
+pub struct Kernel {
+    /// Tells worlds apart.
+    pub world: u64,
+    pub now: Duration,
+    pub files: Vec<File>,
+    pub processes: Vec<Process>,
+    pub tasks: Vec<Task>,
+    /// Tasks that do not wait.
+    pub running: usize,
+    /// Tasks that have not ended, without the world's own.
+    pub alive: usize,
+    /// Those to wake when the call is over.
+    pub woken: Vec<TaskId>,
+    pub locks: BTreeMap<usize, Vec<TaskId>>,
+    pub joiners: Vec<TaskId>,
+    pub environment: BTreeMap<&'static str, String>,
+    pub checks: checks::Checks,
+    /// How many times each request was served.
+    pub served: BTreeMap<u32, u32>,
+    /// Files on which something has come that a thread may take, and since when.
+    pub unheard: BTreeMap<FileId, Duration>,
+    /// By which process last.
+    pub servers: BTreeMap<u32, usize>,
+}
+
+impl Kernel {
+    pub fn process(&mut self, task: TaskId) -> &mut Process {
+        let process = self.tasks[task].process;
+        &mut self.processes[process]
+    }
+
+    /// A new process with nothing but the three standard descriptors, which are nothing here.
+    pub fn new_process(&mut self, is_program: bool, limit: usize) -> usize {
+        let nothing = self.new_file(files::Kind::Nothing);
+        self.files[nothing].descriptors = 3;
+        let number = self.processes.len();
+        let table = vec![Some(nothing); 3];
+        self.processes.push(Process { number, is_program, table, limit, ..Process::default() });
+        number
+    }
+
+    /// Ends a process at once, whatever its threads are doing.
+    pub fn kill(&mut self, process: usize) {
+        self.processes[process].dead = true;
+        for fd in 0..self.processes[process].table.len() {
+            if let Some(file) = self.processes[process].table[fd].take() {
+                self.files[file].locks.remove(&process);
+                self.release(file);
+            }
+        }
+        for task in 0..self.tasks.len() {
+            if self.tasks[task].process == process {
+                self.leave_all_queues(task);
+                self.wake(task);
+            }
+        }
+    }
+
+    /// As SIGTERM does it.
+    pub fn ask_to_end(&mut self, process: usize) {
+        self.processes[process].wish = true;
+        self.write_wake_up(process);
+        if let Some((fd, number)) = self.processes[process].accepting {
+            let file = self.processes[process].table.get(fd as usize).copied().flatten();
+            let is_own = file.is_some_and(|file| self.file_number(file) == number);
+            let asked = &mut self.processes[process];
+            // Otherwise other threads may be using the number.
+            asked.is_aside = is_own && !asked.has_threads;
+            if let Some(file) = file.filter(|_| !asked.is_aside) {
+                let file = &mut self.files[file];
+                file.locks.insert(process, false);
+                file.marked |= !file.nonblocking;
+                file.nonblocking = true;
+            }
+        }
+        let waits = |task: &&mut Task| task.process == process && task.waits && task.ends_by_signal;
+        if let Some(task) = self.tasks.iter_mut().find(waits) {
+            task.signalled = true;
+            let number = task.number;
+            self.wake(number);
+        }
+    }
+
+    /// A process with a copy of each descriptor of another. It does nothing.
+    pub fn fork(&mut self, of: usize) -> usize {
+        let table = self.processes[of].table.clone();
+        for file in table.iter().flatten() {
+            self.files[*file].descriptors += 1;
+        }
+        self.processes[of].forks += 1;
+        let number = self.processes.len();
+        self.processes.push(Process { number, table, ..Process::default() });
+        number
+    }
+}
+
+/// An error of a system call.
+pub fn error(number: i32) -> io::Error {
+    io::Error::from_raw_os_error(number)
+}

@@ -1,0 +1,82 @@
+//! Noticing fork, in the process of the calling task.
+
+use std::sync::{Mutex, PoisonError};
+
+use crate::kernel::tasks::{here, with};
+
+/// As in src/os.
+pub fn at_child(clean_up: fn()) {
+    here(|process| process.clean_up = Some(clean_up));
+}
+
+/// As in src/os.
+pub fn generation() -> usize {
+    here(|process| process.generation)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment(usize);
+
+impl Moment {
+    /// As in src/os. A fork of the simulation takes no time: none is going on.
+    pub fn now() -> Self {
+        Self(here(|process| process.forks))
+    }
+
+    /// As in src/os.
+    pub fn is_before_a_fork(self) -> bool {
+        here(|process| process.forks) != self.0
+    }
+}
+
+/// World, process, generation.
+type Owner = (u64, usize, usize);
+
+/// A value for each process of each world.
+pub struct PerProcess<T: 'static>(Mutex<Vec<(Owner, &'static T)>>);
+
+fn owner() -> Owner {
+    let (process, generation) = here(|process| (process.number, process.generation));
+    (with(|kernel| kernel.world), process, generation)
+}
+
+impl<T: Default + Send + Sync + 'static> PerProcess<T> {
+    pub const fn new(_first: T) -> Self
+    where
+        T: Default,
+    {
+        // `T` may have a lock, which has no destructor that could run here.
+        std::mem::forget(_first);
+        Self(Mutex::new(Vec::new()))
+    }
+
+    /// As in src/os.
+    pub fn get(&self) -> Option<&T> {
+        let owner = owner();
+        let mut values = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Those of earlier worlds are given up.
+        values.retain(|((world, ..), _)| *world == owner.0);
+        if let Some((_, value)) = values.iter().find(|(other, _)| *other == owner) {
+            return Some(value);
+        }
+        let value: &'static T = Box::leak(Box::default());
+        values.push((owner, value));
+        Some(value)
+    }
+
+    /// As in src/os.
+    pub fn existing(&self) -> Option<&T> {
+        let owner = owner();
+        let values = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        values.iter().find(|(other, _)| *other == owner).map(|(_, value)| *value)
+    }
+
+    /// As in src/os.
+    pub fn inherited(&self) -> Option<&T> {
+        let (world, process, generation) = owner();
+        let values = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let parents =
+            |&&((w, p, g), _): &&(Owner, &T)| w == world && p == process && g < generation;
+        values.iter().rev().find(parents).map(|(_, value)| *value)
+    }
+}

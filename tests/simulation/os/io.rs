@@ -1,0 +1,123 @@
+//! Receiving, sending and closing.
+
+use std::fmt;
+use std::io::{self, ErrorKind, IoSlice};
+use std::os::fd::RawFd;
+use std::time::Duration;
+
+use super::poll::{self, WRITABLE};
+use crate::kernel::tasks::{call, here};
+
+/// As in src/os.
+pub fn most_descriptors() -> usize {
+    here(|process| process.limit)
+}
+
+/// Standard error: whatever is said there is a fault, but in want of descriptors.
+#[derive(Debug)]
+pub struct Stderr;
+
+impl fmt::Write for Stderr {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let is_short = here(|process| process.shortage || process.limit < 10);
+        assert!(is_short, "the library complains: {text}");
+        Ok(())
+    }
+}
+
+/// As in src/os.
+pub fn recv_now(fd: RawFd, buffer: &mut [u8]) -> io::Result<usize> {
+    call(|kernel, me| kernel.receive(me, fd, buffer))
+}
+
+/// Receives at least one byte; 0 is the end. `None` when the time is over.
+pub fn recv_within(fd: RawFd, buffer: &mut [u8], patience: Duration) -> io::Result<Option<usize>> {
+    loop {
+        match recv_now(fd, buffer) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                if poll::one(fd, poll::READABLE, Some(patience))? == 0 {
+                    return Ok(None);
+                }
+            }
+            result => return result.map(Some),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Afterwards {
+    GoOn,
+    // capi's.
+    #[allow(dead_code)]
+    Close,
+}
+
+/// As in src/os.
+pub fn send_now(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
+    call(|kernel, me| kernel.send(me, fd, bytes))
+}
+
+/// As in src/os.
+pub fn send_all(fd: RawFd, mut bytes: &[u8], _afterwards: Afterwards) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match send_now(fd, bytes) {
+            Ok(sent) => bytes = &bytes[sent..],
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                poll::one(fd, WRITABLE, None)?;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// As in src/os.
+pub fn send_all_parts<'a>(
+    fd: RawFd,
+    pieces: impl Iterator<Item = &'a [u8]> + Clone,
+    _list: &mut [IoSlice<'a>],
+    afterwards: Afterwards,
+) -> io::Result<()> {
+    send_all(fd, &pieces.collect::<Vec<_>>().concat(), afterwards)
+}
+
+/// As in src/os.
+pub fn send_all_within(fd: RawFd, bytes: &mut &[u8], patience: Duration) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match send_now(fd, bytes) {
+            Ok(sent) => *bytes = &bytes[sent..],
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                if poll::one(fd, WRITABLE, Some(patience))? == 0 {
+                    return Err(ErrorKind::TimedOut.into());
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// As in src/os.
+pub fn is_open(fd: RawFd) -> bool {
+    call(|kernel, me| kernel.file_of(me, fd).is_ok())
+}
+
+/// As in src/os: epoll instances have no inode of their own.
+pub fn file_number(fd: RawFd) -> u32 {
+    call(|kernel, me| kernel.file_of(me, fd).map_or(0, |file| kernel.file_number(file)))
+}
+
+/// As in src/os.
+pub fn is_nonblocking(fd: RawFd) -> io::Result<bool> {
+    call(|kernel, me| kernel.file_of(me, fd).map(|file| kernel.files[file].nonblocking))
+}
+
+/// As in src/os. Nothing is closed twice here.
+pub fn close(fd: RawFd) {
+    super::socket::close(fd).unwrap_or_else(|_| panic!("descriptor {fd} is closed twice"));
+}
+
+/// As in src/os.
+pub fn shutdown_write(fd: RawFd) {
+    call(|kernel, me| kernel.shut_down_writing(me, fd));
+}

@@ -1,0 +1,102 @@
+//! Who made a listen socket non-blocking.
+
+use std::io;
+use std::os::fd::RawFd;
+
+use super::socket::check_listens;
+use crate::kernel::error;
+use crate::kernel::tasks::call;
+
+/// As in src/os.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    Library,
+    Program,
+}
+
+/// O_NONBLOCK, and the mark beside it.
+type Flags = (bool, bool);
+
+fn flags(fd: RawFd) -> io::Result<Flags> {
+    call(|kernel, me| {
+        let file = kernel.file_of(me, fd)?;
+        Ok((kernel.files[file].nonblocking, kernel.files[file].marked))
+    })
+}
+
+fn set_flags(fd: RawFd, flags: Flags) -> io::Result<()> {
+    call(|kernel, me| {
+        let file = kernel.file_of(me, fd)?;
+        (kernel.files[file].nonblocking, kernel.files[file].marked) = flags;
+        Ok(())
+    })
+}
+
+/// A lock of the process on a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lock {
+    None,
+    Shared,
+    Exclusive,
+}
+
+fn lock(fd: RawFd, kind: Lock) -> io::Result<()> {
+    call(|kernel, me| {
+        let file = kernel.file_of(me, fd)?;
+        let process = kernel.tasks[me].process;
+        let locks = &mut kernel.files[file].locks;
+        let mut others = locks.iter().filter(|(other, _)| **other != process);
+        let is_free = match kind {
+            Lock::None => true,
+            Lock::Shared => others.all(|(_, is_exclusive)| !is_exclusive),
+            Lock::Exclusive => others.next().is_none(),
+        };
+        if !is_free {
+            return Err(error(libc::EAGAIN));
+        }
+        locks.remove(&process);
+        if kind != Lock::None {
+            locks.insert(process, kind == Lock::Exclusive);
+        }
+        Ok(())
+    })
+}
+
+fn waiting(flags: Flags) -> Waiting {
+    if flags == (true, false) { Waiting::Program } else { Waiting::Library }
+}
+
+/// As in src/os. No socket that is non-blocking is inherited here.
+pub fn is_programs_wish(fd: RawFd) -> bool {
+    flags(fd).is_ok_and(|flags| waiting(flags) == Waiting::Program)
+}
+
+/// As in src/os.
+pub fn is_ours(fd: RawFd) -> bool {
+    flags(fd).is_ok_and(|flags| flags == (true, true))
+}
+
+/// As in src/os.
+pub fn make_nonblocking(fd: RawFd) -> io::Result<Waiting> {
+    while lock(fd, Lock::Shared).is_err_and(|error| error.raw_os_error() == Some(libc::EAGAIN)) {}
+    let flags = flags(fd)?;
+    if flags.0 {
+        return Ok(waiting(flags));
+    }
+    check_listens(fd)?;
+    set_flags(fd, (true, true))?;
+    Ok(Waiting::Library)
+}
+
+/// As in src/os.
+pub fn take_back(fd: RawFd) {
+    if !is_ours(fd) || check_listens(fd).is_err() {
+        return;
+    }
+    if lock(fd, Lock::None).and_then(|()| lock(fd, Lock::Exclusive)).is_ok() {
+        if is_ours(fd) {
+            let _ = set_flags(fd, (false, false));
+        }
+        let _ = lock(fd, Lock::None);
+    }
+}

@@ -1,0 +1,215 @@
+//! Waiting for descriptors.
+
+use std::io;
+use std::os::fd::RawFd;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::Duration;
+
+use super::clock::{end_of, now};
+use super::error::errno_of;
+use super::io::close;
+use crate::kernel::epoll::Epoll as Instance;
+use crate::kernel::error;
+use crate::kernel::files::Kind;
+use crate::kernel::tasks::{call, with_me};
+use crate::kernel::waiting;
+
+pub const READABLE: i16 = libc::POLLIN;
+pub const WRITABLE: i16 = libc::POLLOUT;
+
+#[derive(Clone, Copy, Debug)]
+pub struct PollFd {
+    pub fd: RawFd,
+    pub events: i16,
+    pub revents: i16,
+}
+
+impl PollFd {
+    pub const fn new(fd: RawFd, events: i16) -> Self {
+        Self { fd, events, revents: 0 }
+    }
+
+    /// As in src/os.
+    pub const fn is_open(&self) -> bool {
+        self.revents & libc::POLLNVAL == 0
+    }
+}
+
+/// As in src/os.
+pub fn poll(fds: &mut [PollFd], timeout: Option<Duration>) -> io::Result<usize> {
+    waiting::poll(fds, end_of(timeout))
+}
+
+/// As in src/os.
+pub fn one(fd: RawFd, events: i16, timeout: Option<Duration>) -> io::Result<i16> {
+    let end = timeout.and_then(|timeout| now().checked_add(timeout));
+    let mut fds = [PollFd::new(fd, events)];
+    loop {
+        let left = end.map(|end| end.saturating_duration_since(now()));
+        match poll(&mut fds, left) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result.map(|_| fds[0].revents),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watch {
+    Level,
+    OneShot,
+    Turn,
+    Silent,
+    Exclusive,
+}
+
+pub struct Ready {
+    pub tokens: Vec<u64>,
+}
+
+impl Ready {
+    /// As in src/os.
+    pub const MOST: usize = 16;
+
+    pub const fn new() -> Self {
+        Self { tokens: Vec::new() }
+    }
+
+    /// As in src/os.
+    pub fn tokens(&self) -> impl Iterator<Item = u64> + '_ {
+        self.tokens.iter().copied()
+    }
+}
+
+#[derive(Debug)]
+pub struct Epoll {
+    fd: AtomicI32,
+    witness: AtomicI32,
+    token: u64,
+}
+
+impl Epoll {
+    /// As in src/os. No scheduling point: it is called where a value is made once.
+    pub fn new(witness: impl FnOnce() -> io::Result<RawFd>, token: u64) -> io::Result<Self> {
+        let epoll = Self { fd: AtomicI32::new(-1), witness: AtomicI32::new(-1), token };
+        epoll.make(witness)?;
+        Ok(epoll)
+    }
+
+    fn make(&self, witness: impl FnOnce() -> io::Result<RawFd>) -> io::Result<()> {
+        let fd = with_me(|kernel, me| kernel.open(me, Kind::Epoll(Instance::default())))?;
+        self.fd.store(fd, Ordering::Relaxed);
+        let is_good = witness().and_then(|witness| {
+            self.witness.store(witness, Ordering::Relaxed);
+            with_me(|kernel, me| {
+                kernel.add(me, fd, witness, Watch::Level, self.token)?;
+                if kernel.has_room(me) { Ok(()) } else { Err(error(libc::EMFILE)) }
+            })
+        });
+        if is_good.is_err() {
+            self.fd.store(-1, Ordering::Relaxed);
+            with_me(|kernel, me| kernel.close(me, fd)).expect("it is open");
+        }
+        is_good
+    }
+
+    /// As in src/os.
+    pub fn renew(&self, witness: impl FnOnce() -> io::Result<RawFd>) -> io::Result<()> {
+        self.give_up();
+        call(|_, _| ());
+        self.make(witness)
+    }
+
+    fn ask_witness(&self) -> io::Result<()> {
+        self.modify(self.witness(), Watch::Level, self.token)
+    }
+
+    /// As in src/os.
+    pub fn is_lost(&self) -> bool {
+        self.ask_witness().is_err_and(|error| says_lost(&error))
+    }
+
+    /// As in src/os.
+    pub fn witness(&self) -> RawFd {
+        self.witness.load(Ordering::Relaxed)
+    }
+
+    /// As in src/os.
+    pub fn add(&self, fd: RawFd, watch: Watch, token: u64) -> io::Result<()> {
+        let epoll = self.descriptor();
+        call(|kernel, me| kernel.add(me, epoll, fd, watch, token))
+    }
+
+    /// As in src/os.
+    pub fn modify(&self, fd: RawFd, watch: Watch, token: u64) -> io::Result<()> {
+        let epoll = self.descriptor();
+        call(|kernel, me| kernel.modify(me, epoll, fd, watch, token))
+    }
+
+    /// As in src/os.
+    pub fn move_last(&self, fd: RawFd, watch: Watch, token: u64) -> io::Result<()> {
+        let epoll = self.descriptor();
+        match call(|kernel, me| kernel.remove(me, epoll, fd)) {
+            Ok(()) => self.add(fd, watch, token),
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// As in src/os.
+    pub fn remove(&self, fd: RawFd) -> bool {
+        let epoll = self.descriptor();
+        call(|kernel, me| kernel.remove(me, epoll, fd)).is_ok()
+    }
+
+    /// As in src/os.
+    pub fn wait(
+        &self,
+        ready: &mut Ready,
+        most: usize,
+        timeout: Option<Duration>,
+    ) -> io::Result<()> {
+        ready.tokens.clear();
+        let most = most.clamp(1, Ready::MOST);
+        ready.tokens = waiting::epoll_wait(self.descriptor(), most, end_of(timeout))?;
+        Ok(())
+    }
+
+    /// As in src/os.
+    pub fn wait_for_handlers_only(
+        &self,
+        ready: &mut Ready,
+        most: usize,
+        timeout: Option<Duration>,
+    ) -> io::Result<()> {
+        poll(&mut [PollFd::new(self.descriptor(), READABLE)], timeout)?;
+        self.wait(ready, most, Some(Duration::ZERO))
+    }
+
+    /// As in src/os.
+    pub fn descriptor(&self) -> RawFd {
+        self.fd.load(Ordering::Relaxed)
+    }
+
+    /// As in src/os.
+    pub fn give_up(&self) {
+        let is_own = self.ask_witness().is_ok();
+        let fd = self.fd.swap(-1, Ordering::Relaxed);
+        if is_own {
+            close(fd);
+        } else {
+            with_me(|kernel, me| kernel.leave_instance(me, fd));
+        }
+    }
+}
+
+/// As in src/os.
+pub fn says_lost(error: &io::Error) -> bool {
+    [libc::EBADF, libc::EINVAL, libc::ENOENT].contains(&errno_of(error))
+}
+
+impl Drop for Epoll {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.give_up();
+        }
+    }
+}

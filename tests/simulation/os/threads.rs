@@ -1,0 +1,8 @@
+//! The process's threads.
+
+use crate::kernel::tasks::here;
+
+/// As in src/os.
+pub fn only_one() -> bool {
+    here(|process| !process.has_threads)
+}

@@ -1,0 +1,160 @@
+//! The program: the one place that plays what stands behind FCGX_Accept_r and FCGX_Finish_r.
+
+use std::io::ErrorKind;
+use std::os::fd::RawFd;
+use std::time::Duration;
+
+use crate::kernel::tasks::{call, here, sleep, with_me};
+use crate::os::io::{Afterwards, send_all};
+use crate::os::signal;
+use crate::protocol::body::{EndRequest, ProtocolStatus};
+use crate::protocol::record::{Header, RecordType};
+use crate::protocol::writer;
+use crate::serve::last::Last;
+use crate::serve::place::{Place, Tenant};
+use crate::serve::rest::Owner;
+use crate::serve::{Begin, Connected, Terms, config, listeners};
+use crate::world::{LISTEN_FD, random};
+
+/// A request in the program's hands.
+pub struct Request {
+    pub connected: Connected,
+    pub begin: Begin,
+    pub owner: Owner,
+    pub number: u32,
+}
+
+/// What the program does with a connection when its request is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finish {
+    /// What the web server wants.
+    AsAsked,
+    /// Closes it in any case, each second time.
+    ClosesOften,
+    /// What the web server wants. Each request has a structure of its own, which is never used again.
+    WithFreshStructures,
+}
+
+/// What a structure holds between two requests: nothing, or the connection of its last one, or the place
+/// where that waits.
+#[derive(Debug, Default)]
+pub enum Given {
+    #[default]
+    Nothing,
+    Connection(Connected),
+    Place(Place, RawFd),
+}
+
+impl Given {
+    /// The structure is used no more, and what it holds is left open.
+    pub fn forget(self) {
+        if let Self::Connection(connected) = self {
+            connected.release();
+        }
+    }
+}
+
+/// Waits for a request, as FCGX_Accept_r does. `None` when shutting down is asked for.
+pub fn accept(given: Given) -> Option<Request> {
+    let listener = listeners::of(LISTEN_FD).expect("memory");
+    let terms = Terms { fail_on_intr: false, config: config::get(), until: None, looks: false };
+    let owner = if matches!(given, Given::Nothing) { Owner::MayBeGone } else { Owner::Returns };
+    let last = match given {
+        Given::Nothing => Last::None,
+        Given::Connection(connected) if connected.is_inherited() => {
+            connected.close_copy();
+            Last::None
+        }
+        Given::Connection(connected) => Last::Given(connected),
+        Given::Place(place, fd) => match listener.tenant(place, fd) {
+            Tenant::Same => Last::Parked(place, fd),
+            Tenant::Another => {
+                listener.forget(place);
+                Last::None
+            }
+            Tenant::Unknown => listeners::take_out(place, fd).map_or(Last::None, Last::Given),
+        },
+    };
+    match listener.next(terms, last) {
+        Ok((mut connected, begin)) => {
+            call(|kernel, me| kernel.give_to_program(me, connected.fd));
+            let number = number_of(&mut connected);
+            with_me(|kernel, me| {
+                *kernel.served.entry(number).or_default() += 1;
+                kernel.servers.insert(number, kernel.tasks[me].process);
+            });
+            Some(Request { connected, begin, owner, number })
+        }
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::Interrupted, "{error}");
+            assert!(here(|process| process.wish), "an error without the wish to shut down");
+            listeners::stop_waiting(listener);
+            None
+        }
+    }
+}
+
+/// The parameter N: four bytes.
+fn number_of(connected: &mut Connected) -> u32 {
+    let strings = connected.session.params().iter_mut().map(|string| *string.get_mut());
+    let bytes_of = |string: *mut u8| {
+        // SAFETY: each is a string that lives as long as the request; NULL, behind them, is left out.
+        // That of N has six bytes before its NUL, and a shorter one differs before its own.
+        (0..6).map(move |at| unsafe { *string.add(at) })
+    };
+    let found = strings.filter(|string| !string.is_null()).map(bytes_of);
+    let is_number = |bytes: &mut _| Iterator::eq(Iterator::take(bytes, 2), *b"N=");
+    let mut found = found.filter(|bytes| is_number(&mut bytes.clone()));
+    let number: Vec<u8> = found.next().expect("the parameter").skip(2).collect();
+    u32::from_be_bytes(number.try_into().expect("four bytes"))
+}
+
+/// Answers and finishes, as FCGX_Finish_r does. Returns what the structure holds then.
+pub fn finish(request: Request, how: Finish) -> Given {
+    let Request { mut connected, begin, owner, number } = request;
+    let keeps = begin.keep && !signal::shutdown_requested();
+    let record = |kind, content: &[u8]| {
+        [&Header::new(kind, begin.id, content.len() as u16).to_bytes()[..], content].concat()
+    };
+    let end = EndRequest { app_status: 0, protocol_status: ProtocolStatus::RequestComplete };
+    let answer = [
+        record(RecordType::STDOUT, &number.to_be_bytes()),
+        record(RecordType::STDOUT, b""),
+        writer::end_request(begin.id, end).to_vec(),
+    ]
+    .concat();
+    let is_sent = send_all(connected.fd, &answer, Afterwards::GoOn).is_ok();
+    call(|kernel, me| kernel.take_from_program(me, connected.fd));
+    let stays = keeps && is_sent && (how != Finish::ClosesOften || random(2) == 0);
+    if stays && connected.session.connection().is_sound() {
+        return give_back(connected, owner);
+    }
+    connected.close(false);
+    Given::Nothing
+}
+
+fn give_back(mut connected: Connected, owner: Owner) -> Given {
+    connected.keep();
+    let (fd, config) = (connected.fd, config::get());
+    let place = connected.go_home(LISTEN_FD, owner, config).or_else(|connected| {
+        listeners::of(LISTEN_FD).expect("memory").take_back(connected, owner, config)
+    });
+    match place {
+        Ok(place) => Given::Place(place, fd),
+        Err(connected) => Given::Connection(connected),
+    }
+}
+
+/// One thread of a program, until shutting down is asked for: each request takes so long.
+pub fn serve(work: Duration, how: Finish) {
+    let mut given = Given::Nothing;
+    while let Some(request) = accept(given) {
+        if !work.is_zero() {
+            sleep(work);
+        }
+        given = finish(request, how);
+        if how == Finish::WithFreshStructures {
+            std::mem::take(&mut given).forget();
+        }
+    }
+}
