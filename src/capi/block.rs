@@ -84,7 +84,7 @@ pub fn is_any_in_progress() -> bool {
 /// # Safety
 ///
 /// `request` points to a request that FCGX_InitRequest or zeros have prepared.
-pub(super) unsafe fn block_of(request: *mut FCGX_Request) -> *mut Block {
+pub unsafe fn block_of(request: *mut FCGX_Request) -> *mut Block {
     // SAFETY: the caller's promise. What is not NULL was put there by `request::begin`.
     unsafe { (*request).paramsPtr.cast() }
 }

@@ -1,4 +1,4 @@
-//! A connection in somebody's hands: its descriptor, what was received on it, where it came from.
+//! A connection in a thread's hands: its descriptor, what was received on it, where it came from.
 
 use std::os::fd::RawFd;
 use std::sync::Arc;

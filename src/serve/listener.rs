@@ -6,7 +6,7 @@
 //!   flags are left alone, a request costs accept4, recv, send, close.
 //! * **Pooled**: from the second thread, the first kept connection, or the first connection that has
 //!   nothing to read. One epoll instance watches the listen socket, every parked connection and the
-//!   wake-up descriptor of [`crate::os::signal`]: see [`Pool`].
+//!   wake-up descriptor of [`crate::os::signal`]: see `Pool`.
 //!
 //! A thread that was told of a new connection may find that another thread or a preforked process
 //! has taken it; blocking in accept4 then would leave its parked connections unserved. So a pooled

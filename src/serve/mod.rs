@@ -28,7 +28,7 @@
 //!   come is left unheard while a thread waits. `check_process`, `check_entrance`,
 //!   `two_threads_and_kept_connections` and all beside it.
 //! - What has come on a connection that was left unarmed is heard within two waits of
-//!   [`HOLD`](patience::HOLD), 10 ms, while any thread waits, although its own may never come back.
+//!   `HOLD`, 10 ms, while any thread waits, although its own may never come back.
 //!   `check_patience_of_peers`, `threads_hold_connections_of_quick_clients`,
 //!   `a_structure_for_each_request`, `a_thread_that_does_not_come_back`.
 //! - No more connections are parked than the limit, unless it is 0, and than the descriptors allow.

@@ -398,7 +398,7 @@ impl Pool {
         }
     }
 
-    /// The descriptor that is readable when something here is ready; -1 if there is none.
+    /// The descriptor that is readable when something here is ready; -1 without an instance.
     pub(super) fn descriptor(&self) -> RawFd {
         self.watcher.epoll().map_or(-1, Epoll::descriptor)
     }

@@ -93,7 +93,7 @@ impl Session {
         self.connection.inbound().shrink();
     }
 
-    /// Returns how much memory it holds that counts: what is beyond [`KEPT`], in bytes.
+    /// Returns how much memory it holds that counts: what is beyond `KEPT`, in bytes.
     pub fn held(&self) -> usize {
         (self.params.size() + self.connection.size()).saturating_sub(KEPT)
     }
