@@ -464,13 +464,12 @@ impl Pool {
     pub(super) fn forget(&self, fd: RawFd, place: Place) -> bool {
         let mut state = self.state.lock();
         let is_latest = state.parking.is_latest(place, fd);
-        let is_watched = state.parking.watched(place) != Watched::No;
-        // Unless it is the instance that is gone.
-        let is_closed = is_watched
-            && !self.watcher.remove(fd)
-            && !(self.watcher.is_lost() && state.parking.is_own(place, file_number));
+        let watched = state.parking.watched(place);
+        // The instance may be lost: then the file says it.
+        let mut is_own = || self.watcher.remove(fd) || state.parking.is_own(place, file_number);
+        let stays = is_latest && (watched == Watched::No || is_own());
         state.parking.release(place);
-        is_latest && !is_closed
+        stays
     }
 
     /// Closes a connection that was just taken out of its place, unless the program has.

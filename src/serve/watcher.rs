@@ -13,6 +13,7 @@ use super::patience::{FIRST_WAIT, LONGEST_WAIT, SHORTAGE_WAIT};
 use super::terms::Terms;
 use crate::os::error::{AcceptTrouble, is_unwatchable, is_watched_already};
 use crate::os::io::{Stderr, most_descriptors};
+use crate::os::lock::Lock;
 use crate::os::poll::{Epoll, Ready, Watch};
 use crate::os::{clock, signal, threads};
 
@@ -27,6 +28,8 @@ pub(super) const UNASKED: u64 = u64::MAX - 2;
 pub(super) struct Watcher {
     listen_fd: RawFd,
     epoll: OnceCell<Epoll>,
+    /// Threads that make it anew take turns: meanwhile there is none.
+    turn_to_renew: Lock<()>,
     /// Whether registering the listen socket anew has failed: the kernel does not speak of it.
     is_hidden: AtomicBool,
 }
@@ -34,7 +37,12 @@ pub(super) struct Watcher {
 impl Watcher {
     /// One that watches nothing; makes no system call.
     pub(super) const fn new(listen_fd: RawFd) -> Self {
-        Self { listen_fd, epoll: OnceCell::new(), is_hidden: AtomicBool::new(false) }
+        Self {
+            listen_fd,
+            epoll: OnceCell::new(),
+            turn_to_renew: Lock::new(()),
+            is_hidden: AtomicBool::new(false),
+        }
     }
 
     /// Returns the instance.
@@ -51,6 +59,7 @@ impl Watcher {
             .epoll
             .get_or_try_init(|| Epoll::new(signal::check_wake_up, WAKE_UP))
             .inspect_err(say_what_is_missing)?;
+        let _turn = self.turn_to_renew.lock();
         if epoll.descriptor() < 0 {
             epoll.renew(signal::check_wake_up)?;
         }
@@ -73,6 +82,7 @@ impl Watcher {
     /// Makes the instance anew; it watches nothing then. What stands at the number of the earlier one is
     /// left alone. After an error there is no instance.
     pub(super) fn renew(&self) -> io::Result<()> {
+        let _turn = self.turn_to_renew.lock();
         self.epoll.get().map_or(Ok(()), |epoll| epoll.renew(signal::check_wake_up))
     }
 
