@@ -79,13 +79,12 @@ impl Connected {
         let (fd, mut parked) = self.into_parked(rest);
         let mut spare = None;
         if let Some(session) = &mut parked.session {
-            if place.is_among_the_first() {
-                // Its memory is used again soon, and there are few of these.
-            } else if session.connection().is_fresh() {
-                // Most have nothing to remember; their memory serves others.
-                spare = parked.session.take();
-            } else {
+            if !session.connection().is_fresh() {
                 session.shrink();
+            } else if !place.is_among_the_first() {
+                // Most have nothing to remember; their memory serves others. That of the first, which are
+                // few, is used again soon.
+                spare = parked.session.take();
             }
         }
         let counts = parked.session.as_ref().is_some_and(|session| session.held() > 0);

@@ -113,11 +113,11 @@ impl LastCall {
                 break;
             }
             let longest = if others { glance } else { left };
-            glance = (glance * 2).min(longest_glance);
+            glance = glance.saturating_mul(2).min(longest_glance);
             let wait = left.min(longest).min(unspent);
             match wait_for_any(&undecided, wait) {
                 Ok(true) => {}
-                Ok(false) => unspent -= wait,
+                Ok(false) => unspent = unspent.saturating_sub(wait),
                 Err(_) => break,
             }
             // What came true, if anything, shows when they are asked.

@@ -494,6 +494,7 @@ impl Listener {
 
     /// Whether a request in progress came through it.
     pub(super) fn has_request(&self) -> bool {
-        Arc::strong_count(&self.pool) > 1
+        // One is this listener's, one that of the list of pools.
+        Arc::strong_count(&self.pool) > 2
     }
 }

@@ -139,7 +139,7 @@ impl Pool {
             (Sleep::Sentry, _) => HOLD,
             (_, true) => FIRST_WAIT,
             (Sleep::Watchman, _) => LONGEST_WAIT,
-            (Sleep::Long(count), _) => LONGEST_WAIT * count,
+            (Sleep::Long(count), _) => LONGEST_WAIT.saturating_mul(count),
         };
         drop(state);
         let slept = self.watcher.wait(until, longest, terms, |token| self.queue(token));

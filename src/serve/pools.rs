@@ -1,6 +1,6 @@
 //! The pools of this process, and what the unfinished heads in all of them may hold together.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use super::config::Config;
 use super::pool::Pool;
@@ -9,24 +9,29 @@ use crate::os::fork::PerProcess;
 use crate::os::lock::Lock;
 use crate::os::memory::{NoMemory, push};
 
-/// Pools, one for each listen socket; some may be gone.
-static LIST: PerProcess<Lock<Vec<Weak<Pool>>>> = PerProcess::new(Lock::new(Vec::new()));
+/// Pools, one for each listen socket. Those of listeners that are gone stay until the next look.
+static LIST: PerProcess<Lock<Vec<Arc<Pool>>>> = PerProcess::new(Lock::new(Vec::new()));
 
 /// Makes a pool count from now on.
 pub(super) fn enlist(pool: &Arc<Pool>) -> Result<(), NoMemory> {
     let mut list = LIST.get().ok_or(NoMemory)?.lock();
-    list.retain(|pool| pool.strong_count() > 0);
-    push(&mut list, Arc::downgrade(pool)).map_err(|_| NoMemory)
+    list.retain(is_used);
+    push(&mut list, Arc::clone(pool)).map_err(|_| NoMemory)
 }
 
 /// Forgets the pools that are gone, and gives their memory back.
 pub(super) fn forget_gone() {
     let Some(list) = LIST.get() else { return };
     let mut list = list.lock();
-    list.retain(|pool| pool.strong_count() > 0);
+    list.retain(is_used);
     if list.is_empty() {
         *list = Vec::new();
     }
+}
+
+/// Whether anything but the list knows a pool.
+fn is_used(pool: &Arc<Pool>) -> bool {
+    Arc::strong_count(pool) > 1
 }
 
 /// Refuses the largest of the heads that wait, in whichever pool, until all others together hold no more
@@ -37,7 +42,7 @@ pub(super) fn relieve(config: &Config) {
     let list = list.lock();
     loop {
         let (mut sum, mut largest) = (0, None);
-        for pool in list.iter().filter_map(Weak::upgrade) {
+        for pool in list.iter() {
             let (all, size) = pool.heads();
             sum += all;
             if size > largest.as_ref().map_or(0, |(size, _)| *size) {
