@@ -71,15 +71,15 @@ impl LastCall {
     ) -> Option<Arrival> {
         let drain = terms.config.drain;
         let end = self.end(drain);
-        // What may still be waited by number, should the clock stand still.
-        let mut unspent = drain.saturating_mul(2);
+        // Milliseconds that may still be waited by number, should the clock stand still.
+        let mut unspent = 2 * drain.as_millis() as u64;
         let mut undecided = Vec::new();
         let mut deciding = None;
         if let Some(connected) = new {
             decide_later((connected, self.prolonged(Stage::Silent, drain)), &mut undecided);
         }
         let mut next = given.map(|given| (given, self.prolonged(Stage::Idle, drain)));
-        let [mut glance, longest_glance] = GLANCES;
+        let mut glance = GLANCES[0];
         loop {
             // From before the first look on, or others see no thread with a connection, and leave.
             deciding.get_or_insert_with(|| Deciding::begin(&self.deciding));
@@ -109,15 +109,15 @@ impl LastCall {
             if undecided.is_empty() && (left.is_zero() || !others) {
                 return None;
             }
-            if !left.is_zero() && unspent.is_zero() {
+            if !left.is_zero() && unspent == 0 {
                 break;
             }
-            let longest = if others { glance } else { left };
-            glance = glance.saturating_mul(2).min(longest_glance);
-            let wait = left.min(longest).min(unspent);
+            let longest = if others { Duration::from_millis(glance) } else { left };
+            glance = (2 * glance).min(GLANCES[1]);
+            let wait = left.min(longest).min(Duration::from_millis(unspent));
             match wait_for_any(&undecided, wait) {
                 Ok(true) => {}
-                Ok(false) => unspent = unspent.saturating_sub(wait),
+                Ok(false) => unspent = unspent.saturating_sub(wait.as_millis() as u64 + 1),
                 Err(_) => break,
             }
             // What came true, if anything, shows when they are asked.

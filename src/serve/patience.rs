@@ -65,9 +65,9 @@ pub(super) const STEP_BACK_INTERVAL: u32 = 5;
 /// behind them waits for little, and two system calls more would be felt. The interval begins anew.
 pub(super) const QUICK_REQUESTS: u32 = 4;
 
-/// How often a thread looks, when shutting down, whether another one has given connections back: at first,
-/// and after a while without any.
-pub(super) const GLANCES: [Duration; 2] = [Duration::from_millis(2), Duration::from_millis(32)];
+/// How often, in milliseconds, a thread looks whether another one has given connections back when shutting
+/// down: at first, and after a while without any.
+pub(super) const GLANCES: [u64; 2] = [2, 32];
 
 /// The longest time for which a thread waits for a connection of its own. One tick of the kernel and a
 /// bit: a shorter limit makes it set its timer twice for each wait.

@@ -17,6 +17,7 @@ use std::io;
 use std::io::ErrorKind::{Interrupted, TimedOut};
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
 
 use super::config::Config;
 use super::event::{Event, taken};
@@ -139,7 +140,7 @@ impl Pool {
             (Sleep::Sentry, _) => HOLD,
             (_, true) => FIRST_WAIT,
             (Sleep::Watchman, _) => LONGEST_WAIT,
-            (Sleep::Long(count), _) => LONGEST_WAIT.saturating_mul(count),
+            (Sleep::Long(count), _) => Duration::from_secs(count.into()),
         };
         drop(state);
         let slept = self.watcher.wait(until, longest, terms, |token| self.queue(token));
