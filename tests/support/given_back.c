@@ -28,6 +28,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,7 +129,7 @@ static void fork_and_free(FCGX_Request *request)
 }
 
 /* The answer to the next request says whether it has been seen to come. */
-static int seen;
+static atomic_int seen;
 
 static void poll_it(FCGX_Request *request)
 {
