@@ -91,23 +91,32 @@ impl Epoll {
     /// As in src/os. No scheduling point: it is called where a value is made once.
     pub fn new(witness: impl FnOnce() -> io::Result<RawFd>, token: u64) -> io::Result<Self> {
         let epoll = Self { fd: AtomicI32::new(-1), witness: AtomicI32::new(-1), token };
-        epoll.make(witness)?;
+        epoll.make(witness, || {})?;
         Ok(epoll)
     }
 
-    fn make(&self, witness: impl FnOnce() -> io::Result<RawFd>) -> io::Result<()> {
+    /// `pause`: between two system calls.
+    fn make(
+        &self,
+        witness: impl FnOnce() -> io::Result<RawFd>,
+        pause: impl Fn(),
+    ) -> io::Result<()> {
+        pause();
         let fd = with_me(|kernel, me| kernel.open(me, Kind::Epoll(Instance::default())))?;
         self.fd.store(fd, Ordering::Relaxed);
+        pause();
         let is_good = witness().and_then(|witness| {
             self.witness.store(witness, Ordering::Relaxed);
+            pause();
             with_me(|kernel, me| {
+                let fd = self.descriptor();
                 kernel.add(me, fd, witness, Watch::Level, self.token)?;
                 if kernel.has_room(me) { Ok(()) } else { Err(error(libc::EMFILE)) }
             })
         });
         if is_good.is_err() {
             self.fd.store(-1, Ordering::Relaxed);
-            with_me(|kernel, me| kernel.close(me, fd)).expect("it is open");
+            let _ = with_me(|kernel, me| kernel.close(me, fd));
         }
         is_good
     }
@@ -115,8 +124,7 @@ impl Epoll {
     /// As in src/os.
     pub fn renew(&self, witness: impl FnOnce() -> io::Result<RawFd>) -> io::Result<()> {
         self.give_up();
-        call(|_, _| ());
-        self.make(witness)
+        self.make(witness, || call(|_, _| ()))
     }
 
     fn ask_witness(&self) -> io::Result<()> {
