@@ -217,7 +217,7 @@ impl Pool {
             renewed = renewed.and_then(|()| self.watcher.find_listen_socket());
         }
         state.look_at_all(LISTEN);
-        if renewed.is_err() {
+        if renewed.as_ref().is_err_and(|error| !says_lost(error)) {
             // It could wait for ever; and its descriptor may be the one that is missing.
             let surplus = state.take_least_worth();
             drop(state);
