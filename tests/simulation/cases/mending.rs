@@ -41,17 +41,16 @@ fn writer(kernel: &Kernel) -> Option<RawFd> {
     kernel.own_writer(1)
 }
 
-/// Closes the numbers, or puts something else there.
+/// Closes the numbers at once, as close_range does, or puts something else there.
 fn close(which: &[Which]) {
     let replaces = random(2) == 0;
-    for which in which {
-        call(|kernel, _| {
-            let Some(fd) = which(kernel) else { return };
+    call(|kernel, _| {
+        for which in which {
+            let Some(fd) = which(kernel) else { continue };
             let new = replaces.then(|| kernel.new_file(Kind::Nothing));
             kernel.replace(1, fd, new);
-        });
-        some_steps(2);
-    }
+        }
+    });
 }
 
 /// Nothing is lost, and within little more than a second all is as before.
