@@ -13,7 +13,7 @@ pub const CASES: &[Case] = &[
     ("threads_hold_connections_of_quick_clients", Try::Seeds(8), || any_quick(Finish::AsAsked)),
     ("threads_really_hold_connections", Try::Once, really_hold),
     ("a_structure_for_each_request", Try::Seeds(6), || any_quick(Finish::WithFreshStructures)),
-    ("a_thread_that_does_not_come_back", Try::Seeds(8), gone_thread),
+    ("a_thread_that_does_not_come_back", Try::Seeds(4), gone_thread),
     ("newcomers_beside_threads_that_hold", Try::Seeds(4), newcomers),
 ];
 
