@@ -234,7 +234,10 @@ pub(crate) const COUNTED: &[Scenario] = &[
     row("hello, 4 threads, connection per request", "hello", 0, gate(5.0, 5_000.0))
         .clients(4, 4)
         .requests(64),
-    row("hello, 4 threads, kept", "hello", 0, gate(4.25, 5_300.0)).kept().clients(4, 4).requests(36),
+    row("hello, 4 threads, kept", "hello", 0, gate(4.25, 5_300.0))
+        .kept()
+        .clients(4, 4)
+        .requests(36),
 ];
 
 /// The scenarios after which resident memory is looked at.
