@@ -28,7 +28,7 @@ pub(super) const UNASKED: u64 = u64::MAX - 2;
 pub(super) struct Watcher {
     listen_fd: RawFd,
     epoll: OnceCell<Epoll>,
-    /// Threads that make it anew take turns: meanwhile there is none.
+    /// Threads that make it anew take turns: meanwhile it is missing.
     turn_to_renew: Lock<()>,
     /// Whether registering the listen socket anew has failed: the kernel does not speak of it.
     is_hidden: AtomicBool,

@@ -153,7 +153,7 @@ pub fn existing_wake_up() -> Option<RawFd> {
     wake_up::existing()
 }
 
-/// Takes note that the wake-up descriptor is readable although nothing was asked for: somebody who
+/// Takes note that the wake-up descriptor is readable although nothing was asked for: a process that
 /// got a copy unnoticed, by a raw fork, has written to it, or the program has closed its other end.
 pub fn ignore_wake_up() {
     wake_up::read();
