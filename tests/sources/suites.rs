@@ -107,7 +107,7 @@ fn h2o() {
         processes: 7,
     };
     suite.run(|dir, prove| {
-        // Started by root, h2o becomes somebody who may not connect to root's unix socket.
+        // Started by root, h2o becomes a user that may not connect to root's unix socket.
         let wrapper = "#!/bin/sh\n\
                        test $(id -u) -ne 0 || echo 'user: root' >>\"$2\"\n\
                        exec /usr/bin/h2o \"$@\"\n";

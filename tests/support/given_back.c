@@ -18,12 +18,12 @@
  *   REPLACE=n first, open /dev/zero as descriptor n
  */
 #define _GNU_SOURCE
+#include "in_use.h"
+
 #include <fcgiapp.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -54,17 +54,6 @@ static int number(FCGX_Request *request, const char *name)
     const char *value = FCGX_GetParam(name, request->envp);
 
     return value == NULL ? 0 : atoi(value);
-}
-
-static int descriptors(void)
-{
-    DIR *dir = opendir("/proc/self/fd");
-    int count = 0;
-
-    while (readdir(dir) != NULL)
-        count++;
-    closedir(dir);
-    return count;
 }
 
 /* ---- what a program does with the structure of a finished request ---- */
@@ -194,7 +183,7 @@ static void serve_one(FCGX_Request *request, int thread)
     if (FCGX_GetParam("FD", request->envp) != NULL)
         FCGX_FPrintF(request->out, "%d", request->ipcFd);
     else if (FCGX_GetParam("COUNT", request->envp) != NULL)
-        FCGX_FPrintF(request->out, "%d %d", descriptors(), (int)mallinfo2().uordblks);
+        FCGX_FPrintF(request->out, "%d %d", descriptors(), (int)bytes_in_use());
     else
         FCGX_FPrintF(request->out, seen ? "seen" : "%d", thread);
     seen = 0;

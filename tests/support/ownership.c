@@ -3,9 +3,7 @@
  * Usage: ownership CELL. It says what does not hold and exits with 1 then.
  */
 #include "fcgi_client.h"
-
-#include <dirent.h>
-#include <malloc.h>
+#include "in_use.h"
 
 #define ROUNDS 300
 
@@ -22,22 +20,6 @@ static void check(int holds, const char *fact, int line)
         fprintf(stderr, "line %d: not so: %s\n", line, fact);
         failures++;
     }
-}
-
-static int descriptors(void)
-{
-    DIR *dir = opendir("/proc/self/fd");
-    int count = 0;
-
-    while (readdir(dir) != NULL)
-        count++;
-    closedir(dir);
-    return count;
-}
-
-static size_t bytes_in_use(void)
-{
-    return mallinfo2().uordblks;
 }
 
 static void send_kept(int client, int id)

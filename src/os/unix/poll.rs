@@ -164,7 +164,7 @@ impl Epoll {
     }
 
     /// Gives the instance up for a new one, which watches nothing but what `witness` returns. After an
-    /// error there is none.
+    /// error no instance is open.
     pub fn renew(&self, witness: impl FnOnce() -> io::Result<RawFd>) -> io::Result<()> {
         self.give_up();
         self.make(witness)
