@@ -39,14 +39,7 @@ int main(void)
     int ends[2], before;
 
     FCGX_Init();
-    FCGX_InitRequest(&request, 0, 0);
-    connect_tcp(ends);
-    send_head(ends[0], 1, FCGI_RESPONDER, 0);
-    send_end(ends[0], FCGI_STDIN, 1);
-    request.ipcFd = ends[1];
-    request.keepConnection = 1;
-    if (FCGX_Accept_r(&request) != 0)
-        die("Accept_r");
+    accept_on_tcp(&request, ends);
     pthread_create(&writer, NULL, write_out, request.out);
     do {
         before = sent(ends[1]);

@@ -43,14 +43,7 @@ static void jump_out(const char *what)
     int ends[2];
 
     memset(large, 'x', sizeof large);
-    FCGX_InitRequest(&request, 0, 0);
-    connect_tcp(ends);
-    send_head(ends[0], 1, FCGI_RESPONDER, 0);
-    send_end(ends[0], FCGI_STDIN, 1);
-    request.ipcFd = ends[1];
-    request.keepConnection = 1;
-    if (FCGX_Accept_r(&request) != 0)
-        die("Accept_r");
+    accept_on_tcp(&request, ends);
     if (sigsetjmp(back, 1) == 0) {
         setitimer(ITIMER_REAL, &once, NULL);
         FCGX_PutStr(large, sizeof large, request.out);

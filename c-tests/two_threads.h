@@ -141,4 +141,17 @@ static inline void connect_tcp(int ends[2])
     close(listener);
 }
 
+/* Accepts a request without a body on the second of `ends`, whose first is the client's. */
+static inline void accept_on_tcp(FCGX_Request *request, int ends[2])
+{
+    connect_tcp(ends);
+    send_head(ends[0], 1, FCGI_RESPONDER, 0);
+    send_end(ends[0], FCGI_STDIN, 1);
+    FCGX_InitRequest(request, 0, 0);
+    request->ipcFd = ends[1];
+    request->keepConnection = 1;
+    if (FCGX_Accept_r(request) != 0)
+        die("Accept_r");
+}
+
 #endif
