@@ -136,6 +136,23 @@ impl Entrance {
         self.in_vain.load(Ordering::Relaxed) > MOST_IN_VAIN
     }
 
+    /// Whether the number stands for another socket than at the last look, or for none. It may be about to
+    /// stand for a listen socket again: one that is made has to be bound before it listens.
+    pub(super) fn is_changing(&self) -> bool {
+        file_number(self.fd) != self.file()
+    }
+
+    /// Whether the number, which did not stand for a listen socket when a call failed, has come to. The
+    /// program gets a moment in which to make one.
+    #[cold]
+    pub(super) fn listens_by_now(&self) -> bool {
+        if self.is_changing() {
+            pause();
+        }
+        let listens = || socket::check_listens(self.fd).is_ok() && !socket::is_shut_down(self.fd);
+        !self.is_suspect() && listens()
+    }
+
     /// Waits errors out that the next accept4 need not meet again; returns the others.
     pub(super) fn not_accepted(&self, error: io::Error, terms: &Terms) -> io::Result<()> {
         match AcceptTrouble::of(&error) {
@@ -155,7 +172,7 @@ impl Entrance {
                 pause();
                 Ok(())
             }
-            AcceptTrouble::Lasting => Err(error),
+            AcceptTrouble::NotListening | AcceptTrouble::Lasting => Err(error),
         }
     }
 

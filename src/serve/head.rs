@@ -182,10 +182,6 @@ pub fn wait_alone(
                 signal::ignore_wake_up();
                 is_checked = false;
             }
-            Ok(_) if fds[1].revents != 0 && !signal::shutdown_requested() => {
-                signal::ignore_wake_up();
-                is_checked = false;
-            }
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::Interrupted => {
                 if !is_open(connected.fd) {

@@ -382,35 +382,43 @@ impl Listener {
     /// Accepts once, without waiting.
     fn accept(&self, terms: &Terms) -> io::Result<Option<Arrival>> {
         let result = self.entrance.accept();
-        if result.as_ref().is_err_and(|e| AcceptTrouble::of(e) == AcceptTrouble::Passing) {
+        match result.as_ref().map_err(AcceptTrouble::of) {
             // The kernel may not speak of the socket again.
-            self.pool.queue(LISTEN);
-        } else if self.entrance.is_suspect() && socket::is_shut_down(self.fd()) {
-            return Err(shut_down());
-        } else if result.is_err() && !is_open(self.fd()) && !self.pool.is_empty() {
-            // Those that are connected are served on.
-            return Ok(None);
-        } else if result.is_ok() && self.entrance.may_have_more() {
-            self.pool.queue(LISTEN);
+            Err(AcceptTrouble::Passing) => self.pool.queue(LISTEN),
+            Err(_) if self.entrance.is_suspect() && socket::is_shut_down(self.fd()) => {
+                return Err(shut_down());
+            }
+            Err(AcceptTrouble::NotListening) if self.goes_on() => return Ok(None),
+            Ok(_) if self.entrance.may_have_more() => self.pool.queue(LISTEN),
+            _ => {}
         }
         self.accepted(result, terms)
+    }
+
+    /// Whether to go on although the number was no listen socket's: for a new one, or those connected.
+    #[cold]
+    fn goes_on(&self) -> bool {
+        if self.entrance.listens_by_now() {
+            self.pool.queue(UNASKED);
+            return true;
+        }
+        self.entrance.is_changing() && self.pool.knows_any()
     }
 
     /// Accepts although the kernel has not spoken of the listen socket: it may have come to mean
     /// something else.
     fn accept_unasked(&self, terms: &Terms) -> io::Result<Option<Arrival>> {
-        if socket::is_shut_down(self.fd()) {
+        if !self.entrance.is_changing() && socket::is_shut_down(self.fd()) {
             return Err(shut_down());
         }
         // What cannot be made anew is missed by the next wait.
         let _ = self.pool.mend();
-        if let Err(error) = socket::check_listens(self.fd()) {
-            // Those that are connected are served on.
-            return if self.pool.is_empty() { Err(error) } else { Ok(None) };
+        let fd = self.fd();
+        if let Err(error) = socket::check_listens(fd).and_then(|()| mark::make_nonblocking(fd)) {
+            return if self.goes_on() { Ok(None) } else { Err(error) };
         }
         // The number may stand for a new socket of the program's.
         self.entrance.look_anew();
-        mark::make_nonblocking(self.fd())?;
         let _ = self.pool.find_listen_socket();
         self.accept(terms)
     }
@@ -469,12 +477,10 @@ impl Listener {
         self.pool.tenant(place, fd)
     }
 
-    /// Notes that its number has come to mean another listen socket. Returns whether it goes on with that
-    /// one: there are connections that wait here, or are out on a request.
-    pub(super) fn expects_another(&self) -> bool {
+    /// Goes on with another listen socket, which its number has come to mean.
+    pub(super) fn go_on_with_another(&self) {
         self.entrance.look_anew();
         self.pool.queue(UNASKED);
-        self.has_request() || !self.pool.is_empty()
     }
 
     /// Takes a connection out of its place, if it still waits there with this descriptor.
@@ -490,11 +496,5 @@ impl Listener {
     /// Where connections wait that came through it.
     pub(super) const fn pool(&self) -> &Arc<Pool> {
         &self.pool
-    }
-
-    /// Whether a request in progress came through it.
-    pub(super) fn has_request(&self) -> bool {
-        // One is this listener's, one that of the list of pools.
-        Arc::strong_count(&self.pool) > 2
     }
 }

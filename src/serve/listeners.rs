@@ -65,14 +65,21 @@ pub fn take_out(place: Place, fd: RawFd) -> Option<Connected> {
     all().ok()?.lock().iter().find_map(|listener| listener.take_out(place, fd))
 }
 
-/// The number stands for a new listen socket: connections that came through an earlier one wait for their
-/// next requests with it.
+/// Whether threads wait on a listener, or connections came through it that are not closed. To be asked
+/// with the list locked: threads come to wait through [`of`] only.
+fn is_used(listener: &Arc<Listener>) -> bool {
+    Arc::strong_count(listener) > 1 || listener.pool().knows_any()
+}
+
+/// The number stands for a new listen socket. Threads that wait at the earlier one, and connections that
+/// came through it, go on with this one.
 pub fn opened(fd: RawFd) {
     let Ok(list) = all() else { return };
     let mut list = list.lock();
     let Some(at) = list.iter().position(|listener| listener.fd() == fd) else { return };
-    if list.get(at).is_some_and(|listener| !listener.expects_another()) {
-        list.swap_remove(at);
+    match list.get(at) {
+        Some(listener) if is_used(listener) => listener.go_on_with_another(),
+        _ => drop(list.swap_remove(at)),
     }
 }
 
@@ -107,12 +114,11 @@ pub fn shut_down() -> bool {
         listener.pool().close_all();
         passed += 1;
     }
-    let mut is_used = false;
+    let mut is_any_used = false;
     if let Ok(list) = all() {
-        // New users come through `of` only, which has to wait for the list.
         let mut list = list.lock();
         list.retain(|listener| {
-            let is_used = Arc::strong_count(listener) > 1 || listener.has_request();
+            let is_used = is_used(listener);
             if !is_used {
                 listener.leave();
             }
@@ -121,10 +127,10 @@ pub fn shut_down() -> bool {
         if list.is_empty() {
             *list = Vec::new();
         }
-        is_used = !list.is_empty();
+        is_any_used = !list.is_empty();
     }
     pools::forget_gone();
     SESSIONS.clear();
     outbound::clear_spare();
-    is_used
+    is_any_used
 }

@@ -63,6 +63,9 @@
 //!   a millisecond, or closes a connection that a thread holds and its number is used at once,
 //!   connections may be lost; a thread that waits in an instance that is lost hears of nothing until its
 //!   wait is over. `the_program_closes_the_epoll_instance` and all beside it.
+//! - Where the program opens another listen socket at the number of one, threads that wait there and
+//!   connections that came through it go on with the new one: none is lost, and no thread fails, whatever
+//!   the number stood for in between. `threads_and_connections_go_on_with_a_new_listen_socket`.
 //! - What the kernel does not say is found within a second: a listen socket that is another one by now, a
 //!   connection for which a process was woken that has died. Where the thread that looks for all has come
 //!   to be busy, it is as many seconds as threads wait.

@@ -42,6 +42,8 @@ pub struct Parking {
     unarmed: Queues<1>,
     descriptors: Descriptors,
     parked: usize,
+    /// Places in use.
+    places: usize,
     /// Generation of every new slot: places of another table are none here.
     first_generation: u32,
 }
@@ -57,6 +59,7 @@ impl Parking {
             unarmed: Queues::default(),
             descriptors: Descriptors::default(),
             parked: 0,
+            places: 0,
             first_generation: number << 16,
         }
     }
@@ -69,6 +72,11 @@ impl Parking {
     /// Whether no connection is parked.
     pub const fn is_empty(&self) -> bool {
         self.parked == 0
+    }
+
+    /// Whether any connection has a place: it is parked, out on a request, or in a thread's hands.
+    pub const fn is_any_known(&self) -> bool {
+        self.places > 0
     }
 
     /// Places in use, and free ones that were.
@@ -98,6 +106,7 @@ impl Parking {
             None => self.new_slot()?,
         };
         self.queues.remove(number);
+        self.places += 1;
         let mut place = Place { slot: number, generation: 0 };
         if let Some(slot) = self.slots.get_mut(number as usize) {
             (slot.fd, slot.file) = (-1, 0);
@@ -321,6 +330,7 @@ impl Parking {
             slot.fd = UNUSED;
             slot.generation = slot.generation.wrapping_add(1);
             self.queues.put_first(FREE, place.slot);
+            self.places -= 1;
         }
     }
 

@@ -124,8 +124,7 @@ impl Pool {
         Ok(Entry::Inside)
     }
 
-    /// Waits for the listen socket and all parked connections. Errors are those of the wait;
-    /// `Interrupted` after a signal.
+    /// Waits for the listen socket and all connections. Errors are the wait's; `Interrupted` after a signal.
     pub(super) fn next(&self, terms: &Terms) -> io::Result<Event> {
         let mut state = self.state.lock();
         let until = match state.next_step() {
@@ -325,10 +324,9 @@ impl Pool {
     ) {
         let mut state = self.state.lock();
         if threads::only_one() {
-            if state.parking.watched(place) == Watched::Level {
-                if let Some((fd, parked)) = parked() {
-                    state.park((place, fd, parked), max_waiting);
-                }
+            let is_watched = state.parking.watched(place) == Watched::Level;
+            if let Some((fd, parked)) = is_watched.then(parked).flatten() {
+                state.park((place, fd, parked), max_waiting);
             }
             return;
         }
@@ -432,10 +430,9 @@ impl Pool {
             (false, Stage::Idle) => self.pace.is_due(clock::milliseconds()),
             (false, _) => false,
         };
-        if !is_due || !self.is_entered() {
-            return;
+        if is_due && self.is_entered() {
+            self.watcher.move_listen_socket_last();
         }
-        self.watcher.move_listen_socket_last();
     }
 
     /// Takes out the connection that is the first to close when there are too many.
@@ -445,14 +442,17 @@ impl Pool {
 
     /// Returns what the unfinished heads of parked connections hold that counts, and the largest of them.
     pub(super) fn heads(&self) -> (usize, usize) {
-        let state = self.state.lock();
-        let sizes = state.parking.sizes();
-        (sizes.sum(), sizes.largest().map_or(0, |(size, _)| size))
+        self.state.lock().parking.sizes().sum_and_largest()
     }
 
     /// Refuses the largest of these heads, and returns its session.
     pub(super) fn refuse_largest_head(&self, config: &Config) -> Option<Box<Session>> {
         heads::refuse_largest(&mut self.state.lock().parking, config)
+    }
+
+    /// Whether any connection has a place here: it is parked, out on a request, or in a thread's hands.
+    pub(super) fn knows_any(&self) -> bool {
+        self.state.lock().parking.is_any_known()
     }
 
     /// Whether no connection is parked.

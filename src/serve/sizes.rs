@@ -40,9 +40,9 @@ impl Sizes {
         self.sum = 0;
     }
 
-    /// Returns the size of all sessions together.
-    pub(super) const fn sum(&self) -> usize {
-        self.sum
+    /// Returns the size of all sessions together, and of the largest.
+    pub(super) fn sum_and_largest(&self) -> (usize, usize) {
+        (self.sum, self.largest().map_or(0, |(size, _)| size))
     }
 
     /// Returns the size of the largest session, and its slot.

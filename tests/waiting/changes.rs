@@ -137,14 +137,14 @@ fn a_new_listen_socket_is_served_by_who_waits_on_the_old_one_and_who_comes_later
     assert_eq!(serve(Library::Ours, 2 * AT_MOST), [true, true]);
 }
 
-/// A kept connection is there before, and one that says nothing is taken from the new socket by a thread
-/// that has waited on the old one. Both speak when no thread waits there any more.
+/// A kept connection may be there before, and one that says nothing is taken from the new socket by a
+/// thread that has waited on the old one. Both speak when no thread waits there any more.
 #[test]
 fn what_threads_have_taken_from_a_new_listen_socket_goes_with_them() {
-    for _ in 0..5 {
+    for round in 0..10 {
         let worker = Worker::start(Library::Ours, Listen::Own, &["-t", "2"]);
         until_all_wait(&worker, 3);
-        let mut kept = kept(&worker);
+        let mut kept = (round % 2 == 0).then(|| kept(&worker));
         let making = Half::with(worker.connect(), &worker, &[("ANEW", "")]);
         let mut silent = worker.connect();
         // By the thread that has waited all the time; it comes back to wait on the new socket.
@@ -155,7 +155,7 @@ fn what_threads_have_taken_from_a_new_listen_socket_goes_with_them() {
         }
         silent.send(&request(1, false, &[], b"late"));
         assert_eq!(output(&mut silent, 1, Instant::now()), "late");
-        tell(&worker, &mut kept, "");
+        kept.iter_mut().for_each(|kept| tell(&worker, kept, ""));
         assert_eq!(worker.results(), []);
     }
 }

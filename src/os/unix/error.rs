@@ -122,7 +122,9 @@ pub enum AcceptTrouble {
     Passing,
     /// The process or the machine is out of descriptors or memory.
     Shortage,
-    /// The descriptor is not one to accept from.
+    /// The number does not stand for a listen socket at this moment.
+    NotListening,
+    /// The next call would fail as well.
     Lasting,
 }
 
@@ -144,6 +146,7 @@ impl AcceptTrouble {
             libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM | libc::ENOSPC => {
                 Self::Shortage
             }
+            libc::EBADF | libc::ENOTSOCK | libc::EINVAL | libc::EOPNOTSUPP => Self::NotListening,
             _ => Self::Lasting,
         }
     }
@@ -160,7 +163,8 @@ mod tests {
         assert_eq!(of(libc::EAGAIN), AcceptTrouble::Empty);
         assert_eq!(of(libc::ECONNABORTED), AcceptTrouble::Passing);
         assert_eq!(of(libc::EMFILE), AcceptTrouble::Shortage);
-        assert_eq!(of(libc::EBADF), AcceptTrouble::Lasting);
+        assert_eq!(of(libc::EBADF), AcceptTrouble::NotListening);
+        assert_eq!(of(libc::EACCES), AcceptTrouble::Lasting);
         assert_eq!(errno_of(&io::ErrorKind::TimedOut.into()), libc::EIO);
     }
 

@@ -4,6 +4,7 @@ mod ending;
 mod holding;
 mod likeness;
 mod mending;
+mod reopening;
 mod requests;
 mod waiting;
 
@@ -24,6 +25,7 @@ pub fn all() -> Vec<Case> {
         holding::CASES,
         waiting::CASES,
         mending::CASES,
+        reopening::CASES,
         ending::CASES,
     ]
     .concat()

@@ -1,0 +1,83 @@
+//! The program closes its listen socket, and opens another at the number, while threads wait there.
+
+use std::time::Duration;
+
+use super::program;
+use crate::client::{Client, Keep};
+use crate::kernel::Kernel;
+use crate::kernel::checks::Checks;
+use crate::kernel::files::{FileId, Kind};
+use crate::kernel::stream::Listen;
+use crate::kernel::tasks::{call, sleep, spawn, with};
+use crate::os::socket::Peer;
+use crate::program::Finish;
+use crate::serve::listeners;
+use crate::world::{LISTEN_FD, Plan, World, now, random, some_steps};
+use crate::{Case, Try};
+
+pub const CASES: &[Case] =
+    &[("threads_and_connections_go_on_with_a_new_listen_socket", Try::Seeds(12), reopened)];
+
+/// In the program: closes the listen socket and opens another, as FCGX_OpenSocket does.
+fn reopen(new: FileId) {
+    let steps: [fn(&mut Kernel, usize, FileId); 3] = [
+        |kernel, process, _| kernel.replace(process, LISTEN_FD, None),
+        |kernel, process, new| kernel.replace(process, LISTEN_FD, Some(new)),
+        |kernel, _, new| {
+            let listen = Listen { backlog: [].into(), peer: Peer::Unix };
+            kernel.files[new].kind = Kind::Listen(listen);
+        },
+    ];
+    for step in steps {
+        some_steps(30);
+        call(|kernel, me| step(kernel, kernel.tasks[me].process, new));
+    }
+    some_steps(30);
+    listeners::opened(LISTEN_FD);
+}
+
+/// Threads wait, or hold a connection, or take one, while it happens. A connection that says nothing is
+/// taken from the new socket before the threads that have waited at the old one have come back.
+fn reopened() {
+    let checks = Checks { is_lossless: false, ..Checks::default() };
+    let mut world = World::new(Plan { checks, ..Plan::default() });
+    // A thread that is there before all others blocks in accept4, and stays with the old socket.
+    world.start(world.programs[0], || ());
+    program(&mut world, 2 + random(2) as usize, Finish::AsAsked);
+    let new = with(|kernel| kernel.new_file(Kind::Nothing));
+    let mut kept: Vec<Client> = (0..random(3)).map(|_| Client::connect(world.listen)).collect();
+    for (number, client) in (100..).zip(&mut kept) {
+        client.ask(number, Keep::Yes).expect("an answer");
+    }
+    // All threads have come to wait.
+    sleep(Duration::from_millis(1));
+    let mut woken = Client::connect(world.listen);
+    if random(2) == 0 {
+        woken.ask(200, Keep::No).expect("an answer");
+    }
+    let process = world.programs[0];
+    let opening = spawn(process, move || reopen(new));
+    for (number, client) in (300..).zip(&mut kept) {
+        client.ask(number, Keep::Yes).expect("it has stayed");
+    }
+    opening.join();
+    woken.close();
+    let begin = now();
+    let mut silent = Client::connect(new);
+    let mut other = Client::connect(new);
+    other.ask(400, Keep::No).expect("an answer");
+    assert!(now() < begin + Duration::from_millis(1100), "found after {:?}", now() - begin);
+    for number in 401..406 {
+        let mut other = Client::connect(new);
+        other.ask(number, Keep::No).expect("an answer");
+        other.close();
+    }
+    silent.ask(406, Keep::Yes).expect("it has stayed");
+    for (number, client) in (500..).zip(&mut kept) {
+        client.ask(number, Keep::Yes).expect("it has stayed");
+    }
+    kept.into_iter().chain([silent, other]).for_each(Client::close);
+    world.shut_down();
+    world.listen = new;
+    world.end();
+}
