@@ -17,7 +17,9 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use super::patience::{CROWD, LONG_UNARMED, SLOW_FOR, SLOW_REQUEST};
+use super::patience::{CROWD, LONG_UNARMED, LOOKS, QUIET, QUIET_LOOKS, SLOW_FOR, SLOW_REQUEST};
+use super::watcher::UNASKED;
+use crate::os::{fork, threads};
 
 /// Counts of the threads of one pool, and what it has lately seen.
 #[derive(Debug)]
@@ -30,8 +32,13 @@ pub(super) struct Holding {
     sleepers: AtomicU32,
     /// Whether one of those that sleep is back in a moment.
     sentry: AtomicBool,
-    /// Whether one of them looks every second at what no event tells.
-    watchman: AtomicBool,
+    /// When one of them is to look at what no event tells, of [`crate::os::clock::milliseconds`]; 0 if none
+    /// is.
+    next_look: AtomicU32,
+    /// Whether an event has come since a thread began to sleep last, and when one did so with nothing
+    /// come since, of [`crate::os::clock::milliseconds`].
+    heard: AtomicBool,
+    silent_since: AtomicU32,
     /// Requests for which no connection is held.
     crowd: AtomicU32,
     /// Until when requests count as slow, of [`crate::os::clock::milliseconds`].
@@ -49,10 +56,10 @@ pub(super) enum Hold {
 /// How a thread sleeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sleep {
-    /// As one of so many, for as many seconds: together they wake about as seldom as one.
+    /// For so many seconds, the more the more threads sleep: together they wake as seldom as one.
     Long(u32),
-    /// For a second: it looks at what no event tells.
-    Watchman,
+    /// Until then: it looks at what no event tells.
+    Watchman(u32),
     /// For a moment: it sees to connections that are left unarmed for too long.
     Sentry,
 }
@@ -66,7 +73,9 @@ impl Holding {
             watchers: AtomicU32::new(0),
             sleepers: AtomicU32::new(0),
             sentry: AtomicBool::new(false),
-            watchman: AtomicBool::new(false),
+            next_look: AtomicU32::new(0),
+            heard: AtomicBool::new(true),
+            silent_since: AtomicU32::new(0),
             crowd: AtomicU32::new(0),
             slow_until: AtomicU32::new(0),
         }
@@ -150,24 +159,52 @@ impl Holding {
     }
 
     /// Counts a thread that sleeps from now on. One of them is the sentry where connections are unarmed.
-    pub(super) fn go_to_sleep(&self, is_any_unarmed: bool) -> Sleep {
-        let others = self.sleepers.fetch_add(1, Ordering::SeqCst);
+    pub(super) fn go_to_sleep(&self, is_any_unarmed: bool, now: u32) -> Sleep {
+        let sleepers = self.sleepers.fetch_add(1, Ordering::SeqCst) + 1;
         if is_any_unarmed && !self.sentry.swap(true, Ordering::SeqCst) {
-            Sleep::Sentry
-        } else if !self.watchman.swap(true, Ordering::Relaxed) {
-            Sleep::Watchman
-        } else {
-            Sleep::Long(others + 1)
+            return Sleep::Sentry;
         }
+        if self.heard.load(Ordering::Relaxed) {
+            self.heard.store(false, Ordering::Relaxed);
+            self.silent_since.store(now, Ordering::Relaxed);
+        }
+        // Half of the looks are the watchman's, the others' together the other half.
+        let share = if sleepers > 1 { 2 } else { 1 };
+        let interval = share * if self.is_quiet(now) { QUIET_LOOKS } else { LOOKS };
+        let next_look = self.next_look.load(Ordering::Relaxed);
+        // One that is over was missed: that thread was cancelled.
+        if next_look > 0 && next_look.wrapping_sub(now) <= 1000 * interval {
+            return Sleep::Long(sleepers.saturating_mul(interval));
+        }
+        let next_look = now.wrapping_add(1000 * interval).max(1);
+        self.next_look.store(next_look, Ordering::Relaxed);
+        Sleep::Watchman(next_look)
     }
 
-    /// Returns whether unarmed connections are left to threads that sleep on.
-    pub(super) fn wake(&self, sleep: Sleep) -> bool {
+    /// Whether nothing has come for so long that looks may be rare. One thread alone, and processes of one
+    /// family, go on looking: another process may have died that was woken for a connection.
+    fn is_quiet(&self, now: u32) -> bool {
+        let is_over = |since: &AtomicU32| now.wrapping_sub(since.load(Ordering::Relaxed)) >= QUIET;
+        is_over(&self.silent_since)
+            && is_over(&self.held_at)
+            && !threads::only_one()
+            && !fork::has_family()
+    }
+
+    /// Counts a thread that has woken, with the token that it has woken for. Returns whether unarmed
+    /// connections are left to threads that sleep on.
+    pub(super) fn wake(&self, sleep: Sleep, token: Option<u64>) -> bool {
         self.sleepers.fetch_sub(1, Ordering::SeqCst);
+        let has_heard = token.is_some_and(|token| token != UNASKED);
+        if has_heard && !self.heard.load(Ordering::Relaxed) {
+            self.heard.store(true, Ordering::Relaxed);
+        }
         match sleep {
             Sleep::Long(_) => return false,
-            Sleep::Watchman => {
-                self.watchman.store(false, Ordering::Relaxed);
+            Sleep::Watchman(until) => {
+                // Another thread may look for all by now.
+                let (then, order) = (0, Ordering::Relaxed);
+                let _ = self.next_look.compare_exchange(until, then, order, order);
                 return false;
             }
             Sleep::Sentry => self.sentry.store(false, Ordering::SeqCst),
@@ -198,7 +235,7 @@ mod tests {
         let holds = begin(now.wrapping_add(SLOW_FOR + 1));
         assert_eq!(holds, two);
         end(holds);
-        assert_eq!(holding.go_to_sleep(false), Sleep::Watchman);
+        assert_eq!(holding.go_to_sleep(false, now), Sleep::Watchman(now.wrapping_add(1000)));
         assert_eq!(begin(now.wrapping_add(SLOW_FOR + 1))[..2], [Hold::AndWatch, Hold::Alone]);
     }
 
@@ -206,18 +243,21 @@ mod tests {
     fn a_connection_is_unarmed_where_a_thread_comes_by() {
         let holding = Holding::new();
         assert!(holding.may_leave_unarmed(0));
-        let long = holding.go_to_sleep(false);
+        let watchman = holding.go_to_sleep(false, 0);
         assert!(!holding.may_leave_unarmed(0));
         let hold = holding.begin_hold(0);
         assert!(holding.may_leave_unarmed(0));
         assert!(holding.end_hold(hold), "the last one, and others sleep");
-        let [sentry, other] = [0, 1].map(|_| holding.go_to_sleep(true));
-        assert_eq!((long, sentry, other), (Sleep::Watchman, Sleep::Sentry, Sleep::Long(3)));
+        let [sentry, other] = [0, 1].map(|_| holding.go_to_sleep(true, 0));
+        assert_eq!(
+            (watchman, sentry, other),
+            (Sleep::Watchman(1000), Sleep::Sentry, Sleep::Long(6))
+        );
         assert!(holding.may_leave_unarmed(0));
         let hold = holding.begin_hold(0);
         assert!(!holding.end_hold(hold), "the sentry sees to them");
-        assert!(holding.wake(sentry), "two others sleep on");
-        assert!(!holding.wake(other) && !holding.wake(long));
+        assert!(holding.wake(sentry, None), "two others sleep on");
+        assert!(!holding.wake(other, None) && !holding.wake(watchman, None));
         holding.note_crowd();
         assert!((0..CROWD).all(|_| !holding.may_leave_unarmed(0)) && holding.may_leave_unarmed(0));
     }

@@ -59,18 +59,22 @@
 //!   nothing else tells it from the program's own. No thread waits there any more.) `check_close`,
 //!   `a_peer_sees_the_end_although_a_child_has_a_copy`.
 //! - The program may close the library's descriptors, or use their numbers: within little more than a
-//!   second requests are served as before, and no other connection is lost. Where it does so again within
+//!   second, or two, requests are served as before, and no other connection is lost. Where it does so again within
 //!   a millisecond, or closes a connection that a thread holds and its number is used at once,
 //!   connections may be lost; a thread that waits in an instance that is lost hears of nothing until its
 //!   wait is over. `the_program_closes_the_epoll_instance` and all beside it.
 //! - Where the program opens another listen socket at the number of one, threads that wait there and
 //!   connections that came through it go on with the new one: none is lost, and no thread fails, whatever
 //!   the number stood for in between. `threads_and_connections_go_on_with_a_new_listen_socket`.
-//! - What the kernel does not say is found within a second: a listen socket that is another one by now, a
-//!   connection for which a process was woken that has died. Where the thread that looks for all has come
-//!   to be busy, it is as many seconds as threads wait.
+//! - What the kernel does not say is found within a second, or two where several threads are idle: a listen
+//!   socket that is another one by now, a connection for which a process was woken that has died. Where the
+//!   thread that looks for all has come to be busy, it is twice as many seconds as threads wait.
 //!   `kept_connections_stay_for_hours_and_lost_events_are_made_up_for`,
 //!   `a_process_dies_that_was_woken_for_a_connection`.
+//! - Idle threads wake once a second, all together, however many they are. Several threads of a process
+//!   without family do so once in half a minute, after half a minute of silence; what the kernel does not say
+//!   is found so much later then.
+//!   `idle_threads_wake_once_a_second_and_later_once_in_half_a_minute`.
 //! - Shutting down loses nothing that was sent before or within the drain time, and every thread is back
 //!   within twice that.
 //!   `shutting_down_serves_what_was_sent`, `what_is_sent_within_the_drain_time_is_answered`,

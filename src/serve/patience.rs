@@ -3,9 +3,18 @@
 
 use std::time::Duration;
 
-/// The longest single wait; then the listen socket is tried unasked. epoll silently drops a closed
-/// one, and a preforked sibling that was woken for a connection may have died before it took it.
+/// The longest single wait where connections wait alone.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
+/// Seconds between two looks of idle threads at the listen socket, unasked. epoll silently drops a closed
+/// one, and a preforked sibling that was woken for a connection may have died before it took it.
+pub(super) const LOOKS: u32 = 1;
+
+/// Milliseconds without an event after which looks are rare: an idle process lets the processor sleep.
+pub(super) const QUIET: u32 = 30_000;
+
+/// Seconds between two looks then.
+pub(super) const QUIET_LOOKS: u32 = 30;
 
 /// How long a thread waits first, before it looks whether the program itself has made the listen socket
 /// non-blocking. Under load such a wait does not get to its end.

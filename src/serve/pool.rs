@@ -25,7 +25,7 @@ use super::heads;
 use super::holding::{Hold, Holding, Sleep};
 use super::pace::Pace;
 use super::parking::Parked;
-use super::patience::{FIRST_WAIT, HOLD, LONGEST_WAIT};
+use super::patience::{FIRST_WAIT, HOLD};
 use super::place::{Place, Tenant};
 use super::rest::{Again, Owner, Stage};
 use super::session::Session;
@@ -133,17 +133,17 @@ impl Pool {
             Step::Follow(token) => return Ok(self.event(token, &mut state)),
             Step::Ask(until) => until,
         };
-        let is_any_unarmed = state.arm_forgotten(&self.watcher, clock::milliseconds());
-        let sleep = self.holding.go_to_sleep(is_any_unarmed);
-        let longest = match (sleep, terms.looks) {
-            (Sleep::Sentry, _) => HOLD,
-            (_, true) => FIRST_WAIT,
-            (Sleep::Watchman, _) => LONGEST_WAIT,
-            (Sleep::Long(count), _) => Duration::from_secs(count.into()),
+        let now = clock::milliseconds();
+        let sleep = self.holding.go_to_sleep(state.arm_forgotten(&self.watcher, now), now);
+        let longest = match sleep {
+            Sleep::Sentry => HOLD,
+            _ if terms.looks => FIRST_WAIT,
+            Sleep::Watchman(until) => Duration::from_millis(until.wrapping_sub(now).into()),
+            Sleep::Long(seconds) => Duration::from_secs(seconds.into()),
         };
         drop(state);
         let slept = self.watcher.wait(until, longest, terms, |token| self.queue(token));
-        let leaves_others = self.holding.wake(sleep);
+        let leaves_others = self.holding.wake(sleep, slept.as_ref().map_or(None, |token| *token));
         let token = match slept {
             Ok(Some(token)) => token,
             Ok(None) => return Ok(Event::Nothing),

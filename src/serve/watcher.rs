@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use once_cell::sync::OnceCell;
 
-use super::patience::{FIRST_WAIT, LONGEST_WAIT, SHORTAGE_WAIT};
+use super::patience::{FIRST_WAIT, SHORTAGE_WAIT};
 use super::terms::Terms;
 use crate::os::error::{AcceptTrouble, is_unwatchable, is_watched_already};
 use crate::os::io::{Stderr, most_descriptors};
@@ -162,7 +162,7 @@ impl Watcher {
         let is_unheard = ready.tokens().next().is_none() && !timeout.is_zero();
         match longest {
             FIRST_WAIT if is_unheard => Err(ErrorKind::TimedOut.into()),
-            _ if is_unheard && longest >= LONGEST_WAIT => Ok(Some(UNASKED)),
+            _ if is_unheard && longest >= FIRST_WAIT => Ok(Some(UNASKED)),
             _ => Ok(first),
         }
     }

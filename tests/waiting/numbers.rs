@@ -76,7 +76,7 @@ fn must_end(worker: &Worker, library: Library, threads: &[&str]) {
     worker.signal(libc::SIGTERM);
     let count = if threads.is_empty() { 1 } else { 4 };
     if library == Library::Ours || count == 1 {
-        let results = until("the threads' ends", (count as u32 + 2) * AT_MOST, || {
+        let results = until("the threads' ends", 2 * (count as u32 + 1) * AT_MOST, || {
             Some(worker.results()).filter(|results| results.len() == count)
         });
         assert!(results.iter().all(|result| *result < 0), "{results:?}");

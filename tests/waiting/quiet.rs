@@ -25,7 +25,7 @@ fn sleeps(worker: &Worker) -> u64 {
     tasks.map(|task| sleeps(&task.unwrap().path())).sum()
 }
 
-/// All threads together wake less than twice a second, however many they are.
+/// All threads together wake once a second, however many they are.
 #[test]
 fn many_idle_threads_wake_as_seldom_as_a_few() {
     for threads in ["1", "63"] {
@@ -37,10 +37,7 @@ fn many_idle_threads_wake_as_seldom_as_a_few() {
         let before = sleeps(&worker);
         assert!(idle.is_silent(WATCHED));
         let slept = sleeps(&worker) - before;
-        assert!(
-            slept <= 2 * WATCHED.as_secs() + 2,
-            "{threads} threads and one slept {slept} times"
-        );
+        assert!(slept <= WATCHED.as_secs() + 2, "{threads} threads and one slept {slept} times");
         rests(&worker, &mut idle);
     }
 }

@@ -59,6 +59,12 @@ pub fn generation() -> usize {
     GENERATION.load(Ordering::Relaxed)
 }
 
+/// Whether another process may have been made by fork of this one, or this one of another: both may wait for
+/// the same listen socket. Forks count from [`watch`] on.
+pub fn has_family() -> bool {
+    generation() > 0 || BEGUN.load(Ordering::Relaxed) > 0
+}
+
 /// A moment among the forks of this process and its ancestors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment(usize);

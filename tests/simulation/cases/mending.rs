@@ -85,7 +85,7 @@ fn mended(which: &'static [Which]) {
     let begin = now();
     world.shut_down();
     // Those that wait in an instance that is lost hear of nothing until their waits are over.
-    let longest = Duration::from_millis(1000 * u64::from(threads) + 100);
+    let longest = Duration::from_millis(2000 * u64::from(threads) + 100);
     assert!(now() < begin + longest, "threads are not woken");
     world.end();
 }

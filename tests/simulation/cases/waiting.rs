@@ -19,6 +19,7 @@ pub const CASES: &[Case] = &[
     ("a_connection_without_a_limit_stays", Try::Once, no_limit),
     ("the_head_of_a_request_has_its_limit", Try::Once, slow_head),
     ("kept_connections_stay_for_hours_and_lost_events_are_made_up_for", Try::Once, hours),
+    ("idle_threads_wake_once_a_second_and_later_once_in_half_a_minute", Try::Once, idle_threads),
     ("those_without_a_request_go_first", Try::Seeds(2), silent_ones_go_first),
     ("out_of_descriptors_those_without_a_request_go_first", Try::Seeds(2), short_of_descriptors),
     ("a_process_of_one_thread_lets_the_grace_pass", Try::Seeds(4), grace),
@@ -120,9 +121,11 @@ fn hours() {
             new
         });
         let mut client = Client::connect(listen);
+        client.patience = SECOND * 100;
         let begin = now();
         client.ask(10 * number, Keep::No).expect("an answer");
-        assert!(now() <= begin + SECOND + Duration::from_millis(20), "{:?}", now() - begin);
+        // In all this time there were looks only once in half a minute, by two threads in turn.
+        assert!(now() <= begin + SECOND * 60 + Duration::from_millis(20), "{:?}", now() - begin);
         client.close();
         let begin = now();
         kept.ask(10 * number + 1, Keep::Yes).expect("it has stayed");
@@ -134,6 +137,36 @@ fn hours() {
     kept.close();
     world.shut_down();
     world.end();
+}
+
+/// So many of them, together.
+fn idle_threads() {
+    for threads in [2, 64] {
+        let mut world = World::new(Plan::default());
+        program(&mut world, threads, Finish::AsAsked);
+        let process = world.programs[0];
+        let waits = || with(|kernel| kernel.processes[process].waits);
+        let count = |seconds| {
+            let before = waits();
+            sleep(SECOND * seconds);
+            waits() - before
+        };
+        let mut kept = Client::connect(world.listen);
+        for number in 0..2 {
+            kept.ask(number, Keep::Yes).expect("an answer");
+            sleep(SECOND);
+            let lately = count(25);
+            assert!((12..=26).contains(&lately), "{threads} threads wake {lately} times in 25 s");
+            // The longest waits that have begun before.
+            sleep(SECOND * 2 * threads as u32);
+            let later = count(3600);
+            assert!((60..=122).contains(&later), "{threads} threads wake {later} times an hour");
+        }
+        kept.close();
+        with(|kernel| kernel.served.clear());
+        world.shut_down();
+        world.end();
+    }
 }
 
 /// At the limit, and kept connections stay.

@@ -52,6 +52,8 @@ pub struct Process {
     pub since_asked: u32,
     /// How often the kernel was asked, and said something, and nothing was done about it.
     pub in_vain: u32,
+    /// How often a thread has waited for events.
+    pub waits: u32,
     /// How often a thread has waited for a connection of its own.
     pub holds: u32,
     /// Connections that are lost as they are accepted, from now on.

@@ -79,6 +79,7 @@ impl Drop for Used {
 pub fn epoll_wait(epoll: RawFd, most: usize, until: Option<Duration>) -> io::Result<Vec<u64>> {
     let used = Used::by_number(epoll)?;
     let file = used.0;
+    with_me(|kernel, me| kernel.process(me).waits += 1);
     let queue = |kernel: &mut Kernel, me: TaskId, enters: bool| {
         let Ok(instance) = kernel.epoll(file) else { return };
         instance.waiters.retain(|&task| task != me);

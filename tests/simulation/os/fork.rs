@@ -14,6 +14,11 @@ pub fn generation() -> usize {
     here(|process| process.generation)
 }
 
+/// As in src/os.
+pub fn has_family() -> bool {
+    here(|process| process.generation > 0 || process.forks > 0)
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment(usize);
 
