@@ -123,6 +123,7 @@ programs! {
     auto_flush
     broken_connection
     cancelled_in_a_record
+    cancelled_waiters
     cancelled_writer
     client_gone
     clock_stands_still

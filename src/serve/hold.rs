@@ -12,7 +12,7 @@ use super::place::Place;
 use super::pool::Pool;
 use super::terms::Terms;
 use crate::os::poll::{self, PollFd, READABLE};
-use crate::os::{clock, signal};
+use crate::os::signal;
 
 /// Waits for a connection that was left in its place unarmed. Unless something comes on it there is no
 /// event, and it is armed: the thread is to wait for all. `Interrupted` after a signal.
@@ -21,8 +21,7 @@ pub(super) fn hold(pool: &Pool, place: Place, fd: RawFd, terms: &Terms) -> io::R
     let watched = if hold == Hold::AndWatch { pool.descriptor() } else { -1 };
     let mut fds = [PollFd::new(fd, READABLE), PollFd::new(watched, READABLE)];
     let asked = if watched < 0 { &mut fds[..1] } else { &mut fds[..] };
-    let left = terms.until.map(|end| end.saturating_duration_since(clock::now()));
-    let result = poll::poll(asked, Some(left.map_or(HOLD, |left| left.min(HOLD))));
+    let result = poll::poll(asked, Some(terms.wait(HOLD)));
     let [own, others] = fds.map(|fd| fd.revents != 0);
     // What the program has closed is looked at no more: its number may be another's at any moment.
     let is_heard = own && fds[0].is_open() && !signal::shutdown_requested();

@@ -15,9 +15,18 @@
 //! connection is armed at once, by one system call more, or waits until the next thread comes by. A quiet
 //! moment sets those of holders right.
 
+use std::io;
+use std::io::ErrorKind::TimedOut;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
 
-use super::patience::{CROWD, LONG_UNARMED, LOOKS, QUIET, QUIET_LOOKS, SLOW_FOR, SLOW_REQUEST};
+use super::patience::{
+    CROWD, FIRST_WAIT, HOLD, LONG_UNARMED, LOOKS, MOST_SLEEPERS, QUIET, QUIET_LOOKS, RESERVED,
+    SLOW_FOR, SLOW_REQUEST,
+};
+use super::reserve::Reserve;
+use super::sleepers::{Count, Sleepers};
+use super::terms::Terms;
 use super::watcher::UNASKED;
 use crate::os::{fork, threads};
 
@@ -29,7 +38,7 @@ pub(super) struct Holding {
     held_at: AtomicU32,
     watched_at: AtomicU32,
     watchers: AtomicU32,
-    sleepers: AtomicU32,
+    sleepers: Sleepers,
     /// Whether one of those that sleep is back in a moment.
     sentry: AtomicBool,
     /// When one of them is to look at what no event tells, of [`crate::os::clock::milliseconds`]; 0 if none
@@ -39,8 +48,11 @@ pub(super) struct Holding {
     /// come since, of [`crate::os::clock::milliseconds`].
     heard: AtomicBool,
     silent_since: AtomicU32,
+    /// The silence in which sleepers were counted anew last, by its beginning.
+    counted_in: AtomicU32,
     /// Requests for which no connection is held.
     crowd: AtomicU32,
+    reserve: Reserve,
     /// Until when requests count as slow, of [`crate::os::clock::milliseconds`].
     slow_until: AtomicU32,
 }
@@ -58,10 +70,25 @@ pub(super) enum Hold {
 pub(super) enum Sleep {
     /// For so many seconds, the more the more threads sleep: together they wake as seldom as one.
     Long(u32),
+    /// For so many milliseconds, in reserve: enough others sleep in the pool.
+    InReserve(u32),
     /// Until then: it looks at what no event tells.
     Watchman(u32),
     /// For a moment: it sees to connections that are left unarmed for too long.
     Sentry,
+}
+
+impl Sleep {
+    /// Returns for how long a thread sleeps that begins to do so now.
+    pub(super) fn longest(self, now: u32, terms: &Terms) -> Duration {
+        match self {
+            Self::Sentry => HOLD,
+            _ if terms.looks => FIRST_WAIT,
+            Self::Watchman(until) => Duration::from_millis(until.wrapping_sub(now).into()),
+            Self::Long(seconds) => Duration::from_secs(seconds.into()),
+            Self::InReserve(milliseconds) => Duration::from_millis(milliseconds.into()),
+        }
+    }
 }
 
 impl Holding {
@@ -71,12 +98,14 @@ impl Holding {
             held_at: AtomicU32::new(0),
             watched_at: AtomicU32::new(0),
             watchers: AtomicU32::new(0),
-            sleepers: AtomicU32::new(0),
+            sleepers: Sleepers::new(),
             sentry: AtomicBool::new(false),
             next_look: AtomicU32::new(0),
             heard: AtomicBool::new(true),
             silent_since: AtomicU32::new(0),
+            counted_in: AtomicU32::new(0),
             crowd: AtomicU32::new(0),
+            reserve: Reserve::new(),
             slow_until: AtomicU32::new(0),
         }
     }
@@ -89,7 +118,7 @@ impl Holding {
             self.crowd.fetch_sub(1, Ordering::Relaxed);
             return false;
         }
-        self.sleepers.load(Ordering::SeqCst) == 0
+        self.sleepers.number() == 0
             || self.holders.load(Ordering::SeqCst) > 0 && !Self::is_long_ago(&self.held_at, now)
             || self.sentry.load(Ordering::SeqCst)
     }
@@ -121,8 +150,7 @@ impl Holding {
         }
         self.held_at.store(now, Ordering::Relaxed);
         self.holders.fetch_add(1, Ordering::SeqCst);
-        let watching =
-            self.watchers.load(Ordering::Relaxed) + self.sleepers.load(Ordering::Relaxed);
+        let watching = self.watchers.load(Ordering::Relaxed) + self.sleepers.number();
         if watching < self.limit(now) || Self::is_long_ago(&self.watched_at, now) {
             self.watched_at.store(now, Ordering::Relaxed);
             self.watchers.fetch_add(1, Ordering::Relaxed);
@@ -133,7 +161,7 @@ impl Holding {
 
     /// Whether a moment is so long ago that no hold that began before goes on.
     fn is_long_ago(moment: &AtomicU32, now: u32) -> bool {
-        now.wrapping_sub(moment.load(Ordering::Relaxed)) >= 2 * LONG_UNARMED
+        Self::is_over(moment, now, 2 * LONG_UNARMED)
     }
 
     /// Returns whether unarmed connections are left to threads that sleep.
@@ -149,7 +177,7 @@ impl Holding {
     }
 
     fn is_left_to_sleepers(&self) -> bool {
-        self.sleepers.load(Ordering::SeqCst) > 0 && !self.sentry.load(Ordering::SeqCst)
+        self.sleepers.number() > 0 && !self.sentry.load(Ordering::SeqCst)
     }
 
     /// Notes that the pool had something for a thread at the moment when its own connection had: there
@@ -159,48 +187,97 @@ impl Holding {
     }
 
     /// Counts a thread that sleeps from now on. One of them is the sentry where connections are unarmed.
-    pub(super) fn go_to_sleep(&self, is_any_unarmed: bool, now: u32) -> Sleep {
-        let sleepers = self.sleepers.fetch_add(1, Ordering::SeqCst) + 1;
+    pub(super) fn go_to_sleep(&self, is_any_unarmed: bool, now: u32) -> (Sleep, Count) {
+        let count = self.sleepers.enter();
         if is_any_unarmed && !self.sentry.swap(true, Ordering::SeqCst) {
-            return Sleep::Sentry;
+            return (Sleep::Sentry, count);
         }
         if self.heard.load(Ordering::Relaxed) {
             self.heard.store(false, Ordering::Relaxed);
             self.silent_since.store(now, Ordering::Relaxed);
         }
+        (self.how_to_sleep(count, now), count)
+    }
+
+    fn how_to_sleep(&self, count: Count, now: u32) -> Sleep {
+        let sleepers = self.sleepers.number();
+        let is_busy = !Self::is_over(&self.silent_since, now, RESERVED);
+        if sleepers > MOST_SLEEPERS
+            && is_busy
+            && !threads::only_one()
+            && self.reserve.enter().is_ok()
+        {
+            self.sleepers.leave(count);
+            // The others may have left meanwhile, and not have seen that there is a reserve.
+            self.replace();
+            return Sleep::InReserve(self.reserve.number().saturating_mul(RESERVED));
+        }
+        let idle = self.sleepers.at_most().saturating_add(self.reserve.number());
         // Half of the looks are the watchman's, the others' together the other half.
-        let share = if sleepers > 1 { 2 } else { 1 };
+        let share = if idle > 1 { 2 } else { 1 };
         let interval = share * if self.is_quiet(now) { QUIET_LOOKS } else { LOOKS };
         let next_look = self.next_look.load(Ordering::Relaxed);
         // One that is over was missed: that thread was cancelled.
         if next_look > 0 && next_look.wrapping_sub(now) <= 1000 * interval {
-            return Sleep::Long(sleepers.saturating_mul(interval));
+            return Sleep::Long(idle.saturating_mul(interval));
         }
         let next_look = now.wrapping_add(1000 * interval).max(1);
         self.next_look.store(next_look, Ordering::Relaxed);
         Sleep::Watchman(next_look)
     }
 
+    /// Waits in reserve until the thread is called, or for so long. `Interrupted` after a signal, `TimedOut` after a
+    /// first wait in which it was not called.
+    pub(super) fn wait_in_reserve(&self, longest: Duration, terms: &Terms) -> io::Result<()> {
+        match self.reserve.wait(terms.wait(longest)) {
+            Err(error) if error.kind() == TimedOut => {
+                // Those who seem to sleep in the pool may have been cancelled there. Once is enough.
+                let since = self.silent_since.load(Ordering::Relaxed);
+                if self.counted_in.swap(since, Ordering::Relaxed) != since {
+                    self.sleepers.begin_anew();
+                }
+                if terms.looks { Err(error) } else { Ok(()) }
+            }
+            result => result,
+        }
+    }
+
+    /// Calls a thread from the reserve if none sleeps in the pool. To be asked by each that leaves it, whether
+    /// it has slept there or not: the one that was called may have found something to do.
+    pub(super) fn replace(&self) {
+        if self.sleepers.number() == 0 {
+            self.reserve.call_one();
+        }
+    }
+
+    /// Calls all threads from the reserve.
+    pub(super) fn call_all(&self) {
+        self.reserve.call_all();
+    }
+
     /// Whether nothing has come for so long that looks may be rare. One thread alone, and processes of one
     /// family, go on looking: another process may have died that was woken for a connection.
     fn is_quiet(&self, now: u32) -> bool {
-        let is_over = |since: &AtomicU32| now.wrapping_sub(since.load(Ordering::Relaxed)) >= QUIET;
-        is_over(&self.silent_since)
-            && is_over(&self.held_at)
+        Self::is_over(&self.silent_since, now, QUIET)
+            && Self::is_over(&self.held_at, now, QUIET)
             && !threads::only_one()
             && !fork::has_family()
     }
 
+    fn is_over(moment: &AtomicU32, now: u32, time: u32) -> bool {
+        now.wrapping_sub(moment.load(Ordering::Relaxed)) >= time
+    }
+
     /// Counts a thread that has woken, with the token that it has woken for. Returns whether unarmed
     /// connections are left to threads that sleep on.
-    pub(super) fn wake(&self, sleep: Sleep, token: Option<u64>) -> bool {
-        self.sleepers.fetch_sub(1, Ordering::SeqCst);
+    pub(super) fn wake(&self, (sleep, count): (Sleep, Count), token: Option<u64>) -> bool {
+        self.sleepers.leave(count);
         let has_heard = token.is_some_and(|token| token != UNASKED);
         if has_heard && !self.heard.load(Ordering::Relaxed) {
             self.heard.store(true, Ordering::Relaxed);
         }
         match sleep {
-            Sleep::Long(_) => return false,
+            Sleep::Long(_) | Sleep::InReserve(_) => return false,
             Sleep::Watchman(until) => {
                 // Another thread may look for all by now.
                 let (then, order) = (0, Ordering::Relaxed);
@@ -235,7 +312,7 @@ mod tests {
         let holds = begin(now.wrapping_add(SLOW_FOR + 1));
         assert_eq!(holds, two);
         end(holds);
-        assert_eq!(holding.go_to_sleep(false, now), Sleep::Watchman(now.wrapping_add(1000)));
+        assert_eq!(holding.go_to_sleep(false, now).0, Sleep::Watchman(now.wrapping_add(1000)));
         assert_eq!(begin(now.wrapping_add(SLOW_FOR + 1))[..2], [Hold::AndWatch, Hold::Alone]);
     }
 
@@ -249,10 +326,8 @@ mod tests {
         assert!(holding.may_leave_unarmed(0));
         assert!(holding.end_hold(hold), "the last one, and others sleep");
         let [sentry, other] = [0, 1].map(|_| holding.go_to_sleep(true, 0));
-        assert_eq!(
-            (watchman, sentry, other),
-            (Sleep::Watchman(1000), Sleep::Sentry, Sleep::Long(6))
-        );
+        let all = [watchman.0, sentry.0, other.0];
+        assert_eq!(all, [Sleep::Watchman(1000), Sleep::Sentry, Sleep::Long(6)]);
         assert!(holding.may_leave_unarmed(0));
         let hold = holding.begin_hold(0);
         assert!(!holding.end_hold(hold), "the sentry sees to them");

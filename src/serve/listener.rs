@@ -23,11 +23,12 @@
 use std::io::{self, ErrorKind};
 use std::os::fd::RawFd;
 use std::sync::Arc;
-use std::time::Duration;
 
+use super::company::Company;
 use super::config::Config;
 use super::connected::Connected;
 use super::entrance::Entrance;
+use super::entry::Entry;
 use super::event::Event;
 use super::grace::{self, Budget, End};
 use super::head::{Arrival, Outcome, linger, receive_head, wait_alone};
@@ -36,7 +37,7 @@ use super::last::Last;
 use super::last_call::{LastCall, accept_last};
 use super::patience::{LONGEST_WAIT, SHORTAGE_WAIT};
 use super::place::{Place, Tenant};
-use super::pool::{Entry, Pool};
+use super::pool::Pool;
 use super::rest::{Again, Owner, Rest, Stage};
 use super::terms::Terms;
 use super::turns::TakenOut;
@@ -47,15 +48,6 @@ use crate::os::lock::Lock;
 use crate::os::poll::{self, PollFd, READABLE};
 use crate::os::socket::{self, Accepted, Peer};
 use crate::os::{clock, mark, signal, threads};
-
-/// With whom a connection without a request waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Company {
-    /// With all others.
-    Pool,
-    /// With a thread of its own, for so long; without a limit as long as its deadline lets it.
-    Alone(Option<Duration>),
-}
 
 /// One listen socket and the connections that came through it.
 #[derive(Debug)]
@@ -157,6 +149,7 @@ impl Listener {
     #[cold]
     fn last(&self, given: Option<Connected>, has_waited: bool, terms: &Terms) -> Option<Arrival> {
         signal::forget_who_jumped_out();
+        self.pool.call_reserve();
         let is_called = self.pool.take_announced() || has_waited;
         let new = (is_called && self.pool.is_entered()).then(|| accept_last(self.fd(), terms));
         self.last_call.next(&self.pool, given, new.flatten(), terms)

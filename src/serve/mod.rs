@@ -4,8 +4,8 @@
 //! (the listen socket) and `troubles` (when it fails), `grace` (what a process owes to new
 //! connections), `last_call` (shutting down), [`listeners`] (one for each listen socket); [`head`] and
 //! [`connected`] (a connection in a thread's hands, with an `obligation`); `pool` (where connections
-//! wait, and the listen socket with them), its `watcher` and `event`s, `hold` and `holding` (who of several
-//! threads waits how), `turns` (what comes next, and who has to go), [`parking`] (the table of `slot`s, each a
+//! wait, and the listen socket with them), its `watcher` and `event`s, `hold`, `holding` with `sleepers`,
+//! and `reserve` (who of several threads waits how), `turns` (what comes next, and who has to go), [`parking`] (the table of `slot`s, each a
 //! [`place`]; with `queues` and `descriptors`, and in a `heap` each by deadline and by `sizes`), `heads` (what unfinished
 //! heads may hold in all `pools`), [`rest`] (why a connection waits), `pace` (what processes owe to each
 //! other); [`session`] (one request), [`connection`] (records of one socket), [`params`],
@@ -44,6 +44,8 @@
 //!   `a_connection_without_a_limit_stays`, `the_head_of_a_request_has_its_limit`.
 //! - A process with one thread enters the program with an accepted, unserved connection only if that
 //!   one let its whole grace pass. `give_to_program`, `a_process_of_one_thread_lets_the_grace_pass`.
+//! - As long as a thread is idle one waits in the pool: those in reserve need not, and are called.
+//!   `threads_in_reserve_come_when_they_are_needed`, `check_patience_of_peers`.
 //! - No step takes longer the more connections wait: of thousands that end together, none makes an active
 //!   one wait for 10 ms. `16000_silent_connections_end_together`, and in [`parking`]
 //!   `no_step_takes_longer_the_more_connections_wait`.
@@ -112,11 +114,13 @@
 
 mod answers;
 pub mod blocking;
+mod company;
 pub mod config;
 pub mod connected;
 pub mod connection;
 mod descriptors;
 mod entrance;
+mod entry;
 mod event;
 mod grace;
 pub mod head;
@@ -140,10 +144,12 @@ pub mod place;
 mod pool;
 mod pools;
 mod queues;
+mod reserve;
 pub mod rest;
 pub mod sending;
 pub mod session;
 mod sizes;
+mod sleepers;
 mod slot;
 pub mod store;
 pub mod terms;

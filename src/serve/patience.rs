@@ -10,6 +10,13 @@ pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// one, and a preforked sibling that was woken for a connection may have died before it took it.
 pub(super) const LOOKS: u32 = 1;
 
+/// Threads that wait in the pool at most; others are in reserve.
+pub(super) const MOST_SLEEPERS: u32 = 4;
+
+/// Milliseconds that a thread is in reserve at most, times as many as there are: those who seem to wait in
+/// the pool may have been cancelled. After as long a time without an event all threads wait in the pool.
+pub(super) const RESERVED: u32 = 100;
+
 /// Milliseconds without an event after which looks are rare: an idle process lets the processor sleep.
 pub(super) const QUIET: u32 = 30_000;
 

@@ -17,15 +17,14 @@ use std::io;
 use std::io::ErrorKind::{Interrupted, TimedOut};
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::Duration;
 
 use super::config::Config;
+use super::entry::Entry;
 use super::event::{Event, taken};
 use super::heads;
 use super::holding::{Hold, Holding, Sleep};
 use super::pace::Pace;
 use super::parking::Parked;
-use super::patience::{FIRST_WAIT, HOLD};
 use super::place::{Place, Tenant};
 use super::rest::{Again, Owner, Stage};
 use super::session::Session;
@@ -42,14 +41,6 @@ use crate::os::{clock, fork, mark, signal, threads};
 
 /// Pools of this process so far: their places have different generations.
 static POOLS: AtomicU32 = AtomicU32::new(0);
-
-/// Whether threads can wait here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Entry {
-    Inside,
-    /// There is no epoll instance, for want of descriptors or memory, or in a sandbox that refuses it.
-    NoEpoll,
-}
 
 /// One listen socket and the connections that wait with it.
 #[derive(Debug)]
@@ -126,6 +117,14 @@ impl Pool {
 
     /// Waits for the listen socket and all connections. Errors are the wait's; `Interrupted` after a signal.
     pub(super) fn next(&self, terms: &Terms) -> io::Result<Event> {
+        let event = self.wait(terms);
+        if !matches!(event, Ok(Event::Nothing)) {
+            self.holding.replace();
+        }
+        event
+    }
+
+    fn wait(&self, terms: &Terms) -> io::Result<Event> {
         let mut state = self.state.lock();
         let until = match state.next_step() {
             Step::MakeRoom => return Ok(taken(state.take_least_worth(), Event::Surplus)),
@@ -135,13 +134,11 @@ impl Pool {
         };
         let now = clock::milliseconds();
         let sleep = self.holding.go_to_sleep(state.arm_forgotten(&self.watcher, now), now);
-        let longest = match sleep {
-            Sleep::Sentry => HOLD,
-            _ if terms.looks => FIRST_WAIT,
-            Sleep::Watchman(until) => Duration::from_millis(until.wrapping_sub(now).into()),
-            Sleep::Long(seconds) => Duration::from_secs(seconds.into()),
-        };
         drop(state);
+        let longest = sleep.0.longest(now, terms);
+        if let Sleep::InReserve(_) = sleep.0 {
+            return self.holding.wait_in_reserve(longest, terms).map(|()| Event::Nothing);
+        }
         let slept = self.watcher.wait(until, longest, terms, |token| self.queue(token));
         let leaves_others = self.holding.wake(sleep, slept.as_ref().map_or(None, |token| *token));
         let token = match slept {
@@ -455,22 +452,19 @@ impl Pool {
         self.state.lock().parking.is_any_known()
     }
 
+    /// Calls the threads in reserve.
+    pub(super) fn call_reserve(&self) {
+        self.holding.call_all();
+    }
+
     /// Whether no connection is parked.
     pub(super) fn is_empty(&self) -> bool {
         self.state.lock().parking.is_empty()
     }
 
-    /// Stops watching a connection that leaves, and gives up its place. Returns false if its number has
-    /// come to mean something else: then the program has closed it.
+    /// Stops watching a connection that leaves, as [`State::forget`] does.
     pub(super) fn forget(&self, fd: RawFd, place: Place) -> bool {
-        let mut state = self.state.lock();
-        let is_latest = state.parking.is_latest(place, fd);
-        let watched = state.parking.watched(place);
-        // The instance may be lost: then the file says it.
-        let mut is_own = || self.watcher.remove(fd) || state.parking.is_own(place, file_number);
-        let stays = is_latest && (watched == Watched::No || is_own());
-        state.parking.release(place);
-        stays
+        self.state.lock().forget(fd, place, &self.watcher)
     }
 
     /// Closes a connection that was just taken out of its place, unless the program has.

@@ -1,6 +1,6 @@
 //! On what terms a thread waits for a request.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::config::Config;
 use crate::os::{clock, signal};
@@ -27,6 +27,12 @@ impl Terms {
 
     pub(super) fn is_over(&self) -> bool {
         self.until.is_some_and(|end| end <= clock::now())
+    }
+
+    /// Returns how long a wait may take that takes so long at most.
+    pub(super) fn wait(&self, longest: Duration) -> Duration {
+        let left = self.until.map(|end| end.saturating_duration_since(clock::now()));
+        left.map_or(longest, |left| left.min(longest))
     }
 
     /// Whether the signal that has interrupted a wait ends it as it would have ended accept.

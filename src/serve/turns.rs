@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::parking::{Parked, Parking};
 use super::patience::{LONG_UNARMED, MOST_STEPS, PLACES_BETWEEN_LOOKS};
 use super::place::Place;
+use super::slot::Watched;
 use super::watcher::{UNASKED, Watcher};
 use crate::os::clock;
 use crate::os::io::{file_number, most_descriptors};
@@ -149,6 +150,18 @@ impl State {
             return None;
         }
         self.take(place)
+    }
+
+    /// Stops watching a connection that leaves, and gives up its place. Returns false if its number has
+    /// come to mean something else: then the program has closed it.
+    pub(super) fn forget(&mut self, fd: RawFd, place: Place, watcher: &Watcher) -> bool {
+        let is_latest = self.parking.is_latest(place, fd);
+        let watched = self.parking.watched(place);
+        // The instance may be lost: then the file says it.
+        let mut is_own = || watcher.remove(fd) || self.parking.is_own(place, file_number);
+        let stays = is_latest && (watched == Watched::No || is_own());
+        self.parking.release(place);
+        stays
     }
 
     /// Gives up all connections, in a child: no memory may be freed at this moment.

@@ -70,7 +70,7 @@ fn must_be_untouched(worker: &Worker, process: u32, before: &BTreeMap<i32, Strin
     assert_eq!(fs::read(worker.path("own")).unwrap(), b"");
 }
 
-/// Every thread that waits comes back; where nothing can wake those that waited before, in as many seconds
+/// Every thread that waits comes back; where nothing can wake those that waited before, in twice as many seconds
 /// as there are. (Of the original's, the one that has the signal.)
 fn must_end(worker: &Worker, library: Library, threads: &[&str]) {
     worker.signal(libc::SIGTERM);

@@ -5,7 +5,8 @@
 //!   [`inherited`] (those that were there at the start).
 //! * Processes: [`spawn`], [`children`], [`environment`], [`fork`], [`signal`], `wake_up`
 //!   (what its handlers write to), [`threads`].
-//! * All of these: [`clock`], [`error`], [`latest`], [`lock`], [`robust_lock`], [`memory`].
+//! * All of these: [`clock`], [`error`], [`latest`], [`lock`], [`robust_lock`], [`semaphore`],
+//!   [`memory`].
 
 pub mod address;
 pub mod async_io;
@@ -22,6 +23,7 @@ pub mod mark;
 pub mod memory;
 pub mod poll;
 pub mod robust_lock;
+pub mod semaphore;
 pub mod signal;
 pub mod socket;
 pub mod spawn;

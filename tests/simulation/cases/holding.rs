@@ -15,6 +15,11 @@ pub const CASES: &[Case] = &[
     ("a_structure_for_each_request", Try::Seeds(6), || any_quick(Finish::WithFreshStructures)),
     ("a_thread_that_does_not_come_back", Try::Seeds(4), gone_thread),
     ("newcomers_beside_threads_that_hold", Try::Seeds(4), newcomers),
+    ("threads_in_reserve_come_when_they_are_needed", Try::Seeds(6), reserve),
+    ("more_threads_than_wait_in_the_pool", Try::Seeds(6), || {
+        let threads = 5 + random(6);
+        quick(threads, 1 + random(threads + 2), Finish::AsAsked);
+    }),
 ];
 
 /// As long as a connection may be unarmed, of which no thread knows.
@@ -112,5 +117,40 @@ fn newcomers() {
     });
     beside.into_iter().chain([new]).for_each(Handle::join);
     world.shut_down();
+    world.end();
+}
+
+/// More threads than wait in the pool, and as many slow requests at once. Each is served as soon as it comes.
+fn reserve() {
+    const SLOW: Duration = Duration::from_millis(30);
+    let mut world = World::new(Plan::default());
+    let threads = 5 + random(4);
+    for _ in 0..threads {
+        world.start(world.programs[0], || serve(SLOW, Finish::AsAsked));
+    }
+    let listen = world.listen;
+    for round in 0..4 {
+        let requests = (0..threads).map(|number| {
+            spawn(0, move || {
+                sleep(Duration::from_micros(random(4000).into()));
+                let mut client = Client::connect(listen);
+                let keep = [Keep::Yes, Keep::No][random(2) as usize];
+                let number = 100 * round + number;
+                client.send(&request(number, keep)).expect("it is open");
+                let begin = now();
+                client.expect(number).expect("an answer");
+                let waited = now() - begin;
+                assert!(waited < SLOW + Duration::from_millis(2), "it has waited for {waited:?}");
+                client.close();
+            })
+        });
+        requests.collect::<Vec<_>>().into_iter().for_each(Handle::join);
+        if random(2) == 0 {
+            sleep(Duration::from_millis(random(5000).into()));
+        }
+    }
+    let begin = now();
+    world.shut_down();
+    assert!(now() < begin + Duration::from_millis(200), "threads in reserve do not come back");
     world.end();
 }

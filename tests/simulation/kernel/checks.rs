@@ -187,6 +187,7 @@ impl Kernel {
         for process in 0..self.processes.len() {
             let Process { is_program, dead, wish, has_threads, .. } = self.processes[process];
             let waits = self.waiting_for(process, "epoll_wait") > 0
+                || self.waiting_for(process, "a semaphore") > 0
                 || has_threads && self.waiting_for(process, "poll") > 0;
             if !is_program || dead || wish || !waits {
                 continue;

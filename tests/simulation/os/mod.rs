@@ -18,6 +18,7 @@ pub mod lock;
 pub mod mark;
 pub mod poll;
 pub mod robust_lock;
+pub mod semaphore;
 pub mod signal;
 pub mod socket;
 pub mod threads;
