@@ -2,8 +2,8 @@
 //! system calls. The same compiled programs (this directory's C and C++ files) run on both libraries.
 //!
 //! Arguments: `counts`, `times`, `waiting` or nothing for all of them; then, to see a few rows only, a
-//! part of their titles. `lost` and a number of requests: see [`lost`]. Counts that exceed their gates make it fail. Everything together is written to
-//! docs/benchmarks.md and docs/benchmarks.svg.
+//! part of their titles. `lost` and a number of requests: see [`lost`]. Counts that exceed their gates
+//! make it fail. Everything together is written to docs/benchmarks.md and docs/benchmarks.svg.
 
 mod chart;
 mod counts;
