@@ -5,7 +5,8 @@
  * descriptor 0. With several threads two more requests for each of them follow the counted ones.
  * SIZE: bytes to send, bytes per call or lines, as the scenario has it.
  * PROCESSES: how many to fork, one replaced by the next when it ends; with 0 the first one serves.
- * WORK: milliseconds that a request takes. EACH: requests after which a thread ends its process, 0: never.
+ * WORK: milliseconds that a request on a kept connection takes; one on a connection of its own takes none.
+ * EACH: requests after which a thread ends its process, 0: never.
  */
 #include "measured.h"
 
@@ -182,7 +183,7 @@ static void *accept_requests(void *unused)
 
     FCGX_InitRequest(&request, 0, 0);
     while (FCGX_Accept_r(&request) == 0) {
-        if (work > 0) {
+        if (work > 0 && request.keepConnection) {
             struct timespec time = { work / 1000, work % 1000 * 1000000 };
 
             nanosleep(&time, NULL);

@@ -43,7 +43,7 @@ pub(crate) struct Scenario {
     pub(crate) threads: usize,
     /// Forked processes that serve, each with so many threads; 0: the program's first one serves.
     pub(crate) processes: usize,
-    /// Milliseconds that the application sleeps in each request.
+    /// Milliseconds that the application sleeps in each request on a kept connection.
     pub(crate) work: usize,
     /// Requests after which a process ends and is replaced; 0: never.
     pub(crate) each: usize,
@@ -137,6 +137,11 @@ impl Scenario {
 
     pub(crate) const fn kept(self) -> Self {
         Self { kept: true, ..self }
+    }
+
+    /// The same program, asked on a connection per request.
+    pub(crate) const fn not_kept(self) -> Self {
+        Self { kept: false, ..self }
     }
 
     pub(crate) const fn clients(self, clients: usize, threads: usize) -> Self {

@@ -55,9 +55,13 @@ impl Turns {
 
     /// The latency that so many of a hundred requests keep.
     pub(crate) fn percentile(&self, percent: usize) -> f64 {
-        let last = self.latencies.len() - 1;
-        self.latencies[(self.latencies.len() * percent / 100).min(last)]
+        percentile(&self.latencies, percent)
     }
+}
+
+/// The number that so many of a hundred do not exceed. They are sorted.
+pub(crate) fn percentile(sorted: &[f64], percent: usize) -> f64 {
+    sorted[(sorted.len() * percent / 100).min(sorted.len() - 1)]
 }
 
 /// One scenario's result.

@@ -1,7 +1,8 @@
 //! Where idle threads, processes and connections wait, in the shapes of real programs: several
-//! threads, preforked processes, more clients than either.
+//! threads, preforked processes, more clients than either, newcomers.
 
 mod calls;
+mod newcomers;
 mod prefork;
 mod shape;
 mod tables;
@@ -32,6 +33,7 @@ pub(crate) struct Section {
 /// Measures all rows whose title contains `only`. Tables without rows are left out.
 pub(crate) fn measure(programs: &Programs, only: &str) -> Vec<Section> {
     let prefork = prefork::measure(programs, only);
+    let newcomers = newcomers::measure(programs, only);
     let families = FAMILIES.iter().flat_map(|family| turns::measure(programs, family, only));
     let rows: Vec<turns::Row> = families.collect();
     let of_threads = rows.iter().filter(|row| row.shape.scenario.processes == 0);
@@ -52,6 +54,7 @@ pub(crate) fn measure(programs: &Programs, only: &str) -> Vec<Section> {
         .collect();
     let sections = [
         Section { heading: "Preforked processes", table: tables::prefork(&prefork) },
+        Section { heading: "Newcomers", table: tables::newcomers(&newcomers) },
         Section { heading: "Threads and processes", table: tables::turns(&rows) },
         Section { heading: "How threads wait", table: tables::calls(&rows, &counted) },
         Section { heading: "What these ratios were made of", table: tables::absolute(&rows) },

@@ -175,3 +175,15 @@ pub(crate) const PREFORK: &[Prefork] = &[
     prefork("prefork, 4 processes, 8 kept", 4, 8),
     prefork("prefork, 4 processes, 32 kept", 4, 32),
 ];
+
+/// Milliseconds of work in a slow request, beside which newcomers arrive.
+pub(crate) const SLOW: usize = 20;
+
+/// Slow requests on kept connections, on all threads but one.
+const fn newcomers(title: &'static str, threads: usize) -> Scenario {
+    hello(title).kept().clients(threads - 1, threads).work(SLOW)
+}
+
+/// The rows of newcomers: what is served beside them.
+pub(crate) const NEWCOMERS: &[Scenario] =
+    &[newcomers("newcomers, 4 threads, 3 slow", 4), newcomers("newcomers, 8 threads, 7 slow", 8)];

@@ -3,9 +3,9 @@
 
 use super::Counted;
 use super::calls::Calls;
-use super::prefork;
 use super::shape::{Beside, Reach};
 use super::turns::{Row, Sitting};
+use super::{newcomers, prefork};
 use crate::report::{Table, calls as number, grouped, spread, verdict};
 use crate::server::Contender;
 use crate::times::Spread;
@@ -60,6 +60,31 @@ pub(super) fn prefork(rows: &[prefork::Row]) -> Table {
             original(&|turns| turns.starved.to_string()),
             verdict(row.is_reached()),
         ]);
+    }
+    table
+}
+
+/// Microseconds from connecting to the end of the answer, beside slow requests.
+pub(super) fn newcomers(rows: &[newcomers::Row]) -> Table {
+    let mut table = Table::new(&[
+        "scenario: microseconds",
+        "median",
+        "original's",
+        "p90",
+        "original's",
+        "maximum",
+        "original's",
+    ]);
+    for row in rows {
+        let mut cells = vec![row.scenario.title.to_owned()];
+        for percent in [50, 90, 100] {
+            for contender in newcomers::CONTENDERS {
+                cells.push(both(&row.sittings, |sitting| {
+                    Some(grouped(sitting.percentile(contender, percent)))
+                }));
+            }
+        }
+        table.push(cells);
     }
     table
 }
