@@ -10,6 +10,8 @@ mod counts;
 mod cpus;
 mod crowd;
 mod footprint;
+#[path = "../../tests/web_servers/http.rs"]
+mod http;
 mod load;
 mod lost;
 mod programs;

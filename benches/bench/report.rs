@@ -27,6 +27,10 @@ impl Table {
         self.rows.is_empty()
     }
 
+    pub(crate) fn columns(&self) -> usize {
+        self.head.len()
+    }
+
     fn widths(&self) -> Vec<usize> {
         let width = |at: usize| {
             let cells = self.rows.iter().map(|row| row[at].chars().count());

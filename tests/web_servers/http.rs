@@ -23,6 +23,12 @@ pub(crate) enum Client {
     Tcp(u16),
 }
 
+/// A connection that is kept for further requests.
+pub(crate) struct Kept {
+    stream: UnixStream,
+    reader: BufReader<UnixStream>,
+}
+
 /// What came back, complete.
 pub(crate) struct Response {
     pub(crate) status: u16,
@@ -73,14 +79,15 @@ impl Client {
 
     /// The statuses of the responses to GET requests sent one after the other on one connection.
     pub(crate) fn in_a_row(&self, target: &str, times: usize) -> io::Result<Vec<u16>> {
-        let mut stream = UnixStream::from(self.connect()?);
-        let mut reader = BufReader::new(stream.try_clone()?);
-        let head = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n");
-        let mut ask = || {
-            stream.write_all(head.as_bytes())?;
-            read_response(&mut reader).map(|response| response.status)
-        };
-        (0..times).map(|_| ask()).collect()
+        let mut kept = self.keep()?;
+        (0..times).map(|_| kept.get(target, LIMIT).map(|response| response.status)).collect()
+    }
+
+    /// Opens a connection that is kept.
+    pub(crate) fn keep(&self) -> io::Result<Kept> {
+        let stream = UnixStream::from(self.connect()?);
+        let reader = BufReader::new(stream.try_clone()?);
+        Ok(Kept { stream, reader })
     }
 
     /// Sends a request that announces `announced` bytes of body and sends `body` only, reads
@@ -103,6 +110,17 @@ impl Client {
         stream.set_read_timeout(Some(LIMIT))?;
         stream.set_write_timeout(Some(LIMIT))?;
         Ok(stream.into())
+    }
+}
+
+impl Kept {
+    /// Returns the response to a GET request, or an error if bytes of it are awaited for longer than
+    /// the limit.
+    pub(crate) fn get(&mut self, target: &str, limit: Duration) -> io::Result<Response> {
+        self.stream.set_read_timeout(Some(limit))?;
+        let head = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        self.stream.write_all(head.as_bytes())?;
+        read_response(&mut self.reader)
     }
 }
 

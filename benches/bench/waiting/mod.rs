@@ -1,8 +1,9 @@
 //! Where idle threads, processes and connections wait, in the shapes of real programs: several
-//! threads, preforked processes, more clients than either, newcomers.
+//! threads, preforked processes, more clients than either, newcomers, nginx in front.
 
 mod calls;
 mod newcomers;
+mod nginx;
 mod prefork;
 mod shape;
 mod tables;
@@ -33,6 +34,7 @@ pub(crate) struct Section {
 /// Measures all rows whose title contains `only`. Tables without rows are left out.
 pub(crate) fn measure(programs: &Programs, only: &str) -> Vec<Section> {
     let prefork = prefork::measure(programs, only);
+    let behind_nginx = nginx::measure(programs, only);
     let newcomers = newcomers::measure(programs, only);
     let families = FAMILIES.iter().flat_map(|family| turns::measure(programs, family, only));
     let rows: Vec<turns::Row> = families.collect();
@@ -54,6 +56,7 @@ pub(crate) fn measure(programs: &Programs, only: &str) -> Vec<Section> {
         .collect();
     let sections = [
         Section { heading: "Preforked processes", table: tables::prefork(&prefork) },
+        Section { heading: "Behind nginx", table: tables::behind_nginx(&behind_nginx) },
         Section { heading: "Newcomers", table: tables::newcomers(&newcomers) },
         Section { heading: "Threads and processes", table: tables::turns(&rows) },
         Section { heading: "How threads wait", table: tables::calls(&rows, &counted) },

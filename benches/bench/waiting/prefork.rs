@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::shape::{PREFORK, Prefork, Reach, WORK};
-use crate::crowd::{ask, connect};
+use crate::crowd::{Answer, ask, connect};
 use crate::load::{Client, Exchange, Outcome};
 use crate::programs::Programs;
 use crate::server::{Contender, Server, Session};
@@ -33,6 +33,10 @@ pub(crate) struct Turns {
 }
 
 impl Turns {
+    pub(crate) fn rate(&self) -> f64 {
+        Spread::of(self.rates.iter().copied()).median
+    }
+
     pub(crate) fn least_used(&self) -> usize {
         self.used.iter().copied().min().unwrap_or(0)
     }
@@ -63,12 +67,14 @@ impl Row {
         Spread::of(self.ours.rates.iter().map(|rate| rate / capacity))
     }
 
-    pub(crate) fn is_reached(&self) -> bool {
+    /// `None` where there is nothing to reach.
+    pub(crate) fn is_reached(&self) -> Option<bool> {
         let is_fast = match self.prefork.to_reach {
             Reach::Original(least) => self.ratio().is_some_and(|ratio| ratio.median >= least),
             Reach::Capacity(least) => self.of_capacity().median >= least,
+            Reach::Nothing => return None,
         };
-        is_fast && self.ours.least_used() == self.to_use() && self.ours.starved == 0
+        Some(is_fast && self.ours.least_used() == self.to_use() && self.ours.starved == 0)
     }
 }
 
@@ -81,13 +87,30 @@ pub(crate) fn measure(programs: &Programs, only: &str) -> Vec<Row> {
 fn measure_one(programs: &Programs, prefork: &'static Prefork) -> Row {
     let exchange = Exchange::of(&prefork.scenario);
     let start = |contender| Server::start(programs, &prefork.scenario, contender, Session::Own);
-    let mut contenders = vec![(start(Contender::Ours), Turns::default())];
-    if let Reach::Original(_) = prefork.to_reach {
-        contenders.push((start(Contender::Original), Turns::default()));
-    }
+    let original = matches!(prefork.to_reach, Reach::Original(_));
+    let original = original.then(|| start(Contender::Original));
+    in_turns(prefork, start(Contender::Ours), original, |server| {
+        let clients = prefork.scenario.clients;
+        let opened = (0..clients).map(|_| Some(open(server, &exchange))).collect();
+        let mut tally = Tally::begin();
+        ask(&server.address, &exchange, opened, tally.end(), |answer| tally.add(&answer));
+        tally
+    })
+}
+
+/// Has the contenders take turns; `turn` is one of them, of processes that are all idle.
+pub(super) fn in_turns<T>(
+    prefork: &'static Prefork,
+    ours: T,
+    original: Option<T>,
+    turn: impl Fn(&T) -> Tally,
+) -> Row {
+    let all = [Some(ours), original].into_iter().flatten();
+    let mut contenders: Vec<(T, Turns)> = all.map(|one| (one, Turns::default())).collect();
     for round in 0..ROUNDS {
-        for (server, turns) in &mut contenders {
-            turn(server, &exchange, prefork.scenario.clients, turns);
+        for (contender, turns) in &mut contenders {
+            thread::sleep(REST);
+            turn(contender).count(prefork.scenario.clients, turns);
             if round == 0 {
                 *turns = Turns::default();
             }
@@ -111,22 +134,41 @@ fn open(server: &Server, exchange: &Exchange) -> Client {
     client
 }
 
-fn turn(server: &Server, exchange: &Exchange, clients: usize, turns: &mut Turns) {
-    thread::sleep(REST);
-    let opened = (0..clients).map(|_| Some(open(server, exchange))).collect();
-    let begin = Instant::now();
-    let (mut answers, mut last) = (0, begin);
-    let (mut workers, mut served) = (BTreeSet::new(), BTreeSet::new());
-    ask(&server.address, exchange, opened, begin + TURN, |answer| {
-        answers += 1;
-        last = answer.at;
-        workers.insert(answer.worker);
-        served.insert(answer.client);
-    });
-    // Up to the last answer, because requests come to their end in step; but a silence at the end counts.
-    let silence = 2 * Duration::from_millis(WORK as u64);
-    let time = (last - begin).max(TURN.saturating_sub(silence));
-    turns.rates.push(f64::from(answers) / time.as_secs_f64());
-    turns.used.push(workers.len());
-    turns.starved += clients - served.len();
+/// What is answered in one turn.
+pub(super) struct Tally {
+    begin: Instant,
+    answers: u32,
+    last: Instant,
+    workers: BTreeSet<u32>,
+    served: BTreeSet<usize>,
+}
+
+impl Tally {
+    pub(super) fn begin() -> Self {
+        let begin = Instant::now();
+        let (workers, served) = (BTreeSet::new(), BTreeSet::new());
+        Self { begin, answers: 0, last: begin, workers, served }
+    }
+
+    /// When the turn is over.
+    pub(super) fn end(&self) -> Instant {
+        self.begin + TURN
+    }
+
+    pub(super) fn add(&mut self, answer: &Answer) {
+        self.answers += 1;
+        self.last = self.last.max(answer.at);
+        self.workers.insert(answer.worker);
+        self.served.insert(answer.client);
+    }
+
+    fn count(self, clients: usize, turns: &mut Turns) {
+        // Up to the last answer, because requests come to their end in step; but a silence at the end
+        // counts.
+        let silence = 2 * Duration::from_millis(WORK as u64);
+        let time = (self.last - self.begin).max(TURN.saturating_sub(silence));
+        turns.rates.push(f64::from(self.answers) / time.as_secs_f64());
+        turns.used.push(self.workers.len());
+        turns.starved += clients - self.served.len();
+    }
 }

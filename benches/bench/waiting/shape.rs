@@ -150,6 +150,24 @@ pub(crate) enum Reach {
     Original(f64),
     /// This part of what the processes could serve; the original starves connections.
     Capacity(f64),
+    /// For information.
+    Nothing,
+}
+
+impl Reach {
+    pub(crate) const fn of_original(self) -> Option<f64> {
+        match self {
+            Self::Original(least) => Some(least),
+            Self::Capacity(_) | Self::Nothing => None,
+        }
+    }
+
+    pub(crate) const fn of_capacity(self) -> Option<f64> {
+        match self {
+            Self::Original(_) | Self::Nothing => None,
+            Self::Capacity(least) => Some(least),
+        }
+    }
 }
 
 /// Milliseconds of work in a request.
@@ -174,6 +192,39 @@ pub(crate) const PREFORK: &[Prefork] = &[
     tcp(prefork("prefork, 8 processes, 8 kept, TCP", 8, 8)),
     prefork("prefork, 4 processes, 8 kept", 4, 8),
     prefork("prefork, 4 processes, 32 kept", 4, 32),
+];
+
+/// What nginx does between two rounds to its connections, which have no request then.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Idle {
+    /// Closes them, so that each round opens connections while all processes are idle.
+    Closed,
+    /// Keeps them, and opens others if the next round's clients come to other workers of it.
+    Kept,
+}
+
+/// Such processes behind nginx, and as many clients of nginx.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BehindNginx {
+    pub(crate) prefork: Prefork,
+    pub(crate) idle: Idle,
+}
+
+const fn behind_nginx(title: &'static str, processes: usize) -> BehindNginx {
+    BehindNginx { prefork: prefork(title, processes, processes), idle: Idle::Closed }
+}
+
+const fn over_rounds(shape: BehindNginx) -> BehindNginx {
+    let prefork = Prefork { to_reach: Reach::Nothing, ..shape.prefork };
+    BehindNginx { prefork, idle: Idle::Kept }
+}
+
+/// The rows behind nginx.
+pub(crate) const BEHIND_NGINX: &[BehindNginx] = &[
+    behind_nginx("prefork behind nginx, 4 processes, 4 clients", 4),
+    behind_nginx("prefork behind nginx, 8 processes, 8 clients", 8),
+    over_rounds(behind_nginx("prefork behind nginx, 4 and 4, kept over rounds", 4)),
+    over_rounds(behind_nginx("prefork behind nginx, 8 and 8, kept over rounds", 8)),
 ];
 
 /// Milliseconds of work in a slow request, beside which newcomers arrive.

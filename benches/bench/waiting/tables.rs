@@ -3,9 +3,9 @@
 
 use super::Counted;
 use super::calls::Calls;
-use super::shape::{Beside, Reach};
+use super::shape::Beside;
 use super::turns::{Row, Sitting};
-use super::{newcomers, prefork};
+use super::{newcomers, nginx, prefork};
 use crate::report::{Table, calls as number, grouped, spread, verdict};
 use crate::server::Contender;
 use crate::times::Spread;
@@ -41,24 +41,61 @@ pub(super) fn prefork(rows: &[prefork::Row]) -> Table {
         "reached",
     ]);
     for row in rows {
-        let (of_original, of_capacity) = match row.prefork.to_reach {
-            Reach::Original(least) => (Some(least), None),
-            Reach::Capacity(least) => (None, Some(least)),
-        };
         let original = |text: &dyn Fn(&prefork::Turns) -> String| {
             row.original.as_ref().map_or(NOTHING.to_owned(), text)
         };
         table.push(vec![
             row.prefork.scenario.title.to_owned(),
             row.ratio().map_or(NOTHING.to_owned(), spread),
-            at_least(of_original),
+            at_least(row.prefork.to_reach.of_original()),
             spread(row.of_capacity()),
-            at_least(of_capacity),
+            at_least(row.prefork.to_reach.of_capacity()),
             format!("{} of {}", row.ours.least_used(), row.to_use()),
             original(&|turns| turns.least_used().to_string()),
             row.ours.starved.to_string(),
             original(&|turns| turns.starved.to_string()),
-            verdict(row.is_reached()),
+            row.is_reached().map_or(NOTHING.to_owned(), verdict),
+        ]);
+    }
+    table
+}
+
+/// Preforked processes behind nginx.
+pub(super) fn behind_nginx(rows: &[nginx::Row]) -> Table {
+    let mut table = Table::new(&[
+        "scenario",
+        "requests/s, ours : original",
+        "to reach",
+        "requests/s, ours",
+        "original's",
+        "processes at work, of",
+        "original's",
+        "clients without an answer",
+        "original's",
+        "reached",
+    ]);
+    for row in rows {
+        let title = row.shape.prefork.scenario.title.to_owned();
+        let Some(row) = &row.measured else {
+            let mut cells = vec![title, "nginx is not installed".to_owned()];
+            cells.resize(table.columns(), NOTHING.to_owned());
+            table.push(cells);
+            continue;
+        };
+        let original = |text: &dyn Fn(&prefork::Turns) -> String| {
+            row.original.as_ref().map_or(NOTHING.to_owned(), text)
+        };
+        table.push(vec![
+            title,
+            row.ratio().map_or(NOTHING.to_owned(), spread),
+            at_least(row.prefork.to_reach.of_original()),
+            grouped(row.ours.rate()),
+            original(&|turns| grouped(turns.rate())),
+            format!("{} of {}", row.ours.least_used(), row.to_use()),
+            original(&|turns| turns.least_used().to_string()),
+            row.ours.starved.to_string(),
+            original(&|turns| turns.starved.to_string()),
+            row.is_reached().map_or(NOTHING.to_owned(), verdict),
         ]);
     }
     table
