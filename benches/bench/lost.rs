@@ -1,17 +1,20 @@
 //! Lost requests: a connection per request, to workers that end after so many requests and are
-//! replaced. A request is lost when its connection ends without a response.
+//! replaced, to a program that is restarted, and to a pool that grows and shrinks. A request is lost
+//! when its connection ends without a response.
 
+use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::crowd::connect;
-use crate::load::{Address, Exchange, Outcome};
-use crate::programs::Programs;
+use crate::load::{Address, Exchange, Outcome, listen};
+use crate::programs::{Programs, start};
 use crate::report::{Table, grouped};
 use crate::scenario::{NONE, Scenario, row};
 use crate::server::{Contender, Server, Session};
-use crate::support::PATIENCE;
+use crate::support::{Library, PATIENCE, Running, TempDir, signal, until};
 
 /// Requests of each row and library, unless another number is asked for.
 const REQUESTS: usize = 20_000;
@@ -39,28 +42,53 @@ const HEADS: [(&str, Head); 3] = [
     ("head 1 ms after connecting", Head::Late),
 ];
 
+/// Requests between two changes of a pool.
+const BETWEEN: usize = 200;
+
+/// How long a process may take to end after SIGTERM. Then it is killed: with the original it may go on.
+const MERCY: Duration = Duration::from_millis(500);
+
+/// A process of a pool.
+const MEMBER: Scenario = row("lost", "hello", 0, NONE);
+
 /// Counts the lost of so many requests, ours beside the original.
 pub(crate) fn count(programs: &Programs, requests: Option<&str>) -> Table {
     let requests = requests.map_or(REQUESTS, |number| number.parse().expect("a number"));
     let mut table = Table::new(&["lost", "of", "ours", "original"]);
+    let mut row = |title: &str, lost: &dyn Fn(Contender) -> usize| {
+        let [ours, original] = [Contender::Ours, Contender::Original].map(lost);
+        let numbers = [requests, ours, original].map(|number| grouped(number as f64));
+        table.push([title.to_owned()].into_iter().chain(numbers).collect());
+    };
     for (title, head) in HEADS {
-        let lost = |contender| grouped(run(programs, contender, head, requests) as f64);
-        let (ours, original) = (lost(Contender::Ours), lost(Contender::Original));
-        table.push(vec![title.to_owned(), grouped(requests as f64), ours, original]);
+        row(title, &|contender| {
+            let server = Server::start(programs, &WORKER, contender, Session::Own);
+            ask(&server.address, &[head], requests, |_| ())
+        });
+    }
+    for (title, change) in [
+        ("restarts under load", Pool::restart as fn(&mut Pool, usize)),
+        ("growing and shrinking pool", Pool::grow_or_shrink),
+    ] {
+        row(title, &|contender| {
+            let (mut pool, address) = Pool::start(programs, contender);
+            ask(&address, &HEADS.map(|(_, head)| head), requests, |turn| change(&mut pool, turn))
+        });
     }
     table
 }
 
-/// The number of lost requests.
-fn run(programs: &Programs, contender: Contender, head: Head, requests: usize) -> usize {
-    let server = Server::start(programs, &WORKER, contender, Session::Own);
+/// The number of lost requests. The clients have these heads in turn. `change` is called again and
+/// again until they have finished, with so many requests in between.
+fn ask(address: &Address, heads: &[Head], requests: usize, mut change: impl FnMut(usize)) -> usize {
     let exchange = Exchange::of(&WORKER);
     let (begun, lost) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let client = |number: usize| {
         // From 0.65 to 1.35 ms, so that clients do not keep step.
         let lateness = Duration::from_micros(650 + 100 * number as u64);
+        let head = heads[number % heads.len()];
         while begun.fetch_add(1, Ordering::Relaxed) < requests {
-            if !is_answered(&server.address, &exchange, head, lateness) {
+            if !is_answered(address, &exchange, head, lateness) {
                 lost.fetch_add(1, Ordering::Relaxed);
             }
         }
@@ -70,8 +98,67 @@ fn run(programs: &Programs, contender: Contender, head: Head, requests: usize) -
         (0..CLIENTS).for_each(|number| {
             scope.spawn(move || client(number));
         });
+        for turn in 0..requests / BETWEEN {
+            let next = begun.load(Ordering::Relaxed) + BETWEEN;
+            until("requests", PATIENCE, || {
+                let now = begun.load(Ordering::Relaxed);
+                (now >= next.min(requests)).then_some(())
+            });
+            change(turn);
+        }
     });
     lost.into_inner()
+}
+
+/// Processes of one thread on one listen socket, which stays open whatever becomes of them.
+struct Pool {
+    words: Vec<String>,
+    library: Option<Library>,
+    socket: OwnedFd,
+    members: VecDeque<Running>,
+    // Behind the processes: they end before their directory goes.
+    dir: TempDir,
+}
+
+impl Pool {
+    /// And where it listens.
+    fn start(programs: &Programs, contender: Contender) -> (Self, Address) {
+        let dir = TempDir::new();
+        let (socket, address) = listen(MEMBER.tcp, dir.path());
+        // They never count as far as this.
+        let words = programs.words(&MEMBER, 0, 1_000_000_000);
+        let (library, members) = (contender.library(), VecDeque::new());
+        let mut pool = Self { words, library, socket, members, dir };
+        (0..WORKERS).for_each(|_| pool.grow());
+        (pool, address)
+    }
+
+    fn grow(&mut self) {
+        let socket = self.socket.try_clone().unwrap();
+        self.members.push_back(start(&self.words, self.library, socket, &self.dir.join("log")));
+    }
+
+    /// Ends so many processes at once, the oldest first.
+    fn shrink(&mut self, number: usize) {
+        let mut ending: Vec<Running> = self.members.drain(..number).collect();
+        for process in &ending {
+            signal(process.pid(), libc::SIGTERM);
+        }
+        for process in &mut ending {
+            process.wait(MERCY);
+        }
+    }
+
+    /// Ends all, and starts as many when they have ended.
+    fn restart(&mut self, _: usize) {
+        self.shrink(WORKERS);
+        (0..WORKERS).for_each(|_| self.grow());
+    }
+
+    /// From three processes to six and back, one by one.
+    fn grow_or_shrink(&mut self, turn: usize) {
+        if turn / WORKERS % 2 == 0 { self.grow() } else { self.shrink(1) }
+    }
 }
 
 fn is_answered(address: &Address, exchange: &Exchange, head: Head, lateness: Duration) -> bool {

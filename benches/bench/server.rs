@@ -17,7 +17,7 @@ pub(crate) enum Contender {
 }
 
 impl Contender {
-    fn library(self) -> Option<Library> {
+    pub(crate) fn library(self) -> Option<Library> {
         match self {
             Self::Ours => Some(Library::Ours),
             Self::Original => Some(Library::Original),
