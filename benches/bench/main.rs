@@ -2,13 +2,21 @@
 //! system calls. The same compiled programs (this directory's C and C++ files) run on both libraries.
 //!
 //! Arguments: `counts`, `times`, `waiting` or nothing for all of them; then, to see a few rows only, a
-//! part of their titles. `lost` and a number of requests: see [`lost`]. Counts that exceed their gates
-//! make it fail. Everything together is written to docs/benchmarks.md and docs/benchmarks.svg.
+//! part of their titles. `lost` or `ending`, and a number of requests: see [`lost`] and [`ending`]. Counts
+//! that exceed their gates make it fail. Everything together is written to docs/benchmarks.md and
+//! docs/benchmarks.svg.
 
+#[allow(dead_code)]
+#[path = "../../tests/web_servers/app.rs"]
+mod app;
 mod chart;
 mod counts;
 mod cpus;
 mod crowd;
+#[allow(dead_code)]
+#[path = "../../tests/web_servers/document.rs"]
+mod document;
+mod ending;
 mod footprint;
 #[path = "../../tests/web_servers/http.rs"]
 mod http;
@@ -18,6 +26,12 @@ mod programs;
 mod report;
 mod scenario;
 mod server;
+#[allow(dead_code)]
+#[path = "../../tests/web_servers/servers.rs"]
+mod servers;
+#[allow(dead_code)]
+#[path = "../../tests/web_servers/site.rs"]
+mod site;
 #[path = "../../tests/support/mod.rs"]
 mod support;
 mod times;
@@ -35,13 +49,19 @@ const BEGIN: &str = "<!-- written by make bench -->\n";
 const END: &str = "<!-- end -->\n";
 
 /// Parts of the benchmark that can be run alone.
-const MODES: [&str; 4] = ["counts", "times", "waiting", "lost"];
+const MODES: [&str; 5] = ["counts", "times", "waiting", "lost", "ending"];
 
 fn main() -> ExitCode {
     // Cargo adds an option of its own.
     let mut words = env::args().skip(1).filter(|word| !word.starts_with("--")).peekable();
     let mode = words.next_if(|word| MODES.contains(&word.as_str()));
     let only = words.next();
+    if mode.as_deref() == Some("ending") {
+        for table in ending::count(only.as_deref()) {
+            println!("{}", table.terminal());
+        }
+        return ExitCode::SUCCESS;
+    }
     let programs = Programs::build();
     if mode.as_deref() == Some("lost") {
         println!("{}", lost::count(&programs, only.as_deref()).terminal());

@@ -7,6 +7,8 @@
  *   -a N   the same, made after FCGX_Init
  *   -q N   one thread accepts, N others answer and finish
  *   -n     a new structure for each request
+ *   -m N   every process ends with the N-th request of a thread, in the way that README.md says
+ *   -x N   every process just exits after the N-th request of a thread
  *
  * A response says in its header X-App which process made it, in X-Body what the request's body was
  * (length and FNV-1a checksum), and in X-Method and X-Role what the web server has asked for.
@@ -35,7 +37,7 @@
 
 enum { MOST = 64, PIECE = 8000, CHILD_LIVES_SECONDS = 4 };
 
-static int threads = 1, processes, finishers;
+static int threads = 1, processes, finishers, most, last;
 static int processes_before_init, anew;
 
 /* ---- one request ---- */
@@ -194,12 +196,17 @@ static void block_sigterm(int how)
 static void *serve(void *unused)
 {
     FCGX_Request request;
+    int served = 0;
 
     if (FCGX_InitRequest(&request, 0, 0) != 0)
         return unused;
     while (FCGX_Accept_r(&request) == 0) {
+        if (++served == most)
+            FCGX_ShutdownPending();
         answer(&request);
         FCGX_Finish_r(&request);
+        if (served == last)
+            exit(0);
     }
     FCGX_Free(&request, 1);
     return unused;
@@ -340,7 +347,7 @@ int main(int argc, char **argv)
 {
     int option, value;
 
-    while ((option = getopt(argc, argv, "t:b:a:q:n")) != -1) {
+    while ((option = getopt(argc, argv, "t:b:a:q:m:x:n")) != -1) {
         value = optarg == NULL ? 0 : atoi(optarg);
         if (option == 'n') {
             anew = 1;
@@ -352,6 +359,10 @@ int main(int argc, char **argv)
             threads = value;
         else if (option == 'q')
             finishers = value;
+        else if (option == 'm')
+            most = value;
+        else if (option == 'x')
+            last = value;
         else
             processes = value;
         processes_before_init |= option == 'b';

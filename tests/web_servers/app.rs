@@ -43,12 +43,23 @@ pub(crate) fn described(body: &[u8]) -> String {
 /// may read.
 pub(crate) struct Home {
     pub(crate) dir: TempDir,
+    /// What the application runs on, and its settings.
+    under: Library,
+    settings: Settings,
 }
+
+/// Environment variables of the library.
+pub(crate) type Settings = &'static [(&'static str, &'static str)];
 
 impl Home {
     /// `source` is a file of c-tests/web.
     pub(crate) fn new(source: &str) -> Self {
-        let home = Self { dir: TempDir::new() };
+        Self::under(Library::Ours, &[], source)
+    }
+
+    /// The same with an application that runs on this library, with these settings.
+    pub(crate) fn under(under: Library, settings: Settings, source: &str) -> Self {
+        let home = Self { dir: TempDir::new(), under, settings };
         fs::set_permissions(home.dir.path(), Permissions::from_mode(0o755)).unwrap();
         fs::create_dir(home.dir.join("lib")).unwrap();
         fs::copy(dist().join("libfcgi.so.0"), home.library()).unwrap();
@@ -84,12 +95,16 @@ impl Home {
         all.into_iter().filter(|pid| !parents.contains(pid)).collect()
     }
 
-    /// Every process of the application has mapped our library and no other one of its name.
+    /// Every process of the application has mapped the library that it runs on and no other one of its
+    /// name.
     pub(crate) fn assert_mapped(&self) {
         let processes = self.processes();
         assert!(!processes.is_empty(), "no process of the application");
         for pid in processes {
-            assert_eq!(mapped(pid), [self.library()], "mapped by {pid}");
+            let mapped = mapped(pid);
+            assert_eq!(mapped.len(), 1, "{mapped:?} are mapped by {pid}");
+            let is_ours = mapped[0] == self.library();
+            assert_eq!(is_ours, self.under == Library::Ours, "{mapped:?} is mapped by {pid}");
         }
     }
 
@@ -156,7 +171,10 @@ impl Listen {
     /// Starts the application on it.
     pub(crate) fn serve(&self, home: &Home, options: &str) -> Running {
         let mut command = Command::new(home.program());
-        command.args(options.split_whitespace()).env("LD_LIBRARY_PATH", home.dir.join("lib"));
+        command.args(options.split_whitespace()).envs(home.settings.iter().copied());
+        if home.under == Library::Ours {
+            command.env("LD_LIBRARY_PATH", home.dir.join("lib"));
+        }
         command.stdin(Stdio::from(self.0.try_clone().unwrap()));
         Running::start(&mut command)
     }

@@ -21,8 +21,11 @@ pub(crate) fn titles() -> Vec<String> {
     titles.map(str::to_owned).collect()
 }
 
-/// The fenced block below a title of the document.
-pub(crate) fn snippet(title: &str, places: &Places) -> String {
+/// Texts of a snippet, and what stands there instead.
+pub(crate) type Changes = [(&'static str, &'static str)];
+
+/// The fenced block below a title of the document, changed.
+pub(crate) fn snippet(title: &str, changes: &Changes, places: &Places) -> String {
     let text = text();
     let (_, section) = text
         .split_once(&format!("\n### {title}\n"))
@@ -31,6 +34,11 @@ pub(crate) fn snippet(title: &str, places: &Places) -> String {
     let block = section.split("\n```").nth(1).and_then(|block| block.split_once('\n'));
     let (_, block) = block.unwrap_or_else(|| panic!("{title:?} has no fenced block"));
     let dir = places.dir.to_str().unwrap();
+    let mut block = block.to_owned();
+    for (from, to) in changes {
+        assert!(block.contains(from), "{title:?} does not say {from:?}");
+        block = block.replace(from, to);
+    }
     block
         .replace("/run/app/app.sock", &format!("{dir}/app.sock"))
         .replace("/usr/local/bin/app", &format!("{dir}/app"))

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, TryLockError};
 use std::time::Duration;
 
 use crate::app::{Home, Listen};
-use crate::document::{Places, configure, snippet};
+use crate::document::{Changes, Places, configure, snippet};
 use crate::http::Client;
 use crate::support::{Running, until};
 
@@ -70,8 +70,19 @@ impl Site {
         application: Application,
         options: &'static str,
     ) -> Self {
+        Self::in_home(Home::new(program), kind, title, application, options, &[])
+    }
+
+    /// The same in a directory of the caller's, with the snippet changed.
+    pub(crate) fn in_home(
+        home: Home,
+        kind: &Kind,
+        title: &str,
+        application: Application,
+        options: &'static str,
+        changes: &Changes,
+    ) -> Self {
         let place = until("a free place", WAITING, free_place);
-        let home = Home::new(program);
         let dir = home.dir.path();
         let (listen, port) = match application {
             Application::Unix => (Some(Listen::unix(&dir.join("app.sock"))), 0),
@@ -83,7 +94,8 @@ impl Site {
         };
         let (client, http) = address(kind, dir);
         let places = Places { dir, http, port };
-        let configuration = configure(kind.frame, &snippet(title, &places), &places);
+        let snippet = snippet(title, changes, &places);
+        let configuration = configure(kind.frame, &snippet, &places);
         let mut command = (kind.command)(dir, &configuration);
         let log =
             OpenOptions::new().create(true).append(true).open(dir.join("server.log")).unwrap();
