@@ -117,7 +117,7 @@ pub const SETTINGS: &[Setting] = &[
         },
         says: "how long an open connection without a request may be silent when shutting down; then it \
                is closed, which a web server that reuses connections may see too late: with more than \
-               its keep-alive time it loses no request",
+               its keep-alive time it loses no request on an unused one",
     },
     Setting {
         name: "LIBFCGI_MAX_WAITING",

@@ -11,7 +11,8 @@
 //! from the moment when the first thread looks, or from the connection's own last request if that ends
 //! later. A head that has begun by then has as much time again to be complete. So nothing that a peer
 //! sends holds a thread for more than twice that time, and a web server that closes its idle
-//! connections sooner than this library does loses no request.
+//! connections sooner than this library does loses no request on one. (A busy one ends with its last
+//! answer: over TCP in one packet. On a unix socket the web server may send another request in between.)
 
 use std::io::{self, ErrorKind};
 use std::os::fd::RawFd;
