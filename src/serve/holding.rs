@@ -226,8 +226,8 @@ impl Holding {
         Sleep::Watchman(next_look)
     }
 
-    /// Waits in reserve until the thread is called, or for so long. `Interrupted` after a signal, `TimedOut` after a
-    /// first wait in which it was not called.
+    /// Waits in reserve until the thread is called, or for so long. `Interrupted` after a signal, `TimedOut`
+    /// after a first wait in which it was not called.
     pub(super) fn wait_in_reserve(&self, longest: Duration, terms: &Terms) -> io::Result<()> {
         match self.reserve.wait(terms.wait(longest)) {
             Err(error) if error.kind() == TimedOut => {
@@ -280,8 +280,8 @@ impl Holding {
             Sleep::Long(_) | Sleep::InReserve(_) => return false,
             Sleep::Watchman(until) => {
                 // Another thread may look for all by now.
-                let (then, order) = (0, Ordering::Relaxed);
-                let _ = self.next_look.compare_exchange(until, then, order, order);
+                let is_own = |next_look| (next_look == until).then_some(0);
+                let _ = self.next_look.fetch_update(Ordering::Relaxed, Ordering::Relaxed, is_own);
                 return false;
             }
             Sleep::Sentry => self.sentry.store(false, Ordering::SeqCst),

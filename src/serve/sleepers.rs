@@ -72,7 +72,12 @@ mod tests {
         assert_eq!((sleepers.number(), sleepers.at_most()), (1, 2));
         sleepers.leave(second);
         assert_eq!((sleepers.number(), sleepers.at_most()), (0, 1));
-        (0..2 << SHIFT).for_each(|_| sleepers.begin_anew());
-        assert_eq!(sleepers.number(), 0);
+        // Numbers of counts are used again.
+        let counted = AtomicU32::new(u32::MAX << SHIFT);
+        let sleepers = Sleepers { counted, all: AtomicU32::new(0) };
+        let last = sleepers.enter();
+        sleepers.begin_anew();
+        sleepers.leave(last);
+        assert_eq!((sleepers.number(), sleepers.enter()), (0, Count(0)));
     }
 }
