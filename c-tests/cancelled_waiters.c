@@ -58,6 +58,7 @@ static int quick_requests(int count)
         while (reply_read(fd, &reply, PATIENCE_MS))
             ;
         answered += reply.closed;
+        free(reply.bytes);
         close(fd);
     }
     return answered;
