@@ -51,7 +51,11 @@ impl Entrance {
 
     /// Takes note of what the number stands for.
     pub(super) fn look_anew(&self) {
-        self.file.store(file_number(self.fd), Ordering::Relaxed);
+        let file = file_number(self.fd);
+        if self.file.swap(file, Ordering::Relaxed) != file {
+            // What was in vain says nothing about this one.
+            self.in_vain.store(0, Ordering::Relaxed);
+        }
         self.look_for_limit();
     }
 
@@ -150,7 +154,7 @@ impl Entrance {
             pause();
         }
         let listens = || socket::check_listens(self.fd).is_ok() && !socket::is_shut_down(self.fd);
-        !self.is_suspect() && listens()
+        (self.is_changing() || !self.is_suspect()) && listens()
     }
 
     /// Waits errors out that the next accept4 need not meet again; returns the others.

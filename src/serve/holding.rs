@@ -20,9 +20,10 @@ use std::io::ErrorKind::TimedOut;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
+use super::duty::Duty;
 use super::patience::{
-    CROWD, FIRST_WAIT, HOLD, LONG_UNARMED, LOOKS, MOST_SLEEPERS, QUIET, QUIET_LOOKS, RESERVED,
-    SLOW_FOR, SLOW_REQUEST,
+    CROWD, FIRST_WAIT, HOLD, LONG_UNARMED, LOOKS, MOST_SHARES, MOST_SLEEPERS, QUIET, QUIET_LOOKS,
+    RESERVED, SLOW_FOR, SLOW_REQUEST,
 };
 use super::reserve::Reserve;
 use super::sleepers::{Count, Sleepers};
@@ -48,8 +49,6 @@ pub(super) struct Holding {
     /// come since, of [`crate::os::clock::milliseconds`].
     heard: AtomicBool,
     silent_since: AtomicU32,
-    /// The silence in which sleepers were counted anew last, by its beginning.
-    counted_in: AtomicU32,
     /// Requests for which no connection is held.
     crowd: AtomicU32,
     reserve: Reserve,
@@ -103,7 +102,6 @@ impl Holding {
             next_look: AtomicU32::new(0),
             heard: AtomicBool::new(true),
             silent_since: AtomicU32::new(0),
-            counted_in: AtomicU32::new(0),
             crowd: AtomicU32::new(0),
             reserve: Reserve::new(),
             slow_until: AtomicU32::new(0),
@@ -118,7 +116,7 @@ impl Holding {
             self.crowd.fetch_sub(1, Ordering::Relaxed);
             return false;
         }
-        self.sleepers.number() == 0
+        self.sleepers.at_most() == 0
             || self.holders.load(Ordering::SeqCst) > 0 && !Self::is_long_ago(&self.held_at, now)
             || self.sentry.load(Ordering::SeqCst)
     }
@@ -177,7 +175,7 @@ impl Holding {
     }
 
     fn is_left_to_sleepers(&self) -> bool {
-        self.sleepers.number() > 0 && !self.sentry.load(Ordering::SeqCst)
+        self.sleepers.at_most() > 0 && !self.sentry.load(Ordering::SeqCst)
     }
 
     /// Notes that the pool had something for a thread at the moment when its own connection had: there
@@ -187,39 +185,43 @@ impl Holding {
     }
 
     /// Counts a thread that sleeps from now on. One of them is the sentry where connections are unarmed.
-    pub(super) fn go_to_sleep(&self, is_any_unarmed: bool, now: u32) -> (Sleep, Count) {
+    pub(super) fn go_to_sleep(&self, duty: Duty, now: u32) -> (Sleep, Count) {
         let count = self.sleepers.enter();
-        if is_any_unarmed && !self.sentry.swap(true, Ordering::SeqCst) {
+        if duty == Duty::Unarmed && !self.sentry.swap(true, Ordering::SeqCst) {
             return (Sleep::Sentry, count);
         }
         if self.heard.load(Ordering::Relaxed) {
             self.heard.store(false, Ordering::Relaxed);
             self.silent_since.store(now, Ordering::Relaxed);
         }
-        (self.how_to_sleep(count, now), count)
+        (self.how_to_sleep(count, duty, now), count)
     }
 
-    fn how_to_sleep(&self, count: Count, now: u32) -> Sleep {
+    fn how_to_sleep(&self, count: Count, duty: Duty, now: u32) -> Sleep {
         let sleepers = self.sleepers.number();
         let is_busy = !Self::is_over(&self.silent_since, now, RESERVED);
+        let is_alone = threads::only_one();
         if sleepers > MOST_SLEEPERS
             && is_busy
-            && !threads::only_one()
+            && duty != Duty::Ask
+            && !is_alone
             && self.reserve.enter().is_ok()
         {
             self.sleepers.leave(count);
             // The others may have left meanwhile, and not have seen that there is a reserve.
             self.replace();
-            return Sleep::InReserve(self.reserve.number().saturating_mul(RESERVED));
+            return Sleep::InReserve(self.reserve.number().min(MOST_SHARES) * RESERVED);
         }
+        // Those that were cancelled or have jumped out are counted, too: where one is alone, all others.
         let idle = self.sleepers.at_most().saturating_add(self.reserve.number());
+        let idle = if is_alone { 1 } else { idle.min(MOST_SHARES) };
         // Half of the looks are the watchman's, the others' together the other half.
         let share = if idle > 1 { 2 } else { 1 };
         let interval = share * if self.is_quiet(now) { QUIET_LOOKS } else { LOOKS };
         let next_look = self.next_look.load(Ordering::Relaxed);
         // One that is over was missed: that thread was cancelled.
-        if next_look > 0 && next_look.wrapping_sub(now) <= 1000 * interval {
-            return Sleep::Long(idle.saturating_mul(interval));
+        if !is_alone && next_look > 0 && next_look.wrapping_sub(now) <= 1000 * interval {
+            return Sleep::Long(idle * interval);
         }
         let next_look = now.wrapping_add(1000 * interval).max(1);
         self.next_look.store(next_look, Ordering::Relaxed);
@@ -230,13 +232,11 @@ impl Holding {
     /// after a first wait in which it was not called.
     pub(super) fn wait_in_reserve(&self, longest: Duration, terms: &Terms) -> io::Result<()> {
         match self.reserve.wait(terms.wait(longest)) {
+            Err(error) if error.kind() == TimedOut && terms.looks => Err(error),
             Err(error) if error.kind() == TimedOut => {
-                // Those who seem to sleep in the pool may have been cancelled there. Once is enough.
-                let since = self.silent_since.load(Ordering::Relaxed);
-                if self.counted_in.swap(since, Ordering::Relaxed) != since {
-                    self.sleepers.begin_anew();
-                }
-                if terms.looks { Err(error) } else { Ok(()) }
+                // Those who seem to sleep in the pool may have been cancelled there.
+                self.sleepers.begin_anew();
+                Ok(())
             }
             result => result,
         }
@@ -312,7 +312,7 @@ mod tests {
         let holds = begin(now.wrapping_add(SLOW_FOR + 1));
         assert_eq!(holds, two);
         end(holds);
-        assert_eq!(holding.go_to_sleep(false, now).0, Sleep::Watchman(now.wrapping_add(1000)));
+        assert_eq!(holding.go_to_sleep(Duty::None, now).0, Sleep::Watchman(now.wrapping_add(1000)));
         assert_eq!(begin(now.wrapping_add(SLOW_FOR + 1))[..2], [Hold::AndWatch, Hold::Alone]);
     }
 
@@ -320,12 +320,12 @@ mod tests {
     fn a_connection_is_unarmed_where_a_thread_comes_by() {
         let holding = Holding::new();
         assert!(holding.may_leave_unarmed(0));
-        let watchman = holding.go_to_sleep(false, 0);
+        let watchman = holding.go_to_sleep(Duty::None, 0);
         assert!(!holding.may_leave_unarmed(0));
         let hold = holding.begin_hold(0);
         assert!(holding.may_leave_unarmed(0));
         assert!(holding.end_hold(hold), "the last one, and others sleep");
-        let [sentry, other] = [0, 1].map(|_| holding.go_to_sleep(true, 0));
+        let [sentry, other] = [0, 1].map(|_| holding.go_to_sleep(Duty::Unarmed, 0));
         let all = [watchman.0, sentry.0, other.0];
         assert_eq!(all, [Sleep::Watchman(1000), Sleep::Sentry, Sleep::Long(6)]);
         assert!(holding.may_leave_unarmed(0));

@@ -331,7 +331,10 @@ impl Listener {
             Ok(Event::Heard(taken_out)) => self.hear(taken_out, terms),
             Ok(Event::Late(taken_out)) => self.expire(taken_out, terms),
             Ok(Event::Surplus(taken_out)) => Ok(self.give_up(taken_out, terms)),
-            Err(_) if !is_open(self.fd()) => Err(not_open()),
+            // After a first wait the next look sees to it.
+            Err(error) if error.kind() != ErrorKind::TimedOut && !is_open(self.fd()) => {
+                if self.goes_on() { Ok(None) } else { Err(not_open()) }
+            }
             Err(error) => self.entrance.not_waited(error, terms).map(|()| None),
         }
     }

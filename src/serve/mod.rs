@@ -119,6 +119,7 @@ pub mod config;
 pub mod connected;
 pub mod connection;
 mod descriptors;
+mod duty;
 mod entrance;
 mod entry;
 mod event;

@@ -17,6 +17,10 @@ pub(super) const MOST_SLEEPERS: u32 = 4;
 /// the pool may have been cancelled. After as long a time without an event all threads wait in the pool.
 pub(super) const RESERVED: u32 = 100;
 
+/// Threads at most that share what one of them has to do from time to time, each for as long as it takes
+/// all: those that were cancelled, or have jumped out, are counted, too.
+pub(super) const MOST_SHARES: u32 = 64;
+
 /// Milliseconds without an event after which looks are rare: an idle process lets the processor sleep.
 pub(super) const QUIET: u32 = 30_000;
 

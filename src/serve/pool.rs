@@ -19,6 +19,7 @@ use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::config::Config;
+use super::duty::Duty;
 use super::entry::Entry;
 use super::event::{Event, taken};
 use super::heads;
@@ -118,7 +119,7 @@ impl Pool {
     /// Waits for the listen socket and all connections. Errors are the wait's; `Interrupted` after a signal.
     pub(super) fn next(&self, terms: &Terms) -> io::Result<Event> {
         let event = self.wait(terms);
-        if !matches!(event, Ok(Event::Nothing)) {
+        if !matches!(event, Ok(Event::Nothing)) || terms.is_over() {
             self.holding.replace();
         }
         event
@@ -133,13 +134,15 @@ impl Pool {
             Step::Ask(until) => until,
         };
         let now = clock::milliseconds();
-        let sleep = self.holding.go_to_sleep(state.arm_forgotten(&self.watcher, now), now);
+        let terms = &terms.until(until);
+        let is_any_unarmed = state.arm_forgotten(&self.watcher, now);
+        let sleep = self.holding.go_to_sleep(Duty::of(is_any_unarmed, terms), now);
         drop(state);
         let longest = sleep.0.longest(now, terms);
         if let Sleep::InReserve(_) = sleep.0 {
             return self.holding.wait_in_reserve(longest, terms).map(|()| Event::Nothing);
         }
-        let slept = self.watcher.wait(until, longest, terms, |token| self.queue(token));
+        let slept = self.watcher.wait(longest, terms, |token| self.queue(token));
         let leaves_others = self.holding.wake(sleep, slept.as_ref().map_or(None, |token| *token));
         let token = match slept {
             Ok(Some(token)) => token,

@@ -45,8 +45,9 @@ impl Reserve {
     pub(super) fn wait(&self, longest: Duration) -> io::Result<()> {
         let Some(semaphore) = self.semaphore.get() else { return Ok(()) };
         let result = semaphore.wait(longest);
-        if result.is_err() {
-            self.leave();
+        if result.is_err() && !self.leave() {
+            // It was called at the last moment: that call is no other thread's.
+            let _ = semaphore.wait(Duration::ZERO);
         }
         result
     }

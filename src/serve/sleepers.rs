@@ -25,13 +25,13 @@ impl Sleepers {
 
     /// Counts a thread.
     pub(super) fn enter(&self) -> Count {
-        self.all.fetch_add(1, Ordering::Relaxed);
+        self.all.fetch_add(1, Ordering::SeqCst);
         Count(self.counted.fetch_add(1, Ordering::SeqCst) >> SHIFT)
     }
 
     /// Counts a thread no more, unless the count was begun anew since it came.
     pub(super) fn leave(&self, count: Count) {
-        self.all.fetch_sub(1, Ordering::Relaxed);
+        self.all.fetch_sub(1, Ordering::SeqCst);
         let less = |now: u32| (now >> SHIFT == count.0 && number(now) > 0).then(|| now - 1);
         let _ = self.counted.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less);
     }
@@ -43,7 +43,7 @@ impl Sleepers {
 
     /// How many threads sleep at most.
     pub(super) fn at_most(&self) -> u32 {
-        self.all.load(Ordering::Relaxed)
+        self.all.load(Ordering::SeqCst)
     }
 
     /// Begins the count anew.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::io::{self, ErrorKind};
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use once_cell::sync::OnceCell;
 
@@ -15,7 +15,7 @@ use crate::os::error::{AcceptTrouble, is_unwatchable, is_watched_already};
 use crate::os::io::{Stderr, most_descriptors};
 use crate::os::lock::Lock;
 use crate::os::poll::{Epoll, Ready, Watch};
-use crate::os::{clock, signal, threads};
+use crate::os::{signal, threads};
 
 /// The token of the listen socket.
 pub(super) const LISTEN: u64 = u64::MAX;
@@ -127,11 +127,10 @@ impl Watcher {
         }
     }
 
-    /// Waits until the deadline, or `longest`, for something to come. Returns the token of the first that
+    /// Waits for as long as the terms allow, or `longest`, for something to come. Returns the token of the first that
     /// is ready; `other` gets the others. `TimedOut` after a first wait in which nothing came.
     pub(super) fn wait(
         &self,
-        deadline: Option<Instant>,
         longest: Duration,
         terms: &Terms,
         other: impl FnMut(u64),
@@ -139,9 +138,7 @@ impl Watcher {
         let epoll = self.epoll()?;
         let is_hidden = self.is_hidden.load(Ordering::Relaxed);
         let most = if is_hidden { SHORTAGE_WAIT.min(longest) } else { longest };
-        let end = deadline.into_iter().chain(terms.until).min();
-        let left = end.map(|end| end.saturating_duration_since(clock::now()));
-        let timeout = left.map_or(most, |left| left.min(most));
+        let timeout = terms.wait(most);
         let mut ready = Ready::new();
         // With other threads there is no telling when this one comes back for a second event.
         let most = if threads::only_one() { Ready::MOST } else { 1 };

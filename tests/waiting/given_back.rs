@@ -179,6 +179,28 @@ fn a_busy_thread_serves_it_soon_too() {
     }
 }
 
+/// Nor do many threads that are idle leave it to each other. Some of them are in reserve after the one
+/// request, and have come back from there before the next.
+#[test]
+fn one_of_many_idle_threads_serves_it_soon() {
+    const QUIET: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis(60)];
+    for threads in ["6", "12"] {
+        for _ in 0..3 {
+            let worker = start(Library::Ours, &["-t", threads]);
+            let mut connection = worker.connect();
+            for quiet in QUIET {
+                ask(&mut connection, &[]);
+                assert!(connection.is_silent(quiet));
+            }
+            (0..6).for_each(|_| drop(ask(&mut connection, &[])));
+            ask(&mut connection, &[("AFTER", AWAY)]);
+            let start = Instant::now();
+            ask(&mut connection, &[]);
+            assert!(start.elapsed() < SOON, "{threads} threads: {:?}", start.elapsed());
+        }
+    }
+}
+
 /// What has come with the ended request is served, too: by this thread, or by one that waits.
 #[test]
 fn requests_sent_together_are_served_one_after_the_other() {

@@ -1,8 +1,11 @@
 //! A semaphore: what lets one waiting thread go on, and needs no descriptor.
 
 use std::cell::UnsafeCell;
+use std::ffi::c_void;
 use std::fmt;
 use std::io;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
 use std::time::Duration;
 
 use super::io::checked_int;
@@ -38,18 +41,56 @@ impl Semaphore {
     /// Waits for a post; `TimedOut` if there is none in time. A signal handler ends it with `Interrupted`. As
     /// in any wait of the kernel's, a thread can be cancelled here.
     pub fn wait(&self, timeout: Duration) -> io::Result<()> {
-        let mut end = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-        // SAFETY: the kernel writes one timespec to a place that outlives the call.
-        unsafe { libc::clock_gettime(libc::CLOCK_REALTIME, &raw mut end) };
-        let nanoseconds = end.tv_nsec.saturating_add(timeout.subsec_nanos() as _);
-        let seconds = timeout.as_secs().try_into().unwrap_or(libc::time_t::MAX);
-        end.tv_sec =
-            end.tv_sec.saturating_add(seconds).saturating_add((nanoseconds / NANOSECONDS) as _);
-        end.tv_nsec = nanoseconds % NANOSECONDS;
-        // SAFETY: it was made by `new`; `end` outlives the call.
-        checked_int(unsafe { libc::sem_timedwait(self.0.get(), &raw const end) }).map(drop)
+        let place = self.0.get();
+        let result = match clock_wait() {
+            Some(wait) => {
+                let end = end_of(timeout, libc::CLOCK_MONOTONIC);
+                // SAFETY: the semaphore was made by `new`; `end` outlives the call.
+                unsafe { wait(place, libc::CLOCK_MONOTONIC, &raw const end) }
+            }
+            None => {
+                let end = end_of(timeout, libc::CLOCK_REALTIME);
+                // SAFETY: as above.
+                unsafe { libc::sem_timedwait(place, &raw const end) }
+            }
+        };
+        checked_int(result).map(drop)
     }
 }
+
+/// Returns when a wait is over that begins now.
+fn end_of(timeout: Duration, clock: libc::clockid_t) -> libc::timespec {
+    let mut end = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the kernel writes one timespec to a place that outlives the call.
+    unsafe { libc::clock_gettime(clock, &raw mut end) };
+    let nanoseconds = end.tv_nsec.saturating_add(timeout.subsec_nanos() as _);
+    let seconds = timeout.as_secs().try_into().unwrap_or(libc::time_t::MAX);
+    end.tv_sec =
+        end.tv_sec.saturating_add(seconds).saturating_add((nanoseconds / NANOSECONDS) as _);
+    end.tv_nsec = nanoseconds % NANOSECONDS;
+    end
+}
+
+/// sem_clockwait(3).
+type ClockWait =
+    unsafe extern "C" fn(*mut libc::sem_t, libc::clockid_t, *const libc::timespec) -> libc::c_int;
+
+/// Returns sem_clockwait, where the C library has it (glibc 2.30 and later): no time that is set holds a thread.
+fn clock_wait() -> Option<ClockWait> {
+    // As in `threads`: to look twice does no harm.
+    static WAIT: AtomicPtr<c_void> = AtomicPtr::new(&raw const NOT_ASKED as *mut c_void);
+    let mut place = WAIT.load(Ordering::Acquire);
+    if ptr::eq(place, (&raw const NOT_ASKED).cast()) {
+        // SAFETY: the name ends in NUL; a name that is not there gives NULL.
+        place = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"sem_clockwait".as_ptr()) };
+        WAIT.store(place, Ordering::Release);
+    }
+    // SAFETY: NULL, or the C library's function, which is documented with this type.
+    unsafe { std::mem::transmute::<*mut c_void, Option<ClockWait>>(place) }
+}
+
+/// Stands for a function that was not looked for yet.
+static NOT_ASKED: AtomicU8 = AtomicU8::new(0);
 
 impl fmt::Debug for Semaphore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
