@@ -186,6 +186,9 @@ impl Holding {
 
     /// Counts a thread that sleeps from now on. One of them is the sentry where connections are unarmed.
     pub(super) fn go_to_sleep(&self, duty: Duty, now: u32) -> (Sleep, Count) {
+        if duty != Duty::Unarmed && threads::only_one() {
+            return (Sleep::Long(LOOKS), self.sleepers.enter_uncounted());
+        }
         let count = self.sleepers.enter();
         if duty == Duty::Unarmed && !self.sentry.swap(true, Ordering::SeqCst) {
             return (Sleep::Sentry, count);
@@ -200,27 +203,21 @@ impl Holding {
     fn how_to_sleep(&self, count: Count, duty: Duty, now: u32) -> Sleep {
         let sleepers = self.sleepers.number();
         let is_busy = !Self::is_over(&self.silent_since, now, RESERVED);
-        let is_alone = threads::only_one();
-        if sleepers > MOST_SLEEPERS
-            && is_busy
-            && duty != Duty::Ask
-            && !is_alone
-            && self.reserve.enter().is_ok()
+        if sleepers > MOST_SLEEPERS && is_busy && duty != Duty::Ask && self.reserve.enter().is_ok()
         {
             self.sleepers.leave(count);
             // The others may have left meanwhile, and not have seen that there is a reserve.
             self.replace();
             return Sleep::InReserve(self.reserve.number().min(MOST_SHARES) * RESERVED);
         }
-        // Those that were cancelled or have jumped out are counted, too: where one is alone, all others.
-        let idle = self.sleepers.at_most().saturating_add(self.reserve.number());
-        let idle = if is_alone { 1 } else { idle.min(MOST_SHARES) };
+        // Those that were cancelled, or have jumped out, are counted, too.
+        let idle = self.sleepers.at_most().saturating_add(self.reserve.number()).min(MOST_SHARES);
         // Half of the looks are the watchman's, the others' together the other half.
         let share = if idle > 1 { 2 } else { 1 };
         let interval = share * if self.is_quiet(now) { QUIET_LOOKS } else { LOOKS };
         let next_look = self.next_look.load(Ordering::Relaxed);
         // One that is over was missed: that thread was cancelled.
-        if !is_alone && next_look > 0 && next_look.wrapping_sub(now) <= 1000 * interval {
+        if next_look > 0 && next_look.wrapping_sub(now) <= 1000 * interval {
             return Sleep::Long(idle * interval);
         }
         let next_look = now.wrapping_add(1000 * interval).max(1);
@@ -260,7 +257,6 @@ impl Holding {
     fn is_quiet(&self, now: u32) -> bool {
         Self::is_over(&self.silent_since, now, QUIET)
             && Self::is_over(&self.held_at, now, QUIET)
-            && !threads::only_one()
             && !fork::has_family()
     }
 

@@ -18,6 +18,9 @@ pub(super) struct Sleepers {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Count(u32);
 
+/// No count has this number.
+const NONE: Count = Count(u32::MAX);
+
 impl Sleepers {
     pub(super) const fn new() -> Self {
         Self { counted: AtomicU32::new(0), all: AtomicU32::new(0) }
@@ -29,9 +32,18 @@ impl Sleepers {
         Count(self.counted.fetch_add(1, Ordering::SeqCst) >> SHIFT)
     }
 
+    /// Counts a thread among all only: as long as it is alone it matters to no other one.
+    pub(super) fn enter_uncounted(&self) -> Count {
+        self.all.fetch_add(1, Ordering::SeqCst);
+        NONE
+    }
+
     /// Counts a thread no more, unless the count was begun anew since it came.
     pub(super) fn leave(&self, count: Count) {
         self.all.fetch_sub(1, Ordering::SeqCst);
+        if count == NONE {
+            return;
+        }
         let less = |now: u32| (now >> SHIFT == count.0 && number(now) > 0).then(|| now - 1);
         let _ = self.counted.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less);
     }
@@ -64,6 +76,9 @@ mod tests {
     #[test]
     fn a_count_that_is_begun_anew_is_without_those_before() {
         let sleepers = Sleepers::new();
+        let alone = sleepers.enter_uncounted();
+        assert_eq!((sleepers.number(), sleepers.at_most()), (0, 1));
+        sleepers.leave(alone);
         let [first, lost] = [0, 1].map(|_| sleepers.enter());
         assert_eq!((first, sleepers.number()), (lost, 2));
         sleepers.begin_anew();

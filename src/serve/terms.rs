@@ -22,7 +22,11 @@ pub struct Terms {
 impl Terms {
     /// The same, with another end if that is earlier.
     pub(super) fn until(self, end: Option<Instant>) -> Self {
-        Self { until: self.until.into_iter().chain(end).min(), ..self }
+        let until = match (self.until, end) {
+            (Some(until), Some(end)) => Some(until.min(end)),
+            (until, end) => until.or(end),
+        };
+        Self { until, ..self }
     }
 
     pub(super) fn is_over(&self) -> bool {
