@@ -38,8 +38,8 @@ impl Semaphore {
         unsafe { libc::sem_post(self.0.get()) };
     }
 
-    /// Waits for a post; `TimedOut` if there is none in time. A signal handler ends it with `Interrupted`. As
-    /// in any wait of the kernel's, a thread can be cancelled here.
+    /// Waits for a post; `TimedOut` if it does not come in time. A signal handler ends the wait with
+    /// `Interrupted`. As in any wait of the kernel's, a thread can be cancelled here.
     pub fn wait(&self, timeout: Duration) -> io::Result<()> {
         let place = self.0.get();
         let result = match clock_wait() {
