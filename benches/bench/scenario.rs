@@ -239,7 +239,7 @@ pub(crate) const COUNTED: &[Scenario] = &[
     row("hello, 4 threads, connection per request", "hello", 0, gate(5.0, 5_000.0))
         .clients(4, 4)
         .requests(64),
-    row("hello, 4 threads, kept", "hello", 0, gate(4.25, 5_300.0))
+    row("hello, 4 threads, kept", "hello", 0, gate(4.25, 5_500.0))
         .kept()
         .clients(4, 4)
         .requests(36),
