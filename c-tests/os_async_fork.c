@@ -3,11 +3,12 @@
 
 #include <fcgios.h>
 #include <pthread.h>
+#include <semaphore.h>
 
 #define FORKS 500
 
 static char buffer[10], threads_buffer[10];
-static volatile int stop;
+static sem_t stop;
 
 static void done(ClientData data, int len)
 {
@@ -55,7 +56,7 @@ static void *arm_and_cancel(void *argument)
 {
     int fd = *(int *)argument;
 
-    while (!stop) {
+    while (sem_trywait(&stop) != 0) {
         if (OS_AsyncRead(fd, 0, threads_buffer, 1, never, NULL) != 0)
             die("OS_AsyncRead");
         OS_CloseRead(fd);
@@ -68,6 +69,7 @@ static void forks_at_any_moment(void)
     int fds[2], i, status, hung = 0;
     pthread_t thread;
 
+    sem_init(&stop, 0, 0);
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) != 0)
         die("socketpair");
     if (pthread_create(&thread, NULL, arm_and_cancel, &fds[0]) != 0)
@@ -85,7 +87,7 @@ static void forks_at_any_moment(void)
             die("waitpid");
         hung += status != 0;
     }
-    stop = 1;
+    sem_post(&stop);
     pthread_join(thread, NULL);
     printf("%d of %d children did not come to their end\n", hung, FORKS);
 }

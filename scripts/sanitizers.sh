@@ -129,11 +129,13 @@ thread() {
     # The runtime makes system calls of its own; calls.rs counts them.
     # The sanitizer's own fork is not for signal handlers.
     # It has a thread of its own, too: accept.rs counts them, and heads.rs is about processes of one.
-    # numbers.rs, and some others, close what another thread uses, or end a thread in the middle of a call;
+    # numbers.rs, and some others, close what another thread uses, or open another file at its number, or end
+    # a thread in the middle of a call;
     # the program of given_back.rs counts its memory while its threads use it. quiet.rs counts switches.
     local -a disturbed=(calls:: accept:: heads:: numbers:: given_back:: quiet::
         a_child_that_a_signal_handler_makes a_descriptor_that_changes_its_meaning
-        a_thread_that_never_comes_back the_last_process_that_leaves)
+        a_thread_that_never_comes_back the_last_process_that_leaves
+        a_new_listen_socket_is_served what_threads_have_taken)
     tests --test waiting -- "${disturbed[@]/#/--skip=}"
     LIBFCGI_STRESS_SECONDS=${LIBFCGI_STRESS_SECONDS:-4} tests --test stress
     # Not for long: the runtime's own memory grows with the time.

@@ -1,7 +1,7 @@
 //! Descriptors that come to mean something else while the library knows their numbers.
 
 use std::fs;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use fcgi::protocol::RecordType;
 
@@ -40,6 +40,9 @@ fn kept_for_long(worker: &Worker) -> Connection {
     tell(worker, &mut kept, "");
     kept
 }
+
+/// One of two threads may sleep for so long before it looks for a new listen socket, and a bit.
+const NEXT_LOOK: Duration = Duration::from_secs(6);
 
 /// What the program does about its listen socket, and where it waits afterwards.
 const CHANGES: [(&str, &str); 3] =
@@ -134,7 +137,7 @@ fn a_new_listen_socket_is_served_by_who_waits_on_the_old_one_and_who_comes_later
     };
     // There the one thread's accept stays with the socket that is gone.
     assert_eq!(serve(Library::Original, IN_VAIN), [false, false], "the original does it right");
-    assert_eq!(serve(Library::Ours, 2 * AT_MOST), [true, true]);
+    assert_eq!(serve(Library::Ours, NEXT_LOOK), [true, true]);
 }
 
 /// A kept connection may be there before, and one that says nothing is taken from the new socket by a
@@ -148,7 +151,7 @@ fn what_threads_have_taken_from_a_new_listen_socket_goes_with_them() {
         let making = Half::with(worker.connect(), &worker, &[("ANEW", "")]);
         let mut silent = worker.connect();
         // By the thread that has waited all the time; it comes back to wait on the new socket.
-        assert!(is_answered_within(worker.connect(), 2 * AT_MOST));
+        assert!(is_answered_within(worker.connect(), NEXT_LOOK));
         drop(making.finish());
         for _ in 0..4 {
             answered(worker.connect(), "another");
