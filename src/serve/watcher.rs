@@ -127,8 +127,8 @@ impl Watcher {
         }
     }
 
-    /// Waits for as long as the terms allow, or `longest`, for something to come. Returns the token of the first that
-    /// is ready; `other` gets the others. `TimedOut` after a first wait in which nothing came.
+    /// Waits for as long as the terms allow, or `longest`, for something to come. Returns the token of the
+    /// first that is ready; `other` gets the others. `TimedOut` after a first wait in which nothing came.
     pub(super) fn wait(
         &self,
         longest: Duration,
