@@ -1,6 +1,6 @@
 /*
  * The exit status of one request is not that of the next.
- * differs: exit status leaks into later requests
+ * differs: Exit status
  */
 #include "fcgi_client.h"
 

@@ -1,6 +1,6 @@
 /*
  * FCGX_Finish before any request closes nothing that is not the library's.
- * differs: API edges: FCGX_Finish before any Accept
+ * differs: `FCGX_Finish` before any Accept
  */
 #include "fcgi_client.h"
 

@@ -1,6 +1,6 @@
 /*
  * There is no stream to free: nothing happens.
- * differs: API edges: FCGX_FreeStream(NULL)
+ * differs: `FCGX_FreeStream(NULL)`
  */
 #include "fcgi_client.h"
 

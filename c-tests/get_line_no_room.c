@@ -1,6 +1,6 @@
 /*
  * FCGX_GetLine with room for no byte writes none, and takes nothing from the stream.
- * differs: API edges: FCGX_GetLine with n <= 0
+ * differs: `FCGX_GetLine` with room for no byte
  */
 #include "fcgi_client.h"
 

@@ -1,6 +1,6 @@
 /*
  * FCGX_OpenSocket reports errors: it does not end the process, and deletes nothing but sockets.
- * differs: OpenSocket exits the process on any error
+ * differs: `FCGX_OpenSocket` that fails
  */
 #include "fcgi_client.h"
 

@@ -1,6 +1,6 @@
 /*
  * A port that does not exist is an error; it does not stand for another one.
- * differs: ports above 65535 wrap
+ * differs: Port above 65535
  */
 #include "fcgi_client.h"
 

@@ -1,6 +1,6 @@
 /*
  * "[v6]:port" is an IPv6 address to listen on and to connect to, not the name of a file.
- * differs: "[::1]:9000" makes a file of that name; no IPv6
+ * differs: IPv6 address, `[::1]:9000`
  */
 #include "fcgi_client.h"
 

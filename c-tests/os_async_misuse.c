@@ -1,7 +1,7 @@
 /*
  * Asynchronous operations that the original ends the process for, each in a process of its own.
  *
- * differs: OS_DoIo and OS_Async* work with any descriptor number (poll, never an fd_set), and neither exits nor aborts; EINTR is retried (B, Waiting and signals)
+ * differs: NULL, and what is closed, foreign or impossible
  */
 #define _GNU_SOURCE
 #include <fcgios.h>

@@ -1,7 +1,9 @@
 /*
  * Signals during OS_Read and OS_Write; OS_SetFlags on a closed descriptor; a peer that never stops.
  *
- * differs: EINTR in read/write is final, closing lingers with a trickling peer (B, Waiting and signals)
+ * differs: A signal while reading or writing
+ * differs: Closing while the peer goes on sending a little at a time
+ * differs: NULL, and what is closed, foreign or impossible
  */
 #define _GNU_SOURCE
 #include <fcgios.h>

@@ -1,7 +1,8 @@
 /*
  * Names that cannot be listened on or connected to, each tried in a process of its own.
  *
- * differs: OpenSocket exits the process on any error and removes a regular file at its path (B, Sockets)
+ * differs: `FCGX_OpenSocket` that fails
+ * differs: File with contents at the path of a socket
  */
 #define _GNU_SOURCE
 #include <fcgios.h>

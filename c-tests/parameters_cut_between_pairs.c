@@ -1,7 +1,7 @@
 /*
  * A connection that ends between two pairs is no request: the program must not run with part of the
  * parameters.
- * differs: connection ends between two pairs
+ * differs: Connection that ends among the parameters, between two of them
  */
 #include "fcgi_client.h"
 

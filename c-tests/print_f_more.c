@@ -1,6 +1,6 @@
 /*
  * FCGX_FPrintF knows what the C library's printf knows.
- * differs: own printf: overflows, aborts, crashes, stops
+ * differs: `FCGX_FPrintF`, `FCGI_printf` and their family
  */
 #include "fcgi_client.h"
 

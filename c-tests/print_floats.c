@@ -1,6 +1,6 @@
 /*
  * FCGX_FPrintF of floating-point numbers of all sizes, in hundreds and thousands of digits.
- * differs: own printf: overflows, aborts, crashes, stops
+ * differs: `FCGX_FPrintF`, `FCGI_printf` and their family
  */
 #include "fcgi_client.h"
 #include <float.h>

@@ -1,6 +1,6 @@
 /*
  * A negative length writes nothing, and nothing outside the stream's buffer.
- * differs: API edges: FCGX_PutStr with negative length
+ * differs: `FCGX_PutStr` with a negative length
  */
 #include "fcgi_client.h"
 

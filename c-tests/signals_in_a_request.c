@@ -1,6 +1,6 @@
 /*
  * A signal in the middle of a body does not cut it.
- * differs: EINTR in read/write is final
+ * differs: A signal while reading or writing
  */
 #include "fcgi_client.h"
 

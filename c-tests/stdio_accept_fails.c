@@ -2,7 +2,7 @@
  * After a failed FCGI_Accept the standard streams are closed and environ is NULL. In the original
  * both still point into the request before, which is freed.
  *
- * differs: API edges: no crash
+ * differs: NULL, and what is closed, foreign or impossible
  */
 #define NO_FCGI_DEFINES
 #include "fcgi_client.h"

@@ -2,8 +2,8 @@
  * Closed streams and no streams at all: every function fails, and none crashes. The original takes
  * (size_t)-1 bytes for written, fprintf's failure for 0, and crashes on NULL.
  *
- * differs: write error after a failed flush is hidden; fwrite returns (size_t)-1 / size
- * differs: API edges: no crash
+ * differs: Error when writing
+ * differs: NULL, and what is closed, foreign or impossible
  */
 #define NO_FCGI_DEFINES
 #include <stdarg.h>

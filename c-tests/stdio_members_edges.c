@@ -1,8 +1,8 @@
 /*
  * FCGI_fread and FCGI_fwrite where the original errs: streams that fail, and sizes beyond an int.
  *
- * differs: write error after a failed flush is hidden; fwrite returns (size_t)-1 / size
- * differs: API edges: FCGI_fread of more than INT_MAX
+ * differs: Error when writing
+ * differs: `FCGI_fread` of more than `INT_MAX` bytes
  */
 #define NO_FCGI_DEFINES
 #include "fcgi_client.h"

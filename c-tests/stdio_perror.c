@@ -1,7 +1,7 @@
 /*
  * FCGI_perror writes a whole line, as the C library's perror does.
  *
- * differs: API edges: FCGI_perror(NULL), FCGI_perror without newline
+ * differs: `FCGI_perror`
  */
 #define NO_FCGI_DEFINES
 #include "fcgi_client.h"

@@ -1,7 +1,7 @@
 /*
  * Conversions of the C library's printf that the original's own does not know, or not survive.
  *
- * differs: own printf: overflows, aborts, crashes, stops
+ * differs: `FCGX_FPrintF`, `FCGI_printf` and their family
  */
 #define NO_FCGI_DEFINES
 #include "fcgi_client.h"

@@ -1,7 +1,7 @@
 /*
  * FCGI_WEB_SERVER_ADDRS and a listen socket for IPv6 and IPv4: a peer that came by IPv4 is compared
  * as such, and an IPv6 peer has to be in the list.
- * differs: IPv6 peers pass the address list
+ * differs: IPv6 peer and `FCGI_WEB_SERVER_ADDRS`
  */
 #include "fcgi_client.h"
 

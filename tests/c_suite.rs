@@ -2,7 +2,7 @@
 //! must print the same and end the same way. What they print on stderr does not count.
 //!
 //! Where the original is wrong, the first comment of NAME.c says
-//! `differs: <the row of "Differences from the original">`, and NAME.expected holds what ours must
+//! `differs: <the row of docs/differences.md>`, and NAME.expected holds what ours must
 //! print. The original must then print something else, or die.
 
 mod support;

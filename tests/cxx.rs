@@ -2,7 +2,7 @@
 //! both.
 //!
 //! Each program of tests/cxx is built against both libraries and runs on both. Where the original is
-//! wrong, its first line is `// differs: <the row of "Differences from the original">`, and
+//! wrong, its first line is `// differs: <the row of docs/differences.md>`, and
 //! NAME.expected holds what ours must print. The original must then print something else, or die.
 
 mod support;
