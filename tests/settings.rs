@@ -1,6 +1,7 @@
 //! The table of settings and what the documents say about them.
 //!
-//! `UPDATE_SETTINGS=1 cargo test --test settings` writes the tables of README.md and man/libfcgi.7 anew.
+//! `UPDATE_SETTINGS=1 cargo test --test settings` writes the tables of docs/operating.md and
+//! man/libfcgi.7 anew.
 
 mod support;
 
@@ -67,7 +68,7 @@ struct Table {
 
 const TABLES: [Table; 2] = [
     Table {
-        path: "README.md",
+        path: "docs/operating.md",
         before: "| variable | unit | default | what |\n|---|---|---|---|\n",
         after: "\n",
         entry: row,
@@ -90,7 +91,7 @@ fn bounds(value: &Value) -> String {
     }
 }
 
-/// A setting's row of README.md.
+/// A setting's row of docs/operating.md.
 fn row(setting: &Setting) -> String {
     let bounds = bounds(&setting.value);
     let (unit, default) = match &setting.value {
@@ -219,6 +220,14 @@ fn what_headers_and_manuals_say_in_passing_is_the_tables() {
         }
     }
     assert!(said >= 2, "the headers say defaults in other words now");
+}
+
+#[test]
+fn the_readme_names_every_setting() {
+    let text = read("README.md");
+    for Setting { name, .. } in SETTINGS {
+        assert!(text.contains(&format!("`{name}`")), "README.md does not name {name}");
+    }
 }
 
 #[test]

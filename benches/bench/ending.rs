@@ -23,7 +23,7 @@ const REQUESTS: usize = 2_000;
 /// one kept connection.
 const CLIENTS: usize = 4;
 
-/// Workers that end as README.md says, with their fiftieth request.
+/// Workers that end as docs/operating.md says, with their fiftieth request.
 const ENDING: &str = "-b 4 -m 50";
 
 /// Workers that just exit after it. With the original those that end in the other way serve a kept

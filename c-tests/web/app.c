@@ -7,7 +7,7 @@
  *   -a N   the same, made after FCGX_Init
  *   -q N   one thread accepts, N others answer and finish
  *   -n     a new structure for each request
- *   -m N   every process ends with the N-th request of a thread, in the way that README.md says
+ *   -m N   every process ends with the N-th request of a thread, in the way that docs/operating.md says
  *   -x N   every process just exits after the N-th request of a thread
  *
  * A response says in its header X-App which process made it, in X-Body what the request's body was

@@ -1,8 +1,8 @@
 //! Settings for unmodified programs: environment variables, read when the library is initialised and
 //! never later.
 //!
-//! [`SETTINGS`] is their one home: they are read by it and complained about by it, and README.md,
-//! man/libfcgi.7 and the headers say what it says (tests/settings.rs).
+//! [`SETTINGS`] is their one home: they are read by it and complained about by it, and
+//! docs/operating.md, man/libfcgi.7 and the headers say what it says (tests/settings.rs).
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
@@ -57,7 +57,7 @@ pub enum Value {
 pub const ANY: RangeInclusive<u32> = 0..=i32::MAX as u32;
 
 /// All of them, in the order of the documents. After a change `UPDATE_SETTINGS=1 cargo test --test
-/// settings` writes the tables of README.md and man/libfcgi.7 anew.
+/// settings` writes the tables of docs/operating.md and man/libfcgi.7 anew.
 pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "LIBFCGI_OS_CLOSE_POLL_TIMEOUT",
@@ -68,8 +68,8 @@ pub const SETTINGS: &[Setting] = &[
             zero: "does not wait",
             put: |config, number| config.close_timeout = milliseconds(number),
         },
-        says: "how long a closing connection is read on, so that a web server that is still sending \
-               gets the whole response",
+        says: "how long to drain a connection before closing it, so that a web server that is still \
+               sending does not lose the response",
     },
     Setting {
         name: "LIBFCGI_IS_AF_UNIX_KEEPER_POLL_TIMEOUT",
@@ -77,10 +77,10 @@ pub const SETTINGS: &[Setting] = &[
             unit: "milliseconds",
             range: ANY,
             default: 2000,
-            zero: "closes what is silent at once",
+            zero: "closes a silent connection at once",
             put: |config, number| config.keeper_timeout = milliseconds(number),
         },
-        says: "how long a new connection on a unix socket may be silent, or send what is no request",
+        says: "how long a new connection on a unix socket may take to begin a request; then it is closed",
     },
     Setting {
         name: "LIBFCGI_FIRST_BYTE_TIMEOUT",
@@ -88,11 +88,11 @@ pub const SETTINGS: &[Setting] = &[
             unit: "milliseconds",
             range: ANY,
             default: 60_000,
-            zero: "is no limit",
+            zero: "means no limit",
             put: |config, number| config.first_byte_timeout = limit(number).map(milliseconds),
         },
-        says: "how long a new connection may be silent, or send what is no request, on a socket that \
-               is not a unix socket",
+        says: "how long a new connection that is not on a unix socket may take to begin a request; then \
+               it is closed",
     },
     Setting {
         name: "LIBFCGI_HEAD_TIMEOUT",
@@ -100,7 +100,7 @@ pub const SETTINGS: &[Setting] = &[
             unit: "milliseconds",
             range: ANY,
             default: 60_000,
-            zero: "is no limit",
+            zero: "means no limit",
             put: |config, number| config.head_timeout = limit(number).map(milliseconds),
         },
         says: "how long the head of a request (BEGIN_REQUEST and all parameters) may take from its \
@@ -112,12 +112,12 @@ pub const SETTINGS: &[Setting] = &[
             unit: "milliseconds",
             range: ANY,
             default: 60,
-            zero: "closes what is silent at once",
+            zero: "closes a silent connection at once",
             put: |config, number| config.drain = milliseconds(number),
         },
-        says: "how long an open connection without a request may be silent when shutting down; then it \
-               is closed, which a web server that reuses connections may see too late: with more than \
-               its keep-alive time it loses no request on an unused one",
+        says: "how long an open connection without a request may stay silent during a shutdown; then it \
+               is closed, and a web server that uses it at that moment loses the request; with a value \
+               above the web server's keep-alive time, no request on an idle connection is lost",
     },
     Setting {
         name: "LIBFCGI_MAX_WAITING",
@@ -125,16 +125,15 @@ pub const SETTINGS: &[Setting] = &[
             unit: "connections",
             range: ANY,
             default: 512,
-            zero: "is no limit of its own",
+            zero: "sets no limit of its own",
             put: |config, number| {
                 config.max_waiting = limit(number).map_or(usize::MAX, |most| most as usize);
             },
         },
         says: "how many connections without a request a listen socket may have in one process, in \
                any case no more than three quarters of the descriptors that the process may open; \
-               beyond, the one is closed that has waited longest of those that never had a request, \
-               and a kept one that has had one only if there is no other; with the default, \
-               descriptors of requests stay below 1024",
+               beyond that, the connection waiting longest is closed; idle keep-alive connections go \
+               last; with the default, descriptors of requests stay below 1024",
     },
     Setting {
         name: "LIBFCGI_MAX_PARAMS_BYTES",
@@ -145,9 +144,9 @@ pub const SETTINGS: &[Setting] = &[
             zero: "refuses every request that has parameters",
             put: |config, number| config.max_params = number as usize,
         },
-        says: "how large the parameters of one request may become, and how many there may be: one for \
-               each three bytes of it; a request beyond is answered with OVERLOADED, and its \
-               connection closed",
+        says: "how many bytes the parameters of one request may take; their number may be a third of \
+               that; a request that exceeds either is answered with OVERLOADED, and its connection is \
+               closed",
     },
     Setting {
         name: "LIBFCGI_MAX_HEADS_BYTES",
@@ -155,16 +154,16 @@ pub const SETTINGS: &[Setting] = &[
             unit: "bytes",
             range: ANY,
             default: 0,
-            zero: "is four times LIBFCGI_MAX_PARAMS_BYTES",
+            zero: "means four times LIBFCGI_MAX_PARAMS_BYTES",
             // That row is above this one, and in its place.
             put: |config, number| {
                 config.max_heads =
                     limit(number).map_or(config.max_params.saturating_mul(4), |most| most as usize);
             },
         },
-        says: "how much memory the unfinished heads of requests that wait in one process may take, \
-               64 KB of each not counted; beyond, the largest is answered with OVERLOADED, and its \
-               connection closed; besides, a thread may have one in its hands",
+        says: "how many bytes the incomplete heads of all waiting requests of one process may take; \
+               the first 64 KB of each, and a head that a thread is reading, do not count; beyond that, \
+               the largest is answered with OVERLOADED, and its connection is closed",
     },
     Setting {
         name: "FCGI_WEB_SERVER_ADDRS",
@@ -173,7 +172,7 @@ pub const SETTINGS: &[Setting] = &[
             default: "no list",
             put: |config, text| config.peers = PeerList::parse(text),
         },
-        says: "which peers may connect over TCP; others are closed",
+        says: "which web servers may connect over TCP; connections from others are closed",
     },
 ];
 
