@@ -164,7 +164,10 @@ fn the_readme_has_the_numbers_of_the_reliability_page() {
     readme_says(&[
         format!("{} million executions of five", executions / 1_000_000),
         format!("{} requests in ten minutes", soak[0]),
-        format!("{} KB more memory", kilobytes(&soak[4]) - kilobytes(&soak[1])),
+        format!(
+            "{} KB more memory at the end than after four minutes",
+            kilobytes(&soak[4]) - kilobytes(&soak[1])
+        ),
     ]);
 }
 
@@ -181,7 +184,7 @@ fn the_readme_has_the_numbers_of_the_compatibility_page() {
     };
     let suites: u64 = below("Test suites of others").iter().map(passed).sum();
     readme_says(&[
-        format!("{} programs, each on both", below("Programs").len() - 2),
+        format!("{} set-ups, each on both", below("Programs").len() - 2),
         format!("{suites} tests pass on both"),
     ]);
 }
