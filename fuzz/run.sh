@@ -22,7 +22,7 @@ cleanup() {
 trap cleanup EXIT
 
 # The same program on both libraries, for the differential target.
-cc -I"$dist/include" -o "$place/echo" tests/support/echo.c -L"$dist" -lfcgi
+cc -I"$dist/include" -o "$place/echo" testkit/programs/echo.c -L"$dist" -lfcgi
 "$place/echo" "$place/original" &
 programs+=($!)
 LD_LIBRARY_PATH=$dist "$place/echo" "$place/ours" &

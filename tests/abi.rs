@@ -1,13 +1,12 @@
 //! libfcgi.so.0 looks to the dynamic linker, and its structs to a compiler, as the original's do.
 
-mod support;
-mod toolchain;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use support::{TempDir, dist};
-use toolchain::{command, extensions, ldflags, named, original_library, output, read, write};
+use testkit::toolchain::{
+    command, extensions, ldflags, named, original_library, output, read, write,
+};
+use testkit::{TempDir, dist};
 
 fn shared_library() -> PathBuf {
     dist().join("libfcgi.so.0.0.0")

@@ -4,15 +4,12 @@
 //! The compilers are CC, RUSTC and CARGO, with CARGO_BUILD_TARGET; LDFLAGS are what programs need in
 //! order to run here. So scripts/check-i386.sh has the same tests for i386.
 
-mod support;
-mod toolchain;
-
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use support::{TempDir, dist};
-use toolchain::{STRICT, command, ldflags, named, original_library, output, write};
+use testkit::toolchain::{STRICT, command, ldflags, named, original_library, output, write};
+use testkit::{TempDir, dist};
 
 /// Another archive that is written in Rust. It unwinds.
 const OTHER: &str = r#"

@@ -2,14 +2,11 @@
 //! libfcgi.a: there, with an object that is not needed. Every name is tried with every kind of program,
 //! on the original first.
 
-mod support;
-mod toolchain;
-
 use std::fs;
 use std::path::PathBuf;
 
-use support::{Library, TempDir, dist, run};
-use toolchain::{LIMIT, STRICT, command, original_library, output, read, write};
+use testkit::toolchain::{LIMIT, STRICT, command, original_library, output, read, write};
+use testkit::{Library, TempDir, dist, run};
 
 /// What every kind of program begins with: it is its own web server. The connection is kept, so that
 /// the original does not wait for its end.

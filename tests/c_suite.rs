@@ -5,14 +5,12 @@
 //! `differs: <the row of docs/differences.md>`, and NAME.expected holds what ours must
 //! print. The original must then print something else, or die.
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use support::{Ended, Library, TempDir, compile, root, run};
+use testkit::{Ended, Library, TempDir, compile, root, run};
 
 /// Long enough for a program that waits for the original's timeouts.
 const LIMIT: Duration = Duration::from_secs(40);

@@ -5,9 +5,6 @@
 //! wrong, its first line is `// differs: <the row of docs/differences.md>`, and
 //! NAME.expected holds what ours must print. The original must then print something else, or die.
 
-mod support;
-mod toolchain;
-
 use std::fs::{self, File};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
@@ -16,9 +13,11 @@ use std::process::Command;
 use std::time::Duration;
 
 use fcgi::protocol::RecordType;
-use support::wire::{self, Connection};
-use support::{Ended, Library, Running, TempDir, dist, root, run};
-use toolchain::{STRICT, command, make, need_original, original_library, output, read, write};
+use testkit::toolchain::{
+    STRICT, command, make, need_original, original_library, output, read, write,
+};
+use testkit::wire::{self, Connection};
+use testkit::{Ended, Library, Running, TempDir, dist, root, run};
 
 const SHARED: &str = "libfcgi++.so.0.0.0";
 

@@ -1,12 +1,10 @@
 //! Each row of docs/differences.md names its tests: they pass on ours, and would fail on the original
 //! or show that the original does something else.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::fs;
 
-use support::root;
+use testkit::root;
 
 /// Where the table is.
 const TABLE: &str = "docs/differences.md";
@@ -75,6 +73,12 @@ fn programs(directory: &str, extension: &str) -> Vec<(String, BTreeSet<String>)>
     sources.map(read).collect()
 }
 
+/// Returns where the tests of that name are: a file, or a directory's main.rs.
+fn source(file: &str) -> String {
+    let path = format!("tests/{file}.rs");
+    if root(&path).exists() { path } else { format!("tests/{file}/main.rs") }
+}
+
 #[test]
 fn every_row_is_listed_once() {
     let mut names = BTreeSet::new();
@@ -97,10 +101,10 @@ fn every_test_of_a_row_exists() {
                     );
                 }
                 Test::Function { file, name } => {
+                    let path = source(file);
                     // The whole line, because a name may be the beginning of another.
-                    let found = read(&format!("tests/{file}.rs"))
-                        .contains(&format!("#[test]\nfn {name}() {{"));
-                    assert!(found, "{what}: tests/{file}.rs has no test {name}");
+                    let found = read(&path).contains(&format!("#[test]\nfn {name}() {{"));
+                    assert!(found, "{what}: {path} has no test {name}");
                 }
             }
             assert!(seen.insert(test), "{what}: a test is listed twice");

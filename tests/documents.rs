@@ -1,14 +1,12 @@
 //! What README.md and the pages of docs say: commands and programs are run, links lead somewhere, and
 //! README.md has the numbers of the pages that it names.
 
-mod support;
-
 use std::fs;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use support::{Library, PATIENCE, Running, TempDir, dist, need, root, run, until};
+use testkit::{Library, PATIENCE, Running, TempDir, dist, need, root, run, until};
 
 /// The documents whose links are followed.
 const DIRECTORIES: [&str; 4] = ["", "docs", "examples-c", "fuzz"];

@@ -1,13 +1,11 @@
 //! `LIBFCGI_DRAIN`: how long open connections are waited for when shutting down.
 
-mod support;
-
 use std::thread;
 use std::time::{Duration, Instant};
 
 use fcgi::protocol::RecordType;
-use support::wire::{Connection, Record, begin, params, request, stdin};
-use support::{Library, Listen, PATIENCE, Worker, until_in};
+use testkit::wire::{Connection, Record, begin, params, request, stdin};
+use testkit::{Library, Listen, PATIENCE, Worker, until_in};
 
 /// From the last connection's end to the program's.
 const AT_ONCE: Duration = Duration::from_millis(100);

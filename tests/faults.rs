@@ -2,12 +2,10 @@
 //! (faults/faults.c), and a program that is killed. Every response is right, or the connection ends within it; never a wrong
 //! byte, never a crash, never a wait without end.
 
-mod support;
-
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,8 +13,8 @@ use std::thread;
 use std::time::Duration;
 
 use fcgi::protocol::RecordType;
-use support::wire::{Connection, Record, records, request};
-use support::{Library, PATIENCE, Running, TempDir, compile, root, run};
+use testkit::wire::{Connection, Record, records, request};
+use testkit::{Library, PATIENCE, Running, TempDir, compile, root, run, scratch};
 
 /// Requests per test; more when one looks for something rare.
 const REQUESTS: usize = 10_000;
@@ -27,7 +25,7 @@ const CLIENTS: usize = 8;
 fn built() -> &'static (PathBuf, PathBuf) {
     static BUILT: OnceLock<(PathBuf, PathBuf)> = OnceLock::new();
     BUILT.get_or_init(|| {
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let target = scratch();
         let (program, faults) = (target.join("careful"), target.join("faults.so"));
         compile(&root("tests/faults/careful.c"), Library::Ours, &program).unwrap();
         let mut cc = Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()));

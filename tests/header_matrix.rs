@@ -1,13 +1,10 @@
 //! The headers compile everywhere: alone, twice, in any order, in every C and C++, and they say the
 //! same as the original's.
 
-mod support;
-mod toolchain;
-
 use std::path::Path;
 
-use support::{TempDir, dist, root};
-use toolchain::{HEADERS, STRICT, command, listed_macros, need_original, output, write};
+use testkit::toolchain::{HEADERS, STRICT, command, listed_macros, need_original, output, write};
+use testkit::{TempDir, dist, root};
 
 const C: &[&str] = &["c89", "c99", "c11", "c17", "c2x"];
 const CXX: &[&str] = &["c++98", "c++11", "c++14", "c++17", "c++20", "c++2b"];

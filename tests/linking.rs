@@ -1,14 +1,11 @@
 //! Programs link with what `make install` and pkg-config give them, and run with either library.
 
-mod support;
-mod toolchain;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use support::{Library, TempDir, compile, root, run};
-use toolchain::{STRICT, command, make, need_original, original_library, output, write};
+use testkit::toolchain::{STRICT, command, make, need_original, original_library, output, write};
+use testkit::{Library, TempDir, compile, root, run, scratch};
 
 /// Has FCGI_stdout's address in its own hands, and runs as a plain CGI program.
 const STREAMS: &str = r#"
@@ -166,7 +163,7 @@ fn fortified_build() {
     };
     let original = run_on(original_library().parent().unwrap());
     for level in [2, 3] {
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("fortified-{level}"));
+        let target = scratch().join(format!("fortified-{level}"));
         let built = target.join("dist");
         let mut make = command("make", &["-s"]);
         make.arg(built.join("libfcgi.so")).arg(format!("BUILDDIR={}", built.display()));

@@ -1,13 +1,11 @@
 //! Programs on our library under valgrind: no invalid access, nothing uninitialised used, nothing
 //! lost.
 
-mod support;
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use support::{Ended, Library, TempDir, compile, need, root, run};
+use testkit::{Ended, Library, TempDir, compile, need, root, run};
 
 const LIMIT: Duration = Duration::from_secs(60);
 

@@ -1,11 +1,9 @@
 //! What the library says on standard error names what was tried, on what, and why.
 
-mod support;
-
 use std::fs;
 use std::process::Command;
 
-use support::{Library, PATIENCE, TempDir, compile, run};
+use testkit::{Library, PATIENCE, TempDir, compile, run};
 
 /// Makes a listen socket; prints errno.
 const OPEN: &str = r#"

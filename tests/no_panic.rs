@@ -3,12 +3,10 @@
 //! code of std that was compiled into it, to Rust's panic functions must be in `no_panic/allowed`,
 //! which says why it cannot happen or cannot be avoided. std's own functions are not looked into.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::fs;
 
-use support::{disassembly, root};
+use testkit::{disassembly, root};
 
 /// Where a panic, or the end of the process for lack of memory, begins.
 const PANICS: [&str; 9] = [

@@ -1,11 +1,9 @@
 //! Every cell of the table "Who owns what" at the head of `serve`, by descriptors that are open or
-//! not and by memory that grows or does not. The cells themselves are in support/ownership.c.
-
-mod support;
+//! not and by memory that grows or does not. The cells themselves are in testkit/programs/ownership.c.
 
 use std::process::Command;
 
-use support::{Library, PATIENCE, TempDir, helper, run};
+use testkit::{Library, PATIENCE, TempDir, helper, run};
 
 fn holds(cell: &str, library: Library) {
     let dir = TempDir::new();

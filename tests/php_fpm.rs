@@ -1,8 +1,6 @@
 //! What cgi-fcgi is used for most: asking PHP's process manager whether it is well. A real php-fpm,
 //! with a configuration of its own, beside Debian's cgi-fcgi and ours.
 
-mod support;
-
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -12,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use support::{Ended, PATIENCE, Running, TempDir, need, run, until};
+use testkit::{Ended, PATIENCE, Running, TempDir, need, run, until};
 
 const OURS: &str = env!("CARGO_BIN_EXE_cgi-fcgi");
 const DEBIANS: &str = "/usr/bin/cgi-fcgi";

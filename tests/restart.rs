@@ -1,12 +1,10 @@
 //! A host that loads the library, serves with several threads, shuts it down and unloads it, and does
 //! so again.
 
-mod support;
-
 use std::process::Command;
 use std::time::Duration;
 
-use support::{Ended, Library, TempDir, compile, root, run};
+use testkit::{Ended, Library, TempDir, compile, root, run};
 
 const LIMIT: Duration = Duration::from_secs(150);
 

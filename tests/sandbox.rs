@@ -2,8 +2,6 @@
 //! makes; whichever of those that the original does not make is refused, the program goes on serving,
 //! or Accept says why not; it never keeps the processor busy.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::net::TcpListener;
@@ -15,9 +13,10 @@ use std::thread;
 use std::time::Duration;
 
 use fcgi::protocol::RecordType;
-use support::wire::{Connection, Record, request};
-use support::{
-    Library, PATIENCE, Running, TempDir, compile, need, root, run, signal, until_asleep, until_in,
+use testkit::wire::{Connection, Record, request};
+use testkit::{
+    Library, PATIENCE, Running, TempDir, compile, need, root, run, scratch, signal, until_asleep,
+    until_in,
 };
 
 /// How long an idle program is watched.
@@ -32,7 +31,7 @@ struct Built {
 fn built() -> &'static Built {
     static BUILT: OnceLock<Built> = OnceLock::new();
     BUILT.get_or_init(|| {
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let target = scratch();
         let (serve, filter) = (target.join("sandbox-serve"), target.join("sandbox-filter.so"));
         let new = target.join(format!("sandbox.{}", std::process::id()));
         compile(&root("tests/sandbox/serve.c"), Library::Ours, &new)

@@ -3,8 +3,6 @@
 //! `UPDATE_SETTINGS=1 cargo test --test settings` writes the tables of docs/operating.md and
 //! man/libfcgi.7 anew.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::fs;
@@ -12,7 +10,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use fcgi::serve::config::{ANY, SETTINGS, Setting, Value};
-use support::{Library, PATIENCE, TempDir, compile, root, run};
+use testkit::{Library, PATIENCE, TempDir, compile, root, run};
 
 /// What the tests themselves read.
 const OF_THE_TESTS: [&str; 5] = [
@@ -27,11 +25,12 @@ const OF_THE_TESTS: [&str; 5] = [
 const FOR_USERS: [&str; 6] = ["README.md", "CHANGELOG.md", "SECURITY.md", "man", "include", "src"];
 
 /// What is for those who work on it.
-const FOR_US: [&str; 10] = [
+const FOR_US: [&str; 11] = [
     "CONTRIBUTING.md",
     "Makefile",
     "docs",
     "tests",
+    "testkit",
     "c-tests",
     "examples-c",
     "benches",

@@ -1,15 +1,13 @@
 //! Signals: they change no byte, and the wish to shut down reaches every thread at once.
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use fcgi::protocol::RecordType;
-use support::wire::{Connection, Record, begin, request};
-use support::{
+use testkit::wire::{Connection, Record, begin, request};
+use testkit::{
     Library, Listen, PATIENCE, Worker, is_at, need, signal, until, until_asleep, until_in,
 };
 
@@ -355,7 +353,7 @@ fn a_signal_before_the_first_wait_is_not_lost() {
 /// Whether a tracer holds a thread at the entry of a system call.
 fn is_held_at(task: &Path, call: &str) -> bool {
     let number = if call == "accept4" { libc::SYS_accept4 } else { libc::SYS_epoll_wait };
-    support::state(task) == Some('t') && is_at(task, number)
+    testkit::state(task) == Some('t') && is_at(task, number)
 }
 
 #[test]

@@ -2,8 +2,6 @@
 //! frames of the shipped code are measured on x86_64, those of std included: none is larger than
 //! 1 KB. And each program of c-tests runs with its `main` in such a thread, on the original first.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
@@ -14,11 +12,11 @@ use std::thread;
 use std::time::Duration;
 
 use fcgi::protocol::RecordType;
-use support::wire::{Record, request};
-use support::{Ended, Library, Listen, PATIENCE, TempDir, Worker, until};
-use support::{compile_with, root, run};
+use testkit::wire::{Record, request};
+use testkit::{Ended, Library, Listen, PATIENCE, TempDir, Worker, until};
+use testkit::{compile_with, root, run};
 #[cfg(target_arch = "x86_64")]
-use support::{disassembled, disassembly, dist};
+use testkit::{disassembled, disassembly, dist};
 
 /// The largest frame, return address and saved registers included.
 const LARGEST: u64 = 1024;

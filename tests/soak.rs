@@ -3,8 +3,6 @@
 //!
 //! LIBFCGI_SOAK_SECONDS says how long (20 if it is not set); `make soak` takes ten minutes.
 
-mod support;
-
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -12,8 +10,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use fcgi::protocol::{HEADER_LEN, Header, RecordType};
-use support::wire::request;
-use support::{PATIENCE, Worker};
+use testkit::wire::request;
+use testkit::{PATIENCE, Worker};
 
 const CLIENTS: usize = 32;
 const THREADS: &str = "8";

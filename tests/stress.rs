@@ -3,16 +3,14 @@
 //!
 //! LIBFCGI_STRESS_SECONDS is how long all of it takes together (6 if it is not set).
 
-mod support;
-
 use std::env;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use fcgi::protocol::RecordType;
-use support::wire::{Connection, request};
-use support::{Library, Listen, Worker, signal};
+use testkit::wire::{Connection, request};
+use testkit::{Library, Listen, Worker, signal};
 
 const CLIENTS: usize = 32;
 

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use crate::load::{Address, Client, Exchange, Outcome, listen};
 use crate::programs::{Programs, start};
 use crate::scenario::{COUNTED, Scenario};
-use crate::support::{Library, TempDir};
+use testkit::{Library, TempDir};
 
 /// Callgrind counts a string instruction (rep movsb, rep stosb) once per byte, a processor once in all.
 /// The C library uses them for large blocks only; with this it uses none, on either library.

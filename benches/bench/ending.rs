@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use crate::app::{Home, Settings, content, described};
-use crate::document::Changes;
-use crate::http::{Client, Request};
 use crate::report::{Table, grouped};
-use crate::servers::{APACHE, H2O, HAPROXY, NGINX};
-use crate::site::Application::{Tcp, Unix};
-use crate::site::{Application, Kind, Site};
-use crate::support::Library;
+use testkit::Library;
+use testkit::web::app::{Home, Settings, content, described};
+use testkit::web::document::Changes;
+use testkit::web::http::{Client, Request};
+use testkit::web::servers::{APACHE, H2O, HAPROXY, NGINX};
+use testkit::web::site::Application::{Tcp, Unix};
+use testkit::web::site::{Application, Kind, Site};
 
 /// Requests of each row and library, unless another number is asked for.
 const REQUESTS: usize = 2_000;

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use crate::load::{Address, Client, Exchange, Outcome, listen};
 use crate::programs::{Programs, start};
 use crate::scenario::{RESIDENT, Scenario};
-use crate::support::{Library, Running, TempDir, dist};
 use crate::times::Spread;
+use testkit::{Library, Running, TempDir, dist};
 
 const LIMIT: Duration = Duration::from_secs(30);
 

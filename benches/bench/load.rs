@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use fcgi::protocol::record::{HEADER_LEN, Header, RecordType};
 
 use crate::scenario::{DIGIT, Scenario};
-use crate::support::wire;
+use testkit::wire;
 
 /// Bodies are cut into records of this size, as nginx does it.
 const RECORD: usize = 32 * 1024;

@@ -14,7 +14,7 @@ use crate::programs::{Programs, start};
 use crate::report::{Table, grouped};
 use crate::scenario::{NONE, Scenario, row};
 use crate::server::{Contender, Server, Session};
-use crate::support::{Library, PATIENCE, Running, TempDir, signal, until};
+use testkit::{Library, PATIENCE, Running, TempDir, signal, until};
 
 /// Requests of each row and library, unless another number is asked for.
 const REQUESTS: usize = 20_000;

@@ -6,34 +6,18 @@
 //! that exceed their gates make it fail. Everything together is written to docs/benchmarks.md and
 //! docs/benchmarks.svg.
 
-#[allow(dead_code)]
-#[path = "../../tests/web_servers/app.rs"]
-mod app;
 mod chart;
 mod counts;
 mod cpus;
 mod crowd;
-#[allow(dead_code)]
-#[path = "../../tests/web_servers/document.rs"]
-mod document;
 mod ending;
 mod footprint;
-#[path = "../../tests/web_servers/http.rs"]
-mod http;
 mod load;
 mod lost;
 mod programs;
 mod report;
 mod scenario;
 mod server;
-#[allow(dead_code)]
-#[path = "../../tests/web_servers/servers.rs"]
-mod servers;
-#[allow(dead_code)]
-#[path = "../../tests/web_servers/site.rs"]
-mod site;
-#[path = "../../tests/support/mod.rs"]
-mod support;
 mod times;
 mod waiting;
 
@@ -120,7 +104,7 @@ fn timed(programs: &Programs, only: Option<&str>) -> Vec<String> {
         let starts = report::starts(&footprint::starts(programs));
         println!("{starts}\n");
         sections.push(format!("### Starting\n\n{starts}\n"));
-        fs::write(support::root("docs/benchmarks.svg"), chart::svg(&rows)).unwrap();
+        fs::write(testkit::root("docs/benchmarks.svg"), chart::svg(&rows)).unwrap();
     }
     let absolute = show(&report::absolute(&rows));
     sections.push(format!("### What the ratios were made of\n\n{absolute}"));
@@ -140,7 +124,7 @@ fn waited(programs: &Programs, only: Option<&str>) -> Vec<String> {
 
 /// Puts the sections into docs/benchmarks.md.
 fn write_page(sections: &[String]) {
-    let path = support::root("docs/benchmarks.md");
+    let path = testkit::root("docs/benchmarks.md");
     let page = fs::read_to_string(&path).unwrap();
     let (before, rest) = page.split_once(BEGIN).expect("the page has a place for results");
     let (_, after) = rest.split_once(END).expect("the place for results has an end");

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::scenario::{Program, Scenario};
-use crate::support::{Library, Running, TempDir, dist, need, root, run};
+use testkit::{Library, Running, TempDir, dist, need, root, run};
 
 /// The compiled programs.
 pub(crate) struct Programs {

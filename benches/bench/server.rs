@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::load::{Address, Exchange, listen};
 use crate::programs::{Programs, command};
 use crate::scenario::Scenario;
-use crate::support::{Library, PATIENCE, Running, TempDir, children_of, until};
+use testkit::{Library, PATIENCE, Running, TempDir, children_of, until};
 
 /// Who takes turns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,5 @@
 /*
- * The application behind the web servers of tests/web_servers.rs. Its listen socket is descriptor 0.
+ * The application behind the web servers of tests/web_servers. Its listen socket is descriptor 0.
  *
  * Usage: app [OPTIONS]
  *   -t N   every process serves with N threads
@@ -113,7 +113,7 @@ static void describe_body(FCGX_Request *request, char *text, size_t room)
         snprintf(text, room, "%llu %016llx", length, (unsigned long long)checksum);
 }
 
-/* The same bytes as `content` of tests/web_servers/app.rs. */
+/* The same bytes as `content` of testkit/src/web/app.rs. */
 static void put_content(FCGX_Request *request, long size)
 {
     uint64_t state = 0x9e3779b97f4a7c15U;

@@ -1,4 +1,4 @@
-//! Well-formed requests to two programs, tests/support/echo.c on the original library and on ours:
+//! Well-formed requests to two programs, testkit/programs/echo.c on the original library and on ours:
 //! the same answers. The sockets are those of FUZZ_ORIGINAL and FUZZ_OURS; see run.sh.
 #![no_main]
 

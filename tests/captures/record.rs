@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use fcgi::protocol::RecordType;
 
-use crate::app::{Home, Listen};
 use crate::captures;
-use crate::servers::{APACHE, CADDY, H2O, HAPROXY, LIGHTTPD, NGINX};
-use crate::site::Application::{self, Spawned, Tcp, Unix};
-use crate::site::{Kind, Site};
 use crate::streams::{content, sent, trimmed};
-use crate::support::{Running, until};
+use testkit::web::app::{Home, Listen};
+use testkit::web::servers::{APACHE, CADDY, H2O, HAPROXY, LIGHTTPD, NGINX};
+use testkit::web::site::Application::{self, Spawned, Tcp, Unix};
+use testkit::web::site::{Kind, Site};
+use testkit::{Running, until};
 
 const LIMIT: Duration = Duration::from_secs(20);
 

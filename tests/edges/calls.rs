@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use crate::support::root;
+use testkit::root;
 
 const HEADERS: [&str; 3] = ["fcgiapp.h", "fcgi_stdio.h", "fcgios.h"];
 

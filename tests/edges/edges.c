@@ -1,7 +1,7 @@
 /* Calls every function in every situation, each in a child of its own; prints a line for each. */
 #include "values.h"
 
-/* Written by tests/edges.rs. */
+/* Written by tests/edges/main.rs. */
 #include "calls.h"
 
 /* The longest that a call may take; what takes longer waits. (Closing may take 2 s.) */

@@ -1,6 +1,6 @@
 /*
  * The edges of the C API: situations for every kind of parameter, and what there is to see after a
- * call. What tests/edges.rs makes of the headers, edges_calls.h, has the calls themselves.
+ * call. What tests/edges/main.rs makes of the headers, edges_calls.h, has the calls themselves.
  *
  * Every case runs in a child of its own, in which the library was not used before: a crash is an
  * outcome as any other.

@@ -8,8 +8,8 @@ use std::time::Duration;
 use fcgi::protocol::RecordType;
 
 use super::Example;
-use super::support::Library;
-use super::support::wire::{Connection, begin, params, request, stdin};
+use testkit::Library;
+use testkit::wire::{Connection, begin, params, request, stdin};
 
 /// Clients, and requests of each.
 const CLIENTS: usize = 4;

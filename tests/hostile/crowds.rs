@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use super::streams;
 use super::{Target, converse, reset, send};
-use crate::support::wire::{Connection, begin, get_values, no_requests, params, request, stdin};
-use crate::support::{Listen, PATIENCE, until};
+use testkit::wire::{Connection, begin, get_values, no_requests, params, request, stdin};
+use testkit::{Listen, PATIENCE, until};
 
 const CROWD: usize = 2000;
 

@@ -6,8 +6,8 @@ use std::thread;
 use fcgi::protocol::{ProtocolStatus, RecordType};
 
 use super::{Target, most_growth};
-use crate::support::Listen;
-use crate::support::wire::{Connection, Record, begin, record, stdin, stream};
+use testkit::Listen;
+use testkit::wire::{Connection, Record, begin, record, stdin, stream};
 
 const MB: usize = 1 << 20;
 

@@ -2,7 +2,7 @@
 
 use fcgi::protocol::{RecordType, Role};
 
-use crate::support::wire::{
+use testkit::wire::{
     abort, begin, begin_role, get_values, padded, pairs, params, record, request, stdin,
 };
 

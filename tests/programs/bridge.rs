@@ -9,8 +9,8 @@ use super::{
     FCGIWRAP, LIMIT, bytes, file, large, libraries, listen_socket, on_both, post, prepare,
     put_scripts, sha256, text,
 };
-use crate::support::{Library, Running, TempDir, need, until};
 use crate::web::Nginx;
+use testkit::{Library, Running, TempDir, need, until};
 
 const BRIDGE: &str = "/usr/bin/cgi-fcgi";
 

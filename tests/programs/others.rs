@@ -9,9 +9,9 @@ use super::{
     FIXTURES, LIMIT, bytes, file, libraries, listen_socket, mapped, need_perl, on_both, prepare,
     put_scripts, requests, serve, text, workers,
 };
-use crate::http::Client;
-use crate::support::{Library, Running, TempDir, children_of, need, signal, until, until_asleep};
 use crate::web::Nginx;
+use testkit::web::http::Client;
+use testkit::{Library, Running, TempDir, children_of, need, signal, until, until_asleep};
 
 #[test]
 fn multiwatch() {

@@ -4,8 +4,8 @@ use std::fs::{self, File};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::http::Client;
-use crate::support::{Running, TempDir, need, until};
+use testkit::web::http::Client;
+use testkit::{Running, TempDir, need, until};
 
 const LIMIT: Duration = Duration::from_secs(30);
 const CONFIGURATION: &str = include_str!("../fixtures/programs/nginx.conf");

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use crate::support::{TempDir, need, run};
+use testkit::{TempDir, need, run, scratch};
 
 const SYSTEM_SOURCES: &str = "/etc/apt/sources.list.d/debian.sources";
 const LIMIT: Duration = Duration::from_secs(90);
@@ -25,7 +25,7 @@ pub(crate) fn unpack(package: &str, dir: &TempDir) -> PathBuf {
 fn tarball(package: &str) -> PathBuf {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _guard = ONE_AT_A_TIME.lock();
-    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sources");
+    let cache = scratch().join("sources");
     let kept = cache.join(package);
     if !kept.exists() {
         fs::create_dir_all(&cache).unwrap();

@@ -6,8 +6,8 @@ use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
 use crate::fetch::unpack;
-use crate::support::{Library, TempDir, install, need, root, run};
 use crate::{LIMIT, assert_loaded, loaded_from};
+use testkit::{Library, TempDir, install, need, root, run};
 
 struct Suite {
     package: &'static str,

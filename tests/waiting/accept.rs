@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::answered;
 use super::changes::kept;
-use super::support::{Library, Listen, PATIENCE, Worker, signal, state, until, until_asleep};
+use testkit::{Library, Listen, PATIENCE, Worker, signal, state, until, until_asleep};
 
 const AGAIN: i32 = -libc::EAGAIN;
 

@@ -3,8 +3,8 @@
 use std::fs;
 
 use super::echo;
-use super::support::wire::{Connection, request};
-use super::support::{Library, Listen, PATIENCE, Worker, need, signal, until, until_asleep};
+use testkit::wire::{Connection, request};
+use testkit::{Library, Listen, PATIENCE, Worker, need, signal, until, until_asleep};
 
 const REQUESTS: usize = 20;
 

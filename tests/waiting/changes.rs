@@ -7,9 +7,9 @@ use fcgi::protocol::RecordType;
 
 use super::forks::until_all_wait;
 use super::shortage::Half;
-use super::support::wire::{Connection, request};
-use super::support::{Library, Listen, PATIENCE, Worker, until, until_asleep};
 use super::{AT_MOST, IN_VAIN, answered, is_answered_within, output};
+use testkit::wire::{Connection, request};
+use testkit::{Library, Listen, PATIENCE, Worker, until, until_asleep};
 
 /// A connection that is kept, and idle: the program waits for others, too.
 pub(super) fn kept(worker: &Worker) -> Connection {

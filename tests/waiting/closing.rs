@@ -9,9 +9,9 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::support::wire::{Connection, abort, get_values, record, records, request};
-use super::support::{Library, Listen, PATIENCE, TempDir, Worker, until_in};
 use super::{IN_VAIN, answered, is_answered_within, text};
+use testkit::wire::{Connection, abort, get_values, record, records, request};
+use testkit::{Library, Listen, PATIENCE, TempDir, Worker, until_in};
 
 use fcgi::protocol::RecordType;
 use fcgi::serve::last::Last;

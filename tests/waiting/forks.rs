@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use super::changes::{kept, rests, tell};
 use super::processes::until_accepting;
-use super::support::wire::{Connection, request};
-use super::support::{Library, Listen, PATIENCE, Worker, until, until_asleep};
 use super::{IN_VAIN, text};
+use testkit::wire::{Connection, request};
+use testkit::{Library, Listen, PATIENCE, Worker, until, until_asleep};
 
 /// One thread, and four.
 const THREADS: [&[&str]; 2] = [&[], &["-t", "4"]];

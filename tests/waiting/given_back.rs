@@ -4,9 +4,9 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::support::wire::{Connection, request};
-use super::support::{Library, Listen, PATIENCE, Worker, until};
 use super::{IN_VAIN, output};
+use testkit::wire::{Connection, request};
+use testkit::{Library, Listen, PATIENCE, Worker, until};
 
 /// One thread, one beside the first, several; a structure for each request.
 const ANEW: [&[&str]; 3] = [&["-n"], &["-n", "-t", "1"], &["-n", "-t", "4"]];

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use fcgi::protocol::RecordType;
 
 use super::sharing::{prefork, sockets};
-use super::support::wire::{begin, params, request, stdin};
-use super::support::{Library, Listen, PATIENCE, Worker, until, until_asleep};
+use testkit::wire::{begin, params, request, stdin};
+use testkit::{Library, Listen, PATIENCE, Worker, until, until_asleep};
 
 /// Requests of each client, and clients.
 const REQUESTS: usize = 500;

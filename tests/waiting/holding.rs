@@ -7,9 +7,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::given_back::{ask, opened, start};
-use super::support::wire::{Connection, request};
-use super::support::{Library, Listen, PATIENCE, Worker, until};
 use super::{AT_MOST, answered, output};
+use testkit::wire::{Connection, request};
+use testkit::{Library, Listen, PATIENCE, Worker, until};
 
 /// Asks on each connection again and again, until the moment or the flag; how many times each.
 fn ping_pong(kept: &mut [Connection], is_over: impl Fn() -> bool + Sync) -> Vec<usize> {

@@ -3,9 +3,9 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::support::wire::{Connection, abort, begin_role, request};
-use super::support::{Library, Listen, Worker};
 use super::{AT_MOST, IN_VAIN, answered, echo, is_answered_within, output};
+use testkit::wire::{Connection, abort, begin_role, request};
+use testkit::{Library, Listen, Worker};
 
 use fcgi::protocol::Role;
 

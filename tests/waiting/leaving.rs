@@ -7,11 +7,11 @@ use std::os::unix::net::UnixListener;
 use std::process::{Command, Stdio};
 
 use super::processes::until_accepting;
-use super::support::wire::{Connection, request};
-use super::support::{
+use super::{IN_VAIN, answered, is_answered_within};
+use testkit::wire::{Connection, request};
+use testkit::{
     Library, PATIENCE, Running, TempDir, children_of, helper, signal, until, until_asleep,
 };
-use super::{IN_VAIN, answered, is_answered_within};
 
 /// A listen socket that is held open, as a service manager does.
 struct Socket {

@@ -4,9 +4,9 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::support::wire::{Connection, abort, begin, get_values, no_requests, request};
-use super::support::{Library, Listen, PATIENCE, Worker, until};
 use super::{AT_MOST, IN_VAIN, answered, echo, is_answered_within, output, text};
+use testkit::wire::{Connection, abort, begin, get_values, no_requests, request};
+use testkit::{Library, Listen, PATIENCE, Worker, until};
 
 use fcgi::protocol::{HEADER_LEN, RecordType};
 

@@ -6,9 +6,9 @@ use std::fs;
 
 use super::changes::{kept, tell};
 use super::forks::until_all_wait;
-use super::support::wire::{Connection, request};
-use super::support::{Library, Listen, PATIENCE, Worker, until, until_asleep};
 use super::{AT_MOST, answered, is_answered_within, text};
+use testkit::wire::{Connection, request};
+use testkit::{Library, Listen, PATIENCE, Worker, until, until_asleep};
 
 /// One thread, and four.
 const THREADS: [&[&str]; 2] = [&[], &["-t", "4"]];

@@ -6,12 +6,12 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::support::wire::{Connection, request};
-use super::support::{
+use super::{AT_MOST, IN_VAIN, answered, echo, is_answered_within, output, text};
+use testkit::wire::{Connection, request};
+use testkit::{
     Library, Listen, PATIENCE, Worker, children_of, need, signal, state, until, until_asleep,
     until_in,
 };
-use super::{AT_MOST, IN_VAIN, answered, echo, is_answered_within, output, text};
 
 const EAGAIN: i32 = -libc::EAGAIN;
 const EINTR: i32 = -libc::EINTR;

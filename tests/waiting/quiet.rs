@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::changes::{kept, rests};
 use super::forks::until_all_wait;
-use super::support::{Library, Listen, Worker};
+use testkit::{Library, Listen, Worker};
 
 /// How long they are watched.
 const WATCHED: Duration = Duration::from_secs(4);

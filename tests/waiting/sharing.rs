@@ -5,9 +5,9 @@ use std::fs;
 use std::thread;
 use std::time::Instant;
 
-use super::support::wire::{Connection, request};
-use super::support::{Library, Listen, PATIENCE, Worker, need, signal, until, until_asleep};
 use super::{AT_MOST, answered, output};
+use testkit::wire::{Connection, request};
+use testkit::{Library, Listen, PATIENCE, Worker, need, signal, until, until_asleep};
 
 const PROCESSES: usize = 8;
 const ROUNDS: usize = 10;

@@ -8,9 +8,9 @@ use fcgi::protocol::RecordType;
 
 use super::changes::{kept, rests};
 use super::forks::until_all_wait;
-use super::support::wire::{Connection, begin, get_values, request};
-use super::support::{Library, Listen, PATIENCE, Worker, until, until_asleep, until_in};
 use super::{AT_MOST, answered, echo, is_answered_within, output};
+use testkit::wire::{Connection, begin, get_values, request};
+use testkit::{Library, Listen, PATIENCE, Worker, until, until_asleep, until_in};
 
 /// Limits what a program may have open to numbers below `most`. Those it has stay open. The limit
 /// before.

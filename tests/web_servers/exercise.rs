@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::app::{LARGE, content, described};
-use crate::http::{Client, Request, Response};
-use crate::site::Site;
-use crate::support::until;
+use testkit::until;
+use testkit::web::app::{LARGE, content, described};
+use testkit::web::http::{Client, Request, Response};
+use testkit::web::site::Site;
 
 const LIMIT: Duration = Duration::from_secs(20);
 

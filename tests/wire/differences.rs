@@ -2,11 +2,11 @@
 
 use fcgi::protocol::{ProtocolStatus, RecordType, Role};
 
-use super::support::wire::{
+use super::{A_WHILE, ID, echo, end, reply};
+use testkit::wire::{
     Record, abort, begin, begin_role, get_values, padded, pairs, params, record, request, stdin,
 };
-use super::support::{App, Library};
-use super::{A_WHILE, ID, echo, end, reply};
+use testkit::{App, Library};
 
 /// The same bytes get the given answer from ours, and something else from the original.
 pub(super) fn ours_only(bytes: &[u8], expected: &[Record]) {

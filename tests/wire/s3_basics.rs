@@ -3,11 +3,11 @@
 
 use fcgi::protocol::{BeginRequest, ProtocolStatus, RecordType, Role};
 
-use super::support::wire::{
+use super::{A_WHILE, ID, echo, end, on_both, reply, split_on_both, split_on_ours};
+use testkit::wire::{
     Record, abort, begin, get_values, padded, pairs, params, record, request, stdin,
 };
-use super::support::{App, Library, Listen, Worker};
-use super::{A_WHILE, ID, echo, end, on_both, reply, split_on_both, split_on_ours};
+use testkit::{App, Library, Listen, Worker};
 
 /// Every type of record that is not BEGIN_REQUEST, and some that do not exist.
 const OTHER_TYPES: [u8; 14] = [0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 127, 255];

@@ -2,11 +2,9 @@
 
 use fcgi::protocol::RecordType;
 
-use super::support::wire::{
-    Record, begin, get_values, padded, pairs, params, record, request, stdin,
-};
-use super::support::{App, Library};
 use super::{A_WHILE, ID, echo, on_both, split_on_ours};
+use testkit::wire::{Record, begin, get_values, padded, pairs, params, record, request, stdin};
+use testkit::{App, Library};
 
 fn values(told: &[(&str, &str)]) -> Record {
     Record::new(RecordType::GET_VALUES_RESULT, 0, &pairs(told))

@@ -3,11 +3,11 @@
 use fcgi::protocol::{BeginRequest, ProtocolStatus, RecordType, Role};
 
 use super::differences::ours_only;
-use super::support::wire::{
+use super::{A_WHILE, ID, echo, end, on_both, reply, split_on_both, split_on_ours};
+use testkit::wire::{
     Record, abort, begin, begin_role, padded, pairs, params, record, request, stdin, stream,
 };
-use super::support::{App, Library};
-use super::{A_WHILE, ID, echo, end, on_both, reply, split_on_both, split_on_ours};
+use testkit::{App, Library};
 
 #[test]
 fn s5_1_the_three_roles() {

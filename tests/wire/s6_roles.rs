@@ -2,11 +2,9 @@
 
 use fcgi::protocol::{ProtocolStatus, RecordType, Role};
 
-use super::support::wire::{
-    Record, begin, begin_role, pairs, params, record, request, stdin, stream,
-};
-use super::support::{App, Library};
 use super::{A_WHILE, ID, echo, end, on_both, reply, split_on_both, split_on_ours};
+use testkit::wire::{Record, begin, begin_role, pairs, params, record, request, stdin, stream};
+use testkit::{App, Library};
 
 #[test]
 fn s6_1_a_stream_has_a_record_even_if_it_is_empty_unless_it_is_stderr() {

@@ -12,7 +12,7 @@ use crate::crowd::{ask, strangers};
 use crate::load::Exchange;
 use crate::programs::Programs;
 use crate::server::{Contender, Server, Session};
-use crate::support::TempDir;
+use testkit::TempDir;
 
 /// All threads have served something after this.
 const WARM_UP: Duration = Duration::from_millis(100);

@@ -11,8 +11,8 @@ use crate::load::{Address, Client, Exchange, Outcome};
 use crate::programs::Programs;
 use crate::scenario::Scenario;
 use crate::server::{Contender, Server, Session};
-use crate::support::PATIENCE;
 use crate::times::percentile;
+use testkit::PATIENCE;
 
 /// Rounds that count, after one that warms up.
 const ROUNDS: usize = 10;

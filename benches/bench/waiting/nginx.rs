@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 use super::prefork::{self, Tally, in_turns};
 use super::shape::{BEHIND_NGINX, BehindNginx, Idle};
 use crate::crowd::Answer;
-use crate::http::{Client, Kept};
 use crate::load::Address;
 use crate::programs::Programs;
 use crate::server::{Contender, Server, Session};
-use crate::support::{PATIENCE, Running, TempDir, root, until};
+use testkit::web::http::{Client, Kept};
+use testkit::{PATIENCE, Running, TempDir, root, until};
 
 const PROGRAM: &str = "/usr/sbin/nginx";
 

@@ -9,8 +9,8 @@ use crate::crowd::{Answer, ask, connect};
 use crate::load::{Client, Exchange, Outcome};
 use crate::programs::Programs;
 use crate::server::{Contender, Server, Session};
-use crate::support::PATIENCE;
 use crate::times::{Spread, ratios};
+use testkit::PATIENCE;
 
 /// Rounds, the first of which warms up: what goes wrong does so from the second on.
 const ROUNDS: usize = 11;

@@ -13,10 +13,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// A directory of one test alone. It goes away with the value unless the test has failed.
-pub(crate) struct TempDir(PathBuf);
+pub struct TempDir(PathBuf);
 
 impl TempDir {
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("libfcgi-{}-{number}", std::process::id()));
@@ -26,11 +26,11 @@ impl TempDir {
         Self(path)
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         &self.0
     }
 
-    pub(crate) fn join(&self, name: &str) -> PathBuf {
+    pub fn join(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 }
@@ -44,7 +44,7 @@ impl Drop for TempDir {
 }
 
 /// Waits for something that cannot be polled by descriptor: asks again every two milliseconds.
-pub(crate) fn until<T>(what: &str, limit: Duration, mut ask: impl FnMut() -> Option<T>) -> T {
+pub fn until<T>(what: &str, limit: Duration, mut ask: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + limit;
     loop {
         if let Some(answer) = ask() {
@@ -56,20 +56,20 @@ pub(crate) fn until<T>(what: &str, limit: Duration, mut ask: impl FnMut() -> Opt
 }
 
 /// A running program, leader of a process group of its own. The whole group ends with the value.
-pub(crate) struct Running {
+pub struct Running {
     child: Child,
     name: String,
 }
 
 impl Running {
-    pub(crate) fn start(command: &mut Command) -> Self {
+    pub fn start(command: &mut Command) -> Self {
         let name = format!("{command:?}");
         let child = command.process_group(0).spawn();
         Self { child: child.unwrap_or_else(|error| panic!("{name}: {error}")), name }
     }
 
     /// Starts it as leader of a session of its own, as services are started.
-    pub(crate) fn start_in_session(command: &mut Command) -> Self {
+    pub fn start_in_session(command: &mut Command) -> Self {
         let name = format!("{command:?}");
         let lead = || {
             // SAFETY: takes no pointer.
@@ -82,17 +82,17 @@ impl Running {
         Self { child: child.unwrap_or_else(|error| panic!("{name}: {error}")), name }
     }
 
-    pub(crate) fn pid(&self) -> u32 {
+    pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// The exit status, if the program has ended.
-    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+    pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().unwrap()
     }
 
     /// Waits for the end; `None` when the time is up (the program is still running then).
-    pub(crate) fn wait(&mut self, limit: Duration) -> Option<ExitStatus> {
+    pub fn wait(&mut self, limit: Duration) -> Option<ExitStatus> {
         let end = Instant::now() + limit;
         loop {
             let status = self.ended();
@@ -104,7 +104,7 @@ impl Running {
     }
 
     /// Sends a signal, given by its name, to the program alone.
-    pub(crate) fn signal(&self, name: &str) {
+    pub fn signal(&self, name: &str) {
         kill(name, &self.pid().to_string());
     }
 }
@@ -124,16 +124,16 @@ fn kill(signal: &str, whom: &str) {
 
 /// How a program has ended and what it said.
 #[derive(Debug)]
-pub(crate) struct Ended {
-    pub(crate) name: String,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
-    pub(crate) code: Option<i32>,
-    pub(crate) how: String,
+pub struct Ended {
+    pub name: String,
+    pub stdout: String,
+    pub stderr: String,
+    pub code: Option<i32>,
+    pub how: String,
 }
 
 impl Ended {
-    pub(crate) fn must_succeed(self) -> String {
+    pub fn must_succeed(self) -> String {
         assert_eq!(self.code, Some(0), "{self}");
         self.stdout
     }
@@ -148,13 +148,13 @@ impl fmt::Display for Ended {
 /// Puts an executable file where it is going to be run. Another process writes it: while this one had
 /// it open, a program that another test starts could get a copy of that descriptor, and until it has
 /// called exec the file could not be run (ETXTBSY).
-pub(crate) fn install(from: &Path, to: &Path) {
+pub fn install(from: &Path, to: &Path) {
     run(Command::new("install").args(["-m", "755"]).args([from, to]), Duration::from_secs(60))
         .must_succeed();
 }
 
 /// Runs a program to its end, or to the limit.
-pub(crate) fn run(command: &mut Command, limit: Duration) -> Ended {
+pub fn run(command: &mut Command, limit: Duration) -> Ended {
     // Files, not pipes: what a surviving grandchild holds open cannot keep us waiting.
     let dir = TempDir::new();
     let file = |name: &str| File::create(dir.join(name)).unwrap();
@@ -181,7 +181,7 @@ pub(crate) fn run(command: &mut Command, limit: Duration) -> Ended {
 
 /// Makes sure that a Debian package is there, known by a path that it provides: installs it as
 /// root, or fails with the command to run.
-pub(crate) fn need(package: &str, path: &str) {
+pub fn need(package: &str, path: &str) {
     static UPDATED: OnceLock<()> = OnceLock::new();
     if Path::new(path).exists() {
         return;

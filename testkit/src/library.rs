@@ -15,13 +15,22 @@ use super::process::{TempDir, need, run};
 const BUILD_LIMIT: Duration = Duration::from_secs(900);
 
 /// A path inside the repository.
-pub(crate) fn root(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+pub fn root(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(path)
+}
+
+/// A directory for what tests build and keep: cargo's CARGO_TARGET_TMPDIR, which a library does not
+/// know. It is where the test program's profile is.
+pub fn scratch() -> PathBuf {
+    let program = env::current_exe().unwrap();
+    let directory = program.ancestors().nth(3).unwrap().join("tmp");
+    fs::create_dir_all(&directory).unwrap();
+    directory
 }
 
 /// The directory of our built library. It is built if need be, once per test process; processes
 /// wait for each other. LIBFCGI_DIST names another directory, which is taken as it is.
-pub(crate) fn dist() -> &'static Path {
+pub fn dist() -> &'static Path {
     static DIST: OnceLock<PathBuf> = OnceLock::new();
     DIST.get_or_init(|| {
         if let Some(dist) = env::var_os("LIBFCGI_DIST") {
@@ -42,16 +51,16 @@ pub(crate) fn dist() -> &'static Path {
 
 /// One of the two libraries with the same interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Library {
+pub enum Library {
     Ours,
     Original,
 }
 
 impl Library {
-    pub(crate) const BOTH: [Self; 2] = [Self::Original, Self::Ours];
+    pub const BOTH: [Self; 2] = [Self::Original, Self::Ours];
 
     /// The compiler's arguments that find the headers.
-    pub(crate) fn headers(self) -> Vec<String> {
+    pub fn headers(self) -> Vec<String> {
         match self {
             Self::Ours => vec![format!("-I{}", dist().join("include").display())],
             Self::Original => {
@@ -62,7 +71,7 @@ impl Library {
     }
 
     /// The linker's arguments. A program that names nothing of the library is not linked to it.
-    pub(crate) fn link(self) -> Vec<String> {
+    pub fn link(self) -> Vec<String> {
         let mut arguments = Vec::new();
         if self == Self::Ours {
             arguments.push(format!("-L{}", dist().display()));
@@ -73,7 +82,7 @@ impl Library {
 
     /// Makes `command` run on this library, wherever the program was linked. What a sanitizer would
     /// say about the original is not heard.
-    pub(crate) fn under(self, command: &mut Command) -> &mut Command {
+    pub fn under(self, command: &mut Command) -> &mut Command {
         match self {
             Self::Ours => command.env("LD_LIBRARY_PATH", dist()),
             Self::Original => {
@@ -85,12 +94,12 @@ impl Library {
 }
 
 /// Compiles and links one C program against a library.
-pub(crate) fn compile(source: &Path, against: Library, program: &Path) -> Result<(), String> {
+pub fn compile(source: &Path, against: Library, program: &Path) -> Result<(), String> {
     compile_with(source, against, program, &[""; 0])
 }
 
 /// As [`compile`], with more arguments for the compiler.
-pub(crate) fn compile_with(
+pub fn compile_with(
     source: &Path,
     against: Library,
     program: &Path,
@@ -104,9 +113,9 @@ pub(crate) fn compile_with(
     if ended.code == Some(0) { Ok(()) } else { Err(ended.to_string()) }
 }
 
-/// A program of tests/support built against a library, once per test process, below cargo's target
+/// A program of testkit/programs built against a library, once per test process, below cargo's target
 /// directory.
-pub(crate) fn helper(name: &str, library: Library) -> PathBuf {
+pub fn helper(name: &str, library: Library) -> PathBuf {
     static BUILT: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
     // A test that failed in here has said why; the others find out for themselves.
     let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
@@ -114,10 +123,10 @@ pub(crate) fn helper(name: &str, library: Library) -> PathBuf {
     if let Some(path) = built.get(&key) {
         return path.clone();
     }
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let target = scratch();
     let path = target.join(&key);
     let new = target.join(format!("{key}.{}", std::process::id()));
-    let source = root("tests/support").join(format!("{name}.c"));
+    let source = root("testkit/programs").join(format!("{name}.c"));
     compile(&source, library, &new).unwrap_or_else(|error| panic!("{error}"));
     // At once: another test process may be starting the program at this moment.
     fs::rename(&new, &path).unwrap();
@@ -127,7 +136,7 @@ pub(crate) fn helper(name: &str, library: Library) -> PathBuf {
 
 /// The disassembly with relocations of the whole library: linked once more, the way libfcgi.a is, but
 /// with its symbols.
-pub(crate) fn disassembly() -> String {
+pub fn disassembly() -> String {
     let dir = TempDir::new();
     let object = dir.join("fcgi.o");
     let mut cc = Command::new(env::var_os("CC").unwrap_or_else(|| "cc".into()));
@@ -139,7 +148,7 @@ pub(crate) fn disassembly() -> String {
 }
 
 /// The disassembly with relocations of an object.
-pub(crate) fn disassembled(object: &Path) -> String {
+pub fn disassembled(object: &Path) -> String {
     let mut objdump = Command::new("objdump");
     objdump.args(["--disassemble", "--reloc", "--demangle", "--no-show-raw-insn"]);
     run(objdump.arg(object), Duration::from_secs(60)).must_succeed()

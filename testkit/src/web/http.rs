@@ -17,42 +17,42 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 /// Where a web server listens.
 #[derive(Clone, Debug)]
-pub(crate) enum Client {
+pub enum Client {
     Unix(PathBuf),
     /// A port of this machine.
     Tcp(u16),
 }
 
 /// A connection that is kept for further requests.
-pub(crate) struct Kept {
+pub struct Kept {
     stream: UnixStream,
     reader: BufReader<UnixStream>,
 }
 
 /// What came back, complete.
-pub(crate) struct Response {
-    pub(crate) status: u16,
+pub struct Response {
+    pub status: u16,
     headers: Vec<(String, String)>,
-    pub(crate) body: Vec<u8>,
+    pub body: Vec<u8>,
 }
 
 /// A request to be sent.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Request<'a> {
-    pub(crate) target: &'a str,
+pub struct Request<'a> {
+    pub target: &'a str,
     /// A POST request, if there is one.
-    pub(crate) body: Option<&'a [u8]>,
+    pub body: Option<&'a [u8]>,
     /// Additional header lines, each with its end of line.
-    pub(crate) headers: &'a str,
+    pub headers: &'a str,
 }
 
 impl Client {
     /// The response to a GET request; its status must be 200.
-    pub(crate) fn get(&self, target: &str) -> Response {
+    pub fn get(&self, target: &str) -> Response {
         self.must_answer(Request { target, ..Request::default() })
     }
 
-    pub(crate) fn post(&self, target: &str, body: &[u8]) -> Response {
+    pub fn post(&self, target: &str, body: &[u8]) -> Response {
         self.must_answer(Request { target, body: Some(body), ..Request::default() })
     }
 
@@ -64,7 +64,7 @@ impl Client {
     }
 
     /// The response, whatever its status. It is an error if it is not complete.
-    pub(crate) fn send(&self, request: Request) -> io::Result<Response> {
+    pub fn send(&self, request: Request) -> io::Result<Response> {
         let stream = self.connect()?;
         let mut writer = UnixStream::from(stream.try_clone()?);
         let body = request.body.unwrap_or_default();
@@ -78,13 +78,13 @@ impl Client {
     }
 
     /// The statuses of the responses to GET requests sent one after the other on one connection.
-    pub(crate) fn in_a_row(&self, target: &str, times: usize) -> io::Result<Vec<u16>> {
+    pub fn in_a_row(&self, target: &str, times: usize) -> io::Result<Vec<u16>> {
         let mut kept = self.keep()?;
         (0..times).map(|_| kept.get(target, LIMIT).map(|response| response.status)).collect()
     }
 
     /// Opens a connection that is kept.
-    pub(crate) fn keep(&self) -> io::Result<Kept> {
+    pub fn keep(&self) -> io::Result<Kept> {
         let stream = UnixStream::from(self.connect()?);
         let reader = BufReader::new(stream.try_clone()?);
         Ok(Kept { stream, reader })
@@ -92,7 +92,7 @@ impl Client {
 
     /// Sends a request that announces `announced` bytes of body and sends `body` only, reads
     /// `enough` bytes of the answer and goes away.
-    pub(crate) fn go_away(&self, target: &str, announced: usize, body: &[u8], enough: usize) {
+    pub fn go_away(&self, target: &str, announced: usize, body: &[u8], enough: usize) {
         let mut stream = UnixStream::from(self.connect().unwrap());
         let request = Request { target, body: Some(body), ..Request::default() };
         stream.write_all(&head(&request, announced)).unwrap();
@@ -101,7 +101,7 @@ impl Client {
     }
 
     /// A stream socket. What is used of UnixStream works on each.
-    pub(crate) fn connect(&self) -> io::Result<OwnedFd> {
+    pub fn connect(&self) -> io::Result<OwnedFd> {
         let stream: OwnedFd = match self {
             Self::Unix(path) => UnixStream::connect(path)?.into(),
             Self::Tcp(port) => TcpStream::connect((Ipv4Addr::LOCALHOST, *port))?.into(),
@@ -116,7 +116,7 @@ impl Client {
 impl Kept {
     /// Returns the response to a GET request, or an error if bytes of it are awaited for longer than
     /// the limit.
-    pub(crate) fn get(&mut self, target: &str, limit: Duration) -> io::Result<Response> {
+    pub fn get(&mut self, target: &str, limit: Duration) -> io::Result<Response> {
         self.stream.set_read_timeout(Some(limit))?;
         let head = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n");
         self.stream.write_all(head.as_bytes())?;
@@ -194,12 +194,12 @@ fn broken(what: &str) -> io::Error {
 
 impl Response {
     /// The value of a header; empty if it is not there.
-    pub(crate) fn header(&self, name: &str) -> &str {
+    pub fn header(&self, name: &str) -> &str {
         let found = self.headers.iter().find(|(known, _)| known == name);
         found.map_or("", |(_, value)| value)
     }
 
-    pub(crate) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 }

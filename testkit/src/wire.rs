@@ -17,7 +17,7 @@ use fcgi::protocol::{BeginRequest, EndRequest, HEADER_LEN, Header, RecordType, R
 use super::{PATIENCE, until};
 
 /// One record with padding, all zero.
-pub(crate) fn padded(kind: RecordType, id: u16, content: &[u8], padding: u8) -> Vec<u8> {
+pub fn padded(kind: RecordType, id: u16, content: &[u8], padding: u8) -> Vec<u8> {
     let length = u16::try_from(content.len()).expect("the content fits into one record");
     let header = Header { padding_length: padding, ..Header::new(kind, id, length) };
     let mut bytes = header.to_bytes().to_vec();
@@ -27,23 +27,23 @@ pub(crate) fn padded(kind: RecordType, id: u16, content: &[u8], padding: u8) -> 
 }
 
 /// One record.
-pub(crate) fn record(kind: RecordType, id: u16, content: &[u8]) -> Vec<u8> {
+pub fn record(kind: RecordType, id: u16, content: &[u8]) -> Vec<u8> {
     padded(kind, id, content, 0)
 }
 
 /// BEGIN_REQUEST for a Responder.
-pub(crate) fn begin(id: u16, keep: bool) -> Vec<u8> {
+pub fn begin(id: u16, keep: bool) -> Vec<u8> {
     begin_role(id, Role::Responder, keep)
 }
 
 /// BEGIN_REQUEST.
-pub(crate) fn begin_role(id: u16, role: Role, keep: bool) -> Vec<u8> {
+pub fn begin_role(id: u16, role: Role, keep: bool) -> Vec<u8> {
     let flags = if keep { KEEP_CONN } else { 0 };
     record(RecordType::BEGIN_REQUEST, id, &BeginRequest { role, flags }.to_bytes())
 }
 
 /// The content of PARAMS or GET_VALUES: pairs with lengths in their short forms.
-pub(crate) fn pairs(pairs: &[(&str, &str)]) -> Vec<u8> {
+pub fn pairs(pairs: &[(&str, &str)]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (name, value) in pairs {
         for text in [name, value] {
@@ -57,17 +57,17 @@ pub(crate) fn pairs(pairs: &[(&str, &str)]) -> Vec<u8> {
 }
 
 /// All parameters: one PARAMS record, unless there are none, and the empty one.
-pub(crate) fn params(id: u16, list: &[(&str, &str)]) -> Vec<u8> {
+pub fn params(id: u16, list: &[(&str, &str)]) -> Vec<u8> {
     stream(RecordType::PARAMS, id, &pairs(list))
 }
 
 /// A whole body: one STDIN record, unless it is empty, and the empty one.
-pub(crate) fn stdin(id: u16, body: &[u8]) -> Vec<u8> {
+pub fn stdin(id: u16, body: &[u8]) -> Vec<u8> {
     stream(RecordType::STDIN, id, body)
 }
 
 /// A whole stream of the given kind.
-pub(crate) fn stream(kind: RecordType, id: u16, body: &[u8]) -> Vec<u8> {
+pub fn stream(kind: RecordType, id: u16, body: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for piece in body.chunks(0xffff) {
         bytes.extend(record(kind, id, piece));
@@ -77,42 +77,42 @@ pub(crate) fn stream(kind: RecordType, id: u16, body: &[u8]) -> Vec<u8> {
 }
 
 /// A whole Responder request.
-pub(crate) fn request(id: u16, keep: bool, list: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
+pub fn request(id: u16, keep: bool, list: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
     [begin(id, keep), params(id, list), stdin(id, body)].concat()
 }
 
 /// ABORT_REQUEST.
-pub(crate) fn abort(id: u16) -> Vec<u8> {
+pub fn abort(id: u16) -> Vec<u8> {
     record(RecordType::ABORT_REQUEST, id, b"")
 }
 
 /// GET_VALUES for the given names.
-pub(crate) fn get_values(names: &[&str]) -> Vec<u8> {
+pub fn get_values(names: &[&str]) -> Vec<u8> {
     let list: Vec<(&str, &str)> = names.iter().map(|name| (*name, "")).collect();
     record(RecordType::GET_VALUES, 0, &pairs(&list))
 }
 
 /// What is no request: a claim of 65,535 bytes for a request that is not there, the end of such a
 /// request's body, and a question.
-pub(crate) fn no_requests() -> [Vec<u8>; 3] {
+pub fn no_requests() -> [Vec<u8>; 3] {
     [vec![1, 5, 0, 1, 0xff, 0xff, 0, 0], vec![1, 5, 0, 1, 0, 0, 0, 0], get_values(&[])]
 }
 
 /// A record that was received. Padding is not part of it.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Record {
-    pub(crate) kind: RecordType,
-    pub(crate) id: u16,
-    pub(crate) content: Vec<u8>,
+pub struct Record {
+    pub kind: RecordType,
+    pub id: u16,
+    pub content: Vec<u8>,
 }
 
 impl Record {
-    pub(crate) fn new(kind: RecordType, id: u16, content: &[u8]) -> Self {
+    pub fn new(kind: RecordType, id: u16, content: &[u8]) -> Self {
         Self { kind, id, content: content.to_vec() }
     }
 
     /// END_REQUEST's content, if this is one.
-    pub(crate) fn end_request(&self) -> Option<EndRequest> {
+    pub fn end_request(&self) -> Option<EndRequest> {
         let body = self.content.as_slice().try_into().ok()?;
         (self.kind == RecordType::END_REQUEST).then(|| EndRequest::from_bytes(body))
     }
@@ -130,7 +130,7 @@ impl fmt::Debug for Record {
 
 /// Cuts a reply into records, neighbouring contents of one stream joined: how an application cuts
 /// its output is its own business. What is left over is no whole record.
-pub(crate) fn records(mut bytes: &[u8]) -> (Vec<Record>, &[u8]) {
+pub fn records(mut bytes: &[u8]) -> (Vec<Record>, &[u8]) {
     let mut list: Vec<Record> = Vec::new();
     while let Some((header, rest)) = bytes.split_first_chunk::<HEADER_LEN>() {
         let header = Header::from_bytes(*header);
@@ -156,20 +156,20 @@ pub(crate) fn records(mut bytes: &[u8]) -> (Vec<Record>, &[u8]) {
 }
 
 /// One connection to an application.
-pub(crate) struct Connection {
+pub struct Connection {
     stream: UnixStream,
     received: Vec<u8>,
-    pub(crate) closed: bool,
+    pub closed: bool,
 }
 
 impl Connection {
     /// Connects; waits for a socket that is not there yet.
-    pub(crate) fn open(path: &Path) -> Self {
+    pub fn open(path: &Path) -> Self {
         Self::on(until("a connection", PATIENCE, || UnixStream::connect(path).ok()).into())
     }
 
     /// On a connected stream socket of any kind.
-    pub(crate) fn on(socket: OwnedFd) -> Self {
+    pub fn on(socket: OwnedFd) -> Self {
         // What is used of UnixStream works on every stream socket.
         let stream = UnixStream::from(socket);
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
@@ -177,13 +177,13 @@ impl Connection {
     }
 
     /// The socket, for a test that reads and writes it in its own way.
-    pub(crate) fn into_stream(self) -> UnixStream {
+    pub fn into_stream(self) -> UnixStream {
         self.stream
     }
 
     /// Sends the bytes again and again, and reads what comes without a look at it, until the moment
     /// has come.
-    pub(crate) fn flood(self, bytes: &[u8], end: Instant) {
+    pub fn flood(self, bytes: &[u8], end: Instant) {
         let mut reader = self.stream.try_clone().unwrap();
         thread::scope(|scope| {
             scope.spawn(move || while reader.read(&mut [0; 65_536]).is_ok_and(|n| n > 0) {});
@@ -194,7 +194,7 @@ impl Connection {
     }
 
     /// Sends bytes. The application may have closed already; then the rest is lost, as in life.
-    pub(crate) fn send(&mut self, bytes: &[u8]) -> &mut Self {
+    pub fn send(&mut self, bytes: &[u8]) -> &mut Self {
         match self.stream.write_all(bytes) {
             Err(error)
                 if !matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) =>
@@ -206,7 +206,7 @@ impl Connection {
     }
 
     /// Nothing more will be sent.
-    pub(crate) fn half_close(&mut self) -> &mut Self {
+    pub fn half_close(&mut self) -> &mut Self {
         let _ = self.stream.shutdown(Shutdown::Write);
         self
     }
@@ -241,7 +241,7 @@ impl Connection {
     }
 
     /// Everything up to the connection's end, which must come in time.
-    pub(crate) fn until_closed(&mut self) -> Vec<Record> {
+    pub fn until_closed(&mut self) -> Vec<Record> {
         let end = Instant::now() + PATIENCE;
         while self.read(end) {}
         let (list, rest) = records(&self.received);
@@ -252,7 +252,7 @@ impl Connection {
     }
 
     /// What comes until a record that `last` accepts is there, that one included.
-    pub(crate) fn until_record(&mut self, last: impl Fn(&Record) -> bool) -> Vec<Record> {
+    pub fn until_record(&mut self, last: impl Fn(&Record) -> bool) -> Vec<Record> {
         let end = Instant::now() + PATIENCE;
         loop {
             let (list, rest) = records(&self.received);
@@ -265,25 +265,25 @@ impl Connection {
     }
 
     /// What comes until the END_REQUEST of one request.
-    pub(crate) fn until_end_of(&mut self, id: u16) -> Vec<Record> {
+    pub fn until_end_of(&mut self, id: u16) -> Vec<Record> {
         self.until_record(|record| record.kind == RecordType::END_REQUEST && record.id == id)
     }
 
     /// What comes before the connection's end, or within the limit. Half a record is left out.
-    pub(crate) fn within(&mut self, limit: Duration) -> Vec<Record> {
+    pub fn within(&mut self, limit: Duration) -> Vec<Record> {
         let end = Instant::now() + limit;
         while self.read(end) {}
         records(&self.received).0
     }
 
     /// Whether the application has closed its side, or the connection, by now.
-    pub(crate) fn has_ended(&mut self) -> bool {
+    pub fn has_ended(&mut self) -> bool {
         self.read(Instant::now() + Duration::from_millis(1));
         self.closed
     }
 
     /// Whether nothing at all comes for a while.
-    pub(crate) fn is_silent(&mut self, a_while: Duration) -> bool {
+    pub fn is_silent(&mut self, a_while: Duration) -> bool {
         let end = Instant::now() + a_while;
         while self.read(end) {}
         self.received.is_empty() && !self.closed
@@ -291,14 +291,14 @@ impl Connection {
 }
 
 /// Sends the bytes on a connection of their own; the reply up to the connection's end.
-pub(crate) fn exchange(path: &Path, bytes: &[u8]) -> Vec<Record> {
+pub fn exchange(path: &Path, bytes: &[u8]) -> Vec<Record> {
     Connection::open(path).send(bytes).half_close().until_closed()
 }
 
 /// Sends the bytes in two pieces, cut at every offset in turn, and once byte by byte; every reply
 /// must be the same as that to the whole. The application sees the pieces apart: the second is
 /// sent when the first has been read.
-pub(crate) fn exchange_split(path: &Path, bytes: &[u8]) -> Vec<Record> {
+pub fn exchange_split(path: &Path, bytes: &[u8]) -> Vec<Record> {
     let whole = exchange(path, bytes);
     for at in 1..bytes.len() {
         let mut connection = Connection::open(path);

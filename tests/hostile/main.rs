@@ -6,13 +6,9 @@
 //! answered within two seconds. LIBFCGI_HOSTILE_GROWTH is another limit in MB, for programs that are
 //! slow to give back memory: under AddressSanitizer.
 
-#[path = "hostile/crowds.rs"]
 mod crowds;
-#[path = "hostile/heads.rs"]
 mod heads;
-#[path = "hostile/streams.rs"]
 mod streams;
-mod support;
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
@@ -22,8 +18,8 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use support::wire::{Connection, request};
-use support::{Library, Listen, PATIENCE, Worker, until};
+use testkit::wire::{Connection, request};
+use testkit::{Library, Listen, PATIENCE, Worker, until};
 
 /// No answer, and no end of a half-closed connection, may take longer.
 const AT_MOST: Duration = Duration::from_secs(2);

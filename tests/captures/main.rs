@@ -1,24 +1,8 @@
 //! What real web servers have sent, sent to the library again. fuzz/captures has the bytes, and
 //! fuzz/README.md says how they were taken; `captures/record.rs` takes them anew.
 
-#[allow(dead_code)]
-#[path = "web_servers/app.rs"]
-mod app;
-#[allow(dead_code)]
-#[path = "web_servers/document.rs"]
-mod document;
-#[path = "web_servers/http.rs"]
-mod http;
-#[path = "captures/record.rs"]
 mod record;
-#[path = "web_servers/servers.rs"]
-mod servers;
-#[allow(dead_code)]
-#[path = "web_servers/site.rs"]
-mod site;
-#[path = "captures/streams.rs"]
 mod streams;
-mod support;
 
 use std::fs;
 use std::io::{Read, Write};
@@ -31,8 +15,8 @@ use fcgi::protocol::name_value::Pairs;
 use fcgi::protocol::{BeginRequest, EndRequest, ProtocolStatus, RecordType, Role};
 use record::{FORM, body};
 use streams::{Sent, content, ends, has, joined, requests, sent};
-use support::wire::{Record, pairs};
-use support::{App, Library, PATIENCE, TempDir, dist, root, run};
+use testkit::wire::{Record, pairs};
+use testkit::{App, Library, PATIENCE, TempDir, dist, root, run};
 
 /// What FCGX_GetError says when a body has ended too early.
 const ENDED_EARLY: i32 = -3;

@@ -1,8 +1,5 @@
 //! What the tests of headers, names and linking share: our lists, and the compiler's tools.
 
-// Every test program uses its own part of this.
-#![allow(dead_code)]
-
 use std::env;
 use std::ffi::OsStr;
 use std::fs;
@@ -10,55 +7,55 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::support::{TempDir, dist, need, root};
+use crate::{TempDir, dist, need, root};
 
 /// The longest that a compiler, an installation or a small program may take.
-pub(crate) const LIMIT: Duration = Duration::from_secs(120);
+pub const LIMIT: Duration = Duration::from_secs(120);
 
 /// The headers that are ours to keep.
-pub(crate) const HEADERS: [&str; 6] =
+pub const HEADERS: [&str; 6] =
     ["fcgi_config.h", "fastcgi.h", "fcgiapp.h", "fcgi_stdio.h", "fcgios.h", "fcgimisc.h"];
 
 /// Strict enough for any program that includes our headers.
-pub(crate) const STRICT: [&str; 4] = ["-Wall", "-Wextra", "-pedantic", "-Werror"];
+pub const STRICT: [&str; 4] = ["-Wall", "-Wextra", "-pedantic", "-Werror"];
 
 /// A command, by words.
-pub(crate) fn command(program: impl AsRef<OsStr>, arguments: &[&str]) -> Command {
+pub fn command(program: impl AsRef<OsStr>, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
     command.args(arguments);
     command
 }
 
 /// The program that an environment variable names, as make has it, or this one.
-pub(crate) fn named(variable: &str, otherwise: &str) -> Command {
+pub fn named(variable: &str, otherwise: &str) -> Command {
     command(env::var_os(variable).unwrap_or_else(|| otherwise.into()), &[])
 }
 
 /// What programs need in order to run here: LDFLAGS, as scripts/check-i386.sh sets them.
-pub(crate) fn ldflags() -> Vec<String> {
+pub fn ldflags() -> Vec<String> {
     let flags = env::var("LDFLAGS").unwrap_or_default();
     flags.split_whitespace().map(str::to_owned).collect()
 }
 
 /// The standard output of a command that must succeed.
-pub(crate) fn output(command: &mut Command) -> String {
-    crate::support::run(command, LIMIT).must_succeed()
+pub fn output(command: &mut Command) -> String {
+    crate::run(command, LIMIT).must_succeed()
 }
 
 /// The text of a file of the repository.
-pub(crate) fn read(path: &str) -> String {
+pub fn read(path: &str) -> String {
     fs::read_to_string(root(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 /// Writes a file of a temporary directory.
-pub(crate) fn write(dir: &TempDir, name: &str, text: &str) -> PathBuf {
+pub fn write(dir: &TempDir, name: &str, text: &str) -> PathBuf {
     let path = dir.join(name);
     fs::write(&path, text).unwrap();
     path
 }
 
 /// Installs or removes what was built, with these variables.
-pub(crate) fn make(target: &str, variables: &[String]) {
+pub fn make(target: &str, variables: &[String]) {
     let mut make = command("make", &["-s", target]);
     // A make above us keeps its job server for itself.
     make.env_remove("MAKEFLAGS").env_remove("MFLAGS").env_remove("MAKELEVEL");
@@ -67,18 +64,18 @@ pub(crate) fn make(target: &str, variables: &[String]) {
 }
 
 /// The original's headers and libraries are there: our oracle.
-pub(crate) fn need_original() {
+pub fn need_original() {
     need("libfcgi-dev", "/usr/include/fcgiapp.h");
 }
 
 /// Where Debian keeps the original's shared library.
-pub(crate) fn original_library() -> PathBuf {
+pub fn original_library() -> PathBuf {
     need_original();
     PathBuf::from(output(&mut command("cc", &["-print-file-name=libfcgi.so.0"])).trim())
 }
 
 /// The rows of abi/macros.tsv that belong to a header: name and parameters, value.
-pub(crate) fn listed_macros(header: &str) -> Vec<(String, String)> {
+pub fn listed_macros(header: &str) -> Vec<(String, String)> {
     let rows = read("abi/macros.tsv");
     let row = |line: &str| {
         let (name, rest) = line.split_once('\t')?;
@@ -89,7 +86,7 @@ pub(crate) fn listed_macros(header: &str) -> Vec<(String, String)> {
 }
 
 /// What abi-extensions.symbols lists, if there are extensions.
-pub(crate) fn extensions() -> String {
+pub fn extensions() -> String {
     let list = Path::new("abi-extensions.symbols");
     if root("").join(list).exists() { read("abi-extensions.symbols") } else { String::new() }
 }

@@ -10,15 +10,15 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use crate::support::{Library, Running, TempDir, compile, dist, install, root, run, until};
+use crate::{Library, Running, TempDir, compile, dist, install, root, run, scratch, until};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// The largest response.
-pub(crate) const LARGE: usize = 20 << 20;
+pub const LARGE: usize = 20 << 20;
 
 /// The first bytes of what the application sends: the same every time.
-pub(crate) fn content(length: usize) -> &'static [u8] {
+pub fn content(length: usize) -> &'static [u8] {
     static CONTENT: OnceLock<Vec<u8>> = OnceLock::new();
     let all = CONTENT.get_or_init(|| {
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;
@@ -34,31 +34,31 @@ pub(crate) fn content(length: usize) -> &'static [u8] {
 }
 
 /// What the application says about a body: its length and FNV-1a checksum.
-pub(crate) fn described(body: &[u8]) -> String {
+pub fn described(body: &[u8]) -> String {
     let add = |sum: u64, byte: &u8| (sum ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
     format!("{} {:016x}", body.len(), body.iter().fold(0xcbf2_9ce4_8422_2325, add))
 }
 
 /// A directory with the application and our library, which the accounts that web servers change to
 /// may read.
-pub(crate) struct Home {
-    pub(crate) dir: TempDir,
+pub struct Home {
+    pub dir: TempDir,
     /// What the application runs on, and its settings.
     under: Library,
     settings: Settings,
 }
 
 /// Environment variables of the library.
-pub(crate) type Settings = &'static [(&'static str, &'static str)];
+pub type Settings = &'static [(&'static str, &'static str)];
 
 impl Home {
     /// `source` is a file of c-tests/web.
-    pub(crate) fn new(source: &str) -> Self {
+    pub fn new(source: &str) -> Self {
         Self::under(Library::Ours, &[], source)
     }
 
     /// The same with an application that runs on this library, with these settings.
-    pub(crate) fn under(under: Library, settings: Settings, source: &str) -> Self {
+    pub fn under(under: Library, settings: Settings, source: &str) -> Self {
         let home = Self { dir: TempDir::new(), under, settings };
         fs::set_permissions(home.dir.path(), Permissions::from_mode(0o755)).unwrap();
         fs::create_dir(home.dir.join("lib")).unwrap();
@@ -70,7 +70,7 @@ impl Home {
         home
     }
 
-    pub(crate) fn program(&self) -> PathBuf {
+    pub fn program(&self) -> PathBuf {
         self.dir.join("app")
     }
 
@@ -79,7 +79,7 @@ impl Home {
     }
 
     /// The application's processes.
-    pub(crate) fn processes(&self) -> Vec<u32> {
+    pub fn processes(&self) -> Vec<u32> {
         let entries = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
         let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
         let runs = |pid: &u32| {
@@ -89,7 +89,7 @@ impl Home {
     }
 
     /// Those without the one that only starts the others.
-    pub(crate) fn serving(&self) -> Vec<u32> {
+    pub fn serving(&self) -> Vec<u32> {
         let all = self.processes();
         let parents: Vec<u32> = all.iter().filter_map(|pid| parent(*pid)).collect();
         all.into_iter().filter(|pid| !parents.contains(pid)).collect()
@@ -97,7 +97,7 @@ impl Home {
 
     /// Every process of the application has mapped the library that it runs on and no other one of its
     /// name.
-    pub(crate) fn assert_mapped(&self) {
+    pub fn assert_mapped(&self) {
         let processes = self.processes();
         assert!(!processes.is_empty(), "no process of the application");
         for pid in processes {
@@ -109,7 +109,7 @@ impl Home {
     }
 
     /// Ends these processes; what they have in their hands is finished first.
-    pub(crate) fn end(&self, processes: &[u32]) {
+    pub fn end(&self, processes: &[u32]) {
         for pid in processes {
             let mut kill = Command::new("kill");
             run(kill.args(["-s", "TERM", &pid.to_string()]), LIMIT);
@@ -126,7 +126,7 @@ fn parent(pid: u32) -> Option<u32> {
 }
 
 /// The files named libfcgi that a process has mapped.
-pub(crate) fn mapped(pid: u32) -> Vec<PathBuf> {
+pub fn mapped(pid: u32) -> Vec<PathBuf> {
     // A process that has ended meanwhile has none.
     let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
     let paths = maps.lines().filter_map(|line| line.find('/').map(|start| &line[start..]));
@@ -142,8 +142,7 @@ fn program(source: &str) -> &'static Path {
     static LOADER: OnceLock<PathBuf> = OnceLock::new();
     let built = if source == "app" { &APP } else { &LOADER };
     built.get_or_init(|| {
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let program = target.join(format!("{source}.{}", std::process::id()));
+        let program = scratch().join(format!("{source}.{}", std::process::id()));
         let source = root("c-tests/web").join(format!("{source}.c"));
         compile(&source, Library::Ours, &program).unwrap_or_else(|error| panic!("{error}"));
         program
@@ -151,10 +150,10 @@ fn program(source: &str) -> &'static Path {
 }
 
 /// A listen socket that the test keeps, as systemd does: it is there while no application is.
-pub(crate) struct Listen(OwnedFd);
+pub struct Listen(OwnedFd);
 
 impl Listen {
-    pub(crate) fn unix(path: &Path) -> Self {
+    pub fn unix(path: &Path) -> Self {
         let socket = UnixListener::bind(path).unwrap();
         // Web servers that have been started by root change to an account of their own.
         fs::set_permissions(path, Permissions::from_mode(0o777)).unwrap();
@@ -162,14 +161,14 @@ impl Listen {
     }
 
     /// And its port.
-    pub(crate) fn tcp() -> (Self, u16) {
+    pub fn tcp() -> (Self, u16) {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = socket.local_addr().unwrap().port();
         (Self(socket.into()), port)
     }
 
     /// Starts the application on it.
-    pub(crate) fn serve(&self, home: &Home, options: &str) -> Running {
+    pub fn serve(&self, home: &Home, options: &str) -> Running {
         let mut command = Command::new(home.program());
         command.args(options.split_whitespace()).envs(home.settings.iter().copied());
         if home.under == Library::Ours {

@@ -1,30 +1,18 @@
 //! Web servers of Debian in front of an application on our library, with the configurations of
 //! docs/web-servers.md.
 
-#[path = "web_servers/app.rs"]
-mod app;
-#[path = "web_servers/document.rs"]
-mod document;
-#[path = "web_servers/exercise.rs"]
 mod exercise;
-#[path = "web_servers/http.rs"]
-mod http;
-#[path = "web_servers/servers.rs"]
-mod servers;
-#[path = "web_servers/site.rs"]
-mod site;
-mod support;
 
 use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use exercise::{Except, exercise};
-use http::Request;
-use servers::{APACHE, CADDY, H2O, HAPROXY, LIGHTTPD, NGINX};
-use site::Application::{Spawned, Tcp, Unix};
-use site::{Application, Kind, Site};
-use support::root;
+use testkit::root;
+use testkit::web::http::Request;
+use testkit::web::servers::{APACHE, CADDY, H2O, HAPROXY, LIGHTTPD, NGINX};
+use testkit::web::site::Application::{Spawned, Tcp, Unix};
+use testkit::web::site::{Application, Kind, Site};
 
 const THREADS: &str = "-t 2";
 const PROCESSES: &str = "-b 2";
@@ -181,8 +169,8 @@ fn apache_mod_authnz_fcgi() {
 
 #[test]
 fn every_configuration_of_the_document_is_tested() {
-    let tests = fs::read_to_string(root("tests/web_servers.rs")).unwrap();
-    for title in document::titles() {
+    let tests = fs::read_to_string(root("tests/web_servers/main.rs")).unwrap();
+    for title in testkit::web::document::titles() {
         assert!(tests.contains(&format!("\"{title}\"")), "{title}");
     }
 }

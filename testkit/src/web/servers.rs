@@ -4,10 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::site::Kind;
-use crate::support::need;
+use super::site::Kind;
+use crate::need;
 
-pub(crate) const NGINX: Kind = Kind {
+pub const NGINX: Kind = Kind {
     frame: "nginx.conf",
     http_on_tcp: false,
     unix: "unix:",
@@ -20,7 +20,7 @@ pub(crate) const NGINX: Kind = Kind {
     },
 };
 
-pub(crate) const LIGHTTPD: Kind = Kind {
+pub const LIGHTTPD: Kind = Kind {
     frame: "lighttpd.conf",
     http_on_tcp: false,
     unix: "",
@@ -30,7 +30,7 @@ pub(crate) const LIGHTTPD: Kind = Kind {
     },
 };
 
-pub(crate) const APACHE: Kind = Kind {
+pub const APACHE: Kind = Kind {
     frame: "apache.conf",
     http_on_tcp: true,
     unix: "",
@@ -41,7 +41,7 @@ pub(crate) const APACHE: Kind = Kind {
     },
 };
 
-pub(crate) const HAPROXY: Kind = Kind {
+pub const HAPROXY: Kind = Kind {
     frame: "haproxy.cfg",
     http_on_tcp: false,
     unix: "unix@",
@@ -51,7 +51,7 @@ pub(crate) const HAPROXY: Kind = Kind {
     },
 };
 
-pub(crate) const CADDY: Kind = Kind {
+pub const CADDY: Kind = Kind {
     frame: "Caddyfile",
     http_on_tcp: false,
     unix: "unix/",
@@ -61,7 +61,7 @@ pub(crate) const CADDY: Kind = Kind {
     },
 };
 
-pub(crate) const H2O: Kind = Kind {
+pub const H2O: Kind = Kind {
     frame: "h2o.conf",
     http_on_tcp: false,
     unix: "",

@@ -1,11 +1,8 @@
 //! Source that nobody here wrote compiles against our headers without a change, and runs; test suites
 //! that nobody here wrote succeed on our library.
 
-#[path = "sources/fetch.rs"]
 mod fetch;
-#[path = "sources/suites.rs"]
 mod suites;
-mod support;
 
 use std::fs;
 use std::os::fd::OwnedFd;
@@ -15,7 +12,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use fetch::unpack;
-use support::{Library, Running, TempDir, dist, install, need, run};
+use testkit::{Library, Running, TempDir, dist, install, need, run};
 
 const LIMIT: Duration = Duration::from_secs(60);
 

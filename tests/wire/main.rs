@@ -4,26 +4,20 @@
 //! what it does wrong; `wire/sN_*.rs` go through the specification's sections 3 to 6 and its
 //! appendix B, one test per clause that can be tested, named after its section.
 
-#[path = "wire/differences.rs"]
 mod differences;
-#[path = "wire/s3_basics.rs"]
 mod s3_basics;
-#[path = "wire/s4_management.rs"]
 mod s4_management;
-#[path = "wire/s5_requests.rs"]
 mod s5_requests;
-#[path = "wire/s6_roles.rs"]
 mod s6_roles;
-mod support;
 
 use std::time::Duration;
 
 use fcgi::protocol::{EndRequest, ProtocolStatus, RecordType, Role};
-use support::wire::{
+use testkit::wire::{
     Record, abort, begin, begin_role, get_values, padded, pairs, params, record, request, stdin,
     stream,
 };
-use support::{App, Library, dist};
+use testkit::{App, Library, dist};
 
 /// Long enough for an answer that is on its way.
 const A_WHILE: Duration = Duration::from_millis(200);

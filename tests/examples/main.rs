@@ -1,9 +1,7 @@
 //! The C examples, built with their own Makefile as a user builds them, answer real requests: on the
 //! original first, then on ours, with the same answers.
 
-#[path = "examples/ending.rs"]
 mod ending;
-mod support;
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -15,8 +13,8 @@ use std::thread;
 use std::time::Duration;
 
 use fcgi::protocol::{EndRequest, ProtocolStatus, RecordType, Role};
-use support::wire::{self, Connection};
-use support::{Library, PATIENCE, Running, TempDir, dist, need, root, run, until};
+use testkit::wire::{self, Connection};
+use testkit::{Library, PATIENCE, Running, TempDir, dist, need, root, run, until};
 
 /// For commands that build.
 const LIMIT: Duration = Duration::from_secs(60);

@@ -1,13 +1,7 @@
 //! Debian's unmodified programs on our library, behind a real web server.
 
-#[path = "programs/bridge.rs"]
 mod bridge;
-#[path = "web_servers/http.rs"]
-mod http;
-#[path = "programs/others.rs"]
 mod others;
-mod support;
-#[path = "programs/web.rs"]
 mod web;
 
 use std::collections::BTreeSet;
@@ -21,8 +15,8 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use http::{Client, Response};
-use support::{Library, PATIENCE, Running, TempDir, dist, install, need, run, until};
+use testkit::web::http::{Client, Response};
+use testkit::{Library, PATIENCE, Running, TempDir, dist, install, need, run, until};
 use web::Nginx;
 
 const LIMIT: Duration = Duration::from_secs(30);

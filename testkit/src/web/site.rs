@@ -7,10 +7,10 @@ use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, TryLockError};
 use std::time::Duration;
 
-use crate::app::{Home, Listen};
-use crate::document::{Changes, Places, configure, snippet};
-use crate::http::Client;
-use crate::support::{Running, until};
+use super::app::{Home, Listen};
+use super::document::{Changes, Places, configure, snippet};
+use super::http::Client;
+use crate::{Running, until};
 
 const LIMIT: Duration = Duration::from_secs(20);
 /// Longer than all the other tests together take.
@@ -18,7 +18,7 @@ const WAITING: Duration = Duration::from_secs(400);
 
 /// How the application gets its requests.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Application {
+pub enum Application {
     /// It listens on a unix socket.
     Unix,
     /// It listens on a port of this machine.
@@ -28,32 +28,32 @@ pub(crate) enum Application {
 }
 
 /// A kind of web server.
-pub(crate) struct Kind {
+pub struct Kind {
     /// Its configuration around the document's snippet, in tests/fixtures/web.
-    pub(crate) frame: &'static str,
+    pub frame: &'static str,
     /// It can only listen on ports.
-    pub(crate) http_on_tcp: bool,
+    pub http_on_tcp: bool,
     /// What it calls a unix socket, before the path.
-    pub(crate) unix: &'static str,
+    pub unix: &'static str,
     /// How it is started in the foreground, given its configuration.
-    pub(crate) command: fn(dir: &Path, configuration: &Path) -> Command,
+    pub command: fn(dir: &Path, configuration: &Path) -> Command,
 }
 
 /// At most this many web servers at a time, whatever the machine is.
 static PLACES: [Mutex<()>; 2] = [const { Mutex::new(()) }; 2];
 
-pub(crate) struct Site {
+pub struct Site {
     // The order matters: the web server and the application end before their directory goes.
     server: Running,
     application: Option<(Listen, Running, &'static str)>,
-    pub(crate) client: Client,
-    pub(crate) home: Home,
+    pub client: Client,
+    pub home: Home,
     _place: MutexGuard<'static, ()>,
 }
 
 impl Site {
     /// Starts the application with these options and the web server with the snippet of that title.
-    pub(crate) fn start(
+    pub fn start(
         kind: &Kind,
         title: &str,
         application: Application,
@@ -63,7 +63,7 @@ impl Site {
     }
 
     /// The same with another program of c-tests/web.
-    pub(crate) fn with_program(
+    pub fn with_program(
         program: &str,
         kind: &Kind,
         title: &str,
@@ -74,7 +74,7 @@ impl Site {
     }
 
     /// The same in a directory of the caller's, with the snippet changed.
-    pub(crate) fn in_home(
+    pub fn in_home(
         home: Home,
         kind: &Kind,
         title: &str,
@@ -120,14 +120,14 @@ impl Site {
     }
 
     /// What the web server has said.
-    pub(crate) fn log(&self) -> String {
+    pub fn log(&self) -> String {
         let bytes = fs::read(self.home.dir.join("server.log")).unwrap();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
     /// Ends the application and starts it again, as an administrator would; one that the web server
     /// has started, it starts again.
-    pub(crate) fn restart(&mut self) {
+    pub fn restart(&mut self) {
         match &mut self.application {
             Some((listen, running, options)) => {
                 running.signal("TERM");

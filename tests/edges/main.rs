@@ -2,9 +2,7 @@
 //! wrong direction, before FCGX_Init and more) has the same outcome on both libraries, but for what
 //! tests/edges/differences lists.
 
-#[path = "edges/calls.rs"]
 mod calls;
-mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -14,7 +12,7 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
-use support::{Library, TempDir, compile_with, root, run};
+use testkit::{Library, TempDir, compile_with, root, run};
 
 /// Long enough for all situations of one function: some wait, up to the limit in edges.c.
 const LIMIT: Duration = Duration::from_secs(120);

@@ -14,7 +14,7 @@ use super::{Library, PATIENCE, Running, TempDir, helper, until};
 
 /// How a program gets its listen socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Listen {
+pub enum Listen {
     /// A unix socket as descriptor 0.
     Unix,
     /// A TCP socket as descriptor 0.
@@ -24,35 +24,30 @@ pub(crate) enum Listen {
 }
 
 /// A running worker.c with a socket and a directory of its own.
-pub(crate) struct Worker {
+pub struct Worker {
     // The order matters: the program ends before its directory goes.
-    pub(crate) running: Running,
+    pub running: Running,
     tcp: Option<SocketAddr>,
     dir: TempDir,
 }
 
 impl Worker {
     /// Our library on a unix socket as descriptor 0.
-    pub(crate) fn ours(options: &[&str]) -> Self {
+    pub fn ours(options: &[&str]) -> Self {
         Self::start(Library::Ours, Listen::Unix, options)
     }
 
-    pub(crate) fn start(library: Library, listen: Listen, options: &[&str]) -> Self {
+    pub fn start(library: Library, listen: Listen, options: &[&str]) -> Self {
         Self::start_in(&[], library, listen, options)
     }
 
     /// Starts it as the last arguments of another command, such as strace.
-    pub(crate) fn start_in(
-        around: &[&str],
-        library: Library,
-        listen: Listen,
-        options: &[&str],
-    ) -> Self {
+    pub fn start_in(around: &[&str], library: Library, listen: Listen, options: &[&str]) -> Self {
         Self::start_program("worker", around, library, listen, options)
     }
 
-    /// As [`Worker::start_in`], with another program of tests/support.
-    pub(crate) fn start_program(
+    /// As [`Worker::start_in`], with another program of testkit/programs.
+    pub fn start_program(
         name: &str,
         around: &[&str],
         library: Library,
@@ -84,37 +79,37 @@ impl Worker {
         Self { running, tcp, dir }
     }
 
-    pub(crate) fn connect(&self) -> Connection {
+    pub fn connect(&self) -> Connection {
         match self.tcp {
             Some(address) => Connection::on(TcpStream::connect(address).unwrap().into()),
             None => Connection::open(&self.dir.join("socket")),
         }
     }
 
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.dir.join(name)
     }
 
     /// The program's child processes, once there are so many.
-    pub(crate) fn children(&self, count: usize) -> BTreeSet<u32> {
+    pub fn children(&self, count: usize) -> BTreeSet<u32> {
         until("child processes", PATIENCE, || {
             children_of(self.running.pid()).filter(|list| list.len() == count)
         })
     }
 
     /// What Accept has returned so far, one number for each thread that has ended.
-    pub(crate) fn results(&self) -> Vec<i32> {
+    pub fn results(&self) -> Vec<i32> {
         let text = fs::read_to_string(self.dir.join("stdout")).unwrap();
         text.lines().map(|line| line.parse().unwrap()).collect()
     }
 
     /// Sends a signal to the program alone, at once.
-    pub(crate) fn signal(&self, number: i32) {
+    pub fn signal(&self, number: i32) {
         signal(self.running.pid(), number);
     }
 
     /// The text answered to a request on a connection of its own.
-    pub(crate) fn ask(&self, list: &[(&str, &str)]) -> String {
+    pub fn ask(&self, list: &[(&str, &str)]) -> String {
         let mut connection = self.connect();
         connection.send(&request(1, false, list, b""));
         let records = connection.until_closed();
@@ -122,7 +117,7 @@ impl Worker {
     }
 
     /// Processor time that the program, not its children, has used.
-    pub(crate) fn processor_time(&self) -> Duration {
+    pub fn processor_time(&self) -> Duration {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.running.pid())).unwrap();
         // The name in parentheses may hold anything; user and system time are fields 14 and 15.
         let fields = stat.rsplit(')').next().unwrap().split_whitespace();
@@ -132,33 +127,33 @@ impl Worker {
 }
 
 /// Sends a signal to a process at once; it must be there.
-pub(crate) fn signal(process: u32, number: i32) {
+pub fn signal(process: u32, number: i32) {
     // SAFETY: takes no pointer; the process is a test's own, and not waited for before.
     let result = unsafe { libc::kill(process as libc::pid_t, number) };
     assert_eq!(result, 0, "process {process}");
 }
 
 /// The child processes of a process, if it is there.
-pub(crate) fn children_of(process: u32) -> Option<BTreeSet<u32>> {
+pub fn children_of(process: u32) -> Option<BTreeSet<u32>> {
     let text = fs::read_to_string(format!("/proc/{process}/task/{process}/children")).ok()?;
     text.split_whitespace().map(|number| number.parse().ok()).collect()
 }
 
 /// The state of a process or thread, as /proc shows it: 'S' asleep, 't' held back by a tracer.
-pub(crate) fn state(task: &Path) -> Option<char> {
+pub fn state(task: &Path) -> Option<char> {
     let stat = fs::read_to_string(task.join("stat")).ok()?;
     // The name in parentheses may hold anything.
     stat.rsplit(')').next()?.trim_start().chars().next()
 }
 
 /// Whether a thread is in this system call, or held at its entry.
-pub(crate) fn is_at(task: &Path, number: libc::c_long) -> bool {
+pub fn is_at(task: &Path, number: libc::c_long) -> bool {
     let at = fs::read_to_string(task.join("syscall")).unwrap_or_default();
     at.split_whitespace().next() == Some(&*number.to_string())
 }
 
 /// Waits until one of a process's threads sleeps in one of these system calls.
-pub(crate) fn until_in(process: u32, calls: &[libc::c_long]) {
+pub fn until_in(process: u32, calls: &[libc::c_long]) {
     let tasks = format!("/proc/{process}/task");
     let is_in =
         |task: &Path| state(task) == Some('S') && calls.iter().any(|call| is_at(task, *call));
@@ -169,7 +164,7 @@ pub(crate) fn until_in(process: u32, calls: &[libc::c_long]) {
 }
 
 /// Waits until a thread sleeps in a system call.
-pub(crate) fn until_asleep(thread: u32) {
+pub fn until_asleep(thread: u32) {
     let task = Path::new("/proc").join(thread.to_string());
     until("a thread to sleep", PATIENCE, || (state(&task) == Some('S')).then_some(()));
 }

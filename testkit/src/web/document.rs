@@ -3,29 +3,29 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::support::root;
+use crate::root;
 
 /// What a snippet says, and what stands there in a test.
-pub(crate) struct Places<'a> {
-    pub(crate) dir: &'a Path,
+pub struct Places<'a> {
+    pub dir: &'a Path,
     /// Where the web server listens.
-    pub(crate) http: String,
+    pub http: String,
     /// The port of the application, if it listens on TCP.
-    pub(crate) port: u16,
+    pub port: u16,
 }
 
 /// The titles of the document's sections that have a configuration.
-pub(crate) fn titles() -> Vec<String> {
+pub fn titles() -> Vec<String> {
     let text = text();
     let titles = text.lines().filter_map(|line| line.strip_prefix("### "));
     titles.map(str::to_owned).collect()
 }
 
 /// Texts of a snippet, and what stands there instead.
-pub(crate) type Changes = [(&'static str, &'static str)];
+pub type Changes = [(&'static str, &'static str)];
 
 /// The fenced block below a title of the document, changed.
-pub(crate) fn snippet(title: &str, changes: &Changes, places: &Places) -> String {
+pub(super) fn snippet(title: &str, changes: &Changes, places: &Places) -> String {
     let text = text();
     let (_, section) = text
         .split_once(&format!("\n### {title}\n"))
@@ -50,7 +50,7 @@ pub(crate) fn snippet(title: &str, changes: &Changes, places: &Places) -> String
 }
 
 /// Writes a configuration: a file of tests/fixtures/web with the snippet in it.
-pub(crate) fn configure(frame: &str, snippet: &str, places: &Places) -> PathBuf {
+pub(super) fn configure(frame: &str, snippet: &str, places: &Places) -> PathBuf {
     let text = fs::read_to_string(root("tests/fixtures/web").join(frame)).unwrap();
     let path = places.dir.join(frame);
     let text = text

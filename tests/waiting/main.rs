@@ -1,43 +1,26 @@
 //! Waiting: no client waits behind an idle, silent or slow one, in a process with one thread too.
 
-#[path = "waiting/accept.rs"]
 mod accept;
-#[path = "waiting/calls.rs"]
 mod calls;
-#[path = "waiting/changes.rs"]
 mod changes;
-#[path = "waiting/closing.rs"]
 mod closing;
-#[path = "waiting/forks.rs"]
 mod forks;
-#[path = "waiting/given_back.rs"]
 mod given_back;
-#[path = "waiting/heads.rs"]
 mod heads;
-#[path = "waiting/holding.rs"]
 mod holding;
-#[path = "waiting/idle.rs"]
 mod idle;
-#[path = "waiting/leaving.rs"]
 mod leaving;
-#[path = "waiting/limits.rs"]
 mod limits;
-#[path = "waiting/numbers.rs"]
 mod numbers;
-#[path = "waiting/processes.rs"]
 mod processes;
-#[path = "waiting/quiet.rs"]
 mod quiet;
-#[path = "waiting/sharing.rs"]
 mod sharing;
-#[path = "waiting/shortage.rs"]
 mod shortage;
-mod support;
 
 use std::time::{Duration, Instant};
 
 use fcgi::protocol::RecordType;
-use support::wire::{Connection, Record, request};
+use testkit::wire::{Connection, Record, request};
 
 /// No client may wait longer, whatever the others do.
 const AT_MOST: Duration = Duration::from_secs(1);

@@ -8,19 +8,19 @@ use super::wire::{self, Connection, Record};
 use super::{Library, Running, TempDir, helper};
 
 /// A running echo.c with a socket in a directory of its own.
-pub(crate) struct App {
+pub struct App {
     // The order matters: the program ends before its directory goes.
     running: Running,
     dir: TempDir,
 }
 
 impl App {
-    pub(crate) fn start(library: Library) -> Self {
+    pub fn start(library: Library) -> Self {
         Self::start_with(library, &[])
     }
 
     /// Starts it with additional environment variables.
-    pub(crate) fn start_with(library: Library, environment: &[(&str, &str)]) -> Self {
+    pub fn start_with(library: Library, environment: &[(&str, &str)]) -> Self {
         let dir = TempDir::new();
         let mut command = Command::new(helper("echo", library));
         command.arg("app.sock").current_dir(dir.path()).envs(environment.iter().copied());
@@ -30,38 +30,38 @@ impl App {
         Self { running: Running::start(library.under(&mut command)), dir }
     }
 
-    pub(crate) fn socket(&self) -> PathBuf {
+    pub fn socket(&self) -> PathBuf {
         self.dir.join("app.sock")
     }
 
-    pub(crate) fn connect(&self) -> Connection {
+    pub fn connect(&self) -> Connection {
         Connection::open(&self.socket())
     }
 
-    pub(crate) fn exchange(&self, bytes: &[u8]) -> Vec<Record> {
+    pub fn exchange(&self, bytes: &[u8]) -> Vec<Record> {
         wire::exchange(&self.socket(), bytes)
     }
 
-    pub(crate) fn exchange_split(&self, bytes: &[u8]) -> Vec<Record> {
+    pub fn exchange_split(&self, bytes: &[u8]) -> Vec<Record> {
         wire::exchange_split(&self.socket(), bytes)
     }
 
     /// The shared library file that the program has mapped.
-    pub(crate) fn library(&self) -> PathBuf {
+    pub fn library(&self) -> PathBuf {
         let maps = fs::read_to_string(format!("/proc/{}/maps", self.running.pid())).unwrap();
         let mut paths = maps.lines().filter_map(|line| line.split_whitespace().nth(5));
         PathBuf::from(paths.find(|path| path.contains("/libfcgi.so")).unwrap())
     }
 
     /// The most memory, used or only promised, that the program has ever had, in bytes.
-    pub(crate) fn most_memory(&self) -> usize {
+    pub fn most_memory(&self) -> usize {
         let status = fs::read_to_string(format!("/proc/{}/status", self.running.pid())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmPeak:")).unwrap();
         let kilobytes: usize = line.trim_end_matches("kB").trim().parse().unwrap();
         kilobytes * 1024
     }
 
-    pub(crate) fn is_running(&mut self) -> bool {
+    pub fn is_running(&mut self) -> bool {
         self.running.ended().is_none()
     }
 }

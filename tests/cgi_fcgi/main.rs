@@ -1,11 +1,8 @@
 //! The bridge program, beside Debian's: the same command lines, in front of the same scripted
 //! applications. A test that names only one of them says why.
 
-#[path = "cgi_fcgi/command_line.rs"]
 mod command_line;
-#[path = "cgi_fcgi/peer.rs"]
 mod peer;
-#[path = "cgi_fcgi/supervise.rs"]
 mod supervise;
 
 use std::ffi::OsStr;
