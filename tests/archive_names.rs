@@ -5,8 +5,8 @@
 use std::fs;
 use std::path::PathBuf;
 
-use testkit::toolchain::{LIMIT, STRICT, command, original_library, output, read, write};
-use testkit::{Library, TempDir, dist, run};
+use testkit::toolchain::{STRICT, command, original_library, output, read, write};
+use testkit::{LIMIT, Library, TempDir, dist, run};
 
 /// What every kind of program begins with: it is its own web server. The connection is kept, so that
 /// the original does not wait for its end.

@@ -8,12 +8,8 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
-use testkit::{Ended, Library, TempDir, compile, root, run};
-
-/// Long enough for a program that waits for the original's timeouts.
-const LIMIT: Duration = Duration::from_secs(40);
+use testkit::{Ended, LIMIT, Library, TempDir, c_programs, compile, root, run};
 
 /// How a program ended and what it printed: what must be the same on both libraries.
 type Behaviour = (String, String);
@@ -102,13 +98,7 @@ macro_rules! programs {
 
         #[test]
         fn every_program_has_a_test() {
-            let mut files: Vec<String> = fs::read_dir(root("c-tests"))
-                .unwrap()
-                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-                .filter_map(|name| name.strip_suffix(".c").map(str::to_owned))
-                .collect();
-            files.sort();
-            assert_eq!(files, [$(stringify!($name)),*]);
+            assert_eq!(c_programs(), [$(stringify!($name)),*]);
         }
     };
 }

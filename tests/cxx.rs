@@ -10,19 +10,15 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use fcgi::protocol::RecordType;
 use testkit::toolchain::{
     STRICT, command, make, need_original, original_library, output, read, write,
 };
 use testkit::wire::{self, Connection};
-use testkit::{Ended, Library, Running, TempDir, dist, root, run};
+use testkit::{Ended, LIMIT, Library, Running, TempDir, dist, root, run};
 
 const SHARED: &str = "libfcgi++.so.0.0.0";
-
-/// The longest that a test program may run, also under valgrind.
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// The names that a file defines for others, sorted.
 fn names(kind: &str, file: &Path) -> Vec<String> {

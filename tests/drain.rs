@@ -3,8 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use fcgi::protocol::RecordType;
-use testkit::wire::{Connection, Record, begin, params, request, stdin};
+use testkit::wire::{Connection, begin, is_complete, params, request, stdin, text};
 use testkit::{Library, Listen, PATIENCE, Worker, until_in};
 
 /// From the last connection's end to the program's.
@@ -19,22 +18,10 @@ fn with_drain(drain: u32, listen: Listen, options: &[&str]) -> Worker {
     Worker::start_in(&["env", &setting], Library::Ours, listen, options)
 }
 
-fn text(records: &[Record]) -> String {
-    let out = records.iter().filter(|record| record.kind == RecordType::STDOUT);
-    String::from_utf8(out.flat_map(|record| record.content.clone()).collect()).unwrap()
-}
-
-fn kept(worker: &Worker) -> Connection {
-    let mut connection = worker.connect();
-    connection.send(&request(1, true, &[], b"first")).until_end_of(1);
-    connection
-}
-
 /// A request that is answered, and then the connection's end.
 fn is_last_answer(connection: &mut Connection, body: &str) -> bool {
     let records = connection.until_closed();
-    let is_whole = records.last().is_some_and(|last| last.kind == RecordType::END_REQUEST);
-    is_whole && text(&records) == body
+    is_complete(&records) && text(&records) == body
 }
 
 /// Waits until the program waits for open connections alone.
@@ -80,7 +67,7 @@ fn no_request_within_the_time_is_lost_and_nothing_is_waited_for_afterwards() {
     for (options, threads) in [(&[][..], 1), (&["-t", "1"], 1), (&["-t", "5"], 5)] {
         for listen in [Listen::Unix, Listen::Tcp] {
             let mut worker = with_drain(800, listen, options);
-            let connections: Vec<_> = (0..CONNECTIONS).map(|_| kept(&worker)).collect();
+            let connections: Vec<_> = (0..CONNECTIONS).map(|_| worker.kept()).collect();
             worker.signal(libc::SIGTERM);
             until_it_drains(&worker);
             thread::scope(|scope| {
@@ -97,7 +84,7 @@ fn no_request_within_the_time_is_lost_and_nothing_is_waited_for_afterwards() {
 #[test]
 fn no_request_waits_for_a_busy_thread_while_another_one_is_free() {
     let worker = with_drain(800, Listen::Unix, &["-t", "3"]);
-    let mut connections: Vec<_> = (0..3).map(|_| kept(&worker)).collect();
+    let mut connections: Vec<_> = (0..3).map(|_| worker.kept()).collect();
     worker.signal(libc::SIGTERM);
     until_it_drains(&worker);
     let mut busy = connections.pop().unwrap();
@@ -117,11 +104,11 @@ fn no_request_waits_for_a_busy_thread_while_another_one_is_free() {
 fn silent_connections_are_closed_after_that_time() {
     for (options, threads) in [(&[][..], 1), (&["-t", "16"], 16)] {
         let mut worker = with_drain(600, Listen::Unix, options);
-        let mut silent = [kept(&worker), kept(&worker), worker.connect()];
+        let mut silent = [worker.kept(), worker.kept(), worker.connect()];
         let mut refused = worker.connect();
         refused.send(&begin(1, true)[..10]);
         // Comes after them: so they have been accepted.
-        drop(kept(&worker));
+        drop(worker.kept());
         let used = worker.processor_time();
         let start = Instant::now();
         worker.signal(libc::SIGTERM);
@@ -145,7 +132,7 @@ fn without_time_only_what_is_there_is_served() {
     let mut fastest = PATIENCE;
     for _ in 0..5 {
         let mut worker = with_drain(0, Listen::Unix, &[]);
-        let [mut busy, mut early, mut silent] = [(); 3].map(|()| kept(&worker));
+        let [mut busy, mut early, mut silent] = [(); 3].map(|()| worker.kept());
         busy.send(&request(2, true, &[("SLEEP", "50")], b"busy"));
         until_in(worker.running.pid(), &[libc::SYS_clock_nanosleep]);
         early.send(&request(2, true, &[], b"early"));
@@ -164,8 +151,8 @@ fn without_time_only_what_is_there_is_served() {
 fn a_head_that_has_begun_has_as_much_time_again() {
     const DRAIN: Duration = Duration::from_millis(400);
     let mut worker = with_drain(400, Listen::Unix, &[]);
-    let mut slow = kept(&worker);
-    let mut endless = kept(&worker);
+    let mut slow = worker.kept();
+    let mut endless = worker.kept();
     worker.signal(libc::SIGTERM);
     until_it_drains(&worker);
     let start = Instant::now();
@@ -194,7 +181,7 @@ fn a_head_that_has_begun_has_as_much_time_again() {
 fn the_connection_of_a_request_in_progress_ends_with_its_answer() {
     for threads in [1, 3] {
         let mut worker = with_drain(60_000, Listen::Tcp, &["-t", &threads.to_string()]);
-        let mut busy = kept(&worker);
+        let mut busy = worker.kept();
         busy.send(&request(2, true, &[("SLEEP", "200")], b"busy"));
         until_in(worker.running.pid(), &[libc::SYS_clock_nanosleep]);
         worker.signal(libc::SIGTERM);

@@ -13,8 +13,8 @@ use std::thread;
 use std::time::Duration;
 
 use fcgi::protocol::RecordType;
-use testkit::wire::{Connection, Record, records, request};
-use testkit::{Library, PATIENCE, Running, TempDir, compile, root, run, scratch};
+use testkit::wire::{Connection, Record, is_complete, records, request};
+use testkit::{Library, Numbers, PATIENCE, Running, TempDir, compile, root, run, scratch};
 
 /// Requests per test; more when one looks for something rare.
 const REQUESTS: usize = 10_000;
@@ -83,7 +83,7 @@ fn answer(mut stream: &UnixStream) -> Vec<Record> {
     let (mut received, mut chunk) = (Vec::new(), vec![0; 1 << 17]);
     loop {
         let (list, _) = records(&received);
-        if list.last().is_some_and(|record| record.kind == RecordType::END_REQUEST) {
+        if is_complete(&list) {
             return list;
         }
         match stream.read(&mut chunk) {
@@ -96,24 +96,13 @@ fn answer(mut stream: &UnixStream) -> Vec<Record> {
     }
 }
 
-/// A small generator of numbers: the same in every run.
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, limit: u64) -> usize {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        ((self.0 >> 33) % limit) as usize
-    }
-}
-
 /// A body that tells its places apart.
 fn body(length: usize, start: usize) -> Vec<u8> {
     (start..start + length).map(|n| (n % 251) as u8).collect()
 }
 
 /// Whether the answer to a body is complete; panics when it is wrong.
-fn is_complete(records: &[Record], body: &[u8]) -> bool {
+fn is_whole(records: &[Record], body: &[u8]) -> bool {
     let mut output = Vec::new();
     let mut ended = false;
     for record in records {
@@ -136,7 +125,7 @@ fn is_complete(records: &[Record], body: &[u8]) -> bool {
 
 /// Some requests, one after the other, with up to so many parameters; how many were answered
 /// completely.
-fn client(program: &Careful, number: usize, requests: usize, most: u64) -> usize {
+fn client(program: &Careful, number: usize, requests: usize, most: usize) -> usize {
     let mut numbers = Numbers(number as u64);
     let mut kept: Option<UnixStream> = None;
     let mut complete = 0;
@@ -156,7 +145,7 @@ fn client(program: &Careful, number: usize, requests: usize, most: u64) -> usize
             scope.spawn(|| send(&stream, &bytes));
             answer(&stream)
         });
-        if is_complete(&records, &body) {
+        if is_whole(&records, &body) {
             complete += 1;
             kept = keep.then_some(stream);
         }
@@ -165,7 +154,7 @@ fn client(program: &Careful, number: usize, requests: usize, most: u64) -> usize
 }
 
 /// All requests from all clients; how many were answered completely.
-fn exercise(program: &Careful, requests: usize, most: u64) -> usize {
+fn exercise(program: &Careful, requests: usize, most: usize) -> usize {
     let complete = AtomicUsize::new(0);
     thread::scope(|scope| {
         for number in 0..CLIENTS {
@@ -180,7 +169,7 @@ fn exercise(program: &Careful, requests: usize, most: u64) -> usize {
 }
 
 /// Serves requests while the kind of call that `kind` names fails, one in `one_in`.
-fn with_faults(threads: usize, kind: &str, one_in: usize, requests: usize, most: u64) {
+fn with_faults(threads: usize, kind: &str, one_in: usize, requests: usize, most: usize) {
     let mut program = Careful::start(threads, &[("FAULTS_SEED", seed()), (kind, one_in)]);
     let complete = exercise(&program, requests, most);
     let faults = program.touched();
@@ -212,7 +201,7 @@ fn calls_that_fail_on_several_threads() {
 }
 
 /// With enough parameters that memory is given back after them, and needed anew.
-const MANY: u64 = 5000;
+const MANY: usize = 5000;
 
 #[test]
 fn no_memory_on_one_thread() {
@@ -243,11 +232,11 @@ fn killed_and_started_again() {
         send(&half, &bytes[..bytes.len() - 100]);
         let good = program.connect();
         send(&good, &request(1, false, &[], &body(3000, round)));
-        assert!(is_complete(&answer(&good), &body(3000, round)));
+        assert!(is_whole(&answer(&good), &body(3000, round)));
         program.running.signal("KILL");
         assert!(program.running.wait(PATIENCE).is_some());
         // What it had answered is right, and nothing comes after it.
-        assert!(!is_complete(&answer(&half), &body(5000, round)));
+        assert!(!is_whole(&answer(&half), &body(5000, round)));
         dir = program.dir;
     }
 }

@@ -3,7 +3,8 @@
 //! `UPDATE_HEADERS=1 cargo test --test headers` writes the headers anew.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use testkit::root;
+use testkit::toolchain::read;
 
 /// Each generated header and its source in src/capi, with the modules below it.
 const HEADERS: [(&str, &str); 4] = [
@@ -12,14 +13,6 @@ const HEADERS: [(&str, &str); 4] = [
     ("fcgi_stdio", "fcgi_stdio/mod.rs"),
     ("fcgios", "fcgios.rs"),
 ];
-
-fn root(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
-
-fn read(path: &str) -> String {
-    fs::read_to_string(root(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
-}
 
 fn generate(name: &str, source: &str) -> String {
     let mut config = cbindgen::Config::from_file(root("cbindgen/common.toml")).unwrap();

@@ -3,11 +3,8 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
-use testkit::{Ended, Library, TempDir, compile, need, root, run};
-
-const LIMIT: Duration = Duration::from_secs(60);
+use testkit::{Ended, LIMIT, Library, TempDir, compile, need, root, run};
 
 /// Programs of c-tests that together go everywhere: streams both ways, kept and broken connections,
 /// parameters, printing, threads, stdio.

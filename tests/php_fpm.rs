@@ -10,13 +10,10 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use testkit::{Ended, PATIENCE, Running, TempDir, need, run, until};
+use testkit::{Ended, LIMIT, PATIENCE, Running, TempDir, need, run, until};
 
 const OURS: &str = env!("CARGO_BIN_EXE_cgi-fcgi");
 const DEBIANS: &str = "/usr/bin/cgi-fcgi";
-
-/// For one health check; a start on a busy machine takes its time.
-const LIMIT: Duration = Duration::from_secs(20);
 
 /// The program; its name has PHP's version in it.
 fn program() -> PathBuf {

@@ -12,11 +12,10 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
-use fcgi::protocol::RecordType;
-use testkit::wire::{Connection, Record, request};
+use testkit::wire::{Connection, output, request};
 use testkit::{
-    Library, PATIENCE, Running, TempDir, compile, need, root, run, scratch, signal, until_asleep,
-    until_in,
+    Library, PATIENCE, Running, TempDir, compile, need, processor_time, root, run, scratch, signal,
+    until_asleep, until_in,
 };
 
 /// How long an idle program is watched.
@@ -87,24 +86,10 @@ impl Program {
     }
 }
 
-/// The processor time that a process has used.
-fn processor_time(process: u32) -> Duration {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
-    // The name in parentheses may hold anything; user and system time are fields 14 and 15.
-    let fields = stat.rsplit(')').next().unwrap().split_whitespace();
-    let ticks: u64 = fields.skip(11).take(2).map(|field| field.parse::<u64>().unwrap()).sum();
-    Duration::from_millis(ticks * 10)
-}
-
-fn output(records: &[Record]) -> usize {
-    let out = records.iter().filter(|record| record.kind == RecordType::STDOUT);
-    out.map(|record| record.content.len()).sum()
-}
-
 /// One request; the length of its answer.
 fn ask(connection: &mut Connection, keep: bool, list: &[(&str, &str)], body: usize) -> usize {
     connection.send(&request(1, keep, list, &vec![b'x'; body]));
-    output(&connection.until_end_of(1))
+    output(&connection.until_end_of(1)).len()
 }
 
 /// A connection that has carried two requests.

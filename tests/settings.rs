@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use fcgi::serve::config::{ANY, SETTINGS, Setting, Value};
+use testkit::toolchain::read;
 use testkit::{Library, PATIENCE, TempDir, compile, root, run};
 
 /// What the tests themselves read.
@@ -38,10 +39,6 @@ const FOR_US: [&str; 11] = [
     "scripts",
     "cbindgen",
 ];
-
-fn read(path: &str) -> String {
-    fs::read_to_string(root(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
-}
 
 /// Every file of text at `path` or below it.
 fn texts(path: &str) -> Vec<(PathBuf, String)> {

@@ -5,8 +5,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use fcgi::protocol::RecordType;
-use testkit::wire::{Connection, Record, begin, request};
+use testkit::wire::{Connection, begin, is_complete, output, request};
 use testkit::{
     Library, Listen, PATIENCE, Worker, is_at, need, signal, until, until_asleep, until_in,
 };
@@ -25,22 +24,6 @@ const IN_VAIN: Duration = Duration::from_millis(700);
 /// A signal, and the options of a program in which it means to shut down.
 const WISHES: [(i32, &[&str]); 3] =
     [(libc::SIGTERM, &[]), (libc::SIGUSR1, &[]), (libc::SIGUSR2, &["-s"])];
-
-fn output(records: &[Record]) -> Vec<u8> {
-    let out = records.iter().filter(|record| record.kind == RecordType::STDOUT);
-    out.flat_map(|record| record.content.clone()).collect()
-}
-
-fn is_complete(records: &[Record]) -> bool {
-    records.last().is_some_and(|record| record.kind == RecordType::END_REQUEST)
-}
-
-fn kept(worker: &Worker) -> Connection {
-    let mut connection = worker.connect();
-    connection.send(&request(1, true, &[], b"first"));
-    assert_eq!(output(&connection.until_end_of(1)), b"first");
-    connection
-}
 
 fn slow(worker: &Worker, keep: bool) -> Connection {
     let mut connection = worker.connect();
@@ -62,10 +45,6 @@ fn threads(worker: &Worker, count: usize) -> Vec<u32> {
         list.sort_unstable();
         (list.len() == count).then_some(list)
     })
-}
-
-fn until_all_wait(worker: &Worker, count: usize) {
-    threads(worker, count).into_iter().for_each(until_asleep);
 }
 
 // ---- a signal every millisecond ----
@@ -146,8 +125,8 @@ fn every_waiting_thread_returns_at_once() {
         for (count, more) in [(1, &[][..]), (1, &["-t", "1"]), (8, &["-t", "8"])] {
             for idle in [0, 3] {
                 let worker = Worker::ours(&[options, more].concat());
-                let mut connections: Vec<_> = (0..idle).map(|_| kept(&worker)).collect();
-                until_all_wait(&worker, if more.is_empty() { 1 } else { count + 1 });
+                let mut connections: Vec<_> = (0..idle).map(|_| worker.kept()).collect();
+                worker.until_all_wait(if more.is_empty() { 1 } else { count + 1 });
                 let start = Instant::now();
                 worker.signal(number);
                 ends_at_once(worker, start, count);
@@ -171,7 +150,7 @@ fn every_thread_in_os_accept_returns_at_once() {
                     connection.send(&begin(1, false));
                     assert_eq!(connection.until_closed().len(), 1);
                 }
-                until_all_wait(&worker, if count == 1 { 1 } else { count + 1 });
+                worker.until_all_wait(if count == 1 { 1 } else { count + 1 });
                 let start = Instant::now();
                 worker.signal(number);
                 ends_at_once(worker, start, count);
@@ -183,11 +162,11 @@ fn every_thread_in_os_accept_returns_at_once() {
 #[test]
 fn idle_connections_are_closed_although_a_request_is_still_served() {
     let worker = Worker::ours(&["-t", "2"]);
-    let mut idle = [kept(&worker), kept(&worker)];
+    let mut idle = [worker.kept(), worker.kept()];
     let mut half = worker.connect();
     half.send(&request(1, false, &[], b"")[..10]);
     let mut busy = slow(&worker, false);
-    until_all_wait(&worker, 3);
+    worker.until_all_wait(3);
     let start = Instant::now();
     worker.signal(libc::SIGTERM);
     for idle in &mut idle {
@@ -207,7 +186,7 @@ fn the_request_in_progress_is_finished_and_the_program_ends() {
                 let mut worker = Worker::ours(&[options, more].concat());
                 let others = if more.is_empty() { 0 } else { 3 };
                 let mut connection = slow(&worker, keep);
-                until_all_wait(&worker, if more.is_empty() { 1 } else { 5 });
+                worker.until_all_wait(if more.is_empty() { 1 } else { 5 });
                 thread::sleep(SLEEP / 4);
                 let start = Instant::now();
                 worker.signal(number);
@@ -262,7 +241,7 @@ fn everybody_who_is_connected_is_served_although_the_signal_comes_first() {
             let worker = Worker::ours(options);
             let mut clients: Vec<_> = (0..3).map(|_| worker.connect()).collect();
             // Comes after them, and has its answer: so they have been accepted.
-            clients.push(kept(&worker));
+            clients.push(worker.kept());
             worker.signal(libc::SIGTERM);
             until_it_waits_for_some(&worker);
             for client in (first..4).chain(0..first) {
@@ -281,8 +260,8 @@ fn everybody_who_is_connected_is_served_although_the_signal_comes_first() {
 fn the_last_requests_are_served_at_the_same_time() {
     for library in Library::BOTH {
         let worker = Worker::start(library, Listen::Unix, &["-t", "4"]);
-        let mut clients: Vec<_> = (0..4).map(|_| kept(&worker)).collect();
-        until_all_wait(&worker, 5);
+        let mut clients: Vec<_> = (0..4).map(|_| worker.kept()).collect();
+        worker.until_all_wait(5);
         worker.signal(libc::SIGTERM);
         if library == Library::Ours {
             // Each of the original's threads waits for a connection of its own, as before.
@@ -360,7 +339,7 @@ fn is_held_at(task: &Path, call: &str) -> bool {
 fn other_threads_of_the_original_wait_on() {
     for options in [&["-t", "3"][..], &["-t", "3", "-A"]] {
         let mut worker = Worker::start(Library::Original, Listen::Unix, options);
-        until_all_wait(&worker, 4);
+        worker.until_all_wait(4);
         worker.signal(libc::SIGTERM);
         assert!(worker.running.wait(IN_VAIN).is_none(), "the original does it right");
     }
@@ -379,13 +358,13 @@ fn signal_thread(worker: &Worker, thread: u32, number: i32) {
 fn with_the_flag_a_signal_ends_the_wait_of_its_thread() {
     for library in Library::BOTH {
         let worker = Worker::start(library, Listen::Unix, &["-i"]);
-        until_all_wait(&worker, 1);
+        worker.until_all_wait(1);
         let start = Instant::now();
         worker.signal(libc::SIGUSR2);
         ends_at_once(worker, start, 1);
 
         let worker = Worker::start(library, Listen::Unix, &["-i", "-t", "3"]);
-        until_all_wait(&worker, 4);
+        worker.until_all_wait(4);
         signal_thread(&worker, *threads(&worker, 4).last().unwrap(), libc::SIGUSR2);
         until("one thread's end", PATIENCE, || (worker.results() == [EINTR]).then_some(()));
         // The others go on.
@@ -400,8 +379,8 @@ fn with_the_flag_a_signal_ends_the_wait_of_its_thread() {
 #[test]
 fn with_the_flag_a_signal_also_ends_a_wait_for_several() {
     let worker = Worker::ours(&["-i"]);
-    let _idle = [kept(&worker), kept(&worker)];
-    until_all_wait(&worker, 1);
+    let _idle = [worker.kept(), worker.kept()];
+    worker.until_all_wait(1);
     let start = Instant::now();
     worker.signal(libc::SIGUSR2);
     ends_at_once(worker, start, 1);
@@ -438,7 +417,7 @@ fn a_shortage_of_descriptors_is_waited_out_without_spinning() {
     for busy in &mut busy {
         busy.send(first);
     }
-    until_all_wait(&worker, 7);
+    worker.until_all_wait(7);
     let mut waiting = worker.connect();
     waiting.send(&request(1, false, &[], b"late"));
     let before = worker.processor_time();
@@ -457,7 +436,7 @@ fn a_shortage_of_descriptors_is_ended_at_the_cost_of_the_oldest_idle_connection(
     for threads in [&[][..], &["-t", "4"]] {
         // Room for five, and for as many to wait.
         let worker = Worker::ours(&[&["-f", "11"], threads].concat());
-        let mut idle: Vec<Connection> = (0..5).map(|_| kept(&worker)).collect();
+        let mut idle: Vec<Connection> = (0..5).map(|_| worker.kept()).collect();
         let start = Instant::now();
         let mut new = worker.connect();
         new.send(&request(1, false, &[], b"new"));

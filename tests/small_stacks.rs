@@ -9,20 +9,15 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Mutex;
 use std::thread;
-use std::time::Duration;
 
-use fcgi::protocol::RecordType;
-use testkit::wire::{Record, request};
-use testkit::{Ended, Library, Listen, PATIENCE, TempDir, Worker, until};
+use testkit::wire::{output, request};
+use testkit::{Ended, LIMIT, Library, Listen, PATIENCE, TempDir, Worker, c_programs, until};
 use testkit::{compile_with, root, run};
 #[cfg(target_arch = "x86_64")]
 use testkit::{disassembled, disassembly, dist};
 
 /// The largest frame, return address and saved registers included.
 const LARGEST: u64 = 1024;
-
-/// Long enough for a program that waits for the original's timeouts.
-const LIMIT: Duration = Duration::from_secs(40);
 
 /// Programs that cannot run in such a thread, and why.
 const ELSEWHERE: [(&str, &str); 1] =
@@ -144,11 +139,7 @@ fn like_the_original(name: &str, dir: &Path) -> Result<(), String> {
 /// Checks each program of c-tests that can run in such a thread.
 fn check_all(check: impl Fn(&str, &Path) -> Result<(), String> + Sync) {
     let dir = TempDir::new();
-    let mut names: Vec<String> = fs::read_dir(root("c-tests"))
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter_map(|name| name.strip_suffix(".c").map(str::to_owned))
-        .collect();
+    let mut names = c_programs();
     for (name, _) in ELSEWHERE {
         let at = names.iter().position(|found| found == name);
         names.swap_remove(at.unwrap_or_else(|| panic!("{name}.c is not in c-tests")));
@@ -198,11 +189,6 @@ fn worker(options: &[&str]) -> Worker {
     let worker = Worker::start_in(&["env", &preload], Library::Ours, Listen::Unix, options);
     assert_eq!(worker.ask(&[("READ", "0")]), "");
     worker
-}
-
-fn output(records: &[Record]) -> Vec<u8> {
-    let out = records.iter().filter(|record| record.kind == RecordType::STDOUT);
-    out.flat_map(|record| record.content.clone()).collect()
 }
 
 /// Threads that wait together, with kept connections, and are interrupted every millisecond.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use fcgi::protocol::{HEADER_LEN, Header, RecordType};
 use testkit::wire::request;
-use testkit::{PATIENCE, Worker};
+use testkit::{Numbers, PATIENCE, Worker};
 
 const CLIENTS: usize = 32;
 const THREADS: &str = "8";
@@ -20,26 +20,15 @@ const THREADS: &str = "8";
 /// are found one by one. A leak of 16 bytes in each request shows after 300,000 of them.
 const GROWTH: usize = 4 << 20;
 
-/// A small generator of numbers: the same in every run.
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        ((self.0 >> 33) % limit as u64) as usize
-    }
-
-    /// Mostly small, sometimes up to a megabyte.
-    fn size(&mut self) -> usize {
-        let limit = match self.below(1000) {
-            0 => 1_000_000,
-            1..20 => 100_000,
-            20..200 => 10_000,
-            _ => 1000,
-        };
-        self.below(limit)
-    }
+/// Mostly small, sometimes up to a megabyte.
+fn size(numbers: &mut Numbers) -> usize {
+    let limit = match numbers.below(1000) {
+        0 => 1_000_000,
+        1..20 => 100_000,
+        20..200 => 10_000,
+        _ => 1000,
+    };
+    numbers.below(limit)
 }
 
 /// Reads one answer to its END_REQUEST, which must be there, and leaves the output in `output`.
@@ -92,7 +81,7 @@ fn client(worker: &Worker, number: usize, end: Instant) -> usize {
             stream
         });
         let keep = numbers.below(10) > 0;
-        let (size, start) = (numbers.size(), numbers.below(251));
+        let (size, start) = (size(&mut numbers), numbers.below(251));
         let wants_page = numbers.below(2) == 0;
         let body = if wants_page { &[] } else { &page[start..page.len().min(start + size)] };
         let text = size.to_string();

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use fcgi::protocol::RecordType;
 use testkit::wire::{Connection, request};
-use testkit::{Library, Listen, Worker, signal};
+use testkit::{Library, Listen, Numbers, Worker, signal};
 
 const CLIENTS: usize = 32;
 
@@ -28,17 +28,6 @@ const SHAPES: [(&[&str], Listen); 4] = [
 fn duration() -> Duration {
     let seconds = env::var("LIBFCGI_STRESS_SECONDS").map_or(6.0, |text| text.parse().unwrap());
     Duration::from_secs_f64(seconds)
-}
-
-/// A small generator of numbers: the same in every run.
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % limit
-    }
 }
 
 /// One request; how long it took. Its answer must be its body.
@@ -60,7 +49,7 @@ fn client(worker: &Worker, number: usize, end: Instant) -> (Duration, usize) {
     let mut kept: Option<Connection> = None;
     while Instant::now() < end {
         for _ in 0..=numbers.below(8) {
-            let body = "b".repeat(numbers.below(3000) as usize);
+            let body = "b".repeat(numbers.below(3000));
             let took = if numbers.below(2) == 0 {
                 let start = Instant::now();
                 ask(&mut worker.connect(), false, &[], &body);
@@ -76,7 +65,7 @@ fn client(worker: &Worker, number: usize, end: Instant) -> (Duration, usize) {
             // Says nothing, or half of something, and leaves.
             1 => drop(worker.connect()),
             2 => drop(worker.connect().send(&request(1, false, &[], b"")[..20])),
-            _ => thread::sleep(Duration::from_millis(numbers.below(10))),
+            _ => thread::sleep(Duration::from_millis(numbers.below(10) as u64)),
         }
     }
     (longest, count)
@@ -116,13 +105,13 @@ fn processes_that_end_one_after_the_other_lose_no_request() {
             for number in 0..16 {
                 let worker = &worker;
                 scope.spawn(move || {
-                    let mut numbers = Numbers(number);
+                    let mut numbers = Numbers(number as u64);
                     while Instant::now() < end {
                         let start = Instant::now();
                         ask(&mut worker.connect(), false, &[], "body");
                         let took = start.elapsed();
                         assert!(took < AT_MOST, "{options:?}: {took:?}");
-                        thread::sleep(Duration::from_micros(numbers.below(2000)));
+                        thread::sleep(Duration::from_micros(numbers.below(2000) as u64));
                     }
                 });
             }

@@ -17,15 +17,12 @@ use std::time::{Duration, Instant};
 use crate::load::{Address, Client, Exchange, Outcome, listen};
 use crate::programs::{Programs, start};
 use crate::scenario::{COUNTED, Scenario};
-use testkit::{Library, TempDir};
+use testkit::{LIMIT, Library, TempDir};
 
 /// Callgrind counts a string instruction (rep movsb, rep stosb) once per byte, a processor once in all.
 /// The C library uses them for large blocks only; with this it uses none, on either library.
 const NO_STRING_INSTRUCTIONS: &str =
     "glibc.cpu.x86_rep_movsb_threshold=1000000000:glibc.cpu.x86_rep_stosb_threshold=1000000000";
-
-/// The longest that one program may take, under callgrind on a slow machine.
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// How often the instructions of several threads are counted; the least count holds.
 const TIMES: u32 = 3;

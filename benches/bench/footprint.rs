@@ -8,9 +8,7 @@ use crate::load::{Address, Client, Exchange, Outcome, listen};
 use crate::programs::{Programs, start};
 use crate::scenario::{RESIDENT, Scenario};
 use crate::times::Spread;
-use testkit::{Library, Running, TempDir, dist};
-
-const LIMIT: Duration = Duration::from_secs(30);
+use testkit::{LIMIT, Library, Running, TempDir, dist};
 
 /// Requests on each connection before memory is looked at.
 const REQUESTS: usize = 100;

@@ -3,6 +3,7 @@
 
 mod app;
 mod library;
+mod numbers;
 mod process;
 pub mod toolchain;
 pub mod web;
@@ -11,12 +12,27 @@ mod worker;
 
 pub use app::App;
 pub use library::{
-    Library, compile, compile_with, disassembled, disassembly, dist, helper, root, scratch,
+    Library, c_programs, compile, compile_with, disassembled, disassembly, dist, helper, root,
+    scratch,
 };
+pub use numbers::Numbers;
 pub use process::{Ended, Running, TempDir, install, need, run, until};
-pub use worker::{Listen, Worker, children_of, is_at, signal, state, until_asleep, until_in};
+pub use worker::{
+    Listen, Worker, children_of, is_at, processor_time, signal, state, until_asleep, until_in,
+};
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The longest that a test waits for one event.
 pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The longest that a whole program may run, a compiler, an installation, or a server that starts or
+/// ends: much longer than any takes, also under valgrind or with the original's timeouts.
+pub const LIMIT: Duration = Duration::from_secs(120);
+
+/// Takes a step of a long test and prints how long it has taken.
+pub fn timed(what: &str, step: impl FnOnce()) {
+    let start = Instant::now();
+    step();
+    println!("  {what}: {} ms", start.elapsed().as_millis());
+}

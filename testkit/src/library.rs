@@ -134,6 +134,16 @@ pub fn helper(name: &str, library: Library) -> PathBuf {
     path
 }
 
+/// Returns the names of the programs in c-tests, sorted.
+pub fn c_programs() -> Vec<String> {
+    let entries = fs::read_dir(root("c-tests")).unwrap();
+    let files = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> =
+        files.filter_map(|name| name.strip_suffix(".c").map(str::to_owned)).collect();
+    names.sort();
+    names
+}
+
 /// The disassembly with relocations of the whole library: linked once more, the way libfcgi.a is, but
 /// with its symbols.
 pub fn disassembly() -> String {

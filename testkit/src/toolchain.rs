@@ -5,12 +5,8 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
-use crate::{TempDir, dist, need, root};
-
-/// The longest that a compiler, an installation or a small program may take.
-pub const LIMIT: Duration = Duration::from_secs(120);
+use crate::{LIMIT, TempDir, dist, need, root};
 
 /// The headers that are ours to keep.
 pub const HEADERS: [&str; 6] =

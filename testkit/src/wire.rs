@@ -155,6 +155,22 @@ pub fn records(mut bytes: &[u8]) -> (Vec<Record>, &[u8]) {
     (list, bytes)
 }
 
+/// Returns what a list of records has as output.
+pub fn output(records: &[Record]) -> Vec<u8> {
+    let out = records.iter().filter(|record| record.kind == RecordType::STDOUT);
+    out.flat_map(|record| record.content.clone()).collect()
+}
+
+/// Returns what a list of records has as output, which is text.
+pub fn text(records: &[Record]) -> String {
+    String::from_utf8(output(records)).unwrap()
+}
+
+/// Returns whether a list of records ends with the end of a request.
+pub fn is_complete(records: &[Record]) -> bool {
+    records.last().is_some_and(|record| record.kind == RecordType::END_REQUEST)
+}
+
 /// One connection to an application.
 pub struct Connection {
     stream: UnixStream,

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use super::wire::{Connection, request};
+use super::wire::{Connection, request, text};
 use super::{Library, PATIENCE, Running, TempDir, helper, until};
 
 /// How a program gets its listen socket.
@@ -118,12 +118,38 @@ impl Worker {
 
     /// Processor time that the program, not its children, has used.
     pub fn processor_time(&self) -> Duration {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.running.pid())).unwrap();
-        // The name in parentheses may hold anything; user and system time are fields 14 and 15.
-        let fields = stat.rsplit(')').next().unwrap().split_whitespace();
-        let ticks: u64 = fields.skip(11).take(2).map(|field| field.parse::<u64>().unwrap()).sum();
-        Duration::from_millis(ticks * 10)
+        processor_time(self.running.pid())
     }
+
+    /// Returns a connection that has carried a request and is kept; the program waits again.
+    pub fn kept(&self) -> Connection {
+        let mut connection = self.connect();
+        connection.send(&request(1, true, &[], b"first"));
+        assert_eq!(text(&connection.until_end_of(1)), "first");
+        until_asleep(self.running.pid());
+        connection
+    }
+
+    /// Waits until every thread of the program waits, and those of a sanitizer's.
+    pub fn until_all_wait(&self, threads: usize) {
+        let tasks = PathBuf::from(format!("/proc/{}/task", self.running.pid()));
+        let tasks = until("the threads", PATIENCE, || {
+            let tasks: Vec<_> = fs::read_dir(&tasks).unwrap().map(Result::unwrap).collect();
+            (tasks.len() >= threads).then_some(tasks)
+        });
+        for task in tasks {
+            until_asleep(task.file_name().to_str().unwrap().parse().unwrap());
+        }
+    }
+}
+
+/// Returns the processor time that a process, not its children, has used.
+pub fn processor_time(process: u32) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    // The name in parentheses may hold anything; user and system time are fields 14 and 15.
+    let fields = stat.rsplit(')').next().unwrap().split_whitespace();
+    let ticks: u64 = fields.skip(11).take(2).map(|field| field.parse::<u64>().unwrap()).sum();
+    Duration::from_millis(ticks * 10)
 }
 
 /// Sends a signal to a process at once; it must be there.

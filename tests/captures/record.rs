@@ -6,7 +6,6 @@ use std::io::{Read, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use fcgi::protocol::RecordType;
 
@@ -16,9 +15,7 @@ use testkit::web::app::{Home, Listen};
 use testkit::web::servers::{APACHE, CADDY, H2O, HAPROXY, LIGHTTPD, NGINX};
 use testkit::web::site::Application::{self, Spawned, Tcp, Unix};
 use testkit::web::site::{Kind, Site};
-use testkit::{Running, until};
-
-const LIMIT: Duration = Duration::from_secs(20);
+use testkit::{LIMIT, Running, until};
 
 const LARGE: usize = 100_000;
 /// HAProxy 2.6.12 refuses bodies in chunks that do not fit into one of its buffers, before it has sent

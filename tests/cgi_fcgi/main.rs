@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use peer::{Conversation, Heard, Input, Outcome, Peer, STDERR, STDOUT, end, record, start, stream};
+use testkit::LIMIT;
 
 const OURS: &str = env!("CARGO_BIN_EXE_cgi-fcgi");
 const DEBIANS: &str = "/usr/bin/cgi-fcgi";
@@ -306,7 +307,7 @@ fn the_end_of_the_request_is_the_end() {
     let (leave, left) = mpsc::channel::<()>();
     let script = move |c: &mut Conversation| {
         hello(c);
-        let _ = left.recv_timeout(peer::LIMIT);
+        let _ = left.recv_timeout(LIMIT);
     };
     let dir = TempDir::new();
     let peer = Peer::unix(&dir.path("socket"), script);
@@ -365,7 +366,7 @@ fn a_silent_application_runs_into_the_timeout() {
     let dir = TempDir::new();
     let peer = Peer::unix(&dir.path("socket"), move |c| {
         c.hear();
-        let _ = left.recv_timeout(peer::LIMIT);
+        let _ = left.recv_timeout(LIMIT);
     });
     let socket = dir.path("socket");
     let outcome = run(OURS, &[&"--timeout", &"0.2", &"-bind", &"-connect", &socket]);
@@ -385,7 +386,7 @@ fn memory_does_not_grow_with_the_request() {
         c.keep_body = false;
         c.hear();
         heard_all.send(()).unwrap();
-        let _ = left.recv_timeout(peer::LIMIT);
+        let _ = left.recv_timeout(LIMIT);
         c.say(&end(0, 0));
     });
     // A file that is one large hole.
@@ -395,7 +396,7 @@ fn memory_does_not_grow_with_the_request() {
     command.envs((0..8).map(|n| (format!("NAME{n}"), "v".repeat(100_000))));
     command.env("CONTENT_LENGTH", LENGTH.to_string());
     let running = start(&mut command, Input::File(File::open(body).unwrap()));
-    all_heard.recv_timeout(peer::LIMIT).unwrap();
+    all_heard.recv_timeout(LIMIT).unwrap();
     let status = fs::read_to_string(format!("/proc/{}/status", running.child.id())).unwrap();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     let kilobytes: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();

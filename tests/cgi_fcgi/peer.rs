@@ -10,10 +10,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
-use std::time::Duration;
-
-/// Nothing in these tests takes longer.
-pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+use testkit::LIMIT;
 
 pub(crate) const STDOUT: u8 = 6;
 pub(crate) const STDERR: u8 = 7;

@@ -1,7 +1,7 @@
 //! `-supervise`: our own extension.
 
 use super::command_line::{build_application, process_id};
-use super::peer::{LIMIT, Running};
+use super::peer::Running;
 use super::*;
 
 use std::thread;

@@ -10,12 +10,8 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Mutex;
 use std::thread;
-use std::time::Duration;
 
-use testkit::{Library, TempDir, compile_with, root, run};
-
-/// Long enough for all situations of one function: some wait, up to the limit in edges.c.
-const LIMIT: Duration = Duration::from_secs(120);
+use testkit::{LIMIT, Library, TempDir, compile_with, root, run};
 
 /// Programs that run at the same time; most of the time passes in waits.
 const AT_ONCE: usize = 8;

@@ -5,11 +5,9 @@ use std::os::fd::OwnedFd;
 use std::thread;
 use std::time::Duration;
 
-use fcgi::protocol::RecordType;
-
 use super::Example;
 use testkit::Library;
-use testkit::wire::{Connection, begin, params, request, stdin};
+use testkit::wire::{Connection, begin, is_complete, params, request, stdin};
 
 /// Clients, and requests of each.
 const CLIENTS: usize = 4;
@@ -36,7 +34,7 @@ fn one(mut connection: Connection, pieces: Pieces) {
         }
     }
     let records = connection.until_closed();
-    let is_answered = records.last().is_some_and(|last| last.kind == RecordType::END_REQUEST);
+    let is_answered = is_complete(&records);
     assert!(is_answered, "lost: {pieces:?}");
 }
 

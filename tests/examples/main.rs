@@ -10,14 +10,10 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
-use std::time::Duration;
 
 use fcgi::protocol::{EndRequest, ProtocolStatus, RecordType, Role};
 use testkit::wire::{self, Connection};
-use testkit::{Library, PATIENCE, Running, TempDir, dist, need, root, run, until};
-
-/// For commands that build.
-const LIMIT: Duration = Duration::from_secs(60);
+use testkit::{LIMIT, Library, PATIENCE, Running, TempDir, dist, need, root, run, until};
 
 #[test]
 fn echo_answers_with_environment_and_body() {

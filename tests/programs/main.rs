@@ -13,13 +13,11 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
 
 use testkit::web::http::{Client, Response};
-use testkit::{Library, PATIENCE, Running, TempDir, dist, install, need, run, until};
+use testkit::{LIMIT, Library, PATIENCE, Running, TempDir, dist, install, need, run, timed, until};
 use web::Nginx;
 
-const LIMIT: Duration = Duration::from_secs(30);
 const FCGIWRAP: &str = "/usr/sbin/fcgiwrap";
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/programs");
 
@@ -212,10 +210,4 @@ fn sha256(bytes: &[u8]) -> String {
 
 fn text(response: Response) -> String {
     String::from_utf8(response.body).unwrap()
-}
-
-fn timed(what: &str, step: impl FnOnce()) {
-    let start = Instant::now();
-    step();
-    println!("  {what}: {} ms", start.elapsed().as_millis());
 }

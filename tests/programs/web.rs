@@ -2,12 +2,10 @@
 
 use std::fs::{self, File};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use testkit::web::http::Client;
-use testkit::{Running, TempDir, need, until};
+use testkit::{LIMIT, Running, TempDir, need, until};
 
-const LIMIT: Duration = Duration::from_secs(30);
 const CONFIGURATION: &str = include_str!("../fixtures/programs/nginx.conf");
 
 /// nginx between `http.sock`, where the client connects, and `app.sock`, where the program listens.

@@ -4,13 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
-use std::time::Duration;
 
-use testkit::{TempDir, need, run, scratch};
+use testkit::{LIMIT, TempDir, need, run, scratch};
 
 const SYSTEM_SOURCES: &str = "/etc/apt/sources.list.d/debian.sources";
-const LIMIT: Duration = Duration::from_secs(90);
-
 /// Unpacks the original tarball of Debian's source package, without Debian's own patches, and
 /// returns the directory in it.
 pub(crate) fn unpack(package: &str, dir: &TempDir) -> PathBuf {

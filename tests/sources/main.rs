@@ -9,12 +9,9 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use fetch::unpack;
-use testkit::{Library, Running, TempDir, dist, install, need, run};
-
-const LIMIT: Duration = Duration::from_secs(60);
+use testkit::{LIMIT, Library, Running, TempDir, dist, install, need, run};
 
 #[test]
 fn libfcgi_perl() {

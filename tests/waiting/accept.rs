@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::answered;
-use super::changes::kept;
 use testkit::{Library, Listen, PATIENCE, Worker, signal, state, until, until_asleep};
 
 const AGAIN: i32 = -libc::EAGAIN;
@@ -80,7 +79,7 @@ fn neither_ends_a_wait_for_kept_connections() {
     for shape in SHAPES {
         let options = [&["-r"], shape].concat();
         let worker = Worker::ours(&options);
-        let _kept = kept(&worker);
+        let _kept = worker.kept();
         let thread = acceptor(&worker, &options);
         until_asleep(thread);
         interrupt(&worker, thread, libc::SIGCHLD);
@@ -150,7 +149,7 @@ fn the_time_limit_counts_from_each_accept_beside_kept_connections() {
     let limit = Duration::from_millis(700);
     for shape in SHAPES {
         let mut worker = Worker::ours(&[&["-w", "700"], shape].concat());
-        let _kept = kept(&worker);
+        let _kept = worker.kept();
         let start = Instant::now();
         ends_after(&mut worker, limit - Duration::from_millis(20), start, &format!("{shape:?}"));
     }

@@ -5,18 +5,10 @@ use std::time::{Duration, Instant};
 
 use fcgi::protocol::RecordType;
 
-use super::forks::until_all_wait;
 use super::shortage::Half;
 use super::{AT_MOST, IN_VAIN, answered, is_answered_within, output};
 use testkit::wire::{Connection, request};
 use testkit::{Library, Listen, PATIENCE, Worker, until, until_asleep};
-
-/// A connection that is kept, and idle: the program waits for others, too.
-pub(super) fn kept(worker: &Worker) -> Connection {
-    let mut kept = worker.connect();
-    tell(worker, &mut kept, "");
-    kept
-}
 
 /// A request on a kept connection, with one parameter; after it the program waits again.
 pub(super) fn tell(worker: &Worker, kept: &mut Connection, name: &str) {
@@ -36,7 +28,7 @@ pub(super) fn rests(worker: &Worker, connection: &mut Connection) {
 
 /// Two requests are answered on it: then it has been given back to the library between them.
 fn kept_for_long(worker: &Worker) -> Connection {
-    let mut kept = kept(worker);
+    let mut kept = worker.kept();
     tell(worker, &mut kept, "");
     kept
 }
@@ -102,7 +94,7 @@ fn a_new_listen_socket_at_the_number_is_served_without_delay() {
     for library in Library::BOTH {
         let worker = Worker::start(library, Listen::Unix, &[]);
         // From now on our library asks epoll.
-        drop(kept(&worker));
+        drop(worker.kept());
         let listen = format!("/proc/{}/fd/0", worker.running.pid());
         let old = fs::read_link(&listen).unwrap();
         worker.ask(&[("REPLACE", "")]);
@@ -124,7 +116,7 @@ fn a_new_listen_socket_at_the_number_is_served_without_delay() {
 fn a_new_listen_socket_is_served_by_who_waits_on_the_old_one_and_who_comes_later() {
     let serve = |library, limit| {
         let worker = Worker::start(library, Listen::Own, &["-t", "2"]);
-        until_all_wait(&worker, 3);
+        worker.until_all_wait(3);
         // The thread that has made it comes to wait on it when it has served its request.
         let serve = [&[("ANEW", "")][..], &[]].map(|list| {
             let busy = Half::with(worker.connect(), &worker, list);
@@ -146,8 +138,8 @@ fn a_new_listen_socket_is_served_by_who_waits_on_the_old_one_and_who_comes_later
 fn what_threads_have_taken_from_a_new_listen_socket_goes_with_them() {
     for round in 0..10 {
         let worker = Worker::start(Library::Ours, Listen::Own, &["-t", "2"]);
-        until_all_wait(&worker, 3);
-        let mut kept = (round % 2 == 0).then(|| kept(&worker));
+        worker.until_all_wait(3);
+        let mut kept = (round % 2 == 0).then(|| worker.kept());
         let making = Half::with(worker.connect(), &worker, &[("ANEW", "")]);
         let mut silent = worker.connect();
         // By the thread that has waited all the time; it comes back to wait on the new socket.

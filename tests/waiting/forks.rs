@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use super::changes::{kept, rests, tell};
+use super::changes::{rests, tell};
 use super::processes::until_accepting;
 use super::{IN_VAIN, text};
 use testkit::wire::{Connection, request};
@@ -26,25 +26,13 @@ fn own_files(process: u32) -> usize {
     links.filter(|link| link == Path::new("/dev/zero")).count()
 }
 
-/// Waits until every thread of the program waits, and those of a sanitizer's.
-pub(super) fn until_all_wait(worker: &Worker, threads: usize) {
-    let tasks = PathBuf::from(format!("/proc/{}/task", worker.running.pid()));
-    let tasks = until("the threads", PATIENCE, || {
-        let tasks: Vec<_> = fs::read_dir(&tasks).unwrap().map(Result::unwrap).collect();
-        (tasks.len() >= threads).then_some(tasks)
-    });
-    for task in tasks {
-        until_asleep(task.file_name().to_str().unwrap().parse().unwrap());
-    }
-}
-
 /// The numbers of what the parent had may have a new meaning by the time when the child first waits.
 #[test]
 fn a_child_that_starts_afresh_keeps_its_own_files() {
     // The original waits for the one connection and no other.
     for (library, connections) in [(Library::Original, 1), (Library::Ours, 3)] {
         let worker = Worker::start(library, Listen::Unix, &[]);
-        let mut parents: Vec<Connection> = (0..connections).map(|_| kept(&worker)).collect();
+        let mut parents: Vec<Connection> = (0..connections).map(|_| worker.kept()).collect();
         let last = parents.last_mut().unwrap();
         last.send(&request(1, true, &[("FORK", "afresh")], b""));
         let child: u32 = text(&last.until_end_of(1)).parse().unwrap();
@@ -68,8 +56,8 @@ fn a_child_that_never_waits_holds_no_idle_connection() {
     let all_end = |library, options: &[&str]| {
         let worker = Worker::start(library, Listen::Unix, options);
         let threads = if options.is_empty() { 1 } else { 5 };
-        let mut idle: Vec<Connection> = (0..3).map(|_| kept(&worker)).collect();
-        until_all_wait(&worker, threads);
+        let mut idle: Vec<Connection> = (0..3).map(|_| worker.kept()).collect();
+        worker.until_all_wait(threads);
         worker.ask(&[("FORK", "idle")]);
         worker.signal(libc::SIGKILL);
         let limit = if library == Library::Ours { PATIENCE } else { IN_VAIN };
@@ -90,7 +78,7 @@ fn a_child_that_was_made_unnoticed_does_not_keep_its_parent_busy() {
     for library in Library::BOTH {
         for options in THREADS {
             let worker = Worker::start(library, Listen::Unix, options);
-            let mut idle = kept(&worker);
+            let mut idle = worker.kept();
             tell(&worker, &mut idle, "RAW_FORK");
             rests(&worker, &mut idle);
             tell(&worker, &mut idle, "");
@@ -119,7 +107,7 @@ fn a_child_that_a_signal_handler_makes_serves_as_its_parent_does() {
     {
         let mut worker = Worker::start(library, Listen::Unix, &["-k"]);
         let parent = worker.running.pid();
-        let mut idle = keeps.then(|| kept(&worker));
+        let mut idle = keeps.then(|| worker.kept());
         until_accepting(parent);
         worker.signal(libc::SIGUSR2);
         let child = *worker.children(1).first().unwrap();

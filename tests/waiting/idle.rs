@@ -14,16 +14,8 @@ const CLIENTS: usize = 64;
 /// One thread, and eight.
 const THREADS: [&[&str]; 2] = [&[], &["-t", "8"]];
 
-fn kept(worker: &Worker, count: usize) -> Vec<Connection> {
-    (0..count)
-        .map(|number| {
-            let mut connection = worker.connect();
-            let body = format!("first of {number}");
-            connection.send(&echo(1, true, &body));
-            assert_eq!(output(&mut connection, 1, Instant::now()), body);
-            connection
-        })
-        .collect()
+fn crowd(worker: &Worker) -> Vec<Connection> {
+    (0..CLIENTS).map(|_| worker.kept()).collect()
 }
 
 #[test]
@@ -31,7 +23,7 @@ fn kept_connections_are_served_all_at_once() {
     for options in THREADS {
         for listen in [Listen::Unix, Listen::Tcp, Listen::Own] {
             let worker = Worker::start(Library::Ours, listen, options);
-            let mut connections = kept(&worker, CLIENTS);
+            let mut connections = crowd(&worker);
             for round in 0..5 {
                 let start = Instant::now();
                 for (number, connection) in connections.iter_mut().enumerate() {
@@ -51,7 +43,7 @@ fn kept_connections_are_served_all_at_once() {
 fn any_one_of_many_idle_connections_may_speak() {
     for options in THREADS {
         let worker = Worker::ours(options);
-        let mut connections = kept(&worker, CLIENTS);
+        let mut connections = crowd(&worker);
         for number in (0..CLIENTS).rev().chain([5, 5, 60, 5]) {
             let start = Instant::now();
             connections[number].send(&echo(3, true, "body"));
@@ -64,7 +56,7 @@ fn any_one_of_many_idle_connections_may_speak() {
 fn an_idle_kept_connection_holds_no_thread() {
     let served_behind_one = |library| {
         let worker = Worker::start(library, Listen::Unix, &[]);
-        let _idle = kept(&worker, 1);
+        let _idle = worker.kept();
         is_answered_within(worker.connect(), IN_VAIN)
     };
     assert!(served_behind_one(Library::Ours));
@@ -75,7 +67,7 @@ fn an_idle_kept_connection_holds_no_thread() {
 fn an_idle_connection_may_go_at_any_time() {
     for options in THREADS {
         let worker = Worker::ours(options);
-        let mut connections = kept(&worker, CLIENTS);
+        let mut connections = crowd(&worker);
         while let Some(connection) = connections.pop() {
             drop(connection);
             answered(worker.connect(), "a new one");

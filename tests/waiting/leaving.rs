@@ -1,12 +1,11 @@
 //! A listen socket that outlives the processes which serve it: what they leave behind, and who can serve
 //! it beside them and after them.
 
-use std::fs;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::process::{Command, Stdio};
 
-use super::processes::until_accepting;
+use super::processes::{flags, until_accepting};
 use super::{IN_VAIN, answered, is_answered_within};
 use testkit::wire::{Connection, request};
 use testkit::{
@@ -39,10 +38,7 @@ impl Socket {
     }
 
     fn flags(&self) -> i32 {
-        let info = format!("/proc/self/fdinfo/{}", self.socket.as_raw_fd());
-        let info = fs::read_to_string(info).unwrap();
-        let flags = info.lines().find_map(|line| line.strip_prefix("flags:")).unwrap();
-        i32::from_str_radix(flags.trim(), 8).unwrap()
+        flags(std::process::id(), self.socket.as_raw_fd() as u32)
     }
 
     fn is_nonblocking(&self) -> bool {

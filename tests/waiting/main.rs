@@ -19,8 +19,7 @@ mod shortage;
 
 use std::time::{Duration, Instant};
 
-use fcgi::protocol::RecordType;
-use testkit::wire::{Connection, Record, request};
+use testkit::wire::{Connection, request, text};
 
 /// No client may wait longer, whatever the others do.
 const AT_MOST: Duration = Duration::from_secs(1);
@@ -39,12 +38,6 @@ fn output(connection: &mut Connection, id: u16, since: Instant) -> String {
     let waited = since.elapsed();
     assert!(waited < AT_MOST, "answered after {waited:?}");
     text(&records)
-}
-
-/// What a list of records has as output.
-fn text(records: &[Record]) -> String {
-    let out = records.iter().filter(|record| record.kind == RecordType::STDOUT);
-    String::from_utf8(out.flat_map(|record| record.content.clone()).collect()).unwrap()
 }
 
 /// One request on a connection of its own.

@@ -4,8 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use super::changes::{kept, tell};
-use super::forks::until_all_wait;
+use super::changes::tell;
 use super::{AT_MOST, answered, is_answered_within, text};
 use testkit::wire::{Connection, request};
 use testkit::{Library, Listen, PATIENCE, Worker, until, until_asleep};
@@ -16,7 +15,7 @@ const THREADS: [&[&str]; 2] = [&[], &["-t", "4"]];
 fn start(library: Library, options: &[&str], threads: &[&str]) -> Worker {
     let worker = Worker::start(library, Listen::Unix, &[options, threads].concat());
     answered(worker.connect(), "first");
-    until_all_wait(&worker, if threads.is_empty() { 1 } else { 5 });
+    worker.until_all_wait(if threads.is_empty() { 1 } else { 5 });
     worker
 }
 
@@ -91,7 +90,7 @@ fn a_program_that_closes_everything_while_it_waits_is_served_on() {
                 let worker = start(library, &["-d", "-l"], threads);
                 // The original waits for that one, and no other.
                 let has_kept = has_kept && library == Library::Ours;
-                let mut idle = has_kept.then(|| kept(&worker));
+                let mut idle = has_kept.then(|| worker.kept());
                 worker.signal(libc::SIGUSR2);
                 until("the end of its descriptors", PATIENCE, || {
                     worker.path("done").exists().then_some(())
@@ -103,7 +102,7 @@ fn a_program_that_closes_everything_while_it_waits_is_served_on() {
                     assert!(is_answered_within(worker.connect(), 2 * AT_MOST), "{library:?}");
                 }
                 if library == Library::Ours {
-                    let mut again = kept(&worker);
+                    let mut again = worker.kept();
                     answered(worker.connect(), "another");
                     tell(&worker, &mut again, "");
                 }
@@ -121,7 +120,7 @@ fn files_at_the_numbers_of_all_descriptors_are_left_alone() {
             for is_noticed in [false, true] {
                 let worker = start(library, &["-D", "-l"], threads);
                 let process = worker.running.pid();
-                let _idle = (library == Library::Ours).then(|| kept(&worker));
+                let _idle = (library == Library::Ours).then(|| worker.kept());
                 worker.signal(libc::SIGUSR2);
                 until("the program's files", PATIENCE, || {
                     worker.path("done").exists().then_some(())
@@ -178,13 +177,13 @@ fn a_file_at_the_number_of_one_descriptor_is_left_alone() {
             let mut all_lost = Vec::new();
             loop {
                 let worker = start(Library::Ours, &["-O", "-l"], threads);
-                let mut idle = [kept(&worker), kept(&worker)];
-                until_all_wait(&worker, if threads.is_empty() { 1 } else { 5 });
+                let mut idle = [worker.kept(), worker.kept()];
+                worker.until_all_wait(if threads.is_empty() { 1 } else { 5 });
                 let number = librarys(&worker).into_iter().nth(all_lost.len());
                 let Some(number) = number else { break };
                 let (before, lost) = serve(&worker, &mut idle, number, epoll);
                 all_lost.push(lost);
-                let mut again = kept(&worker);
+                let mut again = worker.kept();
                 tell(&worker, &mut again, "");
                 end(&worker, Library::Ours, threads, before);
             }
@@ -202,7 +201,7 @@ fn a_file_at_the_number_of_a_connection_whose_time_is_over_is_left_alone() {
         let setting = "LIBFCGI_IS_AF_UNIX_KEEPER_POLL_TIMEOUT=200";
         let options = [&["-O", "-l"], threads].concat();
         let worker = Worker::start_in(&["env", setting], Library::Ours, Listen::Unix, &options);
-        let _idle = kept(&worker);
+        let _idle = worker.kept();
         let known = librarys(&worker);
         let mut silent = worker.connect();
         let numbers = until("the silent connection", PATIENCE, || {
@@ -223,8 +222,8 @@ fn files_at_the_numbers_of_all_descriptors_are_the_childs_too() {
     for library in Library::BOTH {
         for threads in THREADS {
             let mut worker = start(library, &["-O"], threads);
-            let idle = (library == Library::Ours).then(|| kept(&worker));
-            until_all_wait(&worker, if threads.is_empty() { 1 } else { 5 });
+            let idle = (library == Library::Ours).then(|| worker.kept());
+            worker.until_all_wait(if threads.is_empty() { 1 } else { 5 });
             let mut numbers = librarys(&worker);
             numbers.insert(40);
             let before = put_over(&worker, &numbers, false);

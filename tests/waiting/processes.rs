@@ -24,7 +24,7 @@ fn who(connection: &mut Connection) -> u32 {
 }
 
 /// The flags of a process's descriptor and of the open file behind it: O_CLOEXEC, O_NONBLOCK.
-fn flags(process: u32, fd: u32) -> i32 {
+pub(super) fn flags(process: u32, fd: u32) -> i32 {
     let info = fs::read_to_string(format!("/proc/{process}/fdinfo/{fd}")).unwrap();
     let flags = info.lines().find_map(|line| line.strip_prefix("flags:")).unwrap();
     i32::from_str_radix(flags.trim(), 8).unwrap()

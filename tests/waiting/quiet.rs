@@ -4,8 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use super::changes::{kept, rests};
-use super::forks::until_all_wait;
+use super::changes::rests;
 use testkit::{Library, Listen, Worker};
 
 /// How long they are watched.
@@ -30,9 +29,9 @@ fn sleeps(worker: &Worker) -> u64 {
 fn many_idle_threads_wake_as_seldom_as_a_few() {
     for threads in ["1", "63"] {
         let worker = Worker::start(Library::Ours, Listen::Unix, &["-t", threads]);
-        let mut idle = kept(&worker);
+        let mut idle = worker.kept();
         rests(&worker, &mut idle);
-        until_all_wait(&worker, threads.parse::<usize>().unwrap() + 1);
+        worker.until_all_wait(threads.parse::<usize>().unwrap() + 1);
         assert!(idle.is_silent(SETTLED));
         let before = sleeps(&worker);
         assert!(idle.is_silent(WATCHED));

@@ -6,8 +6,7 @@ use std::time::Instant;
 
 use fcgi::protocol::RecordType;
 
-use super::changes::{kept, rests};
-use super::forks::until_all_wait;
+use super::changes::rests;
 use super::{AT_MOST, answered, echo, is_answered_within, output};
 use testkit::wire::{Connection, begin, get_values, request};
 use testkit::{Library, Listen, PATIENCE, Worker, until, until_asleep, until_in};
@@ -68,7 +67,7 @@ fn ours(setting: &str) -> Worker {
 #[test]
 fn a_connection_that_could_make_room_is_served_if_it_has_spoken() {
     let worker = ours("LIBFCGI_IS_AF_UNIX_KEEPER_POLL_TIMEOUT=20000");
-    let busy = kept(&worker);
+    let busy = worker.kept();
     let mut silent = worker.connect();
     // Behind it: when this one is answered, it has been accepted.
     answered(worker.connect(), "another");
@@ -87,7 +86,7 @@ fn a_connection_that_could_make_room_is_served_if_it_has_spoken() {
 #[test]
 fn a_connection_too_many_is_served_if_it_has_spoken() {
     let worker = ours("LIBFCGI_MAX_WAITING=1");
-    let mut first = kept(&worker);
+    let mut first = worker.kept();
     let second = Half::of(worker.connect(), &worker);
     first.send(&echo(1, true, "again"));
     let mut second = second.finish();
@@ -113,7 +112,7 @@ fn a_shortage_at_the_first_kept_connection_passes() {
     assert!(is_answered_within(worker.connect(), 2 * AT_MOST), "the shortage goes on");
     // That is the price.
     assert_eq!(idle.until_closed(), []);
-    let _idle = kept(&worker);
+    let _idle = worker.kept();
     answered(worker.connect(), "another");
 }
 
@@ -177,7 +176,7 @@ fn with_threads_there_is_always_a_descriptor_for_a_connection() {
             for _ in 0..3 {
                 answered(worker.connect(), "body");
             }
-            until_all_wait(&worker, 3);
+            worker.until_all_wait(3);
             answered(worker.connect(), "another");
             if library == Library::Ours {
                 let what = format!("RLIMIT_NOFILE is {most}");

@@ -6,12 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use testkit::until;
 use testkit::web::app::{LARGE, content, described};
 use testkit::web::http::{Client, Request, Response};
 use testkit::web::site::Site;
-
-const LIMIT: Duration = Duration::from_secs(20);
+use testkit::{LIMIT, timed, until};
 
 const LARGE_BODY: usize = 5 << 20;
 
@@ -236,10 +234,4 @@ impl Drop for Raised<'_> {
 fn assert_content(response: &Response, size: usize) {
     assert_eq!(response.body.len(), size);
     assert!(response.body == content(size), "the content of {size} bytes is not what was sent");
-}
-
-fn timed(what: &str, step: impl FnOnce()) {
-    let start = Instant::now();
-    step();
-    println!("  {what}: {} ms", start.elapsed().as_millis());
 }

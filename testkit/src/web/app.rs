@@ -8,11 +8,8 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
-use std::time::Duration;
 
-use crate::{Library, Running, TempDir, compile, dist, install, root, run, scratch, until};
-
-const LIMIT: Duration = Duration::from_secs(20);
+use crate::{LIMIT, Library, Running, TempDir, compile, dist, install, root, run, scratch, until};
 
 /// The largest response.
 pub const LARGE: usize = 20 << 20;

@@ -3,6 +3,7 @@
 // Every test program uses its own part of this.
 #![allow(dead_code)]
 
+use crate::LIMIT;
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
@@ -11,9 +12,6 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
-
-/// The longest that a request may take.
-const LIMIT: Duration = Duration::from_secs(30);
 
 /// Where a web server listens.
 #[derive(Clone, Debug)]

@@ -10,9 +10,8 @@ use std::time::Duration;
 use super::app::{Home, Listen};
 use super::document::{Changes, Places, configure, snippet};
 use super::http::Client;
-use crate::{Running, until};
+use crate::{LIMIT, Running, until};
 
-const LIMIT: Duration = Duration::from_secs(20);
 /// Longer than all the other tests together take.
 const WAITING: Duration = Duration::from_secs(400);
 
