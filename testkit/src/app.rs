@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use super::wire::{self, Connection, Record};
-use super::{Library, Running, TempDir, helper};
+use super::{Library, Running, TempDir, helper, until_asleep};
 
 /// A running echo.c with a socket in a directory of its own.
 pub struct App {
@@ -59,6 +59,11 @@ impl App {
         let line = status.lines().find_map(|line| line.strip_prefix("VmPeak:")).unwrap();
         let kilobytes: usize = line.trim_end_matches("kB").trim().parse().unwrap();
         kilobytes * 1024
+    }
+
+    /// Waits until the program, which has one thread, sleeps.
+    pub fn until_asleep(&self) {
+        until_asleep(self.running.pid());
     }
 
     pub fn is_running(&mut self) -> bool {

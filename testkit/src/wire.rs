@@ -228,7 +228,7 @@ impl Connection {
     }
 
     /// Waits until the application has read everything that was sent, or has closed.
-    fn until_read(&mut self) {
+    pub fn until_read(&mut self) {
         until("the application to read", PATIENCE, || {
             let mut unread: libc::c_int = 0;
             // SAFETY: TIOCOUTQ writes one int, and `unread` is one.

@@ -20,6 +20,7 @@ mod shortage;
 use std::time::{Duration, Instant};
 
 use testkit::wire::{Connection, request, text};
+use testkit::{Worker, until_asleep};
 
 /// No client may wait longer, whatever the others do.
 const AT_MOST: Duration = Duration::from_secs(1);
@@ -50,4 +51,12 @@ fn answered(mut connection: Connection, body: &str) {
 /// Whether a request on a connection of its own gets any answer within the limit.
 fn is_answered_within(mut connection: Connection, limit: Duration) -> bool {
     !connection.send(&echo(1, false, "body")).within(limit).is_empty()
+}
+
+/// Whether a program with one thread leaves a request on a connection of its own alone: it sleeps on,
+/// and says nothing for a while.
+fn waits_in_vain(worker: &Worker, mut connection: Connection) -> bool {
+    connection.send(&echo(1, false, "body"));
+    until_asleep(worker.running.pid());
+    connection.is_silent(IN_VAIN)
 }
