@@ -1,8 +1,20 @@
 #ifdef HAVE_FPOS
-/** fgetpos of C; a FastCGI stream has no position: -1 with errno ESPIPE. */
+/**
+ * Stores the position of a file for FCGI_fsetpos.
+ *
+ * Returns: 0; nonzero on failure, -1 if fp is not a file.
+ *
+ * Errors: ESPIPE if fp is not a file.
+ */
 DLLAPI int FCGI_fgetpos(FCGI_FILE *fp, fpos_t *pos);
 
-/** fsetpos of C; a FastCGI stream has no position: -1 with errno ESPIPE. */
+/**
+ * Moves a file to a position that FCGI_fgetpos has stored.
+ *
+ * Returns: 0; nonzero on failure, -1 if fp is not a file.
+ *
+ * Errors: ESPIPE if fp is not a file.
+ */
 DLLAPI int FCGI_fsetpos(FCGI_FILE *fp, const fpos_t *pos);
 #endif
 
@@ -14,7 +26,7 @@ DLLAPI int FCGI_fsetpos(FCGI_FILE *fp, const fpos_t *pos);
 #define FCGI_stderr (&_fcgi_sF[2])
 
 /*
- * What is behind an FCGI_FILE: one of the two is NULL.
+ * What a FCGI_FILE stands for: one of the two is NULL.
  */
 #define FCGI_ToFILE(fcgi_file) (fcgi_file->stdio_stream)
 #define FCGI_ToFcgiStream(fcgi_file) (fcgi_file->fcgx_stream)

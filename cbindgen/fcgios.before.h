@@ -1,3 +1,27 @@
+/*
+ * fcgios.h: sockets, processes and events below fcgiapp.h.
+ *
+ * Few programs need these functions; bridges between web servers and FastCGI applications do.
+ * Programs link with -lfcgi. OS_LibInit(3) is the manual page.
+ *
+ * Conventions. A function's comment says only what differs from them.
+ *
+ * NULL: a path, buffer or procedure that is NULL is an error, which the comment names.
+ *
+ * Ownership: descriptors are the program's to close. Paths and buffers stay the program's; a buffer of
+ * an asynchronous operation must live until that is done or cancelled.
+ *
+ * Threads: any thread may call any function at any time. Shutdown ends the wait of every thread.
+ *
+ * Signals: no function is async-signal-safe unless its comment says so. A signal does not end a wait
+ * unless the comment says so.
+ *
+ * Errors: a function that fails returns -1 and sets errno. No function ends the process.
+ *
+ * Environment: OS_LibInit reads the settings, see libfcgi(7).
+ *
+ * "Specification" names clauses of the FastCGI Specification 1.0.
+ */
 #ifndef _FCGIOS_H
 #define _FCGIOS_H
 

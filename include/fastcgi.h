@@ -1,4 +1,8 @@
 /* Generated from src/capi/fastcgi.rs by `UPDATE_HEADERS=1 cargo test --test headers`. */
+/*
+ * fastcgi.h: the numbers and record layouts of the FastCGI Specification 1.0, for C programs that
+ * speak the protocol themselves. Programs that serve requests use fcgiapp.h or fcgi_stdio.h.
+ */
 #ifndef _FASTCGI_H
 #define _FASTCGI_H
 
@@ -28,7 +32,7 @@
 #define FCGI_BEGIN_REQUEST 1
 
 /**
- * Record type: the web server gives a request up.
+ * Record type: the web server aborts a request.
  */
 #define FCGI_ABORT_REQUEST 2
 
@@ -48,7 +52,7 @@
 #define FCGI_STDIN 5
 
 /**
- * Record type: the application's answer.
+ * Record type: the application's response.
  */
 #define FCGI_STDOUT 6
 
@@ -93,7 +97,7 @@
 #define FCGI_KEEP_CONN 1
 
 /**
- * Role: answer the request.
+ * Role: respond to the request.
  */
 #define FCGI_RESPONDER 1
 
@@ -103,7 +107,7 @@
 #define FCGI_AUTHORIZER 2
 
 /**
- * Role: answer the request by changing a file.
+ * Role: respond to the request by changing a file.
  */
 #define FCGI_FILTER 3
 

@@ -1,4 +1,44 @@
 /* Generated from src/capi/fcgi_stdio/mod.rs by `UPDATE_HEADERS=1 cargo test --test headers`. */
+/*
+ * fcgi_stdio.h: the C library's stdio for FastCGI programs.
+ *
+ * With this header in place of stdio.h, a CGI program becomes a FastCGI program by a loop around its
+ * work. Each round has the request in stdin, stdout, stderr and environ. Programs link with -lfcgi.
+ * FCGI_Accept(3) and FCGI_stdio(3) are the manual pages.
+ *
+ *     #include <fcgi_stdio.h>
+ *
+ *     int main(void)
+ *     {
+ *         while (FCGI_Accept() >= 0)
+ *             printf("Content-Type: text/plain\r\n\r\nHello\n");
+ *         return 0;
+ *     }
+ *
+ * Conventions. A function's comment says only what differs from them.
+ *
+ * Files and streams: a FCGI_FILE stands for a FILE of the C library or for a stream of the request.
+ * For a file, a function does what its namesake without FCGI_ does, with the same results and
+ * errno. For a stream, it does what the comment says.
+ *
+ * NULL: a FCGI_FILE pointer that is NULL counts as closed. A function does nothing with a closed one
+ * and returns its value for a failure. Other pointers are not NULL unless the comment allows it.
+ *
+ * Ownership: a FCGI_FILE is the library's until it is closed. The three standard ones stay.
+ *
+ * Threads: FCGI_stdin, FCGI_stdout, FCGI_stderr, environ and the functions that serve requests are
+ * for one thread of the process. Another FCGI_FILE is for one thread at a time. Programs that serve
+ * requests in several threads use fcgiapp.h.
+ *
+ * Signals: no function is async-signal-safe. fcgiapp.h says what a signal does to a stream.
+ *
+ * Errors: a stream keeps its first error for FCGI_ferror. No function ends the process.
+ *
+ * Environment: the first FCGI_Accept reads the settings, see libfcgi(7). During a request environ
+ * has the parameters of the request, and not what the program was started with.
+ *
+ * "Specification" names clauses of the FastCGI Specification 1.0.
+ */
 #ifndef _FCGI_STDIO
 #define _FCGI_STDIO 1
 
@@ -21,10 +61,7 @@ extern "C" {
 
 /**
  * A stream of the request, or a FILE of the C library: one pointer is set. With neither set it is
- * closed, and every function on it fails; so is a NULL pointer to one.
- *
- * Thread safety of all functions here: one thread at a time for each of these. The three standard
- * ones, environ, and with them FCGI_Accept to FCGI_SetExitStatus, belong to one thread.
+ * closed.
  */
 typedef struct FCGI_FILE {
     /**
@@ -43,332 +80,356 @@ typedef struct FCGI_FILE {
  */
 extern struct FCGI_FILE _fcgi_sF[3];
 
+/* ---- Serve requests ---- */
+
 /**
  * Waits for the next request and makes it the program's standard input, output, error and
- * environment. A request that is not finished yet is finished first.
+ * environment. Finishes the request before, if the program has not.
  *
- * A program whose descriptor 0 is no listen socket was started as a CGI program: the first call
- * gives it the C library's standard files and leaves its environment alone, every further call
- * fails. So one loop, while (FCGI_Accept() >= 0), serves both.
+ * A program whose descriptor 0 is not a listen socket was started as a CGI program. Its first call
+ * leaves the environment alone, makes the C library's standard files the three streams and returns
+ * 0. Every later call fails. So one loop, while (FCGI_Accept() >= 0), serves both.
  *
- * Results: 0; negative on failure: -1 in a CGI program that has had its request, else as
- * FCGX_Accept.
+ * Returns: 0; -1 in a CGI program that has had its request; otherwise as FCGX_Accept.
+ *
+ * Errors: as FCGX_Accept.
  *
  * Side effects: sets FCGI_stdin, FCGI_stdout, FCGI_stderr and environ. The program may change the
- * environment in every way, until it finishes the request. From the first request on, exit() and
+ * environment in every way until the request is finished. From the first request on, exit() and
  * the return from main() finish the request in progress. After a failure in FastCGI the three
  * streams are closed, and environ is NULL if a request had replaced it.
  *
- * Thread safety: none; one thread at a time.
+ * Specification: 2.2, 6.2.
  */
 DLLAPI int FCGI_Accept(void);
 
 /**
- * Finishes the request in progress, as FCGX_Finish does. Without one, and in a CGI program, it
- * does nothing.
+ * Moves FCGI_stdin from the end of the standard input to the file that a Filter works on, as
+ * FCGX_StartFilterData does.
  *
- * Side effects: closes FCGI_stdin, FCGI_stdout and FCGI_stderr, and sets environ to NULL: the
- * environment was the request's.
+ * Returns: 0; -1 in a CGI program and if FCGI_stdin is closed; otherwise as FCGX_StartFilterData.
  *
- * Thread safety: none; one thread at a time.
- */
-DLLAPI void FCGI_Finish(void);
-
-/**
- * Goes on from the standard input to the file that a Filter works on, as FCGX_StartFilterData
- * does. From here on FCGI_stdin reads the file.
- *
- * Results: 0; negative on failure: -1 in a CGI program and when FCGI_stdin is closed, else as
- * FCGX_StartFilterData.
- *
- * Thread safety: none; one thread at a time.
+ * Specification: 6.4.
  */
 DLLAPI int FCGI_StartFilterData(void);
 
 /**
- * Sets the exit status that the request in progress gives to the web server when it is finished,
- * as exit() would in a CGI program. Without such a request it does nothing.
+ * Sets the exit status that the web server receives when the request in progress is finished, as
+ * exit() would in a CGI program. Does nothing without a request.
  *
- * Thread safety: none; one thread at a time.
+ * Specification: 5.5.
  */
 DLLAPI void FCGI_SetExitStatus(int status);
 
 /**
- * Opens a file, as the C library's fopen does.
+ * Finishes the request in progress, as FCGX_Finish does. Does nothing without a request, and in a
+ * CGI program.
  *
- * Results: the open file, to be closed with FCGI_fclose; NULL on failure.
- * Errors: errno as fopen leaves it.
+ * Side effects: closes FCGI_stdin, FCGI_stdout and FCGI_stderr, and sets environ to NULL: the
+ * environment was the request's.
+ *
+ * Specification: 5.5.
  */
-DLLAPI struct FCGI_FILE *FCGI_fopen(const char *path, const char *mode);
+DLLAPI void FCGI_Finish(void);
+
+/* ---- Read ---- */
 
 /**
- * Makes a file of an open descriptor, as the C library's fdopen does.
+ * Reads nmemb members of size bytes each, or up to the end.
  *
- * Results: the file, to be closed with FCGI_fclose, which closes the descriptor too; NULL on
- * failure.
- * Errors: errno as fdopen leaves it.
+ * Returns: the number of whole members read; less than nmemb at the end and on failure, which
+ * FCGI_feof and FCGI_ferror tell apart. Bytes of a last, incomplete member are read but not
+ * counted.
+ *
+ * Errors: EOVERFLOW if a stream is to move more bytes than a size_t can count.
  */
-DLLAPI struct FCGI_FILE *FCGI_fdopen(int fd, const char *mode);
+DLLAPI size_t FCGI_fread(void *ptr, size_t size, size_t nmemb, struct FCGI_FILE *fp);
 
 /**
- * Runs a command with a pipe to or from it, as the C library's popen does.
+ * Reads a line into str: up to and including a newline, at most size - 1 bytes, and a NUL.
  *
- * Results: our end of the pipe, to be closed with FCGI_pclose; NULL on failure.
- * Errors: errno as popen leaves it.
- */
-DLLAPI struct FCGI_FILE *FCGI_popen(const char *cmd, const char *type);
-
-/**
- * Makes a file without a name, as the C library's tmpfile does.
- *
- * Results: the file, open for reading and writing, to be closed with FCGI_fclose; NULL on failure.
- * Errors: errno as tmpfile leaves it.
- */
-DLLAPI struct FCGI_FILE *FCGI_tmpfile(void);
-
-/**
- * Puts another file in the place of what fp stands for. A stream of the request is closed, as
- * FCGX_FClose does, and fp becomes a file; a file goes through the C library's freopen.
- *
- * Results: fp; NULL on failure, and then fp can only be closed. A closed fp stays so: NULL.
- * Errors: errno as fopen or freopen leaves it.
- *
- * path may be NULL only where freopen allows it.
- */
-DLLAPI struct FCGI_FILE *FCGI_freopen(const char *path, const char *mode, struct FCGI_FILE *fp);
-
-/**
- * Closes. A stream of the request sends what it still holds and its end, as FCGX_FClose does; a
- * file goes through the C library's fclose.
- *
- * Results: 0; EOF when it was closed already, and on an error while writing.
- * Errors: errno as fclose leaves it.
- *
- * Side effects: frees fp, except for the three standard streams, which stay, closed.
- *
- * fp: a standard stream, or what a function of this library has opened.
- */
-DLLAPI int FCGI_fclose(struct FCGI_FILE *fp);
-
-/**
- * Closes a pipe that FCGI_popen opened and waits for the command to end, as the C library's pclose
- * does.
- *
- * Results: the command's status as waitpid gives it; -1 on failure, and for whatever is no file.
- * Errors: errno as pclose leaves it.
- *
- * Side effects: frees fp.
- *
- * fp: what FCGI_popen has opened.
- */
-DLLAPI int FCGI_pclose(struct FCGI_FILE *fp);
-
-/**
- * Hands on what was written and is still buffered: a stream's to the web server, as FCGX_FFlush
- * does, a file's to the system. NULL means every file of the C library, and no stream.
- *
- * Results: 0; EOF on failure, and when fp is closed.
- * Errors: errno as fflush leaves it, for a file.
- */
-DLLAPI int FCGI_fflush(struct FCGI_FILE *fp);
-
-/**
- * Chooses how a file is buffered, as the C library's setvbuf does. Streams of the request keep their
- * own buffers.
- *
- * Results: 0; nonzero on failure, for a stream -1.
- */
-DLLAPI
-int FCGI_setvbuf(struct FCGI_FILE *fp,
-                 char *buf,
-                 int bufmode,
-                 size_t size);
-
-/**
- * Gives a file a buffer of BUFSIZ bytes, or with NULL none, as the C library's setbuf does. Streams
- * of the request keep their own buffers.
- */
-DLLAPI void FCGI_setbuf(struct FCGI_FILE *fp, char *buf);
-
-/**
- * Moves a file's position, as the C library's fseek does.
- *
- * Results: 0; -1 on failure, and for whatever is no file.
- * Errors: errno as fseek leaves it; ESPIPE for whatever is no file.
- */
-DLLAPI int FCGI_fseek(struct FCGI_FILE *fp, long offset, int whence);
-
-/**
- * Tells a file's position, as the C library's ftell does.
- *
- * Results: the position; -1 on failure, and for whatever is no file.
- * Errors: errno as ftell leaves it; ESPIPE for whatever is no file; EOVERFLOW for a position that
- * an int cannot hold.
- */
-DLLAPI int FCGI_ftell(struct FCGI_FILE *fp);
-
-/**
- * Moves a file's position to its beginning and clears its error mark, as the C library's rewind
- * does.
- *
- * Errors: errno as rewind leaves it; ESPIPE for whatever is no file.
- */
-DLLAPI void FCGI_rewind(struct FCGI_FILE *fp);
-
-/**
- * Tells a file's descriptor, as the C library's fileno does. A stream of the request has none: its
- * records share the connection with others.
- *
- * Results: the descriptor; -1 for whatever is no file.
- */
-DLLAPI int FCGI_fileno(struct FCGI_FILE *fp);
-
-/**
- * Writes as the C library's fprintf does: every conversion that it knows works here too.
- *
- * Results: the number of bytes written; negative when the stream is closed or for reading, on a
- * write error, and on what fprintf rejects. A text that fails half-way may be written in part.
- *
- * Thread safety: one thread at a time per stream.
- */
-extern int FCGI_fprintf(struct FCGI_FILE *fp, const char *format, ...);
-
-/**
- * FCGI_fprintf to FCGI_stdout.
- */
-extern int FCGI_printf(const char *format, ...);
-
-/**
- * FCGI_fprintf with its arguments in a va_list, whose value is unspecified afterwards.
- */
-extern int FCGI_vfprintf(struct FCGI_FILE *fp, const char *format, va_list ap);
-
-/**
- * FCGI_vfprintf to FCGI_stdout.
- */
-extern int FCGI_vprintf(const char *format, va_list ap);
-
-/**
- * Reads one byte.
- *
- * Results: the byte, 0 to 255; EOF at the end, on failure, and when fp is closed.
- */
-DLLAPI int FCGI_fgetc(struct FCGI_FILE *fp);
-
-/**
- * FCGI_fgetc from FCGI_stdin.
- */
-DLLAPI int FCGI_getchar(void);
-
-/**
- * Puts one byte back, which is read next. One is always possible after a read; on a stream of the
- * request not once its end has been met.
- *
- * Results: c; EOF on failure, for EOF, and when fp is closed.
- */
-DLLAPI int FCGI_ungetc(int c, struct FCGI_FILE *fp);
-
-/**
- * Reads up to and with the next newline, at most size - 1 bytes, and puts a NUL behind them.
- *
- * Results: str; NULL when the end comes before the first byte, on failure, and when fp is
- * closed.
- *
- * str: room for size bytes.
+ * Returns: str; NULL if the end comes before the first byte, and on failure.
  */
 DLLAPI char *FCGI_fgets(char *str, int size, struct FCGI_FILE *fp);
 
 /**
- * Reads the next line of FCGI_stdin without its newline and puts a NUL behind it. It cannot know
- * how much room there is: use FCGI_fgets.
+ * Reads the next line of FCGI_stdin into str, without its newline, and adds a NUL. It cannot know
+ * how much room str has: use FCGI_fgets.
  *
- * Results: str; NULL when the end comes before the first byte, and on failure.
+ * Parameters:
+ * - str: room for whatever the web server sends.
  *
- * str: room for whatever the web server sends.
+ * Returns: str; NULL if the end comes before the first byte, and on failure.
  */
 DLLAPI char *FCGI_gets(char *str);
 
 /**
- * Writes one byte.
+ * Reads one byte.
  *
- * Results: the byte, 0 to 255; EOF on failure, and when fp is closed.
+ * Returns: the byte, 0 to 255; EOF at the end and on failure.
  */
-DLLAPI int FCGI_fputc(int c, struct FCGI_FILE *fp);
+DLLAPI int FCGI_fgetc(struct FCGI_FILE *fp);
 
 /**
- * FCGI_fputc to FCGI_stdout.
+ * Reads one byte of FCGI_stdin.
+ *
+ * Returns: as FCGI_fgetc.
  */
-DLLAPI int FCGI_putchar(int c);
+DLLAPI int FCGI_getchar(void);
+
+/**
+ * Pushes one byte back: the next read returns it first. One byte always fits after a read; on a
+ * stream of the request not once the end has been met.
+ *
+ * Returns: c; EOF on failure and for EOF.
+ */
+DLLAPI int FCGI_ungetc(int c, struct FCGI_FILE *fp);
+
+/**
+ * Tells whether reading has met the end.
+ *
+ * Returns: nonzero if so, and if fp is closed; 0 otherwise.
+ */
+DLLAPI int FCGI_feof(struct FCGI_FILE *fp);
+
+/* ---- Write ---- */
+
+/**
+ * Writes nmemb members of size bytes each.
+ *
+ * Returns: the number of whole members written; less than nmemb on failure.
+ *
+ * Errors: EOVERFLOW if a stream is to move more bytes than a size_t can count.
+ */
+DLLAPI size_t FCGI_fwrite(void *ptr, size_t size, size_t nmemb, struct FCGI_FILE *fp);
 
 /**
  * Writes a string, without its NUL.
  *
- * Results: not negative (for a stream of the request the number of bytes); EOF on failure, and when
- * fp is closed.
+ * Returns: not negative (for a stream of the request the number of bytes); EOF on failure.
  */
 DLLAPI int FCGI_fputs(const char *str, struct FCGI_FILE *fp);
 
 /**
  * Writes a string and a newline to FCGI_stdout.
  *
- * Results: not negative; EOF on failure, and when FCGI_stdout is closed.
+ * Returns: not negative; EOF on failure.
  */
 DLLAPI int FCGI_puts(const char *str);
 
 /**
- * Reads nmemb members of size bytes each, or up to the end.
+ * Writes one byte.
  *
- * Results: the number of whole members read; less than nmemb at the end and on failure, which
- * FCGI_feof and FCGI_ferror tell apart; 0 when fp is closed. Bytes of a last, incomplete member
- * are read but not counted.
- * Errors: EOVERFLOW when size times nmemb is no size_t.
- *
- * ptr: room for nmemb members.
+ * Returns: the byte, 0 to 255; EOF on failure.
  */
-DLLAPI size_t FCGI_fread(void *ptr, size_t size, size_t nmemb, struct FCGI_FILE *fp);
+DLLAPI int FCGI_fputc(int c, struct FCGI_FILE *fp);
 
 /**
- * Writes nmemb members of size bytes each.
+ * Writes one byte to FCGI_stdout.
  *
- * Results: the number of whole members written; less than nmemb on failure; 0 when fp is closed.
- * Errors: EOVERFLOW when size times nmemb is no size_t.
- *
- * ptr: nmemb members.
+ * Returns: as FCGI_fputc.
  */
-DLLAPI size_t FCGI_fwrite(void *ptr, size_t size, size_t nmemb, struct FCGI_FILE *fp);
+DLLAPI int FCGI_putchar(int c);
 
 /**
- * Tells whether the end of the input has been met.
+ * Sends what was written: a stream's to the web server, as FCGX_FFlush does, a file's to the
+ * system.
  *
- * Results: nonzero if so, and when fp is closed; 0 otherwise.
+ * Parameters:
+ * - fp: NULL flushes every file of the C library, and no stream.
+ *
+ * Returns: 0; EOF on failure.
  */
-DLLAPI int FCGI_feof(struct FCGI_FILE *fp);
+DLLAPI int FCGI_fflush(struct FCGI_FILE *fp);
+
+/* ---- Write formatted text ---- */
+
+/**
+ * Writes formatted text to FCGI_stdout.
+ *
+ * Returns: as FCGI_fprintf.
+ */
+extern int FCGI_printf(const char *format, ...);
+
+/**
+ * Writes formatted text, with every conversion of the C library's fprintf.
+ *
+ * Returns: the number of bytes written; negative if the stream is closed or for reading, on a
+ * write error, and on what fprintf rejects. Text that fails half-way may be written in part.
+ */
+extern int FCGI_fprintf(struct FCGI_FILE *fp, const char *format, ...);
+
+/**
+ * Writes formatted text to FCGI_stdout, with its arguments in a va_list, whose value is
+ * unspecified afterwards.
+ *
+ * Returns: as FCGI_fprintf.
+ */
+extern int FCGI_vprintf(const char *format, va_list ap);
+
+/**
+ * Writes formatted text as FCGI_fprintf does, with its arguments in a va_list, whose value is
+ * unspecified afterwards.
+ *
+ * Returns: as FCGI_fprintf.
+ */
+extern int FCGI_vfprintf(struct FCGI_FILE *fp, const char *format, va_list ap);
+
+/* ---- Find out about errors ---- */
 
 /**
  * Tells whether an error has happened.
  *
- * Results: 0 if none; for a stream of the request what FCGX_GetError says; -1 when fp is closed.
+ * Returns: 0 without an error; for a stream of the request as FCGX_GetError; -1 if fp is closed.
  */
 DLLAPI int FCGI_ferror(struct FCGI_FILE *fp);
 
 /**
- * Clears the error, and a file's end mark, as FCGX_ClearError or the C library's clearerr does.
+ * Clears the error, and the end mark of a file. A stream of the request is cleared as
+ * FCGX_ClearError does.
  */
 DLLAPI void FCGI_clearerr(struct FCGI_FILE *fp);
 
 /**
- * Writes a line to FCGI_stderr: str and ": ", unless it is NULL or empty, and the message for
+ * Writes a line to FCGI_stderr: str and ": ", unless str is NULL or empty, and the message for
  * errno.
  *
- * Side effects: errno stays.
+ * Side effects: errno stays as it is.
  */
 DLLAPI void FCGI_perror(const char *str);
 
+/* ---- Open and close files ---- */
+
+/**
+ * Opens a file.
+ *
+ * Returns: the open file, which FCGI_fclose closes; NULL on failure.
+ */
+DLLAPI struct FCGI_FILE *FCGI_fopen(const char *path, const char *mode);
+
+/**
+ * Makes a file of an open descriptor.
+ *
+ * Returns: the file, which FCGI_fclose closes together with the descriptor; NULL on failure.
+ */
+DLLAPI struct FCGI_FILE *FCGI_fdopen(int fd, const char *mode);
+
+/**
+ * Makes a file without a name.
+ *
+ * Returns: the file, open for reading and writing, which FCGI_fclose closes; NULL on failure.
+ */
+DLLAPI struct FCGI_FILE *FCGI_tmpfile(void);
+
+/**
+ * Runs a command with a pipe to or from it.
+ *
+ * Returns: the program's end of the pipe, which FCGI_pclose closes; NULL on failure.
+ */
+DLLAPI struct FCGI_FILE *FCGI_popen(const char *cmd, const char *type);
+
+/**
+ * Puts another file in the place of what fp stands for. A stream of the request is closed, as
+ * FCGX_FClose does, and fp becomes a file.
+ *
+ * Parameters:
+ * - path: NULL only for a file, where freopen allows it.
+ *
+ * Returns: fp; NULL on failure, and then fp can only be closed.
+ */
+DLLAPI struct FCGI_FILE *FCGI_freopen(const char *path, const char *mode, struct FCGI_FILE *fp);
+
+/**
+ * Closes. A stream of the request sends what it still holds and its end, as FCGX_FClose does.
+ *
+ * Parameters:
+ * - fp: a standard stream, or one that a function of this library has opened.
+ *
+ * Returns: 0; EOF if it was closed already, and on a write error.
+ *
+ * Side effects: frees fp, except for the three standard streams, which stay, closed.
+ */
+DLLAPI int FCGI_fclose(struct FCGI_FILE *fp);
+
+/**
+ * Closes a pipe of FCGI_popen and waits for the command to end.
+ *
+ * Parameters:
+ * - fp: the result of FCGI_popen.
+ *
+ * Returns: the command's status, as from waitpid; -1 on failure, and if fp is not a file.
+ *
+ * Side effects: frees fp.
+ */
+DLLAPI int FCGI_pclose(struct FCGI_FILE *fp);
+
+/* ---- Buffers and descriptors of files ---- */
+
+/**
+ * Chooses how a file is buffered. Streams of the request keep their own buffers.
+ *
+ * Returns: 0; nonzero on failure, -1 for a stream.
+ */
+DLLAPI int FCGI_setvbuf(struct FCGI_FILE *fp, char *buf, int bufmode, size_t size);
+
+/**
+ * Sets the buffer of a file, of BUFSIZ bytes, or with NULL turns buffering off. Streams of the
+ * request keep their own buffers.
+ */
+DLLAPI void FCGI_setbuf(struct FCGI_FILE *fp, char *buf);
+
+/**
+ * Returns the descriptor of a file. A stream of the request has none of its own: its records share
+ * the connection with others.
+ *
+ * Returns: the descriptor; -1 if fp is not a file.
+ */
+DLLAPI int FCGI_fileno(struct FCGI_FILE *fp);
+
+/* ---- Positions in files ---- */
+
+/**
+ * Moves the position of a file.
+ *
+ * Returns: 0; -1 on failure, and if fp is not a file.
+ *
+ * Errors: ESPIPE if fp is not a file.
+ */
+DLLAPI int FCGI_fseek(struct FCGI_FILE *fp, long offset, int whence);
+
+/**
+ * Returns the position of a file.
+ *
+ * Returns: the position; -1 on failure, and if fp is not a file.
+ *
+ * Errors: ESPIPE if fp is not a file. EOVERFLOW if an int cannot hold the position.
+ */
+DLLAPI int FCGI_ftell(struct FCGI_FILE *fp);
+
+/**
+ * Moves the position of a file to its beginning and clears its error mark.
+ *
+ * Errors: ESPIPE if fp is not a file.
+ */
+DLLAPI void FCGI_rewind(struct FCGI_FILE *fp);
+
 #ifdef HAVE_FPOS
-/** fgetpos of C; a FastCGI stream has no position: -1 with errno ESPIPE. */
+/**
+ * Stores the position of a file for FCGI_fsetpos.
+ *
+ * Returns: 0; nonzero on failure, -1 if fp is not a file.
+ *
+ * Errors: ESPIPE if fp is not a file.
+ */
 DLLAPI int FCGI_fgetpos(FCGI_FILE *fp, fpos_t *pos);
 
-/** fsetpos of C; a FastCGI stream has no position: -1 with errno ESPIPE. */
+/**
+ * Moves a file to a position that FCGI_fgetpos has stored.
+ *
+ * Returns: 0; nonzero on failure, -1 if fp is not a file.
+ *
+ * Errors: ESPIPE if fp is not a file.
+ */
 DLLAPI int FCGI_fsetpos(FCGI_FILE *fp, const fpos_t *pos);
 #endif
 
@@ -380,7 +441,7 @@ DLLAPI int FCGI_fsetpos(FCGI_FILE *fp, const fpos_t *pos);
 #define FCGI_stderr (&_fcgi_sF[2])
 
 /*
- * What is behind an FCGI_FILE: one of the two is NULL.
+ * What a FCGI_FILE stands for: one of the two is NULL.
  */
 #define FCGI_ToFILE(fcgi_file) (fcgi_file->stdio_stream)
 #define FCGI_ToFcgiStream(fcgi_file) (fcgi_file->fcgx_stream)

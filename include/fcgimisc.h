@@ -16,7 +16,7 @@
 #define max(a,b) ((a) > (b) ? (a) : (b))
 #endif
 
-/* Whoever uses it includes <assert.h>. */
+/* A program that uses it includes <assert.h>. */
 #ifndef ASSERT
 #define ASSERT(assertion) assert(assertion)
 #endif

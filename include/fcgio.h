@@ -1,5 +1,13 @@
 /*
- * FastCGI streams as C++ streams: see fcgio(3). Written by hand.
+ * fcgio.h: FastCGI streams as C++ streams. Programs link with -lfcgi++ -lfcgi. fcgio(3) is the manual
+ * page, with an example. Written by hand.
+ *
+ * Ownership: the FCGX_Stream stays the request's. No object here is used after the request is
+ * finished, until it is attached to another stream.
+ *
+ * Threads and signals: as for the FCGX_Stream, see fcgiapp.h.
+ *
+ * Errors: a failed write sets badbit, and FCGX_GetError returns which error it was.
  *
  * Programs hold these classes as values and derive from them: neither their size nor their virtual
  * functions may change.
@@ -19,29 +27,29 @@
 #endif
 #endif
 
-/* For programs from the time when the C++ library did not have it. */
+/* For old programs: the C++ library did not have it. */
 typedef char char_type;
 
-/** A stream buffer over an FCGX_Stream, which stays the caller's. It reads or it writes, as that does. */
+/** A stream buffer over a FCGX_Stream. It reads or it writes, as that does. */
 class DLLAPI fcgi_streambuf : public std::streambuf {
 public:
-    /** With a buffer of `len` bytes at `buf`, which stays the caller's and lives as long. */
+    /** Uses a buffer of `len` bytes at `buf`, which stays the caller's and lives as long. */
     fcgi_streambuf(FCGX_Stream *fcgx, char *buf, int len);
 
-    /** The same, to be attached to a stream later. */
+    /** Uses such a buffer; a stream is attached later. */
     fcgi_streambuf(std::streambuf::char_type *buf, std::streamsize len);
 
-    /** Without a buffer. */
+    /** Uses no buffer. */
     fcgi_streambuf(FCGX_Stream *fcgx = 0);
 
-    /** Passes on to the stream what is still in the buffer. */
+    /** Writes to the stream what is still in the buffer. */
     ~fcgi_streambuf(void);
 
     /**
-     * Goes on with another stream, or with none (0). What is in the buffer is lost: flush before, while
-     * the old stream is still there.
+     * Attaches another stream, or detaches with 0. What is in the buffer is lost: flush before, while
+     * the old stream still exists.
      *
-     * Results: 0.
+     * Returns: 0.
      */
     int attach(FCGX_Stream *fcgx);
 
@@ -51,7 +59,11 @@ protected:
     virtual int_type uflow();
     virtual int_type underflow();
 
-    /** Takes a buffer if there is none. Results: this, or 0 if there is one. */
+    /**
+     * Takes a buffer if the object has none yet.
+     *
+     * Returns: this; 0 if it has one.
+     */
     virtual std::streambuf *setbuf(std::streambuf::char_type *buf, std::streamsize len);
 
     virtual std::streamsize xsgetn(std::streambuf::char_type *s, std::streamsize n);
@@ -73,7 +85,7 @@ public:
     fcgi_istream(FCGX_Stream *fcgx = 0);
     ~fcgi_istream(void) {}
 
-    /** Goes on with another stream. The state stays: clear() it after an end or an error. */
+    /** Attaches another stream. The state stays: clear() it after an end or an error. */
     virtual void attach(FCGX_Stream *fcgx);
 
 private:
@@ -86,7 +98,7 @@ public:
     fcgi_ostream(FCGX_Stream *fcgx = 0);
     ~fcgi_ostream(void) {}
 
-    /** Goes on with another stream. The state stays: clear() it after an error. */
+    /** Attaches another stream. The state stays: clear() it after an error. */
     virtual void attach(FCGX_Stream *fcgx);
 
 private:

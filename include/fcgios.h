@@ -1,4 +1,28 @@
 /* Generated from src/capi/fcgios.rs by `UPDATE_HEADERS=1 cargo test --test headers`. */
+/*
+ * fcgios.h: sockets, processes and events below fcgiapp.h.
+ *
+ * Few programs need these functions; bridges between web servers and FastCGI applications do.
+ * Programs link with -lfcgi. OS_LibInit(3) is the manual page.
+ *
+ * Conventions. A function's comment says only what differs from them.
+ *
+ * NULL: a path, buffer or procedure that is NULL is an error, which the comment names.
+ *
+ * Ownership: descriptors are the program's to close. Paths and buffers stay the program's; a buffer of
+ * an asynchronous operation must live until that is done or cancelled.
+ *
+ * Threads: any thread may call any function at any time. Shutdown ends the wait of every thread.
+ *
+ * Signals: no function is async-signal-safe unless its comment says so. A signal does not end a wait
+ * unless the comment says so.
+ *
+ * Errors: a function that fails returns -1 and sets errno. No function ends the process.
+ *
+ * Environment: OS_LibInit reads the settings, see libfcgi(7).
+ *
+ * "Specification" names clauses of the FastCGI Specification 1.0.
+ */
 #ifndef _FCGIOS_H
 #define _FCGIOS_H
 
@@ -69,139 +93,199 @@ typedef void *ClientData;
  */
 typedef void (*OS_AsyncProc)(ClientData clientData, int len);
 
-/**
- * Initialises the library: reads the settings (libfcgi(7)); installs handlers for SIGTERM and SIGUSR1
- * (finish the request in progress, then stop accepting) and for SIGPIPE (does nothing), each only
- * where the program has left the default or ignores the signal. After OS_LibShutdown it begins anew.
- *
- * stdioFds: not used on Unix; may be NULL.
- *
- * Results: 0.
- *
- * Side effects: as above. Called again it only installs the handlers. Every function of this header
- * works without it; the settings have their defaults then. Thread-safe.
- */
-DLLAPI
-int OS_LibInit(int *stdioFds);
+/* ---- Initialise and shut down ---- */
 
 /**
- * Gives back what the library holds: forgets asynchronous operations that still wait, closes idle
- * connections, frees spare memory. The next FCGX_Init, FCGX_IsCGI, FCGX_Accept, FCGI_Accept or
- * OS_LibInit begins anew: it forgets a wish to shut down that was there before, installs the handlers
- * and, unless environ is or was a request's, reads the settings. The library can be unloaded now.
+ * Initialises the library: reads the settings and installs signal handlers. Every function of this
+ * header works without it, with the defaults of the settings.
  *
- * Signals: unless a thread waits for a request or one is in progress (or finished, with its connection
- * kept), SIGTERM and SIGUSR1 do again what they did before the library was initialised. A handler
- * that the program has set since stays, and so does the library's for SIGPIPE.
+ * Parameters:
+ * - stdioFds: not used on Unix; may be NULL.
  *
- * Side effects: as above. A program may go on without beginning anew: a wish to shut down stays, and
- * the next FCGX_Accept_r or OS_Accept installs the handlers again. Calling it again is harmless.
- * Thread-safe, but not for signal handlers.
+ * Returns: 0.
+ *
+ * Side effects: as FCGX_Init, but a second call installs the handlers again.
  */
-DLLAPI
-void OS_LibShutdown(void);
+DLLAPI int OS_LibInit(int *stdioFds);
 
 /**
- * Makes a listen socket at the lowest free descriptor.
+ * Requests shutdown, as FCGX_ShutdownPending does: requests in progress, and those that are
+ * arriving, are finished. Then every wait for another one fails, in this call and in later ones,
+ * in every thread. OS_LibShutdown and FCGX_Init are the way back.
  *
- * bindPath: "path" of a unix socket (up to 107 bytes), ":port" or "*:port" (every IPv4 interface),
- * "host:port" or `[v6]:port` (port 0: any that is free). What has no number greater than 0 behind its
- * first colon is a path; "" makes a socket with an abstract name that the system chooses.
- * backlog: how many connections may wait to be accepted; goes to listen(2) as it is.
- *
- * Results: the descriptor, which executed programs inherit; -1 after an error, with errno:
- * EINVAL for NULL and for a port above 65535, ENAMETOOLONG, EADDRNOTAVAIL for an unknown host and
- * for an address that is not this machine's, EEXIST if anything else than a socket, an empty file
- * or a symbolic link is at the path, and what socket(2), bind(2) and listen(2) set.
- *
- * Side effects: a socket, an empty file or a symbolic link itself at the path is replaced, whether
- * in use or not; idle connections of an earlier listen socket at the descriptor are closed. The reason
- * of an error, but for NULL, is written to stderr. Thread-safe.
- *
- * Requires: `bindPath` is NULL or a string.
+ * Threads and signals: async-signal-safe.
  */
-DLLAPI
-int OS_CreateLocalIpcFd(const char *bindPath,
-                        int backlog);
+DLLAPI void OS_ShutdownPending(void);
+
+/**
+ * Releases what the library holds: cancels asynchronous operations that still wait, closes idle
+ * connections, frees spare memory. The library can be unloaded afterwards.
+ *
+ * The next FCGX_Init, FCGX_IsCGI, FCGX_Accept, FCGI_Accept or OS_LibInit begins anew. It forgets
+ * an earlier request to shut down and installs the handlers. It reads the settings, unless environ
+ * is or was a request's. A program may also go on without that: a request to shut down stays, and
+ * the next FCGX_Accept_r or OS_Accept installs the handlers again. A second call is harmless.
+ *
+ * Side effects: SIGTERM and SIGUSR1 do again what they did before the library was initialised,
+ * unless a thread waits for a request, or a request is in progress or finished with its connection
+ * kept. A handler that the program has set since stays, and so does the library's for SIGPIPE.
+ */
+DLLAPI void OS_LibShutdown(void);
+
+/* ---- Make, accept and connect sockets ---- */
+
+/**
+ * Makes a listen socket, as FCGX_OpenSocket does.
+ *
+ * Parameters:
+ * - bindPath: the path of FCGX_OpenSocket.
+ *
+ * Returns: as FCGX_OpenSocket.
+ *
+ * Errors: as FCGX_OpenSocket.
+ *
+ * Side effects: as FCGX_OpenSocket.
+ */
+DLLAPI int OS_CreateLocalIpcFd(const char *bindPath, int backlog);
+
+/**
+ * Tells whether a descriptor is a listen socket, that is, a socket without a peer. If descriptor 0
+ * is one, the program was started as a FastCGI application, else as a CGI program.
+ *
+ * Returns: 1 or 0.
+ *
+ * Threads and signals: async-signal-safe.
+ *
+ * Specification: 2.2.
+ */
+DLLAPI int OS_IsFcgi(int sock);
+
+/**
+ * Waits for the next connection. Closes a connection through a unix socket on which nothing
+ * arrives within LIBFCGI_IS_AF_UNIX_KEEPER_POLL_TIMEOUT milliseconds (2000 by default).
+ *
+ * Parameters:
+ * - fail_on_intr: not 0 makes a signal end the wait if its handler has no SA_RESTART.
+ * - webServerAddrs: addresses of web servers that may connect by TCP, separated by commas, without
+ *   spaces, names or masks. Other connections are closed. NULL or "" admits all.
+ *
+ * Returns: the connection's descriptor, which executed programs do not inherit; -1 on failure.
+ *
+ * Errors: EINTR after a signal with fail_on_intr, and always if shutdown was requested
+ * (OS_ShutdownPending, SIGTERM, SIGUSR1). EAGAIN if the program has made the listen socket
+ * non-blocking and no connection is ready. Otherwise as accept(2).
+ *
+ * Side effects: with several threads, makes the listen socket non-blocking for all processes that
+ * share it.
+ *
+ * Specification: 3.2.
+ */
+DLLAPI int OS_Accept(int listen_sock, int fail_on_intr, const char *webServerAddrs);
 
 /**
  * Connects to the listen socket of a FastCGI application.
  *
- * bindPath: names as for OS_CreateLocalIpcFd; without a host the port is this machine's.
+ * Parameters:
+ * - bindPath: a name as for OS_CreateLocalIpcFd. A port without a host is this machine's.
  *
- * Results: the connection's descriptor, which executed programs inherit; -1 after an error, with
- * errno: EINVAL for NULL and for a port above 65535, ENAMETOOLONG, EADDRNOTAVAIL for an unknown
- * host, and what connect(2) sets.
+ * Returns: the connection's descriptor, which executed programs inherit; -1 on failure.
  *
- * Side effects: none besides. Thread-safe.
- *
- * Requires: `bindPath` is NULL or a string.
+ * Errors: EINVAL if bindPath is NULL or the port is above 65535. ENAMETOOLONG if bindPath is too
+ * long. EADDRNOTAVAIL if the host is unknown. Otherwise as connect(2) sets errno.
  */
 DLLAPI int OS_FcgiConnect(char *bindPath);
+
+/* ---- Read, write and close descriptors ---- */
 
 /**
  * Reads once from a descriptor, as read(2). A signal does not end the wait.
  *
- * buf, len: room for len bytes; more than INT_MAX are never read at once.
+ * Parameters:
+ * - len: the room of buf. At most INT_MAX bytes are read at once.
  *
- * Results: the number of bytes read, 0 at the end; -1 after an error, with errno as read(2) sets
- * it, EFAULT for NULL.
+ * Returns: the number of bytes read, 0 at the end; -1 on failure.
  *
- * Side effects: none besides. Thread-safe, async-signal-safe.
+ * Errors: EFAULT if buf is NULL. Otherwise as read(2).
  *
- * Requires: `buf` has room for `len` bytes.
+ * Threads and signals: async-signal-safe.
  */
 DLLAPI int OS_Read(int fd, char *buf, size_t len);
 
 /**
  * Writes once to a descriptor, as write(2). A signal does not end the wait.
  *
- * buf, len: the bytes; more than INT_MAX are never written at once.
+ * Parameters:
+ * - len: the bytes of buf. At most INT_MAX bytes are written at once.
  *
- * Results: the number of bytes written; -1 after an error, with errno as write(2) sets it, EFAULT
- * for NULL.
+ * Returns: the number of bytes written; -1 on failure.
  *
- * Side effects: none besides. Thread-safe, async-signal-safe.
+ * Errors: EFAULT if buf is NULL. Otherwise as write(2).
  *
- * Requires: `buf` has `len` bytes.
+ * Threads and signals: async-signal-safe.
  */
 DLLAPI int OS_Write(int fd, char *buf, size_t len);
 
 /**
- * Starts a FastCGI application: executes execPath (no search in PATH) without arguments, with
- * listenFd as descriptor 0; 1 and 2 are closed.
+ * Adds flags such as O_NONBLOCK to the open file of a descriptor, as F_SETFL of fcntl(2) does.
  *
- * Results: 0, also when the program cannot be executed: then the child's exit status is errno.
- * -1 when no process could be made, with errno as fork(2) sets it, EINVAL for NULL.
+ * Errors: as fcntl(2).
  *
- * Side effects: a child process, to be waited for by the caller. Thread-safe.
- *
- * Requires: `execPath` is NULL or a string.
+ * Threads and signals: async-signal-safe.
  */
-DLLAPI int OS_SpawnChild(char *execPath, int listenFd);
+DLLAPI void OS_SetFlags(int fd, int flags);
 
 /**
- * Starts an asynchronous read of descriptor 0, as OS_AsyncRead does.
+ * Ends reading from a connection and cancels its asynchronous read, without calling the procedure.
+ * Writing goes on, and the descriptor stays open.
  *
- * Results and side effects are those of OS_AsyncRead.
+ * Returns: 0; -1 on failure.
  *
- * Requires: `buf` has room for `len` bytes as long as the operation waits.
+ * Errors: as shutdown(2).
  */
-DLLAPI int OS_AsyncReadStdin(void *buf, int len, OS_AsyncProc procPtr, ClientData clientData);
+DLLAPI int OS_CloseRead(int fd);
 
 /**
- * Starts an asynchronous read: as soon as the descriptor can be read, OS_DoIo reads up to len
+ * Closes a descriptor and cancels its asynchronous operations, without calling their procedures.
+ *
+ * Parameters:
+ * - fd: -1 closes nothing.
+ * - shutdown: not 0 closes a connection gracefully: ends sending, and discards what the peer still
+ *   sends. This lasts until the peer ends, 64 MB have come, or LIBFCGI_OS_CLOSE_POLL_TIMEOUT
+ *   milliseconds (2000 by default) are over. Closing with unread bytes could destroy what the peer
+ *   has not read yet.
+ *
+ * Returns: 0, also for -1; -1 on failure.
+ *
+ * Errors: as close(2).
+ */
+DLLAPI int OS_Close(int fd, int shutdown);
+
+/**
+ * Closes a connection, as OS_Close does.
+ *
+ * Returns: as OS_Close.
+ *
+ * Errors: as OS_Close.
+ */
+DLLAPI int OS_IpcClose(int ipcFd, int shutdown);
+
+/* ---- Read and write asynchronously ---- */
+
+/**
+ * Starts an asynchronous read: as soon as the descriptor is readable, OS_DoIo reads up to len
  * bytes into buf and calls procPtr with clientData and the result.
  *
- * offset: not used on Unix; files are read from their present position.
+ * Parameters:
+ * - offset: not used on Unix; files are read at their present position.
+ * - buf: must live until procPtr is called, or until OS_Close, OS_CloseRead or OS_LibShutdown
+ *   cancels the operation.
  *
- * Results: 0; -1 after an error, with errno: EBUSY while another read of this descriptor waits,
- * EBADF for a negative descriptor, EINVAL for a negative length and a NULL procedure, ENOMEM.
+ * Returns: 0; -1 on failure.
  *
- * Side effects: the operation waits for OS_DoIo; buf must live until procPtr is called or
- * OS_Close, OS_CloseRead or OS_LibShutdown cancels it. Thread-safe.
+ * Errors: EBUSY if another read of this descriptor waits. EBADF if the descriptor is negative.
+ * EINVAL if the length is negative or the procedure is NULL. ENOMEM if memory is short.
  *
- * Requires: `buf` has room for `len` bytes as long as the operation waits.
+ * Side effects: the operation waits for OS_DoIo.
  */
 DLLAPI
 int OS_AsyncRead(int fd,
@@ -212,11 +296,24 @@ int OS_AsyncRead(int fd,
                  ClientData clientData);
 
 /**
- * Starts an asynchronous write: as soon as the descriptor takes bytes, OS_DoIo writes up to len
- * bytes of buf and calls procPtr with clientData and the result. Parameters, results and side
- * effects are those of OS_AsyncRead; OS_CloseRead does not cancel it.
+ * Starts an asynchronous read of descriptor 0, as OS_AsyncRead does.
  *
- * Requires: `buf` has `len` bytes as long as the operation waits.
+ * Returns: as OS_AsyncRead.
+ *
+ * Errors: as OS_AsyncRead.
+ */
+DLLAPI int OS_AsyncReadStdin(void *buf, int len, OS_AsyncProc procPtr, ClientData clientData);
+
+/**
+ * Starts an asynchronous write: as soon as the descriptor is writable, OS_DoIo writes up to len
+ * bytes of buf and calls procPtr with clientData and the result. OS_CloseRead does not cancel it.
+ *
+ * Parameters:
+ * - offset, buf: as for OS_AsyncRead.
+ *
+ * Returns: as OS_AsyncRead.
+ *
+ * Errors: as OS_AsyncRead, for another write.
  */
 DLLAPI
 int OS_AsyncWrite(int fd,
@@ -227,105 +324,37 @@ int OS_AsyncWrite(int fd,
                   ClientData clientData);
 
 /**
- * Closes a descriptor and cancels its asynchronous operations; their procedures are not called.
- *
- * shutdown: not 0 closes a connection gracefully: it tells the peer that nothing more comes and
- * throws away what the peer still sends, until the peer ends, 64 MB have come or
- * LIBFCGI_OS_CLOSE_POLL_TIMEOUT milliseconds (2000 by default) are over. Closing with unread
- * bytes could destroy what the peer has not read yet.
- *
- * Results: 0, also for -1, which is nothing to close; -1 after an error, with errno as close(2)
- * sets it.
- *
- * Side effects: as above. Thread-safe.
- */
-DLLAPI int OS_Close(int fd, int shutdown);
-
-/**
- * Ends reading from a connection and cancels its asynchronous read; the procedure is not called.
- * Writing goes on, and the descriptor stays open.
- *
- * Results: 0; -1 after an error, with errno as shutdown(2) sets it.
- *
- * Side effects: as above. Thread-safe.
- */
-DLLAPI int OS_CloseRead(int fd);
-
-/**
  * Waits until at least one asynchronous operation can be done, does all that can be, and calls
- * their procedures, in the order of the descriptors and reading before writing. Operations that
+ * their procedures: in the order of the descriptors, and reading before writing. Operations that
  * procedures start wait for the next call.
  *
- * tmo: how long to wait at most; the time left is written back. NULL waits for ever.
+ * Parameters:
+ * - tmo: how long to wait at most; the time left is written back. NULL waits without limit.
  *
- * Results: 0, also when the time was over; -1 after an error, with errno: EINVAL for a negative
- * time, EINTR after a signal if shutting down has been asked for, at the latest by it (no other
- * ends the wait), and what poll(2) sets. What goes wrong with one descriptor is told to its
- * procedure.
+ * Returns: 0, also when the time is over; -1 on failure. A procedure gets the errors of its own
+ * descriptor.
  *
- * Side effects: those of the procedures, which are called with no lock held. Thread-safe.
+ * Errors: EINVAL if the time is negative. EINTR if shutdown was requested, including by the signal
+ * that interrupts the wait; other signals do not end it. Otherwise as poll(2).
  *
- * Requires: `tmo` is NULL or a time; buffers and procedures are as their operations promised.
+ * Side effects: those of the procedures, which are called with no lock held.
  */
 DLLAPI int OS_DoIo(struct timeval *tmo);
 
-/**
- * Waits for the next connection.
- *
- * fail_on_intr: not 0 makes a signal end the wait whose handler has no SA_RESTART.
- * webServerAddrs: addresses of web servers that may connect by TCP, separated by commas, without
- * spaces, names or masks; connections of others are closed. NULL or "" admits all.
- *
- * A connection through a unix socket on which nothing arrives within
- * LIBFCGI_IS_AF_UNIX_KEEPER_POLL_TIMEOUT milliseconds (2000 by default) is closed.
- *
- * Results: the connection's descriptor, which executed programs do not inherit; -1 after an error,
- * with errno: EINTR after a signal with fail_on_intr and, always, when shutting down was asked for
- * (OS_ShutdownPending, SIGTERM, SIGUSR1); EAGAIN when the program has made the listen socket
- * non-blocking; what accept(2) sets otherwise.
- *
- * Side effects: with several threads the listen socket becomes non-blocking, for all processes that
- * share it. Thread-safe: every thread that waits here comes back when shutting down is asked for.
- *
- * Requires: `webServerAddrs` is NULL or a string.
- */
-DLLAPI int OS_Accept(int listen_sock, int fail_on_intr, const char *webServerAddrs);
+/* ---- Start an application ---- */
 
 /**
- * Closes a connection, as OS_Close does.
+ * Starts a FastCGI application: executes execPath without arguments, with listenFd as descriptor
+ * 0. Descriptors 1 and 2 are closed. PATH is not searched.
  *
- * Results: 0; -1 after an error, with errno as for OS_Close.
+ * Returns: 0, also if the program cannot be executed: then the child's exit status is errno; -1 if
+ * no process could be made.
  *
- * Side effects: as OS_Close. Thread-safe.
+ * Errors: EINVAL if execPath is NULL. Otherwise as fork(2).
+ *
+ * Side effects: makes a child process, which the caller waits for.
  */
-DLLAPI int OS_IpcClose(int ipcFd, int shutdown);
-
-/**
- * Says whether a descriptor is a listen socket, that is a socket without a peer. If descriptor 0
- * is one, the program was started as a FastCGI application, else as a CGI program.
- *
- * Results: 1 or 0.
- *
- * Side effects: none. Thread-safe, async-signal-safe.
- */
-DLLAPI int OS_IsFcgi(int sock);
-
-/**
- * Adds flags such as O_NONBLOCK to a descriptor's open file, as F_SETFL of fcntl(2) does.
- *
- * Side effects: as above; after an error nothing, with errno as fcntl(2) sets it. Thread-safe,
- * async-signal-safe.
- */
-DLLAPI void OS_SetFlags(int fd, int flags);
-
-/**
- * Asks the library to shut down, as FCGX_ShutdownPending: the requests in progress, and those on
- * their way, are finished, then every wait for another one, present and future, in every thread,
- * ends with an error. OS_LibShutdown and FCGX_Init are the way back.
- *
- * Side effects: as above. Thread-safe, async-signal-safe: made for signal handlers.
- */
-DLLAPI void OS_ShutdownPending(void);
+DLLAPI int OS_SpawnChild(char *execPath, int listenFd);
 
 #ifdef __cplusplus
 }

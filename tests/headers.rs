@@ -1,4 +1,5 @@
-//! include/ is what cbindgen makes of the Rust source now.
+//! include/ is what cbindgen makes of the Rust source now, with the functions in the order of the
+//! lists in cbindgen/.
 //!
 //! `UPDATE_HEADERS=1 cargo test --test headers` writes the headers anew.
 
@@ -15,17 +16,48 @@ const HEADERS: [(&str, &str); 4] = [
 ];
 
 fn generate(name: &str, source: &str) -> String {
-    let mut config = cbindgen::Config::from_file(root("cbindgen/common.toml")).unwrap();
-    config.header = Some(format!(
-        "/* Generated from src/capi/{source} by `UPDATE_HEADERS=1 cargo test --test headers`. */\n{}",
-        read(&format!("cbindgen/{name}.before.h")).trim_end()
-    ));
-    config.trailer = Some(read(&format!("cbindgen/{name}.after.h")).trim_end().to_owned());
-    let source = root("src/capi").join(source);
-    let bindings = cbindgen::Builder::new().with_config(config).with_src(source).generate();
+    let config = cbindgen::Config::from_file(root("cbindgen/common.toml")).unwrap();
+    let path = root("src/capi").join(source);
+    let bindings = cbindgen::Builder::new().with_config(config).with_src(path).generate();
     let mut text = Vec::new();
     bindings.unwrap().write(&mut text);
-    String::from_utf8(text).unwrap()
+    let text = String::from_utf8(text).unwrap();
+    let order = root(&format!("cbindgen/{name}.order"));
+    let body = match fs::read_to_string(order) {
+        Ok(order) => ordered(text.trim(), &order),
+        Err(_) => text.trim().to_owned(),
+    };
+    format!(
+        "/* Generated from src/capi/{source} by `UPDATE_HEADERS=1 cargo test --test headers`. */\n\
+         {}\n\n{body}\n\n{}\n",
+        read(&format!("cbindgen/{name}.before.h")).trim_end(),
+        read(&format!("cbindgen/{name}.after.h")).trim_end()
+    )
+}
+
+/// The name of the function that a paragraph of a header declares.
+fn function(paragraph: &str) -> Option<&str> {
+    let code = paragraph.rsplit("*/").next()?.trim_start();
+    let is_function = ["DLLAPI", "extern "].iter().any(|word| code.starts_with(word));
+    code.split_once('(').filter(|_| is_function)?.0.rsplit([' ', '*', '\n']).next()
+}
+
+/// Puts the functions of a header behind all else, in the order of a list: "# heading" begins a
+/// section, every other line names a function.
+fn ordered(text: &str, order: &str) -> String {
+    let (mut functions, others): (Vec<&str>, Vec<&str>) =
+        text.split("\n\n").partition(|paragraph| function(paragraph).is_some());
+    let mut paragraphs: Vec<String> = others.into_iter().map(str::to_owned).collect();
+    for line in order.lines() {
+        paragraphs.push(if let Some(heading) = line.strip_prefix("# ") {
+            format!("/* ---- {heading} ---- */")
+        } else {
+            let at = functions.iter().position(|paragraph| function(paragraph) == Some(line));
+            functions.remove(at.unwrap_or_else(|| panic!("no function {line}"))).to_owned()
+        });
+    }
+    assert!(functions.is_empty(), "not in the list of cbindgen/: {functions:?}");
+    paragraphs.join("\n\n")
 }
 
 #[test]

@@ -18,7 +18,7 @@ pub const FCGI_VERSION_1: c_int = 1;
 
 /// Record type: the web server starts a request.
 pub const FCGI_BEGIN_REQUEST: c_int = 1;
-/// Record type: the web server gives a request up.
+/// Record type: the web server aborts a request.
 pub const FCGI_ABORT_REQUEST: c_int = 2;
 /// Record type: the application has finished a request.
 pub const FCGI_END_REQUEST: c_int = 3;
@@ -26,7 +26,7 @@ pub const FCGI_END_REQUEST: c_int = 3;
 pub const FCGI_PARAMS: c_int = 4;
 /// Record type: the body of a request.
 pub const FCGI_STDIN: c_int = 5;
-/// Record type: the application's answer.
+/// Record type: the application's response.
 pub const FCGI_STDOUT: c_int = 6;
 /// Record type: the application's error messages.
 pub const FCGI_STDERR: c_int = 7;
@@ -46,11 +46,11 @@ pub const FCGI_NULL_REQUEST_ID: c_int = 0;
 /// A bit of FCGI_BeginRequestBody.flags: keep the connection open after this request.
 pub const FCGI_KEEP_CONN: c_int = 1;
 
-/// Role: answer the request.
+/// Role: respond to the request.
 pub const FCGI_RESPONDER: c_int = 1;
 /// Role: decide whether the request may go on.
 pub const FCGI_AUTHORIZER: c_int = 2;
-/// Role: answer the request by changing a file.
+/// Role: respond to the request by changing a file.
 pub const FCGI_FILTER: c_int = 3;
 
 /// Protocol status: the request ended normally.

@@ -14,14 +14,14 @@ use crate::os::{io as fd_io, signal, socket, spawn};
 use crate::serve::peers::PeerList;
 use crate::serve::{blocking, config, connected, listeners};
 
-/// What a program hands to an asynchronous operation and gets back in its procedure.
+/// The argument that a program passes to an asynchronous operation and receives in its procedure.
 pub type ClientData = *mut c_void;
 
 /// Called by OS_DoIo when an asynchronous operation is done: `len` is the number of bytes, 0 at
 /// the end of the file, -1 with errno after an error. It may start, cancel and close anything.
 pub type OS_AsyncProc = Option<unsafe extern "C" fn(clientData: ClientData, len: c_int)>;
 
-/// Sets errno from `error` and gives -1.
+/// Sets errno from `error` and returns -1.
 fn fail(error: &io::Error) -> c_int {
     set_errno(errno_of(error));
     -1
@@ -57,16 +57,15 @@ unsafe fn bytes<'a>(text: *const c_char) -> &'a [u8] {
     unsafe { CStr::from_ptr(text) }.to_bytes()
 }
 
-/// Initialises the library: reads the settings (libfcgi(7)); installs handlers for SIGTERM and SIGUSR1
-/// (finish the request in progress, then stop accepting) and for SIGPIPE (does nothing), each only
-/// where the program has left the default or ignores the signal. After OS_LibShutdown it begins anew.
+/// Initialises the library: reads the settings and installs signal handlers. Every function of this
+/// header works without it, with the defaults of the settings.
 ///
-/// stdioFds: not used on Unix; may be NULL.
+/// Parameters:
+/// - stdioFds: not used on Unix; may be NULL.
 ///
-/// Results: 0.
+/// Returns: 0.
 ///
-/// Side effects: as above. Called again it only installs the handlers. Every function of this header
-/// works without it; the settings have their defaults then. Thread-safe.
+/// Side effects: as FCGX_Init, but a second call installs the handlers again.
 #[unsafe(no_mangle)]
 pub extern "C" fn OS_LibInit(stdioFds: *mut c_int) -> c_int {
     let _ = stdioFds;
@@ -74,41 +73,33 @@ pub extern "C" fn OS_LibInit(stdioFds: *mut c_int) -> c_int {
     0
 }
 
-/// Gives back what the library holds: forgets asynchronous operations that still wait, closes idle
-/// connections, frees spare memory. The next FCGX_Init, FCGX_IsCGI, FCGX_Accept, FCGI_Accept or
-/// OS_LibInit begins anew: it forgets a wish to shut down that was there before, installs the handlers
-/// and, unless environ is or was a request's, reads the settings. The library can be unloaded now.
+/// Releases what the library holds: cancels asynchronous operations that still wait, closes idle
+/// connections, frees spare memory. The library can be unloaded afterwards.
 ///
-/// Signals: unless a thread waits for a request or one is in progress (or finished, with its connection
-/// kept), SIGTERM and SIGUSR1 do again what they did before the library was initialised. A handler
-/// that the program has set since stays, and so does the library's for SIGPIPE.
+/// The next FCGX_Init, FCGX_IsCGI, FCGX_Accept, FCGI_Accept or OS_LibInit begins anew. It forgets
+/// an earlier request to shut down and installs the handlers. It reads the settings, unless environ
+/// is or was a request's. A program may also go on without that: a request to shut down stays, and
+/// the next FCGX_Accept_r or OS_Accept installs the handlers again. A second call is harmless.
 ///
-/// Side effects: as above. A program may go on without beginning anew: a wish to shut down stays, and
-/// the next FCGX_Accept_r or OS_Accept installs the handlers again. Calling it again is harmless.
-/// Thread-safe, but not for signal handlers.
+/// Side effects: SIGTERM and SIGUSR1 do again what they did before the library was initialised,
+/// unless a thread waits for a request, or a request is in progress or finished with its connection
+/// kept. A handler that the program has set since stays, and so does the library's for SIGPIPE.
 #[unsafe(no_mangle)]
 pub extern "C" fn OS_LibShutdown() {
     async_io::cancel_all();
     library::shut_down();
 }
 
-/// Makes a listen socket at the lowest free descriptor.
+/// Makes a listen socket, as FCGX_OpenSocket does.
 ///
-/// bindPath: "path" of a unix socket (up to 107 bytes), ":port" or "*:port" (every IPv4 interface),
-/// "host:port" or `[v6]:port` (port 0: any that is free). What has no number greater than 0 behind its
-/// first colon is a path; "" makes a socket with an abstract name that the system chooses.
-/// backlog: how many connections may wait to be accepted; goes to listen(2) as it is.
+/// Parameters:
+/// - bindPath: the path of FCGX_OpenSocket.
 ///
-/// Results: the descriptor, which executed programs inherit; -1 after an error, with errno:
-/// EINVAL for NULL and for a port above 65535, ENAMETOOLONG, EADDRNOTAVAIL for an unknown host and
-/// for an address that is not this machine's, EEXIST if anything else than a socket, an empty file
-/// or a symbolic link is at the path, and what socket(2), bind(2) and listen(2) set.
+/// Returns: as FCGX_OpenSocket.
 ///
-/// Side effects: a socket, an empty file or a symbolic link itself at the path is replaced, whether
-/// in use or not; idle connections of an earlier listen socket at the descriptor are closed. The reason
-/// of an error, but for NULL, is written to stderr. Thread-safe.
+/// Errors: as FCGX_OpenSocket.
 ///
-/// Requires: `bindPath` is NULL or a string.
+/// Side effects: as FCGX_OpenSocket.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn OS_CreateLocalIpcFd(bindPath: *const c_char, backlog: c_int) -> c_int {
     if bindPath.is_null() {
@@ -126,15 +117,13 @@ pub unsafe extern "C" fn OS_CreateLocalIpcFd(bindPath: *const c_char, backlog: c
 
 /// Connects to the listen socket of a FastCGI application.
 ///
-/// bindPath: names as for OS_CreateLocalIpcFd; without a host the port is this machine's.
+/// Parameters:
+/// - bindPath: a name as for OS_CreateLocalIpcFd. A port without a host is this machine's.
 ///
-/// Results: the connection's descriptor, which executed programs inherit; -1 after an error, with
-/// errno: EINVAL for NULL and for a port above 65535, ENAMETOOLONG, EADDRNOTAVAIL for an unknown
-/// host, and what connect(2) sets.
+/// Returns: the connection's descriptor, which executed programs inherit; -1 on failure.
 ///
-/// Side effects: none besides. Thread-safe.
-///
-/// Requires: `bindPath` is NULL or a string.
+/// Errors: EINVAL if bindPath is NULL or the port is above 65535. ENAMETOOLONG if bindPath is too
+/// long. EADDRNOTAVAIL if the host is unknown. Otherwise as connect(2) sets errno.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn OS_FcgiConnect(bindPath: *mut c_char) -> c_int {
     if bindPath.is_null() {
@@ -146,33 +135,33 @@ pub unsafe extern "C" fn OS_FcgiConnect(bindPath: *mut c_char) -> c_int {
 
 /// Reads once from a descriptor, as read(2). A signal does not end the wait.
 ///
-/// buf, len: room for len bytes; more than INT_MAX are never read at once.
+/// Parameters:
+/// - len: the room of buf. At most INT_MAX bytes are read at once.
 ///
-/// Results: the number of bytes read, 0 at the end; -1 after an error, with errno as read(2) sets
-/// it, EFAULT for NULL.
+/// Returns: the number of bytes read, 0 at the end; -1 on failure.
 ///
-/// Side effects: none besides. Thread-safe, async-signal-safe.
+/// Errors: EFAULT if buf is NULL. Otherwise as read(2).
 ///
-/// Requires: `buf` has room for `len` bytes.
+/// Threads and signals: async-signal-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn OS_Read(fd: c_int, buf: *mut c_char, len: usize) -> c_int {
-    // SAFETY: the caller gives room for `len` bytes.
+    // SAFETY: the caller passes room for `len` bytes.
     unsafe { read_into(fd, buf.cast(), len) }
 }
 
 /// Writes once to a descriptor, as write(2). A signal does not end the wait.
 ///
-/// buf, len: the bytes; more than INT_MAX are never written at once.
+/// Parameters:
+/// - len: the bytes of buf. At most INT_MAX bytes are written at once.
 ///
-/// Results: the number of bytes written; -1 after an error, with errno as write(2) sets it, EFAULT
-/// for NULL.
+/// Returns: the number of bytes written; -1 on failure.
 ///
-/// Side effects: none besides. Thread-safe, async-signal-safe.
+/// Errors: EFAULT if buf is NULL. Otherwise as write(2).
 ///
-/// Requires: `buf` has `len` bytes.
+/// Threads and signals: async-signal-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn OS_Write(fd: c_int, buf: *mut c_char, len: usize) -> c_int {
-    // SAFETY: the caller gives `len` bytes.
+    // SAFETY: the caller passes `len` bytes.
     unsafe { write_from(fd, buf.cast(), len) }
 }
 
@@ -206,15 +195,15 @@ unsafe fn write_from(fd: RawFd, buffer: *const u8, len: usize) -> c_int {
     count(fd_io::write(fd, bytes))
 }
 
-/// Starts a FastCGI application: executes execPath (no search in PATH) without arguments, with
-/// listenFd as descriptor 0; 1 and 2 are closed.
+/// Starts a FastCGI application: executes execPath without arguments, with listenFd as descriptor
+/// 0. Descriptors 1 and 2 are closed. PATH is not searched.
 ///
-/// Results: 0, also when the program cannot be executed: then the child's exit status is errno.
-/// -1 when no process could be made, with errno as fork(2) sets it, EINVAL for NULL.
+/// Returns: 0, also if the program cannot be executed: then the child's exit status is errno; -1 if
+/// no process could be made.
 ///
-/// Side effects: a child process, to be waited for by the caller. Thread-safe.
+/// Errors: EINVAL if execPath is NULL. Otherwise as fork(2).
 ///
-/// Requires: `execPath` is NULL or a string.
+/// Side effects: makes a child process, which the caller waits for.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn OS_SpawnChild(execPath: *mut c_char, listenFd: c_int) -> c_int {
     if execPath.is_null() {
@@ -269,9 +258,9 @@ fn start(
 
 /// Starts an asynchronous read of descriptor 0, as OS_AsyncRead does.
 ///
-/// Results and side effects are those of OS_AsyncRead.
+/// Returns: as OS_AsyncRead.
 ///
-/// Requires: `buf` has room for `len` bytes as long as the operation waits.
+/// Errors: as OS_AsyncRead.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn OS_AsyncReadStdin(
     buf: *mut c_void,
@@ -282,18 +271,20 @@ pub unsafe extern "C" fn OS_AsyncReadStdin(
     start(libc::STDIN_FILENO, Direction::Read, buf, len, procPtr, clientData)
 }
 
-/// Starts an asynchronous read: as soon as the descriptor can be read, OS_DoIo reads up to len
+/// Starts an asynchronous read: as soon as the descriptor is readable, OS_DoIo reads up to len
 /// bytes into buf and calls procPtr with clientData and the result.
 ///
-/// offset: not used on Unix; files are read from their present position.
+/// Parameters:
+/// - offset: not used on Unix; files are read at their present position.
+/// - buf: must live until procPtr is called, or until OS_Close, OS_CloseRead or OS_LibShutdown
+///   cancels the operation.
 ///
-/// Results: 0; -1 after an error, with errno: EBUSY while another read of this descriptor waits,
-/// EBADF for a negative descriptor, EINVAL for a negative length and a NULL procedure, ENOMEM.
+/// Returns: 0; -1 on failure.
 ///
-/// Side effects: the operation waits for OS_DoIo; buf must live until procPtr is called or
-/// OS_Close, OS_CloseRead or OS_LibShutdown cancels it. Thread-safe.
+/// Errors: EBUSY if another read of this descriptor waits. EBADF if the descriptor is negative.
+/// EINVAL if the length is negative or the procedure is NULL. ENOMEM if memory is short.
 ///
-/// Requires: `buf` has room for `len` bytes as long as the operation waits.
+/// Side effects: the operation waits for OS_DoIo.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn OS_AsyncRead(
     fd: c_int,
@@ -307,11 +298,15 @@ pub unsafe extern "C" fn OS_AsyncRead(
     start(fd, Direction::Read, buf, len, procPtr, clientData)
 }
 
-/// Starts an asynchronous write: as soon as the descriptor takes bytes, OS_DoIo writes up to len
-/// bytes of buf and calls procPtr with clientData and the result. Parameters, results and side
-/// effects are those of OS_AsyncRead; OS_CloseRead does not cancel it.
+/// Starts an asynchronous write: as soon as the descriptor is writable, OS_DoIo writes up to len
+/// bytes of buf and calls procPtr with clientData and the result. OS_CloseRead does not cancel it.
 ///
-/// Requires: `buf` has `len` bytes as long as the operation waits.
+/// Parameters:
+/// - offset, buf: as for OS_AsyncRead.
+///
+/// Returns: as OS_AsyncRead.
+///
+/// Errors: as OS_AsyncRead, for another write.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn OS_AsyncWrite(
     fd: c_int,
@@ -325,17 +320,18 @@ pub unsafe extern "C" fn OS_AsyncWrite(
     start(fd, Direction::Write, buf, len, procPtr, clientData)
 }
 
-/// Closes a descriptor and cancels its asynchronous operations; their procedures are not called.
+/// Closes a descriptor and cancels its asynchronous operations, without calling their procedures.
 ///
-/// shutdown: not 0 closes a connection gracefully: it tells the peer that nothing more comes and
-/// throws away what the peer still sends, until the peer ends, 64 MB have come or
-/// LIBFCGI_OS_CLOSE_POLL_TIMEOUT milliseconds (2000 by default) are over. Closing with unread
-/// bytes could destroy what the peer has not read yet.
+/// Parameters:
+/// - fd: -1 closes nothing.
+/// - shutdown: not 0 closes a connection gracefully: ends sending, and discards what the peer still
+///   sends. This lasts until the peer ends, 64 MB have come, or LIBFCGI_OS_CLOSE_POLL_TIMEOUT
+///   milliseconds (2000 by default) are over. Closing with unread bytes could destroy what the peer
+///   has not read yet.
 ///
-/// Results: 0, also for -1, which is nothing to close; -1 after an error, with errno as close(2)
-/// sets it.
+/// Returns: 0, also for -1; -1 on failure.
 ///
-/// Side effects: as above. Thread-safe.
+/// Errors: as close(2).
 #[unsafe(no_mangle)]
 pub extern "C" fn OS_Close(fd: c_int, shutdown: c_int) -> c_int {
     if fd == -1 {
@@ -350,12 +346,12 @@ pub extern "C" fn OS_Close(fd: c_int, shutdown: c_int) -> c_int {
     })
 }
 
-/// Ends reading from a connection and cancels its asynchronous read; the procedure is not called.
+/// Ends reading from a connection and cancels its asynchronous read, without calling the procedure.
 /// Writing goes on, and the descriptor stays open.
 ///
-/// Results: 0; -1 after an error, with errno as shutdown(2) sets it.
+/// Returns: 0; -1 on failure.
 ///
-/// Side effects: as above. Thread-safe.
+/// Errors: as shutdown(2).
 #[unsafe(no_mangle)]
 pub extern "C" fn OS_CloseRead(fd: c_int) -> c_int {
     async_io::cancel(fd, Direction::Read);
@@ -363,19 +359,19 @@ pub extern "C" fn OS_CloseRead(fd: c_int) -> c_int {
 }
 
 /// Waits until at least one asynchronous operation can be done, does all that can be, and calls
-/// their procedures, in the order of the descriptors and reading before writing. Operations that
+/// their procedures: in the order of the descriptors, and reading before writing. Operations that
 /// procedures start wait for the next call.
 ///
-/// tmo: how long to wait at most; the time left is written back. NULL waits for ever.
+/// Parameters:
+/// - tmo: how long to wait at most; the time left is written back. NULL waits without limit.
 ///
-/// Results: 0, also when the time was over; -1 after an error, with errno: EINVAL for a negative
-/// time, EINTR after a signal if shutting down has been asked for, at the latest by it (no other
-/// ends the wait), and what poll(2) sets. What goes wrong with one descriptor is told to its
-/// procedure.
+/// Returns: 0, also when the time is over; -1 on failure. A procedure gets the errors of its own
+/// descriptor.
 ///
-/// Side effects: those of the procedures, which are called with no lock held. Thread-safe.
+/// Errors: EINVAL if the time is negative. EINTR if shutdown was requested, including by the signal
+/// that interrupts the wait; other signals do not end it. Otherwise as poll(2).
 ///
-/// Requires: `tmo` is NULL or a time; buffers and procedures are as their operations promised.
+/// Side effects: those of the procedures, which are called with no lock held.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn OS_DoIo(tmo: *mut libc::timeval) -> c_int {
     // SAFETY: the caller passes NULL or a timeval.
@@ -406,24 +402,24 @@ fn duration(time: &libc::timeval) -> Option<Duration> {
     Some(Duration::from_micros(seconds.saturating_mul(1_000_000).saturating_add(micros)))
 }
 
-/// Waits for the next connection.
+/// Waits for the next connection. Closes a connection through a unix socket on which nothing
+/// arrives within LIBFCGI_IS_AF_UNIX_KEEPER_POLL_TIMEOUT milliseconds (2000 by default).
 ///
-/// fail_on_intr: not 0 makes a signal end the wait whose handler has no SA_RESTART.
-/// webServerAddrs: addresses of web servers that may connect by TCP, separated by commas, without
-/// spaces, names or masks; connections of others are closed. NULL or "" admits all.
+/// Parameters:
+/// - fail_on_intr: not 0 makes a signal end the wait if its handler has no SA_RESTART.
+/// - webServerAddrs: addresses of web servers that may connect by TCP, separated by commas, without
+///   spaces, names or masks. Other connections are closed. NULL or "" admits all.
 ///
-/// A connection through a unix socket on which nothing arrives within
-/// LIBFCGI_IS_AF_UNIX_KEEPER_POLL_TIMEOUT milliseconds (2000 by default) is closed.
+/// Returns: the connection's descriptor, which executed programs do not inherit; -1 on failure.
 ///
-/// Results: the connection's descriptor, which executed programs do not inherit; -1 after an error,
-/// with errno: EINTR after a signal with fail_on_intr and, always, when shutting down was asked for
-/// (OS_ShutdownPending, SIGTERM, SIGUSR1); EAGAIN when the program has made the listen socket
-/// non-blocking; what accept(2) sets otherwise.
+/// Errors: EINTR after a signal with fail_on_intr, and always if shutdown was requested
+/// (OS_ShutdownPending, SIGTERM, SIGUSR1). EAGAIN if the program has made the listen socket
+/// non-blocking and no connection is ready. Otherwise as accept(2).
 ///
-/// Side effects: with several threads the listen socket becomes non-blocking, for all processes that
-/// share it. Thread-safe: every thread that waits here comes back when shutting down is asked for.
+/// Side effects: with several threads, makes the listen socket non-blocking for all processes that
+/// share it.
 ///
-/// Requires: `webServerAddrs` is NULL or a string.
+/// Specification: 3.2.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn OS_Accept(
     listen_sock: c_int,
@@ -438,29 +434,32 @@ pub unsafe extern "C" fn OS_Accept(
 
 /// Closes a connection, as OS_Close does.
 ///
-/// Results: 0; -1 after an error, with errno as for OS_Close.
+/// Returns: as OS_Close.
 ///
-/// Side effects: as OS_Close. Thread-safe.
+/// Errors: as OS_Close.
 #[unsafe(no_mangle)]
 pub extern "C" fn OS_IpcClose(ipcFd: c_int, shutdown: c_int) -> c_int {
     OS_Close(ipcFd, shutdown)
 }
 
-/// Says whether a descriptor is a listen socket, that is a socket without a peer. If descriptor 0
+/// Tells whether a descriptor is a listen socket, that is, a socket without a peer. If descriptor 0
 /// is one, the program was started as a FastCGI application, else as a CGI program.
 ///
-/// Results: 1 or 0.
+/// Returns: 1 or 0.
 ///
-/// Side effects: none. Thread-safe, async-signal-safe.
+/// Threads and signals: async-signal-safe.
+///
+/// Specification: 2.2.
 #[unsafe(no_mangle)]
 pub extern "C" fn OS_IsFcgi(sock: c_int) -> c_int {
     c_int::from(socket::is_listening(sock))
 }
 
-/// Adds flags such as O_NONBLOCK to a descriptor's open file, as F_SETFL of fcntl(2) does.
+/// Adds flags such as O_NONBLOCK to the open file of a descriptor, as F_SETFL of fcntl(2) does.
 ///
-/// Side effects: as above; after an error nothing, with errno as fcntl(2) sets it. Thread-safe,
-/// async-signal-safe.
+/// Errors: as fcntl(2).
+///
+/// Threads and signals: async-signal-safe.
 #[unsafe(no_mangle)]
 pub extern "C" fn OS_SetFlags(fd: c_int, flags: c_int) {
     if let Err(error) = socket::add_flags(fd, flags) {
@@ -468,11 +467,11 @@ pub extern "C" fn OS_SetFlags(fd: c_int, flags: c_int) {
     }
 }
 
-/// Asks the library to shut down, as FCGX_ShutdownPending: the requests in progress, and those on
-/// their way, are finished, then every wait for another one, present and future, in every thread,
-/// ends with an error. OS_LibShutdown and FCGX_Init are the way back.
+/// Requests shutdown, as FCGX_ShutdownPending does: requests in progress, and those that are
+/// arriving, are finished. Then every wait for another one fails, in this call and in later ones,
+/// in every thread. OS_LibShutdown and FCGX_Init are the way back.
 ///
-/// Side effects: as above. Thread-safe, async-signal-safe: made for signal handlers.
+/// Threads and signals: async-signal-safe.
 #[unsafe(no_mangle)]
 pub extern "C" fn OS_ShutdownPending() {
     signal::request_shutdown();

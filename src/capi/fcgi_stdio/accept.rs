@@ -27,21 +27,22 @@ const CGI: u8 = 2;
 static PHASE: AtomicU8 = AtomicU8::new(IDLE);
 
 /// Waits for the next request and makes it the program's standard input, output, error and
-/// environment. A request that is not finished yet is finished first.
+/// environment. Finishes the request before, if the program has not.
 ///
-/// A program whose descriptor 0 is no listen socket was started as a CGI program: the first call
-/// gives it the C library's standard files and leaves its environment alone, every further call
-/// fails. So one loop, while (FCGI_Accept() >= 0), serves both.
+/// A program whose descriptor 0 is not a listen socket was started as a CGI program. Its first call
+/// leaves the environment alone, makes the C library's standard files the three streams and returns
+/// 0. Every later call fails. So one loop, while (FCGI_Accept() >= 0), serves both.
 ///
-/// Results: 0; negative on failure: -1 in a CGI program that has had its request, else as
-/// FCGX_Accept.
+/// Returns: 0; -1 in a CGI program that has had its request; otherwise as FCGX_Accept.
+///
+/// Errors: as FCGX_Accept.
 ///
 /// Side effects: sets FCGI_stdin, FCGI_stdout, FCGI_stderr and environ. The program may change the
-/// environment in every way, until it finishes the request. From the first request on, exit() and
+/// environment in every way until the request is finished. From the first request on, exit() and
 /// the return from main() finish the request in progress. After a failure in FastCGI the three
 /// streams are closed, and environ is NULL if a request had replaced it.
 ///
-/// Thread safety: none; one thread at a time.
+/// Specification: 2.2, 6.2.
 #[unsafe(no_mangle)]
 pub extern "C" fn FCGI_Accept() -> c_int {
     if PHASE.load(Ordering::Relaxed) == CGI {
@@ -70,13 +71,13 @@ pub extern "C" fn FCGI_Accept() -> c_int {
     0
 }
 
-/// Finishes the request in progress, as FCGX_Finish does. Without one, and in a CGI program, it
-/// does nothing.
+/// Finishes the request in progress, as FCGX_Finish does. Does nothing without a request, and in a
+/// CGI program.
 ///
 /// Side effects: closes FCGI_stdin, FCGI_stdout and FCGI_stderr, and sets environ to NULL: the
 /// environment was the request's.
 ///
-/// Thread safety: none; one thread at a time.
+/// Specification: 5.5.
 #[unsafe(no_mangle)]
 pub extern "C" fn FCGI_Finish() {
     if PHASE.load(Ordering::Relaxed) == SERVING {
@@ -85,13 +86,12 @@ pub extern "C" fn FCGI_Finish() {
     }
 }
 
-/// Goes on from the standard input to the file that a Filter works on, as FCGX_StartFilterData
-/// does. From here on FCGI_stdin reads the file.
+/// Moves FCGI_stdin from the end of the standard input to the file that a Filter works on, as
+/// FCGX_StartFilterData does.
 ///
-/// Results: 0; negative on failure: -1 in a CGI program and when FCGI_stdin is closed, else as
-/// FCGX_StartFilterData.
+/// Returns: 0; -1 in a CGI program and if FCGI_stdin is closed; otherwise as FCGX_StartFilterData.
 ///
-/// Thread safety: none; one thread at a time.
+/// Specification: 6.4.
 #[unsafe(no_mangle)]
 pub extern "C" fn FCGI_StartFilterData() -> c_int {
     // SAFETY: FCGI_stdin always is a FCGI_FILE, and its stream lives as long as it is set.
@@ -103,10 +103,10 @@ pub extern "C" fn FCGI_StartFilterData() -> c_int {
     }
 }
 
-/// Sets the exit status that the request in progress gives to the web server when it is finished,
-/// as exit() would in a CGI program. Without such a request it does nothing.
+/// Sets the exit status that the web server receives when the request in progress is finished, as
+/// exit() would in a CGI program. Does nothing without a request.
 ///
-/// Thread safety: none; one thread at a time.
+/// Specification: 5.5.
 #[unsafe(no_mangle)]
 pub extern "C" fn FCGI_SetExitStatus(status: c_int) {
     // Any stream names the request, and the program may have closed some.

@@ -8,41 +8,36 @@ use super::{FCGI_FILE, Target, standard, target};
 use crate::capi::fcgiapp::{FCGX_FClose, FCGX_FFlush};
 use crate::os::error::set_errno;
 
-/// Opens a file, as the C library's fopen does.
+/// Opens a file.
 ///
-/// Results: the open file, to be closed with FCGI_fclose; NULL on failure.
-/// Errors: errno as fopen leaves it.
+/// Returns: the open file, which FCGI_fclose closes; NULL on failure.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_fopen(path: *const c_char, mode: *const c_char) -> *mut FCGI_FILE {
-    // SAFETY: the caller gives what fopen asks for.
+    // SAFETY: the caller passes what fopen asks for.
     new_file(|| unsafe { libc::fopen(path, mode) })
 }
 
-/// Makes a file of an open descriptor, as the C library's fdopen does.
+/// Makes a file of an open descriptor.
 ///
-/// Results: the file, to be closed with FCGI_fclose, which closes the descriptor too; NULL on
-/// failure.
-/// Errors: errno as fdopen leaves it.
+/// Returns: the file, which FCGI_fclose closes together with the descriptor; NULL on failure.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_fdopen(fd: c_int, mode: *const c_char) -> *mut FCGI_FILE {
-    // SAFETY: the caller gives what fdopen asks for.
+    // SAFETY: the caller passes what fdopen asks for.
     new_file(|| unsafe { libc::fdopen(fd, mode) })
 }
 
-/// Runs a command with a pipe to or from it, as the C library's popen does.
+/// Runs a command with a pipe to or from it.
 ///
-/// Results: our end of the pipe, to be closed with FCGI_pclose; NULL on failure.
-/// Errors: errno as popen leaves it.
+/// Returns: the program's end of the pipe, which FCGI_pclose closes; NULL on failure.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_popen(cmd: *const c_char, r#type: *const c_char) -> *mut FCGI_FILE {
-    // SAFETY: the caller gives what popen asks for.
+    // SAFETY: the caller passes what popen asks for.
     new_file(|| unsafe { libc::popen(cmd, r#type) })
 }
 
-/// Makes a file without a name, as the C library's tmpfile does.
+/// Makes a file without a name.
 ///
-/// Results: the file, open for reading and writing, to be closed with FCGI_fclose; NULL on failure.
-/// Errors: errno as tmpfile leaves it.
+/// Returns: the file, open for reading and writing, which FCGI_fclose closes; NULL on failure.
 #[unsafe(no_mangle)]
 pub extern "C" fn FCGI_tmpfile() -> *mut FCGI_FILE {
     // SAFETY: tmpfile asks for nothing.
@@ -50,12 +45,12 @@ pub extern "C" fn FCGI_tmpfile() -> *mut FCGI_FILE {
 }
 
 /// Puts another file in the place of what fp stands for. A stream of the request is closed, as
-/// FCGX_FClose does, and fp becomes a file; a file goes through the C library's freopen.
+/// FCGX_FClose does, and fp becomes a file.
 ///
-/// Results: fp; NULL on failure, and then fp can only be closed. A closed fp stays so: NULL.
-/// Errors: errno as fopen or freopen leaves it.
+/// Parameters:
+/// - path: NULL only for a file, where freopen allows it.
 ///
-/// path may be NULL only where freopen allows it.
+/// Returns: fp; NULL on failure, and then fp can only be closed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_freopen(
     path: *const c_char,
@@ -78,15 +73,14 @@ pub unsafe extern "C" fn FCGI_freopen(
     }
 }
 
-/// Closes. A stream of the request sends what it still holds and its end, as FCGX_FClose does; a
-/// file goes through the C library's fclose.
+/// Closes. A stream of the request sends what it still holds and its end, as FCGX_FClose does.
 ///
-/// Results: 0; EOF when it was closed already, and on an error while writing.
-/// Errors: errno as fclose leaves it.
+/// Parameters:
+/// - fp: a standard stream, or one that a function of this library has opened.
+///
+/// Returns: 0; EOF if it was closed already, and on a write error.
 ///
 /// Side effects: frees fp, except for the three standard streams, which stay, closed.
-///
-/// fp: a standard stream, or what a function of this library has opened.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_fclose(fp: *mut FCGI_FILE) -> c_int {
     // SAFETY: the caller promises `fp`; what it stands for is not used again.
@@ -101,15 +95,14 @@ pub unsafe extern "C" fn FCGI_fclose(fp: *mut FCGI_FILE) -> c_int {
     }
 }
 
-/// Closes a pipe that FCGI_popen opened and waits for the command to end, as the C library's pclose
-/// does.
+/// Closes a pipe of FCGI_popen and waits for the command to end.
 ///
-/// Results: the command's status as waitpid gives it; -1 on failure, and for whatever is no file.
-/// Errors: errno as pclose leaves it.
+/// Parameters:
+/// - fp: the result of FCGI_popen.
+///
+/// Returns: the command's status, as from waitpid; -1 on failure, and if fp is not a file.
 ///
 /// Side effects: frees fp.
-///
-/// fp: what FCGI_popen has opened.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_pclose(fp: *mut FCGI_FILE) -> c_int {
     // SAFETY: the caller promises `fp`; what it stands for is not used again.
@@ -125,11 +118,13 @@ pub unsafe extern "C" fn FCGI_pclose(fp: *mut FCGI_FILE) -> c_int {
     }
 }
 
-/// Hands on what was written and is still buffered: a stream's to the web server, as FCGX_FFlush
-/// does, a file's to the system. NULL means every file of the C library, and no stream.
+/// Sends what was written: a stream's to the web server, as FCGX_FFlush does, a file's to the
+/// system.
 ///
-/// Results: 0; EOF on failure, and when fp is closed.
-/// Errors: errno as fflush leaves it, for a file.
+/// Parameters:
+/// - fp: NULL flushes every file of the C library, and no stream.
+///
+/// Returns: 0; EOF on failure.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_fflush(fp: *mut FCGI_FILE) -> c_int {
     // SAFETY: the caller promises `fp`; fflush takes NULL.
@@ -143,10 +138,9 @@ pub unsafe extern "C" fn FCGI_fflush(fp: *mut FCGI_FILE) -> c_int {
     }
 }
 
-/// Chooses how a file is buffered, as the C library's setvbuf does. Streams of the request keep their
-/// own buffers.
+/// Chooses how a file is buffered. Streams of the request keep their own buffers.
 ///
-/// Results: 0; nonzero on failure, for a stream -1.
+/// Returns: 0; nonzero on failure, -1 for a stream.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_setvbuf(
     fp: *mut FCGI_FILE,
@@ -163,8 +157,8 @@ pub unsafe extern "C" fn FCGI_setvbuf(
     }
 }
 
-/// Gives a file a buffer of BUFSIZ bytes, or with NULL none, as the C library's setbuf does. Streams
-/// of the request keep their own buffers.
+/// Sets the buffer of a file, of BUFSIZ bytes, or with NULL turns buffering off. Streams of the
+/// request keep their own buffers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_setbuf(fp: *mut FCGI_FILE, buf: *mut c_char) {
     // SAFETY: the caller promises `fp` and `buf`.
@@ -175,21 +169,22 @@ pub unsafe extern "C" fn FCGI_setbuf(fp: *mut FCGI_FILE, buf: *mut c_char) {
     }
 }
 
-/// Moves a file's position, as the C library's fseek does.
+/// Moves the position of a file.
 ///
-/// Results: 0; -1 on failure, and for whatever is no file.
-/// Errors: errno as fseek leaves it; ESPIPE for whatever is no file.
+/// Returns: 0; -1 on failure, and if fp is not a file.
+///
+/// Errors: ESPIPE if fp is not a file.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_fseek(fp: *mut FCGI_FILE, offset: c_long, whence: c_int) -> c_int {
     // SAFETY: the caller promises `fp`.
     unsafe { at_position(fp, |file| libc::fseek(file, offset, whence)) }
 }
 
-/// Tells a file's position, as the C library's ftell does.
+/// Returns the position of a file.
 ///
-/// Results: the position; -1 on failure, and for whatever is no file.
-/// Errors: errno as ftell leaves it; ESPIPE for whatever is no file; EOVERFLOW for a position that
-/// an int cannot hold.
+/// Returns: the position; -1 on failure, and if fp is not a file.
+///
+/// Errors: ESPIPE if fp is not a file. EOVERFLOW if an int cannot hold the position.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_ftell(fp: *mut FCGI_FILE) -> c_int {
     // SAFETY: the caller promises `fp`.
@@ -200,10 +195,9 @@ pub unsafe extern "C" fn FCGI_ftell(fp: *mut FCGI_FILE) -> c_int {
     }
 }
 
-/// Moves a file's position to its beginning and clears its error mark, as the C library's rewind
-/// does.
+/// Moves the position of a file to its beginning and clears its error mark.
 ///
-/// Errors: errno as rewind leaves it; ESPIPE for whatever is no file.
+/// Errors: ESPIPE if fp is not a file.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_rewind(fp: *mut FCGI_FILE) {
     // SAFETY: the caller promises `fp`.
@@ -215,10 +209,11 @@ pub unsafe extern "C" fn FCGI_rewind(fp: *mut FCGI_FILE) {
     }
 }
 
-/// Stores a file's position for FCGI_fsetpos, as the C library's fgetpos does.
+/// Stores the position of a file for FCGI_fsetpos.
 ///
-/// Results: 0; nonzero on failure, for whatever is no file -1.
-/// Errors: errno as fgetpos leaves it; ESPIPE for whatever is no file.
+/// Returns: 0; nonzero on failure, -1 if fp is not a file.
+///
+/// Errors: ESPIPE if fp is not a file.
 ///
 /// cbindgen:ignore
 #[unsafe(no_mangle)]
@@ -227,12 +222,11 @@ pub unsafe extern "C" fn FCGI_fgetpos(fp: *mut FCGI_FILE, pos: *mut fpos_t) -> c
     unsafe { at_position(fp, |file| libc::fgetpos(file, pos)) }
 }
 
-/// Moves a file to a position that FCGI_fgetpos has stored, as the C library's fsetpos does.
+/// Moves a file to a position that FCGI_fgetpos has stored.
 ///
-/// Results: 0; nonzero on failure, for whatever is no file -1.
-/// Errors: errno as fsetpos leaves it; ESPIPE for whatever is no file.
+/// Returns: 0; nonzero on failure, -1 if fp is not a file.
 ///
-/// pos: what FCGI_fgetpos has stored.
+/// Errors: ESPIPE if fp is not a file.
 ///
 /// cbindgen:ignore
 #[unsafe(no_mangle)]
@@ -241,10 +235,10 @@ pub unsafe extern "C" fn FCGI_fsetpos(fp: *mut FCGI_FILE, pos: *const fpos_t) ->
     unsafe { at_position(fp, |file| libc::fsetpos(file, pos)) }
 }
 
-/// Tells a file's descriptor, as the C library's fileno does. A stream of the request has none: its
-/// records share the connection with others.
+/// Returns the descriptor of a file. A stream of the request has none of its own: its records share
+/// the connection with others.
 ///
-/// Results: the descriptor; -1 for whatever is no file.
+/// Returns: the descriptor; -1 if fp is not a file.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_fileno(fp: *mut FCGI_FILE) -> c_int {
     // SAFETY: the caller promises `fp`.
@@ -256,7 +250,7 @@ pub unsafe extern "C" fn FCGI_fileno(fp: *mut FCGI_FILE) -> c_int {
     }
 }
 
-/// A new FCGI_FILE for the FILE that `open` gives; NULL if it gives none.
+/// Makes a FCGI_FILE of the FILE that `open` returns; NULL if that is NULL.
 fn new_file(open: impl FnOnce() -> *mut FILE) -> *mut FCGI_FILE {
     // Memory first: nothing open is to be undone then. It is the C library's, as some programs
     // free it themselves.

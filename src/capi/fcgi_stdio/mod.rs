@@ -24,10 +24,7 @@ use libc::FILE;
 use crate::capi::fcgiapp::FCGX_Stream;
 
 /// A stream of the request, or a FILE of the C library: one pointer is set. With neither set it is
-/// closed, and every function on it fails; so is a NULL pointer to one.
-///
-/// Thread safety of all functions here: one thread at a time for each of these. The three standard
-/// ones, environ, and with them FCGI_Accept to FCGI_SetExitStatus, belong to one thread.
+/// closed.
 #[derive(Debug)]
 #[repr(C)]
 pub struct FCGI_FILE {

@@ -7,20 +7,26 @@ use super::FCGI_FILE;
 use crate::capi::fcgiapp::va_list;
 
 unsafe extern "C" {
-    /// Writes as the C library's fprintf does: every conversion that it knows works here too.
+    /// Writes formatted text, with every conversion of the C library's fprintf.
     ///
-    /// Results: the number of bytes written; negative when the stream is closed or for reading, on a
-    /// write error, and on what fprintf rejects. A text that fails half-way may be written in part.
-    ///
-    /// Thread safety: one thread at a time per stream.
+    /// Returns: the number of bytes written; negative if the stream is closed or for reading, on a
+    /// write error, and on what fprintf rejects. Text that fails half-way may be written in part.
     pub fn FCGI_fprintf(fp: *mut FCGI_FILE, format: *const c_char, ...) -> c_int;
 
-    /// FCGI_fprintf to FCGI_stdout.
+    /// Writes formatted text to FCGI_stdout.
+    ///
+    /// Returns: as FCGI_fprintf.
     pub fn FCGI_printf(format: *const c_char, ...) -> c_int;
 
-    /// FCGI_fprintf with its arguments in a va_list, whose value is unspecified afterwards.
+    /// Writes formatted text as FCGI_fprintf does, with its arguments in a va_list, whose value is
+    /// unspecified afterwards.
+    ///
+    /// Returns: as FCGI_fprintf.
     pub fn FCGI_vfprintf(fp: *mut FCGI_FILE, format: *const c_char, ap: va_list) -> c_int;
 
-    /// FCGI_vfprintf to FCGI_stdout.
+    /// Writes formatted text to FCGI_stdout, with its arguments in a va_list, whose value is
+    /// unspecified afterwards.
+    ///
+    /// Returns: as FCGI_fprintf.
     pub fn FCGI_vprintf(format: *const c_char, ap: va_list) -> c_int;
 }

@@ -14,7 +14,7 @@ use crate::os::error::set_errno;
 
 /// Reads one byte.
 ///
-/// Results: the byte, 0 to 255; EOF at the end, on failure, and when fp is closed.
+/// Returns: the byte, 0 to 255; EOF at the end and on failure.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_fgetc(fp: *mut FCGI_FILE) -> c_int {
     // SAFETY: the caller promises `fp`.
@@ -27,17 +27,19 @@ pub unsafe extern "C" fn FCGI_fgetc(fp: *mut FCGI_FILE) -> c_int {
     }
 }
 
-/// FCGI_fgetc from FCGI_stdin.
+/// Reads one byte of FCGI_stdin.
+///
+/// Returns: as FCGI_fgetc.
 #[unsafe(no_mangle)]
 pub extern "C" fn FCGI_getchar() -> c_int {
     // SAFETY: FCGI_stdin always is a FCGI_FILE.
     unsafe { FCGI_fgetc(standard_in()) }
 }
 
-/// Puts one byte back, which is read next. One is always possible after a read; on a stream of the
-/// request not once its end has been met.
+/// Pushes one byte back: the next read returns it first. One byte always fits after a read; on a
+/// stream of the request not once the end has been met.
 ///
-/// Results: c; EOF on failure, for EOF, and when fp is closed.
+/// Returns: c; EOF on failure and for EOF.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_ungetc(c: c_int, fp: *mut FCGI_FILE) -> c_int {
     // SAFETY: the caller promises `fp`.
@@ -50,12 +52,9 @@ pub unsafe extern "C" fn FCGI_ungetc(c: c_int, fp: *mut FCGI_FILE) -> c_int {
     }
 }
 
-/// Reads up to and with the next newline, at most size - 1 bytes, and puts a NUL behind them.
+/// Reads a line into str: up to and including a newline, at most size - 1 bytes, and a NUL.
 ///
-/// Results: str; NULL when the end comes before the first byte, on failure, and when fp is
-/// closed.
-///
-/// str: room for size bytes.
+/// Returns: str; NULL if the end comes before the first byte, and on failure.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_fgets(
     str: *mut c_char,
@@ -72,12 +71,13 @@ pub unsafe extern "C" fn FCGI_fgets(
     }
 }
 
-/// Reads the next line of FCGI_stdin without its newline and puts a NUL behind it. It cannot know
-/// how much room there is: use FCGI_fgets.
+/// Reads the next line of FCGI_stdin into str, without its newline, and adds a NUL. It cannot know
+/// how much room str has: use FCGI_fgets.
 ///
-/// Results: str; NULL when the end comes before the first byte, and on failure.
+/// Parameters:
+/// - str: room for whatever the web server sends.
 ///
-/// str: room for whatever the web server sends.
+/// Returns: str; NULL if the end comes before the first byte, and on failure.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_gets(str: *mut c_char) -> *mut c_char {
     let mut next = str;
@@ -98,7 +98,7 @@ pub unsafe extern "C" fn FCGI_gets(str: *mut c_char) -> *mut c_char {
 
 /// Writes one byte.
 ///
-/// Results: the byte, 0 to 255; EOF on failure, and when fp is closed.
+/// Returns: the byte, 0 to 255; EOF on failure.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_fputc(c: c_int, fp: *mut FCGI_FILE) -> c_int {
     // SAFETY: the caller promises `fp`.
@@ -111,7 +111,9 @@ pub unsafe extern "C" fn FCGI_fputc(c: c_int, fp: *mut FCGI_FILE) -> c_int {
     }
 }
 
-/// FCGI_fputc to FCGI_stdout.
+/// Writes one byte to FCGI_stdout.
+///
+/// Returns: as FCGI_fputc.
 #[unsafe(no_mangle)]
 pub extern "C" fn FCGI_putchar(c: c_int) -> c_int {
     // SAFETY: FCGI_stdout always is a FCGI_FILE.
@@ -120,8 +122,7 @@ pub extern "C" fn FCGI_putchar(c: c_int) -> c_int {
 
 /// Writes a string, without its NUL.
 ///
-/// Results: not negative (for a stream of the request the number of bytes); EOF on failure, and when
-/// fp is closed.
+/// Returns: not negative (for a stream of the request the number of bytes); EOF on failure.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_fputs(str: *const c_char, fp: *mut FCGI_FILE) -> c_int {
     // SAFETY: the caller promises `fp` and `str`.
@@ -136,7 +137,7 @@ pub unsafe extern "C" fn FCGI_fputs(str: *const c_char, fp: *mut FCGI_FILE) -> c
 
 /// Writes a string and a newline to FCGI_stdout.
 ///
-/// Results: not negative; EOF on failure, and when FCGI_stdout is closed.
+/// Returns: not negative; EOF on failure.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_puts(str: *const c_char) -> c_int {
     // SAFETY: the caller promises `str`; FCGI_stdout always is a FCGI_FILE.
@@ -148,12 +149,11 @@ pub unsafe extern "C" fn FCGI_puts(str: *const c_char) -> c_int {
 
 /// Reads nmemb members of size bytes each, or up to the end.
 ///
-/// Results: the number of whole members read; less than nmemb at the end and on failure, which
-/// FCGI_feof and FCGI_ferror tell apart; 0 when fp is closed. Bytes of a last, incomplete member
-/// are read but not counted.
-/// Errors: EOVERFLOW when size times nmemb is no size_t.
+/// Returns: the number of whole members read; less than nmemb at the end and on failure, which
+/// FCGI_feof and FCGI_ferror tell apart. Bytes of a last, incomplete member are read but not
+/// counted.
 ///
-/// ptr: room for nmemb members.
+/// Errors: EOVERFLOW if a stream is to move more bytes than a size_t can count.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_fread(
     ptr: *mut c_void,
@@ -175,10 +175,9 @@ pub unsafe extern "C" fn FCGI_fread(
 
 /// Writes nmemb members of size bytes each.
 ///
-/// Results: the number of whole members written; less than nmemb on failure; 0 when fp is closed.
-/// Errors: EOVERFLOW when size times nmemb is no size_t.
+/// Returns: the number of whole members written; less than nmemb on failure.
 ///
-/// ptr: nmemb members.
+/// Errors: EOVERFLOW if a stream is to move more bytes than a size_t can count.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_fwrite(
     ptr: *mut c_void,
@@ -198,9 +197,9 @@ pub unsafe extern "C" fn FCGI_fwrite(
     }
 }
 
-/// Tells whether the end of the input has been met.
+/// Tells whether reading has met the end.
 ///
-/// Results: nonzero if so, and when fp is closed; 0 otherwise.
+/// Returns: nonzero if so, and if fp is closed; 0 otherwise.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_feof(fp: *mut FCGI_FILE) -> c_int {
     // SAFETY: the caller promises `fp`.
@@ -215,7 +214,7 @@ pub unsafe extern "C" fn FCGI_feof(fp: *mut FCGI_FILE) -> c_int {
 
 /// Tells whether an error has happened.
 ///
-/// Results: 0 if none; for a stream of the request what FCGX_GetError says; -1 when fp is closed.
+/// Returns: 0 without an error; for a stream of the request as FCGX_GetError; -1 if fp is closed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_ferror(fp: *mut FCGI_FILE) -> c_int {
     // SAFETY: the caller promises `fp`.
@@ -228,7 +227,8 @@ pub unsafe extern "C" fn FCGI_ferror(fp: *mut FCGI_FILE) -> c_int {
     }
 }
 
-/// Clears the error, and a file's end mark, as FCGX_ClearError or the C library's clearerr does.
+/// Clears the error, and the end mark of a file. A stream of the request is cleared as
+/// FCGX_ClearError does.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_clearerr(fp: *mut FCGI_FILE) {
     // SAFETY: the caller promises `fp`.
@@ -241,10 +241,10 @@ pub unsafe extern "C" fn FCGI_clearerr(fp: *mut FCGI_FILE) {
     }
 }
 
-/// Writes a line to FCGI_stderr: str and ": ", unless it is NULL or empty, and the message for
+/// Writes a line to FCGI_stderr: str and ": ", unless str is NULL or empty, and the message for
 /// errno.
 ///
-/// Side effects: errno stays.
+/// Side effects: errno stays as it is.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_perror(str: *const c_char) {
     let code = io::Error::last_os_error().raw_os_error().unwrap_or(0);
@@ -263,8 +263,8 @@ pub unsafe extern "C" fn FCGI_perror(str: *const c_char) {
     set_errno(code);
 }
 
-/// Moves size * nmemb bytes through `work`, which takes at most an int's worth at a time, from the
-/// offset it is told, and says how many bytes it moved. Gives the number of whole members.
+/// Moves size * nmemb bytes through `work`, which takes an offset and at most an int's worth of bytes,
+/// and returns how many it moved. Returns the number of whole members.
 fn in_pieces(size: size_t, nmemb: size_t, mut work: impl FnMut(usize, c_int) -> c_int) -> size_t {
     let Some(total) = size.checked_mul(nmemb) else {
         set_errno(libc::EOVERFLOW);

@@ -20,12 +20,15 @@ use crate::serve::{Connected, Terms, config, listeners};
 /// FCGX_Accept_r before FCGX_Init.
 const NOT_INITIALISED: c_int = -9998;
 
-/// Whether the process was started as a CGI program: descriptor 0 is not a listen socket.
+/// Tells whether the process was started as a CGI program: whether descriptor 0 is anything but a
+/// listen socket.
 ///
-/// Results: 1 for CGI, 0 for FastCGI. Descriptor 0 is looked at in each call until it has been
-/// found to be a listen socket; from then on the answer is 0.
+/// Returns: 1 for CGI, 0 for FastCGI.
 ///
-/// Side effects: initialises the library as FCGX_Init does. Thread-safe.
+/// Side effects: initialises the library as FCGX_Init does. Looks at descriptor 0 in each call
+/// until it finds a listen socket there; from then on the result is 0.
+///
+/// Specification: 2.2.
 #[unsafe(no_mangle)]
 pub extern "C" fn FCGX_IsCGI() -> c_int {
     use std::sync::atomic::{AtomicBool, Ordering};
@@ -39,56 +42,57 @@ pub extern "C" fn FCGX_IsCGI() -> c_int {
     c_int::from(!found)
 }
 
-/// Initialises the library. To be called before FCGX_Accept_r; FCGX_Accept and FCGX_IsCGI do it by
-/// themselves.
+/// Initialises the library: reads the settings from the environment and installs signal handlers. A
+/// program calls it before FCGX_Accept_r. FCGX_Accept and FCGX_IsCGI call it themselves.
 ///
-/// Results: 0.
+/// Returns: 0.
 ///
-/// Side effects: reads the settings from the environment (LIBFCGI_ variables,
-/// FCGI_WEB_SERVER_ADDRS); installs handlers for SIGTERM and SIGUSR1, as FCGX_ShutdownPending, and
-/// for SIGPIPE, which does nothing, each only where the program has left the default or ignores the
-/// signal. They run on the stack that a thread has for signals, if any (SA_ONSTACK). Called again it
-/// does nothing, but after OS_LibShutdown it does all of this again and forgets that shutting down
-/// was asked for before. Thread-safe.
+/// Side effects: SIGTERM and SIGUSR1 get a handler that does what FCGX_ShutdownPending does, and
+/// SIGPIPE gets one that does nothing. Each is installed only where the program has left the
+/// default or ignores the signal. The handlers run on a thread's alternate signal stack, if it has
+/// one (SA_ONSTACK). A second call does nothing. After OS_LibShutdown a call does all of this again
+/// and forgets an earlier request to shut down.
 #[unsafe(no_mangle)]
 pub extern "C" fn FCGX_Init() -> c_int {
     library::initialise();
     0
 }
 
-/// Makes a listen socket for FCGX_InitRequest, at the lowest free descriptor.
+/// Makes a listen socket at the lowest free descriptor. Works before FCGX_Init.
 ///
-/// path: "path" of a unix socket (107 bytes at most), ":port" or "*:port" for every IPv4
-/// interface, "host:port", "[v6]:port" (port 0: any that is free). What has no number greater than
-/// 0 behind its first colon is a path; "" makes a socket with an abstract name that the system
-/// chooses.
-/// backlog: how many connections may wait to be accepted; goes to listen(2) as it is.
+/// Parameters:
+/// - path: "path" of a unix socket (at most 107 bytes), ":port" or "*:port" for every IPv4
+///   interface, "host:port", or "[v6]:port" (port 0: any free port). A name without a number
+///   greater than 0 after its first colon is a path. "" makes a socket with an abstract name that
+///   the system chooses.
+/// - backlog: the number of connections that may wait to be accepted, as for listen(2).
 ///
-/// Results: the descriptor, which executed programs inherit; -1 on failure, with errno: EINVAL
-/// (NULL; a port above 65535), ENAMETOOLONG, EEXIST (anything else than a socket, an empty file or
-/// a symbolic link is at the path), EADDRNOTAVAIL (an unknown host, or an address that is not this
-/// machine's), and what socket(2), bind(2) and listen(2) set.
+/// Returns: the descriptor, which executed programs inherit; -1 on failure.
 ///
-/// Side effects: a socket, an empty file or a symbolic link itself at the path is replaced, whether
-/// in use or not. The reason of a failure, but for NULL, is written to stderr; the process is never
-/// ended. Works before FCGX_Init. Thread-safe.
+/// Errors: EINVAL if path is NULL or the port is above 65535. ENAMETOOLONG if path is too long.
+/// EEXIST if anything but a socket, an empty file or a symbolic link is at the path. EADDRNOTAVAIL
+/// if the host is unknown or the address is not this machine's. Otherwise as socket(2), bind(2) and
+/// listen(2) set errno.
+///
+/// Side effects: replaces a socket, an empty file or a symbolic link at the path, whether in use or
+/// not. Closes the idle connections of an earlier listen socket at the same descriptor. Writes the
+/// reason of a failure to stderr, except for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGX_OpenSocket(path: *const c_char, backlog: c_int) -> c_int {
     // SAFETY: the caller passes NULL or a C string.
     unsafe { OS_CreateLocalIpcFd(path, backlog) }
 }
 
-/// Prepares a request for FCGX_Accept_r.
+/// Prepares a request for FCGX_Accept_r. Works before FCGX_Init.
 ///
-/// request: memory of the program's, of any contents. It must not hold a request that is accepted:
-/// that one would be lost, with its connection left open. One that is finished may be in it; if its
-/// connection is kept, it is served on.
-/// sock: the listen socket: 0, or what FCGX_OpenSocket gave.
-/// flags: 0 or FCGI_FAIL_ACCEPT_ON_INTR.
+/// Parameters:
+/// - request: memory of the program, with any contents. It must not hold an accepted request, which
+///   would be lost with its connection open. It may hold a finished one, whose kept connection is
+///   still served.
+/// - sock: the listen socket: 0, or the result of FCGX_OpenSocket.
+/// - flags: 0 or FCGI_FAIL_ACCEPT_ON_INTR.
 ///
-/// Results: 0; -1 if request is NULL.
-///
-/// Side effects: none besides. Works before FCGX_Init. Thread-safe.
+/// Returns: 0; -1 if request is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGX_InitRequest(
     request: *mut FCGX_Request,
@@ -104,32 +108,37 @@ pub unsafe extern "C" fn FCGX_InitRequest(
     0
 }
 
-/// Waits for the next request. The request that the struct still holds is finished first.
+/// Waits for the next request. Finishes the request that the struct still holds first.
 ///
-/// While a thread waits here, it waits for new connections and for all kept ones of the same listen
-/// socket together: the next request may come on the connection of the last one or on another. A
-/// connection that the program has put into ipcFd itself, with keepConnection set, is read first;
-/// without it the connection is closed. Where the request was initialised without a listen socket, or
-/// the program has made that non-blocking, a kept connection stays with the struct and is waited for
-/// alone.
+/// A thread waits for new connections and for all kept ones of the same listen socket together, so
+/// the next request may come on the connection of the last one or on another. A connection that the
+/// program itself has put into ipcFd is read first if keepConnection is set, and closed if not. If
+/// the request has no listen socket, or the program has made that non-blocking, a kept connection
+/// stays with the struct and is waited for alone.
 ///
-/// Results: 0. Negative on failure: -EINTR when shutting down was asked for (SIGTERM, SIGUSR1,
-/// FCGX_ShutdownPending) and, with FCGI_FAIL_ACCEPT_ON_INTR, after a signal that would interrupt
-/// accept(2), by a handler without SA_RESTART; -EAGAIN when nothing is there and the program has made
-/// its listen socket non-blocking, or after the time limit that it has set there (SO_RCVTIMEO); -EBADF, -ENOTSOCK
-/// and other errors of accept4(2); -9998 before FCGX_Init. The struct holds no request then.
+/// Returns: 0; the negated error on failure, or -9998 before FCGX_Init. After a failure the struct
+/// holds no request.
 ///
-/// Side effects: in, out, err and envp are valid until the request is finished. What a connection
-/// sends that is no request is answered or refused as the FastCGI specification says (4, 5.5); one
-/// that is silent or slow for too long, or for which there is no memory, is closed (libfcgi(7));
-/// web servers that FCGI_WEB_SERVER_ADDRS does not list are disconnected. From the second
-/// thread or the first idle connection on, the listen socket is made non-blocking, with O_APPEND set as
-/// well. A program that makes it so itself does that before the first call, or sets no other flag.
+/// Errors: EINTR if shutdown was requested (SIGTERM, SIGUSR1, FCGX_ShutdownPending); with
+/// FCGI_FAIL_ACCEPT_ON_INTR also after a signal whose handler has no SA_RESTART. EAGAIN if the
+/// program has made its listen socket non-blocking and no request is ready, or if the time limit
+/// that it has set there (SO_RCVTIMEO) is over. EBADF or ENOTSOCK if sock is not a listen socket.
+/// EPERM or ENOSYS if a sandbox refuses the system calls. EINVAL if request is NULL. Otherwise as
+/// accept4(2). The result has the error; errno is unspecified.
 ///
-/// Thread-safe, with a request for each thread. Not to be called in signal handlers. One may leave it by
-/// siglongjmp while it waits, and it may be called again: no lock is held, and connections that wait
-/// together are served by later calls. One that is waited for alone stays open and is not served: of a
-/// request without a listen socket, a new one whose head is on its way, and when shutting down any.
+/// Side effects: sets in, out, err and envp, which are valid until the request is finished. Answers
+/// or refuses records that belong to no request. Closes a connection that is silent or slow for too
+/// long, or for which memory is short (libfcgi(7)), and one of a web server that
+/// FCGI_WEB_SERVER_ADDRS does not list. From the second thread or the first idle connection on,
+/// makes the listen socket non-blocking and sets O_APPEND as well. A program that wants it
+/// non-blocking itself does that before the first call, or sets no other flag.
+///
+/// Threads and signals: a signal handler may leave it by siglongjmp while it waits, and it may be
+/// called again. No lock is held, and connections that wait together are served by later calls. A
+/// connection that is waited for alone stays open and is not served: that of a request without a
+/// listen socket, a new one whose head is arriving, and any during shutdown.
+///
+/// Specification: 3.2, 4, 5.1, 5.2, 5.5.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGX_Accept_r(request: *mut FCGX_Request) -> c_int {
     if !library::go_on() {
@@ -228,19 +237,22 @@ unsafe fn accept_on(request: *mut FCGX_Request, fd: c_int, terms: &Terms) -> io:
     Ok(unsafe { request::begin(request, connected, begin, Owner::MayBeGone) }.is_ok())
 }
 
-/// Finishes a request: sends what its streams still hold, their ends, and FCGI_END_REQUEST with
-/// the exit status (specification 5.5).
+/// Finishes a request: sends what its streams still hold, their ends, and FCGI_END_REQUEST with the
+/// exit status. Does nothing if the struct holds no request in progress. Does not report errors:
+/// call FCGX_FClose first to see them.
 ///
-/// Side effects: in, out, err and envp become NULL. The connection is closed, or kept if the web
-/// server wants that (FCGI_KEEP_CONN), keepConnection is still set, nothing went wrong and shutting
-/// down was not asked for: then it waits for its next request in the library, and any thread in
-/// FCGX_Accept_r may get that. The struct may be used again, initialised anew or freed. ipcFd keeps
-/// the number: it may be polled, and FCGX_Free ends the wait. To close it with close(2) is safe only
-/// where no other thread serves requests. Closing waits at most LIBFCGI_OS_CLOSE_POLL_TIMEOUT for a
-/// web server that is still sending, so that it does not lose the answer. Errors are not reported: call FCGX_FClose first to see them. NULL, a fresh request
-/// and a finished one: nothing happens.
+/// Side effects: sets in, out, err and envp to NULL. The struct may be used again, initialised anew
+/// or freed. Closes the connection, or keeps it if all of these hold: the web server wants that
+/// (FCGI_KEEP_CONN), keepConnection is still set, no error happened, and shutdown was not
+/// requested. A kept connection waits for its next request in the library, and any thread in
+/// FCGX_Accept_r may get that. ipcFd keeps the number and may be polled; FCGX_Free ends the wait.
+/// Closing it with close(2) is safe only if no other thread serves requests. Closing waits at most
+/// LIBFCGI_OS_CLOSE_POLL_TIMEOUT for a web server that is still sending, so that it does not lose
+/// the response.
 ///
-/// Thread-safe for different requests; may be called by another thread than FCGX_Accept_r was.
+/// Threads and signals: may be called by another thread than FCGX_Accept_r was.
+///
+/// Specification: 3.5, 5.5.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGX_Finish_r(request: *mut FCGX_Request) {
     if request.is_null() {
@@ -270,15 +282,14 @@ pub unsafe extern "C" fn FCGX_Finish_r(request: *mut FCGX_Request) {
     }
 }
 
-/// Gives up a request without finishing it: nothing is sent, not even what its streams hold.
+/// Abandons a request without finishing it: sends nothing, not even what its streams hold. On a
+/// fresh or finished request it only closes the connection, or leaves it to the program.
 ///
-/// close: not 0 to close the connection, too; 0 to leave it open in ipcFd, for the program.
+/// Parameters:
+/// - close: not 0 to close the connection; 0 to leave it open in ipcFd, for the program.
 ///
-/// Side effects: in, out, err and envp become NULL; with close, ipcFd becomes -1. NULL, fresh and
-/// finished requests: only the connection is closed, or left to the program, if there is one. Where
-/// another thread has the next request on it, it goes on, and ipcFd becomes -1.
-///
-/// Thread-safe for different requests.
+/// Side effects: sets in, out, err and envp to NULL, and with close ipcFd to -1. If another thread
+/// already has the next request of a kept connection, that goes on, and ipcFd becomes -1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGX_Free(request: *mut FCGX_Request, close: c_int) {
     if !request.is_null() {
@@ -287,14 +298,20 @@ pub unsafe extern "C" fn FCGX_Free(request: *mut FCGX_Request, close: c_int) {
     }
 }
 
-/// FCGX_Accept_r for programs with one request: on descriptor 0, after initialising the library if
-/// need be.
+/// Waits for the next request on descriptor 0, as FCGX_Accept_r does, for programs with one
+/// request. Initialises the library if needed.
 ///
-/// Results: as FCGX_Accept_r. On failure all four places are set to NULL.
+/// Parameters:
+/// - in, out, err, envp: where the streams and the parameters of the request are stored. NULL
+///   stores nothing.
 ///
-/// Side effects: as FCGX_Accept_r; *in, *out, *err and *envp are those of the request.
+/// Returns: as FCGX_Accept_r. On failure it stores NULL in all four places.
 ///
-/// Thread safety: none; one thread at a time.
+/// Errors: as FCGX_Accept_r.
+///
+/// Side effects: as FCGX_Accept_r.
+///
+/// Threads and signals: for one thread at a time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGX_Accept(
     r#in: *mut *mut FCGX_Stream,
@@ -328,9 +345,11 @@ unsafe fn put<T>(place: *mut T, value: T) {
     }
 }
 
-/// FCGX_Finish_r for the request of FCGX_Accept.
+/// Finishes the request of FCGX_Accept, as FCGX_Finish_r does.
 ///
-/// Thread safety: none; one thread at a time.
+/// Side effects: as FCGX_Finish_r.
+///
+/// Threads and signals: for one thread at a time.
 #[unsafe(no_mangle)]
 pub extern "C" fn FCGX_Finish() {
     if library::is_initialised() {
@@ -339,15 +358,16 @@ pub extern "C" fn FCGX_Finish() {
     }
 }
 
-/// The value of a parameter.
+/// Looks up a parameter.
 ///
-/// name: the whole name, without "=".
-/// envp: a vector of "NAME=value" strings that ends with NULL, as in FCGX_Request.
+/// Parameters:
+/// - name: the whole name, without "=".
+/// - envp: an array of "NAME=value" strings that ends with NULL, such as that of a FCGX_Request.
 ///
-/// Results: the value, within the first string that has this name; NULL if there is none, and
-/// if name or envp is NULL.
+/// Returns: the value, inside the first string with this name; NULL if no string has it, or if name
+/// or envp is NULL.
 ///
-/// Side effects: none. Thread-safe.
+/// Specification: 5.2.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGX_GetParam(name: *const c_char, envp: FCGX_ParamArray) -> *mut c_char {
     if name.is_null() {
@@ -357,12 +377,15 @@ pub unsafe extern "C" fn FCGX_GetParam(name: *const c_char, envp: FCGX_ParamArra
     unsafe { envp::find(CStr::from_ptr(name), envp) }
 }
 
-/// Sets the exit status that FCGI_END_REQUEST reports (specification 5.5, appStatus); 0 without
-/// this call.
+/// Sets the exit status that FCGI_END_REQUEST reports (appStatus). It is 0 when a request begins.
 ///
-/// stream: any stream of the request, not finished. Other streams: nothing happens.
+/// Parameters:
+/// - stream: any stream of the request, before it is finished. Other streams: the call does
+///   nothing.
 ///
-/// Side effects: sets appStatus of the request. Thread-safe for different requests.
+/// Side effects: sets appStatus of the request.
+///
+/// Specification: 5.5.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGX_SetExitStatus(status: c_int, stream: *mut FCGX_Stream) {
     // SAFETY: the caller passes a stream or NULL.
@@ -374,26 +397,28 @@ pub unsafe extern "C" fn FCGX_SetExitStatus(status: c_int, stream: *mut FCGX_Str
     }
 }
 
-/// Asks every thread that waits for a request to stop: FCGX_Accept_r fails with -EINTR, in this
-/// call and in every later one until OS_LibShutdown and FCGX_Init have been called. Requests in
-/// progress are not disturbed. No new connection is taken. Those that are open may have a request on
-/// its way: Accept waits for it, for LIBFCGI_DRAIN milliseconds (60 by default) of silence on each, and
-/// gives it to the program as usual. So a program calls Accept until it fails before it ends.
+/// Requests shutdown: FCGX_Accept_r fails with -EINTR in every thread, in this call and in later
+/// ones, until OS_LibShutdown and FCGX_Init have been called. Requests in progress go on, and no
+/// new connection is accepted.
 ///
-/// Side effects: each connection is closed with the answer to its request, or by a waiting thread when
-/// its time is over. errno stays as it is. While a thread waits in accept4, another descriptor
-/// stands at the listen socket's number until Accept returns: a signal handler that does anything
-/// with the listen socket does it before.
+/// An open connection may have sent a request already. Accept waits for it, for LIBFCGI_DRAIN
+/// milliseconds (60 by default) of silence on each connection, and returns it as usual. So a
+/// program calls Accept until it fails before it ends.
 ///
-/// Async-signal-safe and thread-safe.
+/// Side effects: each connection is closed with the response to its request, or by a waiting thread
+/// when its time is over. errno stays as it is. While a thread waits in accept4, another descriptor
+/// stands at the listen socket's number until Accept returns: a signal handler that uses the listen
+/// socket does so before this call.
+///
+/// Threads and signals: async-signal-safe.
 #[unsafe(no_mangle)]
 pub extern "C" fn FCGX_ShutdownPending() {
     signal::request_shutdown();
 }
 
-/// Takes FCGX_Detach back.
+/// Undoes FCGX_Detach.
 ///
-/// Results: 0; -1 if r is NULL.
+/// Returns: 0; -1 if r is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGX_Attach(r: *mut FCGX_Request) -> c_int {
     if r.is_null() {
@@ -404,10 +429,10 @@ pub unsafe extern "C" fn FCGX_Attach(r: *mut FCGX_Request) -> c_int {
     0
 }
 
-/// Notes that another process, forked in the middle of the request, goes on with its connection:
-/// closing it here closes only this process's descriptor, without shutting the connection down.
+/// Notes that another process, forked during the request, continues on its connection: closing it
+/// here closes only this process's descriptor, without shutting the connection down.
 ///
-/// Results: 0; -1 if r is NULL or has no connection (descriptor 0 counts as none).
+/// Returns: 0; -1 if r is NULL or has no connection (descriptor 0 does not count as one).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGX_Detach(r: *mut FCGX_Request) -> c_int {
     // SAFETY: the caller passes NULL or a request that was initialised.

@@ -13,14 +13,16 @@ use crate::protocol::record::RecordType;
 use crate::serve::outbound::Stream as RecordStream;
 use crate::serve::sending::Sending;
 
-/// Goes on from the end of a Filter's standard input to the file that it works on (specification
-/// 6.4): the stream then reads the data.
+/// Moves a Filter's stream from the end of the standard input to the file that it works on.
 ///
-/// stream: the in stream of a request in the role FCGI_FILTER that has been read to its end.
+/// Parameters:
+/// - stream: the in stream of a request in the role FCGI_FILTER that has been read to its end.
 ///
-/// Results: 0; -1 in any other state.
+/// Returns: 0; -1 in any other state.
 ///
-/// Side effects: a failure sets the stream's error to FCGX_CALL_SEQ_ERROR and ends it.
+/// Side effects: a failure sets the stream's error to FCGX_CALL_SEQ_ERROR and ends the stream.
+///
+/// Specification: 6.4.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGX_StartFilterData(stream: *mut FCGX_Stream) -> c_int {
     // SAFETY: the caller passes a stream or NULL.
@@ -35,41 +37,32 @@ pub unsafe extern "C" fn FCGX_StartFilterData(stream: *mut FCGX_Stream) -> c_int
 
 /// Reads one byte.
 ///
-/// stream: not NULL (this goes for the functions that are called for every byte or piece:
-/// FCGX_GetChar, FCGX_PutChar, FCGX_PutStr; the others do nothing then).
+/// Parameters:
+/// - stream: not NULL.
 ///
-/// Results: the byte, 0 to 255; -1 at the end of the stream and on failure.
-///
-/// Side effects: none besides.
-///
-/// Thread safety of this and all following functions: one thread at a time for each stream. Three
-/// threads may use in, out and err of one request at the same time: their records go out whole, in the
-/// order of their calls. A thread that writes waits for another one that is sending; a thread that reads
-/// does not. A signal handler may leave these functions by siglongjmp while they wait for the web server.
-/// Reading goes on where it was. A thread that has left writing counts as sending until it ends or sends
-/// again on the same request; then nothing can follow what was cut: writing fails with EPIPE, and the
-/// connection ends. FCGX_Finish_r, FCGX_Free and FCGX_Accept_r on the request are for one thread, when no other
-/// uses its streams.
+/// Returns: the byte, 0 to 255; -1 at the end of the stream and on failure.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGX_GetChar(stream: *mut FCGX_Stream) -> c_int {
     // SAFETY: the caller passes a stream.
     unsafe { Stream::new_unchecked(stream) }.get_char()
 }
 
-/// Pushes a byte back: the next read gives it first. At least one byte fits before anything was
-/// read, and after each read, unless the end has been met.
+/// Pushes a byte back: the next read returns it first. At least one byte fits before the first read
+/// and after each read, unless the end has been met.
 ///
-/// Results: c; -1 if c is -1, there is no room, the stream has ended, or it is for writing.
+/// Returns: c; -1 if c is -1, if no room is left, if the stream has ended, or if it is for writing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGX_UnGetChar(c: c_int, stream: *mut FCGX_Stream) -> c_int {
     // SAFETY: the caller passes a stream or NULL.
     unsafe { Stream::new(stream) }.map_or(EOF, |stream| stream.unget_char(c))
 }
 
-/// Reads n bytes into str, without a NUL at the end.
+/// Reads n bytes into str, without a NUL at the end. Waits until they have arrived.
 ///
-/// Results: the number of bytes read: less than n at the end of the stream and on failure only; 0
+/// Returns: the number of bytes read; less than n only at the end of the stream and on failure; 0
 /// if n is not positive.
+///
+/// Specification: 5.3.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGX_GetStr(
     str: *mut c_char,
@@ -88,7 +81,7 @@ pub unsafe extern "C" fn FCGX_GetStr(
 
 /// Reads a line into str: up to and including a line feed, at most n - 1 bytes, and a NUL.
 ///
-/// Results: str; NULL at the end of the stream if nothing was read (str is not changed then), and
+/// Returns: str; NULL at the end of the stream if nothing was read (str is not changed then), and
 /// if n is not positive.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGX_GetLine(
@@ -114,10 +107,10 @@ pub unsafe extern "C" fn FCGX_GetLine(
     str
 }
 
-/// Whether reading has met the end of the stream. Does not look ahead: 0 means that a read may
-/// still find the end.
+/// Tells whether reading has met the end of the stream. Does not look ahead: after 0 the next read
+/// may still find the end.
 ///
-/// Results: -1 after the end, an error or FCGX_FClose; else 0.
+/// Returns: -1 after the end, an error or FCGX_FClose; else 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGX_HasSeenEOF(stream: *mut FCGX_Stream) -> c_int {
     // SAFETY: the caller passes a stream or NULL.
@@ -127,12 +120,12 @@ pub unsafe extern "C" fn FCGX_HasSeenEOF(stream: *mut FCGX_Stream) -> c_int {
 
 /// Writes one byte.
 ///
-/// stream: not NULL.
+/// Parameters:
+/// - stream: not NULL.
 ///
-/// Results: the byte, 0 to 255; -1 on failure.
+/// Returns: the byte, 0 to 255; -1 on failure.
 ///
-/// Side effects: what was written is sent once the buffer is full (about 8 KB at first), by
-/// FCGX_FFlush, and at the end of the stream.
+/// Side effects: as FCGX_PutStr.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGX_PutChar(c: c_int, stream: *mut FCGX_Stream) -> c_int {
     // SAFETY: the caller passes a stream.
@@ -141,12 +134,21 @@ pub unsafe extern "C" fn FCGX_PutChar(c: c_int, stream: *mut FCGX_Stream) -> c_i
 
 /// Writes n bytes.
 ///
-/// stream: not NULL. str: may be NULL if n is 0.
+/// Parameters:
+/// - str: may be NULL if n is 0.
+/// - stream: not NULL.
 ///
-/// Results: n; -1 on failure, also if n is negative: it is not known then how much was sent.
+/// Returns: n; -1 on failure, also if n is negative: it is unspecified then how many bytes were
+/// sent.
 ///
-/// Side effects: as FCGX_PutChar. Many bytes at once are sent from the caller's memory, without
-/// being copied.
+/// Errors: the stream keeps the error, for example EPIPE or ECONNRESET if the web server has closed
+/// the connection.
+///
+/// Side effects: sends what was written when the buffer is full (about 8 KB at first), on
+/// FCGX_FFlush, and at the end of the stream. Many bytes at once are sent from the caller's memory,
+/// without a copy.
+///
+/// Specification: 5.3.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGX_PutStr(
     str: *const c_char,
@@ -161,7 +163,7 @@ pub unsafe extern "C" fn FCGX_PutStr(
 
 /// Writes a string, without its NUL.
 ///
-/// Results: the number of bytes (INT_MAX if there are more); -1 on failure.
+/// Returns: the number of bytes (INT_MAX if there are more); -1 on failure.
 ///
 /// Side effects: as FCGX_PutStr.
 #[unsafe(no_mangle)]
@@ -176,24 +178,27 @@ pub unsafe extern "C" fn FCGX_PutS(str: *const c_char, stream: *mut FCGX_Stream)
     if put { c_int::try_from(bytes.len()).unwrap_or(c_int::MAX) } else { EOF }
 }
 
-/// Sends what was written. Nothing is sent if nothing was.
+/// Sends what was written. Sends nothing if the buffer is empty. Does nothing on a reader, and on a
+/// stream that has ended, also by an error.
 ///
-/// Results: 0; -1 if this flush failed. For a reader, and for a stream that has ended already, also
-/// by an error, nothing happens, and the result is 0.
+/// Returns: 0; -1 if this flush failed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGX_FFlush(stream: *mut FCGX_Stream) -> c_int {
     // SAFETY: the caller passes a stream or NULL.
     unsafe { Stream::new(stream) }.map_or(EOF, Stream::flush)
 }
 
-/// Ends a stream. Writer: sends what was written and the end of the stream; with the second of
-/// out and err also FCGI_END_REQUEST, so that the web server has the whole answer. Reader:
-/// nothing more can be read. FCGX_Finish_r does this by itself.
+/// Ends a stream. On a writer it sends what was written and the end of the stream; after both out
+/// and err it also sends FCGI_END_REQUEST, so that the web server has the whole response. On a
+/// reader nothing more can be read. FCGX_Finish_r does all of this itself.
 ///
-/// Results: 0, also for NULL; -1 if the stream has an error that was not cleared.
-/// Errors: errno is the stream's error, if that is positive.
+/// Returns: 0, also for NULL; -1 if the stream has an error that was not cleared.
+///
+/// Errors: the stream's error, if that is positive.
 ///
 /// Side effects: the struct stays; FCGX_FreeStream frees that of FCGX_CreateWriter.
+///
+/// Specification: 5.3, 5.5.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGX_FClose(stream: *mut FCGX_Stream) -> c_int {
     // SAFETY: the caller passes a stream or NULL.
@@ -205,17 +210,17 @@ pub unsafe extern "C" fn FCGX_FClose(stream: *mut FCGX_Stream) -> c_int {
     result
 }
 
-/// The first error of a stream.
+/// Returns the first error of a stream.
 ///
-/// Results: 0 for none; positive: errno of the failed system call; negative: FCGX_PROTOCOL_ERROR,
-/// FCGX_UNSUPPORTED_VERSION, FCGX_CALL_SEQ_ERROR.
+/// Returns: 0 without an error and for NULL; positive: errno of the failed system call; negative:
+/// FCGX_PROTOCOL_ERROR, FCGX_UNSUPPORTED_VERSION or FCGX_CALL_SEQ_ERROR.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGX_GetError(stream: *mut FCGX_Stream) -> c_int {
     // SAFETY: the caller passes a stream or NULL.
     unsafe { Stream::new(stream) }.map_or(0, Stream::error)
 }
 
-/// Forgets the error of a stream. A stream that has ended stays so.
+/// Clears the error of a stream. A stream that has ended stays at its end.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGX_ClearError(stream: *mut FCGX_Stream) {
     // SAFETY: the caller passes a stream or NULL.
@@ -235,16 +240,20 @@ struct Created {
 }
 
 /// Makes a stream that writes records to any descriptor, such as FCGI_PARAMS and FCGI_STDIN from
-/// the web server's side.
+/// the web server's side. FCGX_FClose ends it, and FCGX_FreeStream frees it.
 ///
-/// socket: the descriptor; it stays the program's and is never closed here.
-/// requestId: the records' request id, 0 to 65535.
-/// bufflen: bytes of a full record, header included; taken as at least 32 and at most 65536, in
-/// steps of 8.
-/// streamType: the records' type.
+/// Parameters:
+/// - socket: the descriptor. It stays the program's and is never closed here.
+/// - requestId: the request id of the records, 0 to 65535.
+/// - bufflen: the bytes of a full record, header included. The library takes it as at least 32 and
+///   at most 65536, rounded up to a multiple of 8.
+/// - streamType: the type of the records.
 ///
-/// Results: the stream, to be ended by FCGX_FClose and freed by FCGX_FreeStream; NULL without memory,
-/// with errno ENOMEM.
+/// Returns: the stream; NULL on failure.
+///
+/// Errors: ENOMEM if memory is short.
+///
+/// Specification: 3.3, 5.3.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGX_CreateWriter(
     socket: c_int,
@@ -274,10 +283,11 @@ pub unsafe extern "C" fn FCGX_CreateWriter(
     }
 }
 
-/// Frees a stream of FCGX_CreateWriter; what was not flushed is lost.
+/// Frees a stream of FCGX_CreateWriter. What was not flushed is lost.
 ///
-/// stream: where the program has its pointer, which becomes NULL. Streams of requests are not
-/// freed: they belong to their request.
+/// Parameters:
+/// - stream: where the program keeps its pointer, which becomes NULL. Streams of requests are not
+///   freed: they belong to their request.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGX_FreeStream(stream: *mut *mut FCGX_Stream) {
     if stream.is_null() {
