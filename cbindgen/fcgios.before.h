@@ -11,7 +11,8 @@
  * Ownership: descriptors are the program's to close. Paths and buffers stay the program's; a buffer of
  * an asynchronous operation must live until that is done or cancelled.
  *
- * Threads: any thread may call any function at any time. Shutdown ends the wait of every thread.
+ * Threads: any thread may call any function at any time. A request to shut down ends
+ * OS_Accept in every thread.
  *
  * Signals: no function is async-signal-safe unless its comment says so. A signal does not end a wait
  * unless the comment says so.

@@ -45,8 +45,8 @@
  * then writing fails with EPIPE, and the connection ends. Signals interrupt neither reading nor
  * writing. A lost connection does not raise SIGPIPE.
  *
- * Errors: a stream keeps its first error for FCGX_GetError. A function sets errno only if its
- * comment names errors. No function ends the process.
+ * Errors: a stream keeps its first error for FCGX_GetError. errno is the reason of a failure only
+ * where a comment names errors. No function ends the process.
  *
  * Environment: FCGX_Init reads the settings, which begin with LIBFCGI_ and are listed in
  * libfcgi(7), and FCGI_WEB_SERVER_ADDRS. Later changes of the environment have no effect.

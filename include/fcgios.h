@@ -12,7 +12,8 @@
  * Ownership: descriptors are the program's to close. Paths and buffers stay the program's; a buffer of
  * an asynchronous operation must live until that is done or cancelled.
  *
- * Threads: any thread may call any function at any time. Shutdown ends the wait of every thread.
+ * Threads: any thread may call any function at any time. A request to shut down ends
+ * OS_Accept in every thread.
  *
  * Signals: no function is async-signal-safe unless its comment says so. A signal does not end a wait
  * unless the comment says so.
@@ -334,8 +335,8 @@ int OS_AsyncWrite(int fd,
  * Returns: 0, also when the time is over; -1 on failure. A procedure gets the errors of its own
  * descriptor.
  *
- * Errors: EINVAL if the time is negative. EINTR if shutdown was requested, including by the signal
- * that interrupts the wait; other signals do not end it. Otherwise as poll(2).
+ * Errors: EINVAL if the time is negative. EINTR if a signal interrupts the wait and shutdown was
+ * requested, by that signal or before; other signals do not end the wait. Otherwise as poll(2).
  *
  * Side effects: those of the procedures, which are called with no lock held.
  */

@@ -368,8 +368,8 @@ pub extern "C" fn OS_CloseRead(fd: c_int) -> c_int {
 /// Returns: 0, also when the time is over; -1 on failure. A procedure gets the errors of its own
 /// descriptor.
 ///
-/// Errors: EINVAL if the time is negative. EINTR if shutdown was requested, including by the signal
-/// that interrupts the wait; other signals do not end it. Otherwise as poll(2).
+/// Errors: EINVAL if the time is negative. EINTR if a signal interrupts the wait and shutdown was
+/// requested, by that signal or before; other signals do not end the wait. Otherwise as poll(2).
 ///
 /// Side effects: those of the procedures, which are called with no lock held.
 #[unsafe(no_mangle)]
