@@ -13,8 +13,8 @@ use super::request::{NO_STREAM, descriptor, sending};
 use super::stream::Stream;
 use crate::os::error::errno_of;
 use crate::os::io as fd_io;
-use crate::serve::connection::Fault;
 use crate::serve::inbound::MARGIN;
+use crate::serve::incoming::Fault;
 use crate::serve::sending::Sending;
 use crate::serve::{Body, Connected};
 
@@ -101,7 +101,7 @@ pub(super) unsafe extern "C" fn fill(stream: *mut FCGX_Stream) {
             Body::Answer(answer) => {
                 // SAFETY: as above; it lies beside the connection, and is for all threads.
                 if unsafe { sending(block) }.answer(fd, &answer).is_err() {
-                    connected.session.connection().break_off(Fault::Protocol);
+                    connected.session.incoming().break_off(Fault::Protocol);
                 }
             }
             Body::Fault(fault) => return stream.fail(code(fault)),
@@ -111,8 +111,8 @@ pub(super) unsafe extern "C" fn fill(stream: *mut FCGX_Stream) {
 
 /// Receives once; an error ends the connection.
 fn receive(connected: &mut Connected, fd: c_int, sending: &Sending, stream: Stream) {
-    let connection = connected.session.connection();
-    let room = connection.room().map_err(io::Error::from);
+    let incoming = connected.session.incoming();
+    let room = incoming.room().map_err(io::Error::from);
     let result = room.and_then(|room| {
         sending.look_after_answers(fd)?;
         fd_io::recv(fd, room)
@@ -124,7 +124,7 @@ fn received(connected: &mut Connected, stream: Stream, result: io::Result<usize>
     if let Err(error) = &result {
         stream.fail(errno_of(error));
     }
-    connected.session.connection().received(result.unwrap_or(0));
+    connected.session.incoming().received(result.unwrap_or(0));
 }
 
 fn code(fault: Fault) -> c_int {
@@ -150,14 +150,14 @@ pub(super) unsafe fn get_directly(stream: Stream, to: *mut u8, n: usize) -> Opti
     let fd = unsafe { descriptor(block) };
     // SAFETY: as in `fill`.
     let connected = unsafe { connection(block) }?;
-    let n = n.min(connected.session.connection().direct());
+    let n = n.min(connected.session.incoming().direct());
     if n < DIRECT {
         return None;
     }
     // SAFETY: the caller's promise; the slice is used for one call.
     let memory = unsafe { slice::from_raw_parts_mut(to, n) };
     // Without memory for what lies behind, the caller's is filled all the same.
-    let room = connected.session.connection().room().unwrap_or_default();
+    let room = connected.session.incoming().room().unwrap_or_default();
     // SAFETY: as in `fill`; the sending side is for all threads.
     let looked = unsafe { sending(block) }.look_after_answers(fd);
     let mut parts = [IoSliceMut::new(memory), IoSliceMut::new(room)];
@@ -167,7 +167,7 @@ pub(super) unsafe fn get_directly(stream: Stream, to: *mut u8, n: usize) -> Opti
     if got == 0 {
         received(connected, stream, result);
     } else {
-        connected.session.connection().received_directly(direct, got - direct);
+        connected.session.incoming().received_directly(direct, got - direct);
     }
     start(stream, connected);
     Some(direct)

@@ -256,7 +256,7 @@ unsafe fn afterwards(request: *mut FCGX_Request) -> Afterwards {
 pub unsafe fn is_sound(request: *mut FCGX_Request) -> bool {
     // SAFETY: the caller's promise; nothing else reaches the block's connection now.
     let connected = unsafe { (*block_of(request)).connected.as_mut() };
-    connected.is_some_and(|connected| connected.session.connection().is_sound())
+    connected.is_some_and(|connected| connected.session.incoming().is_sound())
 }
 
 /// Takes the streams and the environment away from the program.
@@ -372,10 +372,10 @@ mod tests {
         for _ in 0..2 {
             let (ours, mut peer) = UnixStream::pair().unwrap();
             let mut connected = Connected::open(ours.as_raw_fd(), Moment::now()).unwrap();
-            let connection = connected.session.connection();
+            let incoming = connected.session.incoming();
             let received = [HEAD, BODY].concat();
-            connection.room().unwrap()[..received.len()].copy_from_slice(&received);
-            connection.received(received.len());
+            incoming.room().unwrap()[..received.len()].copy_from_slice(&received);
+            incoming.received(received.len());
             let Head::Ready(start) = connected.session.head(1000) else { panic!("no head") };
             let mut text = [0_u8; 8];
             // SAFETY: `r` points to a request that stays where it is; the streams are its own.

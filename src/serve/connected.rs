@@ -79,7 +79,7 @@ impl Connected {
         let (fd, mut parked) = self.into_parked(rest);
         let mut spare = None;
         if let Some(session) = &mut parked.session {
-            if !session.connection().is_fresh() {
+            if !session.incoming().is_fresh() {
                 session.shrink();
             } else if !place.is_among_the_first() {
                 // Most have nothing to remember; their memory serves others. That of the first, which are
@@ -117,7 +117,7 @@ impl Connected {
         config: &Config,
     ) -> Result<Place, Self> {
         let again =
-            if self.session.connection().skip_ended() { Again::InTurn } else { Again::WhenHeard };
+            if self.session.incoming().skip_ended() { Again::InTurn } else { Again::WhenHeard };
         let is_new = self.is_new();
         let place = match again {
             Again::WhenHeard => self.put_back(pool, owner, config),
@@ -200,7 +200,7 @@ impl Connected {
             // What came after the request is only taken out of the way.
             let patience = if complete { Duration::ZERO } else { config::get().close_timeout };
             // Nobody is left to tell about a connection that cannot be closed.
-            let _ = close_draining(self.fd, self.session.connection().inbound(), patience);
+            let _ = close_draining(self.fd, self.session.incoming().inbound(), patience);
         }
         self.end();
     }
@@ -237,7 +237,7 @@ impl Connected {
 pub fn close_gracefully(fd: RawFd, patience: Duration) -> std::io::Result<()> {
     let mut session = new_session().ok();
     let mut none = Inbound::new();
-    let inbound = session.as_mut().map_or(&mut none, |session| session.connection().inbound());
+    let inbound = session.as_mut().map_or(&mut none, |session| session.incoming().inbound());
     let result = close_draining(fd, inbound, patience);
     if let Some(session) = session {
         recycle(session);

@@ -74,11 +74,11 @@ pub(super) fn receive_head(connected: &mut Connected, terms: &Terms) -> Outcome 
         if heard >= MOST_RECEIVED {
             return unfinished(connected, true);
         }
-        let connection = connected.session.connection();
-        let room = connection.room().map_err(io::Error::from);
+        let incoming = connected.session.incoming();
+        let room = incoming.room().map_err(io::Error::from);
         match room.and_then(|room| recv_now(connected.fd, room)) {
             Ok(n) => {
-                connection.received(n);
+                incoming.received(n);
                 heard += n;
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -90,7 +90,7 @@ pub(super) fn receive_head(connected: &mut Connected, terms: &Terms) -> Outcome 
 }
 
 fn unfinished(connected: &mut Connected, heard: bool) -> Outcome {
-    if connected.session.connection().is_in_head() {
+    if connected.session.incoming().is_in_head() {
         Outcome::Partial
     } else if connected.session.is_to_stay() {
         Outcome::Answered
@@ -125,7 +125,7 @@ fn step(connected: &mut Connected, terms: &Terms) -> Option<Outcome> {
 
 /// Throws away what a refused peer still sends, without waiting.
 pub(super) fn linger(connected: &mut Connected) -> Outcome {
-    let room = connected.session.connection().room().map_err(io::Error::from);
+    let room = connected.session.incoming().room().map_err(io::Error::from);
     match room.and_then(|room| recv_now(connected.fd, room)) {
         Err(error) if error.kind() == ErrorKind::WouldBlock => Outcome::Silent,
         Ok(0) | Err(_) => Outcome::Over,

@@ -66,10 +66,10 @@ mod tests {
 
     fn receive(session: &mut Session, mut bytes: &[u8]) {
         while !bytes.is_empty() {
-            let room = session.connection().room().unwrap();
+            let room = session.incoming().room().unwrap();
             let now = bytes.len().min(room.len());
             room[..now].copy_from_slice(&bytes[..now]);
-            session.connection().received(now);
+            session.incoming().received(now);
             assert!(matches!(session.head(16 << 20), crate::serve::session::Head::NeedMore));
             bytes = &bytes[now..];
         }

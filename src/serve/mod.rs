@@ -8,7 +8,7 @@
 //! and `reserve` (who of several threads waits how), `turns` (what comes next, and who has to go), [`parking`] (the table of `slot`s, each a
 //! [`place`]; with `queues` and `descriptors`, and in a `heap` each by deadline and by `sizes`), `heads` (what unfinished
 //! heads may hold in all `pools`), [`rest`] (why a connection waits), `pace` (what processes owe to each
-//! other); [`session`] (one request), [`connection`] (records of one socket), [`params`],
+//! other); [`session`] (one request), [`incoming`] (records of one socket), [`params`],
 //! [`inbound`] and [`outbound`] (bytes in, bytes out), [`sending`] and `answers` (threads that send on
 //! one connection), [`store`] (memory for the next); [`config`], [`peers`] (who may connect),
 //! [`blocking`] (accepting for programs that do the rest).
@@ -117,7 +117,6 @@ pub mod blocking;
 mod company;
 pub mod config;
 pub mod connected;
-pub mod connection;
 mod descriptors;
 mod duty;
 mod entrance;
@@ -130,6 +129,7 @@ mod heap;
 mod hold;
 mod holding;
 pub mod inbound;
+pub mod incoming;
 pub mod last;
 mod last_call;
 pub mod listener;

@@ -1,11 +1,11 @@
 //! One request on a connection: its head (BEGIN_REQUEST and all parameters), its body, its end.
 //!
-//! No I/O here; see [`super::connection`].
+//! No I/O here; see [`super::incoming`].
 
 use std::ops::Range;
 use std::sync::atomic::AtomicPtr;
 
-use super::connection::{Connection, Event, Fault, refusal};
+use super::incoming::{Event, Fault, Incoming, refusal};
 use super::params::{KEPT, Params, ParamsError, RoleString};
 use crate::protocol::body::{BeginRequest, ProtocolStatus, Role};
 use crate::protocol::route::Phase;
@@ -58,7 +58,7 @@ pub enum Body {
 /// A connection and the request on it.
 #[derive(Debug)]
 pub struct Session {
-    connection: Connection,
+    incoming: Incoming,
     params: Params,
     begin: Begin,
     /// Whether the input stream that is read, or has ended, is the request's last one.
@@ -69,7 +69,7 @@ impl Session {
     /// A session without a request, on a connection without bytes.
     pub const fn new() -> Self {
         Self {
-            connection: Connection::new(),
+            incoming: Incoming::new(),
             params: Params::new(),
             begin: Begin { id: 0, role: Role::Responder, keep: false },
             on_last: true,
@@ -83,32 +83,32 @@ impl Session {
 
     /// Makes it a new session; keeps the memory.
     pub fn reset(&mut self) {
-        self.connection.reset();
+        self.incoming.reset();
         self.params.clear();
         self.begin.keep = false;
     }
 
     /// Gives back memory that a connection need not hold while it waits.
     pub fn shrink(&mut self) {
-        self.connection.inbound().shrink();
+        self.incoming.inbound().shrink();
     }
 
     /// Returns how much memory it holds that counts: what is beyond `KEPT`, in bytes.
     pub fn held(&self) -> usize {
-        (self.params.size() + self.connection.size()).saturating_sub(KEPT)
+        (self.params.size() + self.incoming.size()).saturating_sub(KEPT)
     }
 
     /// Gives up the request whose head holds too much; the record that says so. `None` if none has begun:
     /// then it is a management record that holds it.
     pub fn overload(&mut self) -> Option<Answer> {
-        let id = self.connection.active()?.id;
-        self.connection.end_request();
+        let id = self.incoming.active()?.id;
+        self.incoming.end_request();
         Some(refusal(id, ProtocolStatus::Overloaded))
     }
 
     /// The connection's side.
-    pub fn connection(&mut self) -> &mut Connection {
-        &mut self.connection
+    pub fn incoming(&mut self) -> &mut Incoming {
+        &mut self.incoming
     }
 
     /// Pointers to the parameters' strings, with NULL behind them, once the head was [`Head::Ready`].
@@ -119,7 +119,7 @@ impl Session {
 
     /// The buffer that [`Body::Content`] points into, and the first place in it that is unread.
     pub fn memory(&mut self) -> (&mut Vec<u8>, usize) {
-        let inbound = self.connection.inbound();
+        let inbound = self.incoming.inbound();
         let position = inbound.position();
         (inbound.memory(), position)
     }
@@ -127,7 +127,7 @@ impl Session {
     /// Reads on in the head of a request. `limit`: bytes of parameters taken at most.
     pub fn head(&mut self, limit: usize) -> Head {
         loop {
-            match self.connection.step() {
+            match self.incoming.step() {
                 Event::NeedMore => return Head::NeedMore,
                 Event::Begin(id, begin) => {
                     if let Some(refused) = self.begin(id, begin) {
@@ -135,10 +135,10 @@ impl Session {
                     }
                 }
                 Event::Content(n) => {
-                    if self.params.append(self.connection.content(n), limit).is_err() {
+                    if self.params.append(self.incoming.content(n), limit).is_err() {
                         return self.refuse(ProtocolStatus::Overloaded, true);
                     }
-                    self.connection.use_content(n);
+                    self.incoming.use_content(n);
                 }
                 Event::EndOfStream => return self.ready(limit),
                 Event::Abort => {
@@ -171,7 +171,7 @@ impl Session {
 
     /// Ends a request that the program never sees.
     fn refuse(&mut self, status: ProtocolStatus, close: bool) -> Head {
-        self.connection.end_request();
+        self.incoming.end_request();
         self.params.clear();
         Head::Answer { answer: refusal(self.begin.id, status), close }
     }
@@ -179,12 +179,12 @@ impl Session {
     fn ready(&mut self, limit: usize) -> Head {
         match self.params.decode(limit) {
             Ok(()) => {
-                self.connection.set_phase(Phase::Stdin);
+                self.incoming.set_phase(Phase::Stdin);
                 self.on_last = self.begin.role != Role::Filter;
                 Head::Ready(self.begin)
             }
             Err(ParamsError::Cut) => {
-                self.connection.break_off(Fault::Protocol);
+                self.incoming.break_off(Fault::Protocol);
                 Head::Broken
             }
             Err(ParamsError::TooMany | ParamsError::NoMemory) => {
@@ -198,19 +198,19 @@ impl Session {
         if !self.is_reading() {
             return Body::End;
         }
-        match self.connection.step() {
+        match self.incoming.step() {
             Event::NeedMore => Body::NeedMore,
             Event::Content(n) => {
-                let start = self.connection.inbound().position();
-                self.connection.use_content(n);
+                let start = self.incoming.inbound().position();
+                self.incoming.use_content(n);
                 Body::Content(start..start + n)
             }
             Event::EndOfStream => {
-                self.connection.set_phase(Phase::Ended);
+                self.incoming.set_phase(Phase::Ended);
                 Body::End
             }
             Event::Abort => {
-                self.connection.set_phase(Phase::Ended);
+                self.incoming.set_phase(Phase::Ended);
                 self.on_last = true;
                 Body::Fault(Fault::Protocol)
             }
@@ -223,17 +223,17 @@ impl Session {
 
     fn is_reading(&self) -> bool {
         matches!(
-            self.connection.active().map(|active| active.phase),
+            self.incoming.active().map(|active| active.phase),
             Some(Phase::Stdin | Phase::Data)
         )
     }
 
     /// Goes on to the file of a Filter, from the end of its STDIN. False in any other state.
     pub fn start_data(&mut self) -> bool {
-        let ended = matches!(self.connection.active(), Some(a) if a.phase == Phase::Ended);
+        let ended = matches!(self.incoming.active(), Some(a) if a.phase == Phase::Ended);
         let ok = ended && !self.on_last;
         if ok {
-            self.connection.set_phase(Phase::Data);
+            self.incoming.set_phase(Phase::Data);
             self.on_last = true;
         }
         ok
@@ -244,20 +244,20 @@ impl Session {
     /// now loses nothing.
     pub fn end(&mut self) -> bool {
         let complete = self.look_for_the_end();
-        self.connection.end_request();
-        self.connection.skip_rest();
-        complete && self.connection.is_idle() && self.connection.is_sound()
+        self.incoming.end_request();
+        self.incoming.skip_rest();
+        complete && self.incoming.is_idle() && self.incoming.is_sound()
     }
 
     fn look_for_the_end(&mut self) -> bool {
         loop {
-            let Some(active) = self.connection.active() else { return true };
+            let Some(active) = self.incoming.active() else { return true };
             if active.phase == Phase::Ended && !self.start_data() {
                 return true;
             }
-            match self.connection.step() {
-                Event::Content(n) => self.connection.use_content(n),
-                Event::EndOfStream => self.connection.set_phase(Phase::Ended),
+            match self.incoming.step() {
+                Event::Content(n) => self.incoming.use_content(n),
+                Event::EndOfStream => self.incoming.set_phase(Phase::Ended),
                 Event::Answer(_) => {}
                 Event::NeedMore | Event::Abort | Event::Begin(..) | Event::Broken(_) => {
                     return false;
@@ -269,7 +269,7 @@ impl Session {
     /// Ends the request on a connection that stays: like [`Session::end`], without looking at
     /// what was received; that is for whoever takes the next request from it.
     pub fn end_kept(&mut self) {
-        self.connection.end_request();
+        self.incoming.end_request();
         self.params.clear();
     }
 }
@@ -304,9 +304,9 @@ mod tests {
     }
 
     fn feed(session: &mut Session, bytes: &[u8]) {
-        let room = session.connection().room().unwrap();
+        let room = session.incoming().room().unwrap();
         room[..bytes.len()].copy_from_slice(bytes);
-        session.connection().received(bytes.len());
+        session.incoming().received(bytes.len());
     }
 
     fn read_all(session: &mut Session) -> Vec<u8> {
@@ -399,7 +399,7 @@ mod tests {
         assert!(matches!(session.head(LIMIT), Head::Ready(_)));
         assert_eq!(read_all(&mut session), b"x");
         assert!(matches!(session.body(), Body::End));
-        assert!(session.connection().is_sound());
+        assert!(session.incoming().is_sound());
     }
 
     #[test]

@@ -126,7 +126,7 @@ pub fn finish(request: Request, how: Finish) -> Given {
     let is_sent = send_all(connected.fd, &answer, Afterwards::GoOn).is_ok();
     call(|kernel, me| kernel.take_from_program(me, connected.fd));
     let stays = keeps && is_sent && (how != Finish::ClosesOften || random(2) == 0);
-    if stays && connected.session.connection().is_sound() {
+    if stays && connected.session.incoming().is_sound() {
         return give_back(connected, owner);
     }
     connected.close(false);

@@ -1,6 +1,6 @@
 //! One connection: the bytes received, and what the records in them mean for its request.
 //!
-//! No I/O here: whoever owns the descriptor receives into [`Connection::room`] when
+//! No I/O here: whoever owns the descriptor receives into [`Incoming::room`] when
 //! [`Event::NeedMore`] asks for it, and sends what [`Event::Answer`] holds.
 
 use super::inbound::Inbound;
@@ -29,7 +29,7 @@ pub enum Event {
     /// A request begins, with this id.
     Begin(u16, BeginRequest),
     /// So many bytes of content of the stream that the active request reads; to be used in whole or
-    /// in part with [`Connection::use_content`].
+    /// in part with [`Incoming::use_content`].
     Content(usize),
     /// The stream that the active request reads has ended.
     EndOfStream,
@@ -50,7 +50,7 @@ enum Whole {
 
 /// The reading side of a connection.
 #[derive(Debug, Default)]
-pub struct Connection {
+pub struct Incoming {
     inbound: Inbound,
     reader: Reader,
     whole: Option<Whole>,
@@ -58,7 +58,7 @@ pub struct Connection {
     fault: Option<Fault>,
 }
 
-impl Connection {
+impl Incoming {
     /// A connection on which nothing was received.
     pub const fn new() -> Self {
         Self {
@@ -283,7 +283,7 @@ impl Connection {
     }
 
     /// Takes note that `direct` bytes of content went straight into the caller's memory, and
-    /// `more` bytes behind them into [`Connection::room`].
+    /// `more` bytes behind them into [`Incoming::room`].
     pub fn received_directly(&mut self, direct: usize, more: usize) {
         self.reader.consume(direct);
         self.inbound.received(more);
