@@ -7,7 +7,7 @@ use super::fcgiapp::FCGX_Request;
 use super::reader::Input;
 use super::writer::Output;
 use crate::os::memory::{NoMemory, boxed};
-use crate::serve::Connected;
+use crate::serve::Connection;
 use crate::serve::rest::Owner;
 use crate::serve::sending::Sending;
 use crate::serve::store::{MOST, Store};
@@ -15,7 +15,7 @@ use crate::serve::store::{MOST, Store};
 /// Streams, output buffers and connection of one request.
 #[derive(Debug)]
 pub struct Block {
-    pub(super) connected: Option<Connected>,
+    pub(super) connection: Option<Connection>,
     pub(super) owner: Owner,
     pub(super) sending: Sending,
     pub(super) body: Input,
@@ -26,7 +26,7 @@ pub struct Block {
 impl Block {
     fn new() -> Self {
         Self {
-            connected: None,
+            connection: None,
             owner: Owner::MayBeGone,
             sending: Sending::new(),
             body: Input::new(),

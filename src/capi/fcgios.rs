@@ -12,7 +12,7 @@ use crate::os::error::{errno_of, set_errno, words};
 use crate::os::memory::boxed;
 use crate::os::{io as fd_io, signal, socket, spawn};
 use crate::serve::peers::PeerList;
-use crate::serve::{blocking, config, connected, listeners};
+use crate::serve::{blocking, config, connection, listeners};
 
 /// The argument that a program passes to an asynchronous operation and receives in its procedure.
 pub type ClientData = *mut c_void;
@@ -340,7 +340,7 @@ pub extern "C" fn OS_Close(fd: c_int, shutdown: c_int) -> c_int {
     async_io::cancel(fd, Direction::Read);
     async_io::cancel(fd, Direction::Write);
     status(if shutdown != 0 {
-        connected::close_gracefully(fd, config::get().close_timeout)
+        connection::close_gracefully(fd, config::get().close_timeout)
     } else {
         socket::close(fd)
     })

@@ -11,7 +11,7 @@ use crate::serve::last::Last;
 use crate::serve::listener::Listener;
 use crate::serve::place::{Place, Tenant};
 use crate::serve::rest::Owner;
-use crate::serve::{Connected, config, listeners};
+use crate::serve::{Connection, config, listeners};
 
 /// Takes the place where the connection of the last request waits since that was finished. It is kept in
 /// fields of the library's own, which count something else while a request has a block.
@@ -55,16 +55,16 @@ pub(super) unsafe fn give_back(request: *mut FCGX_Request) {
     let (block, fd, listen_sock) =
         unsafe { (block_of(request), (*request).ipcFd, (*request).listen_sock) };
     // SAFETY: nothing else reaches the block now.
-    let Some((connected, owner)) =
-        (unsafe { block.as_mut() }).and_then(|block| Some((block.connected.take()?, block.owner)))
+    let Some((connection, owner)) =
+        (unsafe { block.as_mut() }).and_then(|block| Some((block.connection.take()?, block.owner)))
     else {
         return;
     };
-    let place = if connected.fd == fd {
-        place_of(connected, listen_sock, owner)
+    let place = if connection.fd == fd {
+        place_of(connection, listen_sock, owner)
     } else {
         // The program has put another one there.
-        connected.release();
+        connection.release();
         Ok(None)
     };
     // SAFETY: as above; without a block the request's fields are the library's.
@@ -76,8 +76,8 @@ pub(super) unsafe fn give_back(request: *mut FCGX_Request) {
                 place.into_iter().for_each(|place| put_place(request, place));
                 release(block);
             }
-            Err(connected) => {
-                (*block).connected = Some(connected);
+            Err(connection) => {
+                (*block).connection = Some(connection);
                 rest(&mut *block);
             }
         }
@@ -86,19 +86,19 @@ pub(super) unsafe fn give_back(request: *mut FCGX_Request) {
 
 /// Where a connection waits from now on whose request is finished.
 fn place_of(
-    mut connected: Connected,
+    mut connection: Connection,
     listen_sock: c_int,
     owner: Owner,
-) -> Result<Option<Place>, Connected> {
-    connected.keep();
+) -> Result<Option<Place>, Connection> {
+    connection.keep();
     let config = config::get();
-    let connected = match connected.go_home(listen_sock, owner, config) {
+    let connection = match connection.go_home(listen_sock, owner, config) {
         Ok(place) => return Ok(Some(place)),
-        Err(connected) => connected,
+        Err(connection) => connection,
     };
     match listeners::of(listen_sock) {
-        Ok(listener) => listener.take_back(connected, owner, config).map(Some),
-        Err(_) => Err(connected),
+        Ok(listener) => listener.take_back(connection, owner, config).map(Some),
+        Err(_) => Err(connection),
     }
 }
 
@@ -123,8 +123,8 @@ pub(super) unsafe fn end(
         return close_unknown(fd, close);
     }
     match listeners::take_out(place, fd) {
-        Some(connected) if close => connected.close(detached),
-        Some(connected) => connected.release(),
+        Some(connection) if close => connection.close(detached),
+        Some(connection) => connection.release(),
         // SAFETY: as above. The number is not the request's any more.
         None => unsafe { (*request).ipcFd = -1 },
     }

@@ -16,7 +16,7 @@ use crate::os::io as fd_io;
 use crate::serve::inbound::MARGIN;
 use crate::serve::incoming::Fault;
 use crate::serve::sending::Sending;
-use crate::serve::{Body, Connected};
+use crate::serve::{Body, Connection};
 
 /// Bytes from which reading straight into the caller's memory pays.
 const DIRECT: usize = 4096;
@@ -63,15 +63,15 @@ pub(super) fn input_of(stream: Stream) -> *mut Input {
 ///
 /// `block` is the live block of an accepted request. The result is used before anything else
 /// reaches the block's connection.
-unsafe fn connection<'a>(block: *mut Block) -> Option<&'a mut Connected> {
+unsafe fn connection<'a>(block: *mut Block) -> Option<&'a mut Connection> {
     // SAFETY: the caller's promise; the place is not reached through any other reference.
-    unsafe { (*block).connected.as_mut() }
+    unsafe { (*block).connection.as_mut() }
 }
 
 /// Puts the cursor of a fresh body where reading starts; what was received before may be
 /// overwritten by pushing back.
-pub(super) fn start(stream: Stream, connected: &mut Connected) {
-    let (memory, position) = connected.session.memory();
+pub(super) fn start(stream: Stream, connection: &mut Connection) {
+    let (memory, position) = connection.session.memory();
     let next = memory.as_mut_ptr().wrapping_add(position);
     stream.set_readable(next, next);
     stream.set_stop_unget(next.wrapping_sub(position.min(MARGIN)));
@@ -86,22 +86,22 @@ pub(super) unsafe extern "C" fn fill(stream: *mut FCGX_Stream) {
     // SAFETY: an input is part of its block.
     let fd = unsafe { descriptor(block) };
     // SAFETY: as above.
-    let Some(connected) = (unsafe { connection(block) }) else { return stream.set_closed(1) };
+    let Some(connection) = (unsafe { connection(block) }) else { return stream.set_closed(1) };
     loop {
-        match connected.session.body() {
+        match connection.session.body() {
             Body::Content(range) => {
-                let (memory, _) = connected.session.memory();
+                let (memory, _) = connection.session.memory();
                 let base = memory.as_mut_ptr();
                 let next = base.wrapping_add(range.start);
                 return stream.set_readable(next, base.wrapping_add(range.end));
             }
             // SAFETY: as above; the sending side is for all threads.
-            Body::NeedMore => receive(connected, fd, unsafe { sending(block) }, stream),
+            Body::NeedMore => receive(connection, fd, unsafe { sending(block) }, stream),
             Body::End => return stream.set_closed(1),
             Body::Answer(answer) => {
                 // SAFETY: as above; it lies beside the connection, and is for all threads.
                 if unsafe { sending(block) }.answer(fd, &answer).is_err() {
-                    connected.session.incoming().break_off(Fault::Protocol);
+                    connection.session.incoming().break_off(Fault::Protocol);
                 }
             }
             Body::Fault(fault) => return stream.fail(code(fault)),
@@ -110,21 +110,21 @@ pub(super) unsafe extern "C" fn fill(stream: *mut FCGX_Stream) {
 }
 
 /// Receives once; an error ends the connection.
-fn receive(connected: &mut Connected, fd: c_int, sending: &Sending, stream: Stream) {
-    let incoming = connected.session.incoming();
+fn receive(connection: &mut Connection, fd: c_int, sending: &Sending, stream: Stream) {
+    let incoming = connection.session.incoming();
     let room = incoming.room().map_err(io::Error::from);
     let result = room.and_then(|room| {
         sending.look_after_answers(fd)?;
         fd_io::recv(fd, room)
     });
-    received(connected, stream, result);
+    received(connection, stream, result);
 }
 
-fn received(connected: &mut Connected, stream: Stream, result: io::Result<usize>) {
+fn received(connection: &mut Connection, stream: Stream, result: io::Result<usize>) {
     if let Err(error) = &result {
         stream.fail(errno_of(error));
     }
-    connected.session.incoming().received(result.unwrap_or(0));
+    connection.session.incoming().received(result.unwrap_or(0));
 }
 
 fn code(fault: Fault) -> c_int {
@@ -149,15 +149,15 @@ pub(super) unsafe fn get_directly(stream: Stream, to: *mut u8, n: usize) -> Opti
     // SAFETY: as in `fill`.
     let fd = unsafe { descriptor(block) };
     // SAFETY: as in `fill`.
-    let connected = unsafe { connection(block) }?;
-    let n = n.min(connected.session.incoming().direct());
+    let connection = unsafe { connection(block) }?;
+    let n = n.min(connection.session.incoming().direct());
     if n < DIRECT {
         return None;
     }
     // SAFETY: the caller's promise; the slice is used for one call.
     let memory = unsafe { slice::from_raw_parts_mut(to, n) };
     // Without memory for what lies behind, the caller's is filled all the same.
-    let room = connected.session.incoming().room().unwrap_or_default();
+    let room = connection.session.incoming().room().unwrap_or_default();
     // SAFETY: as in `fill`; the sending side is for all threads.
     let looked = unsafe { sending(block) }.look_after_answers(fd);
     let mut parts = [IoSliceMut::new(memory), IoSliceMut::new(room)];
@@ -165,10 +165,10 @@ pub(super) unsafe fn get_directly(stream: Stream, to: *mut u8, n: usize) -> Opti
     let got = result.as_ref().map_or(0, |&got| got);
     let direct = got.min(n);
     if got == 0 {
-        received(connected, stream, result);
+        received(connection, stream, result);
     } else {
-        connected.session.incoming().received_directly(direct, got - direct);
+        connection.session.incoming().received_directly(direct, got - direct);
     }
-    start(stream, connected);
+    start(stream, connection);
     Some(direct)
 }

@@ -16,7 +16,7 @@ use crate::protocol::record::RecordType;
 use crate::serve::outbound::Stream as RecordStream;
 use crate::serve::rest::Owner;
 use crate::serve::sending::Sending;
-use crate::serve::{Begin, Connected};
+use crate::serve::{Begin, Connection};
 
 /// A stream that has ended.
 pub(super) const NO_STREAM: FCGX_Stream = FCGX_Stream {
@@ -95,15 +95,15 @@ pub(super) fn fresh_writer(data: *mut Writer) -> FCGX_Stream {
 /// # Safety
 ///
 /// As for [`block_of`].
-pub unsafe fn take_kept(request: *mut FCGX_Request) -> Option<Connected> {
+pub unsafe fn take_kept(request: *mut FCGX_Request) -> Option<Connection> {
     // SAFETY: the caller's promise.
     let (block, fd) = unsafe { (block_of(request), (*request).ipcFd) };
     // SAFETY: what `block_of` gives is NULL or a live block of this request alone.
-    let connected = unsafe { block.as_mut() }?.connected.take()?;
-    if connected.fd == fd {
-        return Some(connected);
+    let connection = unsafe { block.as_mut() }?.connection.take()?;
+    if connection.fd == fd {
+        return Some(connection);
     }
-    connected.release();
+    connection.release();
     None
 }
 
@@ -115,7 +115,7 @@ pub unsafe fn take_kept(request: *mut FCGX_Request) -> Option<Connected> {
 /// As for [`block_of`].
 pub unsafe fn begin(
     request: *mut FCGX_Request,
-    connected: Connected,
+    connection: Connection,
     begin: Begin,
     owner: Owner,
 ) -> Result<(), NoMemory> {
@@ -125,7 +125,7 @@ pub unsafe fn begin(
         match block::take() {
             Ok(ready) => block = ready,
             Err(error) => {
-                connected.close(false);
+                connection.close(false);
                 return Err(error);
             }
         }
@@ -134,9 +134,9 @@ pub unsafe fn begin(
     // is in the program's hands.
     let envp = unsafe {
         (*request).paramsPtr = block.cast::<Params>();
-        (*request).ipcFd = connected.fd;
+        (*request).ipcFd = connection.fd;
         (*block).owner = owner;
-        open(block, request, connected, begin)
+        open(block, request, connection, begin)
     };
     let envp = match envp {
         Ok(envp) => envp,
@@ -173,7 +173,7 @@ pub unsafe fn begin(
 unsafe fn open(
     block: *mut Block,
     request: *mut FCGX_Request,
-    connected: Connected,
+    connection: Connection,
     begin: Begin,
 ) -> Result<*mut *mut c_char, NoMemory> {
     let stream = |kind| RecordStream { kind, id: begin.id };
@@ -185,9 +185,9 @@ unsafe fn open(
     };
     block.sending.reset();
     block.body.data.request = request;
-    let connected = block.connected.insert(connected);
+    let connection = block.connection.insert(connection);
     block.out.writer.prepare()?;
-    Ok(envp::vector(connected.session.params()))
+    Ok(envp::vector(connection.session.params()))
 }
 
 /// # Safety
@@ -199,9 +199,9 @@ unsafe fn place_cursors(request: *mut FCGX_Request, block: *mut Block) {
         (*block).body.stream = fresh(true, (&raw mut (*block).body).cast());
         Output::open(&raw mut (*block).out);
         Output::open(&raw mut (*block).err);
-        let Some(connected) = (*block).connected.as_mut() else { return };
+        let Some(connection) = (*block).connection.as_mut() else { return };
         if let Some(body) = Stream::new((*request).r#in) {
-            reader::start(body, connected);
+            reader::start(body, connection);
         }
     }
 }
@@ -238,12 +238,12 @@ pub unsafe fn close_streams(request: *mut FCGX_Request) -> bool {
 /// As for [`close_streams`].
 unsafe fn afterwards(request: *mut FCGX_Request) -> Afterwards {
     // SAFETY: the caller's promise; nothing else reaches the block's connection now.
-    let (connected, stays) = unsafe {
+    let (connection, stays) = unsafe {
         let stays = (*request).keepConnection != 0 || (*request).detached != 0;
-        ((*block_of(request)).connected.as_ref(), stays)
+        ((*block_of(request)).connection.as_ref(), stays)
     };
-    match connected {
-        Some(connected) if connected.session.is_to_stay() && !stays => Afterwards::Close,
+    match connection {
+        Some(connection) if connection.session.is_to_stay() && !stays => Afterwards::Close,
         _ => Afterwards::GoOn,
     }
 }
@@ -255,8 +255,8 @@ unsafe fn afterwards(request: *mut FCGX_Request) -> Afterwards {
 /// As for [`close_streams`].
 pub unsafe fn is_sound(request: *mut FCGX_Request) -> bool {
     // SAFETY: the caller's promise; nothing else reaches the block's connection now.
-    let connected = unsafe { (*block_of(request)).connected.as_mut() };
-    connected.is_some_and(|connected| connected.session.incoming().is_sound())
+    let connection = unsafe { (*block_of(request)).connection.as_mut() };
+    connection.is_some_and(|connection| connection.session.incoming().is_sound())
 }
 
 /// Takes the streams and the environment away from the program.
@@ -299,21 +299,21 @@ pub unsafe fn end(request: *mut FCGX_Request, close: bool) {
         // SAFETY: as above.
         return unsafe { parked::end(request, (place, fd), close, detached) };
     }
-    let mut connected = None;
+    let mut connection = None;
     if !block.is_null() {
         // SAFETY: made by `block::take`; the request was its only user and has let it go.
         unsafe {
-            connected = (*block).connected.take();
+            connection = (*block).connection.take();
             release(block);
         }
     }
-    match connected {
-        Some(connected) if connected.fd != fd => {
-            connected.release();
+    match connection {
+        Some(connection) if connection.fd != fd => {
+            connection.release();
             close_unknown(fd, close);
         }
-        Some(connected) if close => connected.close(detached),
-        Some(connected) => connected.release(),
+        Some(connection) if close => connection.close(detached),
+        Some(connection) => connection.release(),
         None => close_unknown(fd, close),
     }
 }
@@ -339,12 +339,12 @@ pub fn start_data(stream: Stream) -> bool {
     }
     // SAFETY: as in `request_of`; an input is part of its block, and nothing else reaches the
     // block's connection now.
-    let connected = unsafe { (*(*input).block).connected.as_mut() };
-    connected.is_some_and(|connected| {
-        let started = connected.session.start_data();
+    let connection = unsafe { (*(*input).block).connection.as_mut() };
+    connection.is_some_and(|connection| {
+        let started = connection.session.start_data();
         if started {
             // A byte may be pushed back before anything was read, as at the start of the body.
-            reader::start(stream, connected);
+            reader::start(stream, connection);
         }
         started
     })
@@ -371,16 +371,16 @@ mod tests {
         let r = &raw mut request;
         for _ in 0..2 {
             let (ours, mut peer) = UnixStream::pair().unwrap();
-            let mut connected = Connected::open(ours.as_raw_fd(), Moment::now()).unwrap();
-            let incoming = connected.session.incoming();
+            let mut connection = Connection::open(ours.as_raw_fd(), Moment::now()).unwrap();
+            let incoming = connection.session.incoming();
             let received = [HEAD, BODY].concat();
             incoming.room().unwrap()[..received.len()].copy_from_slice(&received);
             incoming.received(received.len());
-            let Head::Ready(start) = connected.session.head(1000) else { panic!("no head") };
+            let Head::Ready(start) = connection.session.head(1000) else { panic!("no head") };
             let mut text = [0_u8; 8];
             // SAFETY: `r` points to a request that stays where it is; the streams are its own.
             unsafe {
-                begin(r, connected, start, Owner::MayBeGone).unwrap();
+                begin(r, connection, start, Owner::MayBeGone).unwrap();
                 assert_eq!(ours.into_raw_fd(), (*r).ipcFd);
                 assert_eq!(FCGX_UnGetChar(c_int::from(b'<'), (*r).r#in), c_int::from(b'<'));
                 assert_eq!(FCGX_GetStr(text.as_mut_ptr().cast(), 8, (*r).r#in), 5);

@@ -11,7 +11,7 @@
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
-use super::connected::Connected;
+use super::connection::Connection;
 use super::head::{Outcome, receive_head};
 use super::patience::{GRACE_SHARE, GRACES_IN_VAIN, LONGEST_GRACE, MOST_LOOKS, MOST_RECEIVED};
 use super::terms::Terms;
@@ -62,7 +62,7 @@ pub(super) struct End {
 /// do not end it: the connection is the program's next request. Ends early when shutting down is
 /// asked for, or the process has become another one. `outcome`: of the first look.
 pub(super) fn wait(
-    connected: &mut Connected,
+    connection: &mut Connection,
     outcome: Outcome,
     budget: &Lock<Budget>,
     terms: &Terms,
@@ -77,21 +77,21 @@ pub(super) fn wait(
             break;
         }
         // So large a head is no usual one, and has to be counted.
-        if connected.session.held() >= MOST_RECEIVED {
+        if connection.session.held() >= MOST_RECEIVED {
             break;
         }
-        match poll::poll(&mut [PollFd::new(connected.fd, READABLE)], Some(left)) {
+        match poll::poll(&mut [PollFd::new(connection.fd, READABLE)], Some(left)) {
             Ok(0) => break,
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::Interrupted => {
                 state.signalled = true;
-                if connected.is_inherited() {
+                if connection.is_inherited() {
                     break;
                 }
             }
             Err(_) => break,
         }
-        state.outcome = receive_head(connected, terms);
+        state.outcome = receive_head(connection, terms);
     }
     if !matches!(state.outcome, Outcome::Ready(_)) {
         budget.lock().spend(clock::now().saturating_duration_since(begin));

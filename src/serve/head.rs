@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use super::config::Config;
-use super::connected::Connected;
+use super::connection::Connection;
 use super::patience::MOST_RECEIVED;
 use super::rest::{Rest, Stage};
 use super::session::{Begin, Head};
@@ -16,7 +16,7 @@ use crate::os::poll::{self, PollFd, READABLE};
 use crate::os::signal::{self, UNCHECKED};
 
 /// A connection whose request head is complete.
-pub type Arrival = (Connected, Begin);
+pub type Arrival = (Connection, Begin);
 
 /// What a look at a connection gave.
 #[derive(Clone, Copy, Debug)]
@@ -65,34 +65,34 @@ impl Outcome {
 }
 
 /// Receives what is there, as far as others need not wait for it, and reads on in the head, without waiting.
-pub(super) fn receive_head(connected: &mut Connected, terms: &Terms) -> Outcome {
+pub(super) fn receive_head(connection: &mut Connection, terms: &Terms) -> Outcome {
     let mut heard = 0;
     loop {
-        if let Some(outcome) = step(connected, terms) {
+        if let Some(outcome) = step(connection, terms) {
             return outcome;
         }
         if heard >= MOST_RECEIVED {
-            return unfinished(connected, true);
+            return unfinished(connection, true);
         }
-        let incoming = connected.session.incoming();
+        let incoming = connection.session.incoming();
         let room = incoming.room().map_err(io::Error::from);
-        match room.and_then(|room| recv_now(connected.fd, room)) {
+        match room.and_then(|room| recv_now(connection.fd, room)) {
             Ok(n) => {
                 incoming.received(n);
                 heard += n;
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                return unfinished(connected, heard > 0);
+                return unfinished(connection, heard > 0);
             }
             Err(_) => return Outcome::Over,
         }
     }
 }
 
-fn unfinished(connected: &mut Connected, heard: bool) -> Outcome {
-    if connected.session.incoming().is_in_head() {
+fn unfinished(connection: &mut Connection, heard: bool) -> Outcome {
+    if connection.session.incoming().is_in_head() {
         Outcome::Partial
-    } else if connected.session.is_to_stay() {
+    } else if connection.session.is_to_stay() {
         Outcome::Answered
     } else if heard {
         Outcome::Idle
@@ -102,19 +102,19 @@ fn unfinished(connected: &mut Connected, heard: bool) -> Outcome {
 }
 
 /// Reads on in the head; `None` when more has to be received.
-fn step(connected: &mut Connected, terms: &Terms) -> Option<Outcome> {
+fn step(connection: &mut Connection, terms: &Terms) -> Option<Outcome> {
     loop {
-        match connected.session.head(terms.config.max_params) {
+        match connection.session.head(terms.config.max_params) {
             Head::Ready(begin) => return Some(Outcome::Ready(begin)),
             Head::Broken => return Some(Outcome::Over),
             Head::Answer { answer, close } => {
                 let bytes = answer.as_bytes();
                 // A peer that does not even take a short answer is not waited for.
-                if !send_now(connected.fd, bytes).is_ok_and(|sent| sent == bytes.len()) {
+                if !send_now(connection.fd, bytes).is_ok_and(|sent| sent == bytes.len()) {
                     return Some(Outcome::Over);
                 }
                 if close {
-                    shutdown_write(connected.fd);
+                    shutdown_write(connection.fd);
                     return Some(Outcome::Refused);
                 }
             }
@@ -124,9 +124,9 @@ fn step(connected: &mut Connected, terms: &Terms) -> Option<Outcome> {
 }
 
 /// Throws away what a refused peer still sends, without waiting.
-pub(super) fn linger(connected: &mut Connected) -> Outcome {
-    let room = connected.session.incoming().room().map_err(io::Error::from);
-    match room.and_then(|room| recv_now(connected.fd, room)) {
+pub(super) fn linger(connection: &mut Connection) -> Outcome {
+    let room = connection.session.incoming().room().map_err(io::Error::from);
+    match room.and_then(|room| recv_now(connection.fd, room)) {
         Err(error) if error.kind() == ErrorKind::WouldBlock => Outcome::Silent,
         Ok(0) | Err(_) => Outcome::Over,
         Ok(_) => Outcome::Silent,
@@ -138,7 +138,7 @@ pub(super) fn linger(connected: &mut Connected) -> Outcome {
 // Seldom needed where it is called, and large.
 #[inline(never)]
 pub fn wait_alone(
-    mut connected: Connected,
+    mut connection: Connection,
     mut rest: Rest,
     patience: Option<Duration>,
     terms: &Terms,
@@ -150,10 +150,10 @@ pub fn wait_alone(
             is_last = true;
             end = clock::now().checked_add(terms.config.drain);
         }
-        let outcome = receive_head(&mut connected, terms);
+        let outcome = receive_head(&mut connection, terms);
         if let Outcome::Ready(mut begin) = outcome {
             begin.keep &= !is_last;
-            return Ok(Some((connected, begin)));
+            return Ok(Some((connection, begin)));
         }
         match outcome.rest(rest, terms.config) {
             Some(next) if next.stage != Stage::Lingering => {
@@ -167,7 +167,7 @@ pub fn wait_alone(
         }
         // It stays readable from then on.
         let wake_up = if is_last { -1 } else { signal::wake_up_descriptor().unwrap_or(-1) };
-        let mut fds = [PollFd::new(connected.fd, READABLE), PollFd::new(wake_up, READABLE)];
+        let mut fds = [PollFd::new(connection.fd, READABLE), PollFd::new(wake_up, READABLE)];
         let deadline = rest.deadline.into_iter().chain(end).min();
         let left = deadline.map(|deadline| deadline.saturating_duration_since(clock::now()));
         let is_short = !is_last && !is_checked;
@@ -175,7 +175,7 @@ pub fn wait_alone(
         match poll::poll(&mut fds, wait) {
             Ok(0) if wait != left => is_checked = signal::check_wake_up().is_ok(),
             Ok(0) => {
-                connected.discard();
+                connection.discard();
                 return if is_last { Err(interrupted()) } else { Ok(None) };
             }
             Ok(_) if fds[1].revents != 0 && !signal::shutdown_requested() => {
@@ -184,18 +184,18 @@ pub fn wait_alone(
             }
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::Interrupted => {
-                if !is_open(connected.fd) {
-                    connected.release();
+                if !is_open(connection.fd) {
+                    connection.release();
                     return Err(not_open());
                 }
                 if terms.ends_by_signal() {
-                    connected.close(false);
+                    connection.close(false);
                     return Err(error);
                 }
             }
             Err(_) => break,
         }
     }
-    connected.close(false);
+    connection.close(false);
     Ok(None)
 }

@@ -2,7 +2,7 @@
 
 use std::os::fd::RawFd;
 
-use super::connected::Connected;
+use super::connection::Connection;
 use super::place::Place;
 
 /// The connection that a caller's last request came on.
@@ -11,7 +11,7 @@ pub enum Last {
     /// It is closed, or there was none.
     None,
     /// The caller has it.
-    Given(Connected),
+    Given(Connection),
     /// It waits in this place, with this descriptor; see [`take_back`](super::listener::Listener::take_back).
     Parked(Place, RawFd),
 }

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use super::connected::Connected;
+use super::connection::Connection;
 use super::head::{Arrival, Outcome, receive_head};
 use super::patience::GLANCES;
 use super::pool::Pool;
@@ -43,7 +43,7 @@ struct End {
 }
 
 /// A connection on which no request has come yet, and how long it may wait for one.
-type Undecided = (Connected, Rest);
+type Undecided = (Connection, Rest);
 
 /// The last call of one listener, for all of its threads.
 #[derive(Debug)]
@@ -66,8 +66,8 @@ impl LastCall {
     pub(super) fn next(
         &self,
         pool: &Arc<Pool>,
-        given: Option<Connected>,
-        new: Option<Connected>,
+        given: Option<Connection>,
+        new: Option<Connection>,
         terms: &Terms,
     ) -> Option<Arrival> {
         let drain = terms.config.drain;
@@ -76,21 +76,21 @@ impl LastCall {
         let mut unspent = 2 * drain.as_millis() as u64;
         let mut undecided = Vec::new();
         let mut deciding = None;
-        if let Some(connected) = new {
-            decide_later((connected, self.prolonged(Stage::Silent, drain)), &mut undecided);
+        if let Some(connection) = new {
+            decide_later((connection, self.prolonged(Stage::Silent, drain)), &mut undecided);
         }
         let mut next = given.map(|given| (given, self.prolonged(Stage::Idle, drain)));
         let mut glance = GLANCES[0];
         loop {
             // From before the first look on, or others see no thread with a connection, and leave.
             deciding.get_or_insert_with(|| Deciding::begin(&self.deciding));
-            while let Some((connected, rest)) = next.take().or_else(|| take_any(pool)) {
+            while let Some((connection, rest)) = next.take().or_else(|| take_any(pool)) {
                 if rest.stage == Stage::Lingering {
-                    connected.discard();
+                    connection.discard();
                     continue;
                 }
                 let rest = Rest { deadline: within(drain, rest.deadline, end), ..rest };
-                if let Some(arrival) = self.ask((connected, rest), terms, &mut undecided) {
+                if let Some(arrival) = self.ask((connection, rest), terms, &mut undecided) {
                     return Some(last(pool, arrival, undecided.into_iter(), terms));
                 }
             }
@@ -123,13 +123,13 @@ impl LastCall {
             }
             // What came true, if anything, shows when they are asked.
             let mut asked = std::mem::take(&mut undecided).into_iter();
-            while let Some(connected) = asked.next() {
-                if let Some(arrival) = self.ask(connected, terms, &mut undecided) {
+            while let Some(connection) = asked.next() {
+                if let Some(arrival) = self.ask(connection, terms, &mut undecided) {
                     return Some(last(pool, arrival, undecided.into_iter().chain(asked), terms));
                 }
             }
         }
-        undecided.into_iter().for_each(|(connected, _)| connected.discard());
+        undecided.into_iter().for_each(|(connection, _)| connection.discard());
         None
     }
 
@@ -156,13 +156,13 @@ impl LastCall {
     /// Looks for a request on a connection. One that may yet have one goes to the undecided.
     fn ask(
         &self,
-        (mut connected, before): Undecided,
+        (mut connection, before): Undecided,
         terms: &Terms,
         undecided: &mut Vec<Undecided>,
     ) -> Option<Arrival> {
-        let outcome = receive_head(&mut connected, terms);
+        let outcome = receive_head(&mut connection, terms);
         if let Outcome::Ready(begin) = outcome {
-            return Some((connected, begin));
+            return Some((connection, begin));
         }
         let rest = match outcome.rest(before, terms.config) {
             // A head has begun.
@@ -179,9 +179,9 @@ impl LastCall {
         };
         match rest {
             Some(rest) if rest.deadline.is_some_and(|deadline| deadline > clock::now()) => {
-                decide_later((connected, rest), undecided);
+                decide_later((connection, rest), undecided);
             }
-            _ => connected.discard(),
+            _ => connection.discard(),
         }
         None
     }
@@ -194,23 +194,23 @@ fn last(
     undecided: impl Iterator<Item = Undecided>,
     terms: &Terms,
 ) -> Arrival {
-    for (connected, rest) in undecided {
-        if let Err(connected) = connected.park(pool, rest, Again::WhenHeard, terms.config) {
-            connected.discard();
+    for (connection, rest) in undecided {
+        if let Err(connection) = connection.park(pool, rest, Again::WhenHeard, terms.config) {
+            connection.discard();
         }
     }
-    let (connected, mut begin) = arrival;
+    let (connection, mut begin) = arrival;
     begin.keep = false;
-    (connected, begin)
+    (connection, begin)
 }
 
 /// Accepts the connection that this thread was woken for, if there is one.
-pub(super) fn accept_last(listen_fd: RawFd, terms: &Terms) -> Option<Connected> {
+pub(super) fn accept_last(listen_fd: RawFd, terms: &Terms) -> Option<Connection> {
     // The number may stand for a new socket of the program's.
     mark::make_nonblocking(listen_fd).ok()?;
     let Accepted { fd, peer, since } = socket::accept(listen_fd).ok()?;
     if terms.config.peers.admits(&peer) {
-        return Connected::open(fd, since).ok();
+        return Connection::open(fd, since).ok();
     }
     close(fd);
     None
@@ -221,8 +221,8 @@ fn take_any(pool: &Arc<Pool>) -> Option<Undecided> {
     loop {
         let taken_out = pool.take_least_worth()?;
         let rest = taken_out.2.rest;
-        if let Some(connected) = Connected::taken_out(pool, taken_out) {
-            return Some((connected, rest));
+        if let Some(connection) = Connection::taken_out(pool, taken_out) {
+            return Some((connection, rest));
         }
     }
 }
@@ -235,8 +235,8 @@ fn within(drain: Duration, own: Option<Instant>, of_all: Option<Instant>) -> Opt
 }
 
 fn decide_later(one: Undecided, undecided: &mut Vec<Undecided>) {
-    if let Err((connected, _)) = push(undecided, one) {
-        connected.discard();
+    if let Err((connection, _)) = push(undecided, one) {
+        connection.discard();
     }
 }
 
@@ -259,7 +259,7 @@ impl Drop for Deciding<'_> {
 /// Waits until something happens on one of the connections; false when nothing has.
 fn wait_for_any(undecided: &[Undecided], patience: Duration) -> io::Result<bool> {
     let mut fds = Vec::new();
-    extend(&mut fds, undecided.iter().map(|(connected, _)| PollFd::new(connected.fd, READABLE)))?;
+    extend(&mut fds, undecided.iter().map(|(connection, _)| PollFd::new(connection.fd, READABLE)))?;
     match poll::poll(&mut fds, Some(patience)) {
         Err(error) if error.kind() != ErrorKind::Interrupted => Err(error),
         result => Ok(!matches!(result, Ok(0))),

@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use super::company::Company;
 use super::config::Config;
-use super::connected::Connected;
+use super::connection::Connection;
 use super::entrance::Entrance;
 use super::entry::Entry;
 use super::event::Event;
@@ -92,7 +92,7 @@ impl Listener {
         let mut has_waited = false;
         loop {
             if self.is_parents() {
-                given.into_iter().for_each(Connected::close_copy);
+                given.into_iter().for_each(Connection::close_copy);
                 return Err(interrupted());
             }
             if has_waited && terms.is_over() {
@@ -147,7 +147,7 @@ impl Listener {
     /// The last call, when shutting down is asked for. `has_waited`: whether this thread may be the one
     /// that was woken for a connection.
     #[cold]
-    fn last(&self, given: Option<Connected>, has_waited: bool, terms: &Terms) -> Option<Arrival> {
+    fn last(&self, given: Option<Connection>, has_waited: bool, terms: &Terms) -> Option<Arrival> {
         signal::forget_who_jumped_out();
         self.pool.call_reserve();
         let is_called = self.pool.take_announced() || has_waited;
@@ -189,18 +189,18 @@ impl Listener {
             close(fd);
             return Ok(None);
         }
-        let Ok(mut connected) = Connected::open(fd, since) else { return Ok(None) };
-        let outcome = receive_head(&mut connected, terms);
+        let Ok(mut connection) = Connection::open(fd, since) else { return Ok(None) };
+        let outcome = receive_head(&mut connection, terms);
         let mut end = End { outcome, signalled: false };
         if outcome.lacks_head() && threads::only_one() {
-            end = grace::wait(&mut connected, outcome, &self.grace, terms);
-            if connected.is_inherited() {
-                connected.close_copy();
+            end = grace::wait(&mut connection, outcome, &self.grace, terms);
+            if connection.is_inherited() {
+                connection.close_copy();
                 return Ok(None);
             }
         }
         if let Outcome::Ready(begin) = end.outcome {
-            return Ok(Some((connected, begin)));
+            return Ok(Some((connection, begin)));
         }
         let patience = match peer {
             Peer::Unix => Some(terms.config.keeper_timeout),
@@ -209,9 +209,9 @@ impl Listener {
         let rest = Rest::new(Stage::Silent, patience);
         if self.is_parents() {
             // Accepted by a child that a handler has made meanwhile, which waits elsewhere from now on.
-            return wait_alone(connected, rest, None, terms);
+            return wait_alone(connection, rest, None, terms);
         }
-        let arrival = self.settle(connected, end.outcome, rest, terms)?;
+        let arrival = self.settle(connection, end.outcome, rest, terms)?;
         if arrival.is_none() && end.signalled {
             self.entrance.not_waited(interrupted(), terms)?;
         }
@@ -230,7 +230,7 @@ impl Listener {
     }
 
     /// Looks at a connection whose last request is over, and that was not given back.
-    fn look(&self, mut given: Connected, terms: &Terms) -> io::Result<Option<Arrival>> {
+    fn look(&self, mut given: Connection, terms: &Terms) -> io::Result<Option<Arrival>> {
         let outcome = receive_head(&mut given, terms);
         self.settle(given, outcome, Rest::IDLE, terms)
     }
@@ -239,10 +239,10 @@ impl Listener {
     /// returned, until the next one comes. The caller gets it back where connections wait alone.
     pub fn take_back(
         &self,
-        mut given: Connected,
+        mut given: Connection,
         owner: Owner,
         config: &Config,
-    ) -> Result<Place, Connected> {
+    ) -> Result<Place, Connection> {
         given.join(&self.pool);
         if self.company() != Company::Pool {
             return Err(given);
@@ -254,28 +254,28 @@ impl Listener {
     /// far.
     fn settle(
         &self,
-        connected: Connected,
+        connection: Connection,
         outcome: Outcome,
         rest: Rest,
         terms: &Terms,
     ) -> io::Result<Option<Arrival>> {
         if let Outcome::Ready(begin) = outcome {
-            return Ok(Some((connected, begin)));
+            return Ok(Some((connection, begin)));
         }
         let Some(rest) = outcome.rest(rest, terms.config) else {
-            connected.discard();
+            connection.discard();
             return Ok(None);
         };
         if let Company::Alone(patience) = self.company() {
-            return wait_alone(connected, rest, patience, terms);
+            return wait_alone(connection, rest, patience, terms);
         }
-        let is_new = connected.is_new();
-        match connected.park(&self.pool, rest, Again::WhenHeard, terms.config) {
+        let is_new = connection.is_new();
+        match connection.park(&self.pool, rest, Again::WhenHeard, terms.config) {
             Ok(_) => {
                 self.pool.step_back_if_due(is_new, rest.stage);
                 Ok(None)
             }
-            Err(connected) => wait_alone(connected, rest, Some(LONGEST_WAIT), terms),
+            Err(connection) => wait_alone(connection, rest, Some(LONGEST_WAIT), terms),
         }
     }
 
@@ -422,14 +422,14 @@ impl Listener {
     /// Looks at a connection on which something has come.
     fn hear(&self, taken_out: TakenOut, terms: &Terms) -> io::Result<Option<Arrival>> {
         let rest = taken_out.2.rest;
-        let Some(mut connected) = Connected::taken_out(&self.pool, taken_out) else {
+        let Some(mut connection) = Connection::taken_out(&self.pool, taken_out) else {
             return Ok(None);
         };
         let outcome = match rest.stage {
-            Stage::Lingering => linger(&mut connected),
-            _ => receive_head(&mut connected, terms),
+            Stage::Lingering => linger(&mut connection),
+            _ => receive_head(&mut connection, terms),
         };
-        self.settle(connected, outcome, rest, terms)
+        self.settle(connection, outcome, rest, terms)
     }
 
     /// Sees to a connection whose time is over.
@@ -440,16 +440,16 @@ impl Listener {
             return Ok(None);
         }
         // It may have spoken in time, while every thread was busy.
-        let Some(mut connected) = Connected::taken_out(&self.pool, taken_out) else {
+        let Some(mut connection) = Connection::taken_out(&self.pool, taken_out) else {
             return Ok(None);
         };
-        let outcome = receive_head(&mut connected, terms);
+        let outcome = receive_head(&mut connection, terms);
         let goes_on = outcome.rest(rest, terms.config);
         if goes_on.is_some_and(|rest| rest.deadline.is_some_and(|end| end <= clock::now())) {
-            connected.discard();
+            connection.discard();
             return Ok(None);
         }
-        self.settle(connected, outcome, rest, terms)
+        self.settle(connection, outcome, rest, terms)
     }
 
     /// Closes a connection that was taken out for want of room, unless a whole request has come on it:
@@ -460,11 +460,11 @@ impl Listener {
             self.pool.discard(taken_out);
             return None;
         }
-        let mut connected = Connected::taken_out(&self.pool, taken_out)?;
-        if let Outcome::Ready(begin) = receive_head(&mut connected, terms) {
-            return Some((connected, begin));
+        let mut connection = Connection::taken_out(&self.pool, taken_out)?;
+        if let Outcome::Ready(begin) = receive_head(&mut connection, terms) {
+            return Some((connection, begin));
         }
-        connected.discard();
+        connection.discard();
         None
     }
 
@@ -480,8 +480,8 @@ impl Listener {
     }
 
     /// Takes a connection out of its place, if it still waits there with this descriptor.
-    pub fn take_out(&self, place: Place, fd: RawFd) -> Option<Connected> {
-        Connected::taken_out(&self.pool, self.pool.take(place, fd)?)
+    pub fn take_out(&self, place: Place, fd: RawFd) -> Option<Connection> {
+        Connection::taken_out(&self.pool, self.pool.take(place, fd)?)
     }
 
     /// Gives a place up whose connection has come to have another descriptor.

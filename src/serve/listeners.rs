@@ -3,7 +3,7 @@
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
-use super::connected::Connected;
+use super::connection::Connection;
 use super::listener::Listener;
 use super::outbound;
 use super::place::Place;
@@ -61,7 +61,7 @@ pub fn existing(fd: RawFd) -> Option<Arc<Listener>> {
 
 /// Takes a connection out of its place, if it still waits there with this descriptor, for whichever listen
 /// socket.
-pub fn take_out(place: Place, fd: RawFd) -> Option<Connected> {
+pub fn take_out(place: Place, fd: RawFd) -> Option<Connection> {
     all().ok()?.lock().iter().find_map(|listener| listener.take_out(place, fd))
 }
 

@@ -3,7 +3,7 @@
 //! Reading order: [`listener`] (where threads wait), [`terms`] and `patience` (for how long), `entrance`
 //! (the listen socket) and `troubles` (when it fails), `grace` (what a process owes to new
 //! connections), `last_call` (shutting down), [`listeners`] (one for each listen socket); [`head`] and
-//! [`connected`] (a connection in a thread's hands, with an `obligation`); `pool` (where connections
+//! [`connection`] (a connection in a thread's hands, with an `obligation`); `pool` (where connections
 //! wait, and the listen socket with them), its `watcher` and `event`s, `hold`, `holding` with `sleepers`,
 //! and `reserve` (who of several threads waits how), `turns` (what comes next, and who has to go), [`parking`] (the table of `slot`s, each a
 //! [`place`]; with `queues` and `descriptors`, and in a `heap` each by deadline and by `sizes`), `heads` (what unfinished
@@ -116,7 +116,7 @@ mod answers;
 pub mod blocking;
 mod company;
 pub mod config;
-pub mod connected;
+pub mod connection;
 mod descriptors;
 mod duty;
 mod entrance;
@@ -158,6 +158,6 @@ mod troubles;
 mod turns;
 mod watcher;
 
-pub use connected::Connected;
+pub use connection::Connection;
 pub use session::{Begin, Body, Session};
 pub use terms::Terms;

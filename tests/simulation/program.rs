@@ -13,12 +13,12 @@ use crate::protocol::writer;
 use crate::serve::last::Last;
 use crate::serve::place::{Place, Tenant};
 use crate::serve::rest::Owner;
-use crate::serve::{Begin, Connected, Terms, config, listeners};
+use crate::serve::{Begin, Connection, Terms, config, listeners};
 use crate::world::{LISTEN_FD, random};
 
 /// A request in the program's hands.
 pub struct Request {
-    pub connected: Connected,
+    pub connection: Connection,
     pub begin: Begin,
     pub owner: Owner,
     pub number: u32,
@@ -41,15 +41,15 @@ pub enum Finish {
 pub enum Given {
     #[default]
     Nothing,
-    Connection(Connected),
+    Connection(Connection),
     Place(Place, RawFd),
 }
 
 impl Given {
     /// The structure is used no more, and what it holds is left open.
     pub fn forget(self) {
-        if let Self::Connection(connected) = self {
-            connected.release();
+        if let Self::Connection(connection) = self {
+            connection.release();
         }
     }
 }
@@ -61,11 +61,11 @@ pub fn accept(given: Given) -> Option<Request> {
     let owner = if matches!(given, Given::Nothing) { Owner::MayBeGone } else { Owner::Returns };
     let last = match given {
         Given::Nothing => Last::None,
-        Given::Connection(connected) if connected.is_inherited() => {
-            connected.close_copy();
+        Given::Connection(connection) if connection.is_inherited() => {
+            connection.close_copy();
             Last::None
         }
-        Given::Connection(connected) => Last::Given(connected),
+        Given::Connection(connection) => Last::Given(connection),
         Given::Place(place, fd) => match listener.tenant(place, fd) {
             Tenant::Same => Last::Parked(place, fd),
             Tenant::Another => {
@@ -76,14 +76,14 @@ pub fn accept(given: Given) -> Option<Request> {
         },
     };
     match listener.next(terms, last) {
-        Ok((mut connected, begin)) => {
-            call(|kernel, me| kernel.give_to_program(me, connected.fd));
-            let number = number_of(&mut connected);
+        Ok((mut connection, begin)) => {
+            call(|kernel, me| kernel.give_to_program(me, connection.fd));
+            let number = number_of(&mut connection);
             with_me(|kernel, me| {
                 *kernel.served.entry(number).or_default() += 1;
                 kernel.servers.insert(number, kernel.tasks[me].process);
             });
-            Some(Request { connected, begin, owner, number })
+            Some(Request { connection, begin, owner, number })
         }
         Err(error) => {
             assert_eq!(error.kind(), ErrorKind::Interrupted, "{error}");
@@ -95,8 +95,8 @@ pub fn accept(given: Given) -> Option<Request> {
 }
 
 /// The parameter N: four bytes.
-fn number_of(connected: &mut Connected) -> u32 {
-    let strings = connected.session.params().iter_mut().map(|string| *string.get_mut());
+fn number_of(connection: &mut Connection) -> u32 {
+    let strings = connection.session.params().iter_mut().map(|string| *string.get_mut());
     let bytes_of = |string: *mut u8| {
         // SAFETY: each is a string that lives as long as the request; NULL, behind them, is left out.
         // That of N has six bytes before its NUL, and a shorter one differs before its own.
@@ -111,7 +111,7 @@ fn number_of(connected: &mut Connected) -> u32 {
 
 /// Answers and finishes, as FCGX_Finish_r does. Returns what the structure holds then.
 pub fn finish(request: Request, how: Finish) -> Given {
-    let Request { mut connected, begin, owner, number } = request;
+    let Request { mut connection, begin, owner, number } = request;
     let keeps = begin.keep && !signal::shutdown_requested();
     let record = |kind, content: &[u8]| {
         [&Header::new(kind, begin.id, content.len() as u16).to_bytes()[..], content].concat()
@@ -123,25 +123,25 @@ pub fn finish(request: Request, how: Finish) -> Given {
         writer::end_request(begin.id, end).to_vec(),
     ]
     .concat();
-    let is_sent = send_all(connected.fd, &answer, Afterwards::GoOn).is_ok();
-    call(|kernel, me| kernel.take_from_program(me, connected.fd));
+    let is_sent = send_all(connection.fd, &answer, Afterwards::GoOn).is_ok();
+    call(|kernel, me| kernel.take_from_program(me, connection.fd));
     let stays = keeps && is_sent && (how != Finish::ClosesOften || random(2) == 0);
-    if stays && connected.session.incoming().is_sound() {
-        return give_back(connected, owner);
+    if stays && connection.session.incoming().is_sound() {
+        return give_back(connection, owner);
     }
-    connected.close(false);
+    connection.close(false);
     Given::Nothing
 }
 
-fn give_back(mut connected: Connected, owner: Owner) -> Given {
-    connected.keep();
-    let (fd, config) = (connected.fd, config::get());
-    let place = connected.go_home(LISTEN_FD, owner, config).or_else(|connected| {
-        listeners::of(LISTEN_FD).expect("memory").take_back(connected, owner, config)
+fn give_back(mut connection: Connection, owner: Owner) -> Given {
+    connection.keep();
+    let (fd, config) = (connection.fd, config::get());
+    let place = connection.go_home(LISTEN_FD, owner, config).or_else(|connection| {
+        listeners::of(LISTEN_FD).expect("memory").take_back(connection, owner, config)
     });
     match place {
         Ok(place) => Given::Place(place, fd),
-        Err(connected) => Given::Connection(connected),
+        Err(connection) => Given::Connection(connection),
     }
 }
 

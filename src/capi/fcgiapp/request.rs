@@ -15,7 +15,7 @@ use crate::serve::head::wait_alone;
 use crate::serve::last::Last;
 use crate::serve::rest::Owner;
 use crate::serve::rest::Rest;
-use crate::serve::{Connected, Terms, config, listeners};
+use crate::serve::{Connection, Terms, config, listeners};
 
 /// FCGX_Accept_r before FCGX_Init.
 const NOT_INITIALISED: c_int = -9998;
@@ -201,7 +201,7 @@ unsafe fn accept(request: *mut FCGX_Request) -> io::Result<()> {
         return Ok(());
     }
     loop {
-        let (connected, begin) = match listener.next(terms, last.take().unwrap_or(Last::None)) {
+        let (connection, begin) = match listener.next(terms, last.take().unwrap_or(Last::None)) {
             Ok(arrival) => arrival,
             Err(_) if listener.is_parents() => {
                 listener = listeners::of(sock)?;
@@ -216,7 +216,7 @@ unsafe fn accept(request: *mut FCGX_Request) -> io::Result<()> {
         };
         // SAFETY: the caller's promise. A request for which there is no memory is lost; others may
         // do.
-        if unsafe { request::begin(request, connected, begin, owner) }.is_ok() {
+        if unsafe { request::begin(request, connection, begin, owner) }.is_ok() {
             return Ok(());
         }
     }
@@ -229,12 +229,12 @@ unsafe fn accept(request: *mut FCGX_Request) -> io::Result<()> {
 ///
 /// As for [`accept`].
 unsafe fn accept_on(request: *mut FCGX_Request, fd: c_int, terms: &Terms) -> io::Result<bool> {
-    let connected = Connected::open(fd, Moment::now())?;
-    let Some((connected, begin)) = wait_alone(connected, Rest::IDLE, None, terms)? else {
+    let connection = Connection::open(fd, Moment::now())?;
+    let Some((connection, begin)) = wait_alone(connection, Rest::IDLE, None, terms)? else {
         return Ok(false);
     };
     // SAFETY: the caller's promise.
-    Ok(unsafe { request::begin(request, connected, begin, Owner::MayBeGone) }.is_ok())
+    Ok(unsafe { request::begin(request, connection, begin, Owner::MayBeGone) }.is_ok())
 }
 
 /// Finishes a request: sends what its streams still hold, their ends, and FCGI_END_REQUEST with the

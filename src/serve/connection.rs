@@ -23,7 +23,7 @@ use crate::os::{fork, io, socket};
 /// A connection and the pool that watches it while it has no request. It is closed, parked, or left to
 /// the program, never dropped.
 #[derive(Debug)]
-pub struct Connected {
+pub struct Connection {
     /// The descriptor that it was accepted or found as.
     pub fd: RawFd,
     /// What was received.
@@ -36,7 +36,7 @@ pub struct Connected {
     obligation: Obligation,
 }
 
-impl Connected {
+impl Connection {
     /// A connection just accepted, or found in the program's hands; a child made since that moment
     /// may have a copy. Without memory for what it is going to say it is closed.
     pub fn open(fd: RawFd, since: Moment) -> Result<Self, NoMemory> {
