@@ -71,7 +71,7 @@ unsafe fn connection<'a>(block: *mut Block) -> Option<&'a mut Connection> {
 /// Puts the cursor of a fresh body where reading starts; what was received before may be
 /// overwritten by pushing back.
 pub(super) fn start(stream: Stream, connection: &mut Connection) {
-    let (memory, position) = connection.session.memory();
+    let (memory, position) = connection.exchange.memory();
     let next = memory.as_mut_ptr().wrapping_add(position);
     stream.set_readable(next, next);
     stream.set_stop_unget(next.wrapping_sub(position.min(MARGIN)));
@@ -88,9 +88,9 @@ pub(super) unsafe extern "C" fn fill(stream: *mut FCGX_Stream) {
     // SAFETY: as above.
     let Some(connection) = (unsafe { connection(block) }) else { return stream.set_closed(1) };
     loop {
-        match connection.session.body() {
+        match connection.exchange.body() {
             Body::Content(range) => {
-                let (memory, _) = connection.session.memory();
+                let (memory, _) = connection.exchange.memory();
                 let base = memory.as_mut_ptr();
                 let next = base.wrapping_add(range.start);
                 return stream.set_readable(next, base.wrapping_add(range.end));
@@ -101,7 +101,7 @@ pub(super) unsafe extern "C" fn fill(stream: *mut FCGX_Stream) {
             Body::Answer(answer) => {
                 // SAFETY: as above; it lies beside the connection, and is for all threads.
                 if unsafe { sending(block) }.answer(fd, &answer).is_err() {
-                    connection.session.incoming().break_off(Fault::Protocol);
+                    connection.exchange.incoming().break_off(Fault::Protocol);
                 }
             }
             Body::Fault(fault) => return stream.fail(code(fault)),
@@ -111,7 +111,7 @@ pub(super) unsafe extern "C" fn fill(stream: *mut FCGX_Stream) {
 
 /// Receives once; an error ends the connection.
 fn receive(connection: &mut Connection, fd: c_int, sending: &Sending, stream: Stream) {
-    let incoming = connection.session.incoming();
+    let incoming = connection.exchange.incoming();
     let room = incoming.room().map_err(io::Error::from);
     let result = room.and_then(|room| {
         sending.look_after_answers(fd)?;
@@ -124,7 +124,7 @@ fn received(connection: &mut Connection, stream: Stream, result: io::Result<usiz
     if let Err(error) = &result {
         stream.fail(errno_of(error));
     }
-    connection.session.incoming().received(result.unwrap_or(0));
+    connection.exchange.incoming().received(result.unwrap_or(0));
 }
 
 fn code(fault: Fault) -> c_int {
@@ -150,14 +150,14 @@ pub(super) unsafe fn get_directly(stream: Stream, to: *mut u8, n: usize) -> Opti
     let fd = unsafe { descriptor(block) };
     // SAFETY: as in `fill`.
     let connection = unsafe { connection(block) }?;
-    let n = n.min(connection.session.incoming().direct());
+    let n = n.min(connection.exchange.incoming().direct());
     if n < DIRECT {
         return None;
     }
     // SAFETY: the caller's promise; the slice is used for one call.
     let memory = unsafe { slice::from_raw_parts_mut(to, n) };
     // Without memory for what lies behind, the caller's is filled all the same.
-    let room = connection.session.incoming().room().unwrap_or_default();
+    let room = connection.exchange.incoming().room().unwrap_or_default();
     // SAFETY: as in `fill`; the sending side is for all threads.
     let looked = unsafe { sending(block) }.look_after_answers(fd);
     let mut parts = [IoSliceMut::new(memory), IoSliceMut::new(room)];
@@ -167,7 +167,7 @@ pub(super) unsafe fn get_directly(stream: Stream, to: *mut u8, n: usize) -> Opti
     if got == 0 {
         received(connection, stream, result);
     } else {
-        connection.session.incoming().received_directly(direct, got - direct);
+        connection.exchange.incoming().received_directly(direct, got - direct);
     }
     start(stream, connection);
     Some(direct)

@@ -187,7 +187,7 @@ unsafe fn open(
     block.body.data.request = request;
     let connection = block.connection.insert(connection);
     block.out.writer.prepare()?;
-    Ok(envp::vector(connection.session.params()))
+    Ok(envp::vector(connection.exchange.params()))
 }
 
 /// # Safety
@@ -243,7 +243,7 @@ unsafe fn afterwards(request: *mut FCGX_Request) -> Afterwards {
         ((*block_of(request)).connection.as_ref(), stays)
     };
     match connection {
-        Some(connection) if connection.session.is_to_stay() && !stays => Afterwards::Close,
+        Some(connection) if connection.exchange.is_to_stay() && !stays => Afterwards::Close,
         _ => Afterwards::GoOn,
     }
 }
@@ -256,7 +256,7 @@ unsafe fn afterwards(request: *mut FCGX_Request) -> Afterwards {
 pub unsafe fn is_sound(request: *mut FCGX_Request) -> bool {
     // SAFETY: the caller's promise; nothing else reaches the block's connection now.
     let connection = unsafe { (*block_of(request)).connection.as_mut() };
-    connection.is_some_and(|connection| connection.session.incoming().is_sound())
+    connection.is_some_and(|connection| connection.exchange.incoming().is_sound())
 }
 
 /// Takes the streams and the environment away from the program.
@@ -341,7 +341,7 @@ pub fn start_data(stream: Stream) -> bool {
     // block's connection now.
     let connection = unsafe { (*(*input).block).connection.as_mut() };
     connection.is_some_and(|connection| {
-        let started = connection.session.start_data();
+        let started = connection.exchange.start_data();
         if started {
             // A byte may be pushed back before anything was read, as at the start of the body.
             reader::start(stream, connection);
@@ -355,7 +355,7 @@ mod tests {
     use super::*;
     use crate::capi::fcgiapp::{FCGX_Finish_r, FCGX_GetStr, FCGX_PutS, FCGX_UnGetChar};
     use crate::os::fork::Moment;
-    use crate::serve::session::Head;
+    use crate::serve::exchange::Head;
     use std::io::Read;
     use std::os::fd::{AsRawFd, IntoRawFd};
     use std::os::unix::net::UnixStream;
@@ -372,11 +372,11 @@ mod tests {
         for _ in 0..2 {
             let (ours, mut peer) = UnixStream::pair().unwrap();
             let mut connection = Connection::open(ours.as_raw_fd(), Moment::now()).unwrap();
-            let incoming = connection.session.incoming();
+            let incoming = connection.exchange.incoming();
             let received = [HEAD, BODY].concat();
             incoming.room().unwrap()[..received.len()].copy_from_slice(&received);
             incoming.received(received.len());
-            let Head::Ready(start) = connection.session.head(1000) else { panic!("no head") };
+            let Head::Ready(start) = connection.exchange.head(1000) else { panic!("no head") };
             let mut text = [0_u8; 8];
             // SAFETY: `r` points to a request that stays where it is; the streams are its own.
             unsafe {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::config::{self, Config};
+use super::exchange::Exchange;
 use super::inbound::Inbound;
 use super::obligation::Obligation;
 use super::parking::Parked;
@@ -12,8 +13,7 @@ use super::place::Place;
 use super::pool::Pool;
 use super::pools;
 use super::rest::{Again, Owner, Rest, Stage};
-use super::session::Session;
-use super::store::{new_session, recycle};
+use super::store::{new_exchange, recycle};
 use super::turns::TakenOut;
 use crate::os::fork::Moment;
 use crate::os::memory::NoMemory;
@@ -27,7 +27,7 @@ pub struct Connection {
     /// The descriptor that it was accepted or found as.
     pub fd: RawFd,
     /// What was received.
-    pub session: Box<Session>,
+    pub exchange: Box<Exchange>,
     home: Option<(Arc<Pool>, Place)>,
     /// From when on a child may have a copy.
     pub(super) since: Moment,
@@ -40,8 +40,8 @@ impl Connection {
     /// A connection just accepted, or found in the program's hands; a child made since that moment
     /// may have a copy. Without memory for what it is going to say it is closed.
     pub fn open(fd: RawFd, since: Moment) -> Result<Self, NoMemory> {
-        match new_session() {
-            Ok(session) => Ok(Self::new(fd, session, since)),
+        match new_exchange() {
+            Ok(exchange) => Ok(Self::new(fd, exchange, since)),
             Err(error) => {
                 io::close(fd);
                 Err(error)
@@ -49,21 +49,21 @@ impl Connection {
         }
     }
 
-    fn new(fd: RawFd, session: Box<Session>, since: Moment) -> Self {
+    fn new(fd: RawFd, exchange: Box<Exchange>, since: Moment) -> Self {
         let (generation, obligation) = (fork::generation(), Obligation::new());
-        Self { fd, session, home: None, since, generation, obligation }
+        Self { fd, exchange, home: None, since, generation, obligation }
     }
 
     /// A connection that was parked, in the caller's hands. Without memory for what it is going to
     /// say it is closed.
     pub(super) fn taken_out(pool: &Arc<Pool>, (place, fd, parked): TakenOut) -> Option<Self> {
-        let Parked { session, rest, since } = parked;
-        let Some(session) = session.or_else(|| new_session().ok()) else {
-            pool.discard((place, fd, Parked { session: None, rest, since }));
+        let Parked { exchange, rest, since } = parked;
+        let Some(exchange) = exchange.or_else(|| new_exchange().ok()) else {
+            pool.discard((place, fd, Parked { exchange: None, rest, since }));
             return None;
         };
         let home = Some((Arc::clone(pool), place));
-        Some(Self { home, ..Self::new(fd, session, since) })
+        Some(Self { home, ..Self::new(fd, exchange, since) })
     }
 
     /// Puts it where the pool watches it. The caller gets it back when that is not possible.
@@ -78,16 +78,16 @@ impl Connection {
         let Ok(place) = pool.watch(self.fd, place, again) else { return Err(self) };
         let (fd, mut parked) = self.into_parked(rest);
         let mut spare = None;
-        if let Some(session) = &mut parked.session {
-            if !session.incoming().is_fresh() {
-                session.shrink();
+        if let Some(exchange) = &mut parked.exchange {
+            if !exchange.incoming().is_fresh() {
+                exchange.shrink();
             } else if !place.is_among_the_first() {
                 // Most have nothing to remember; their memory serves others. That of the first, which are
                 // few, is used again soon.
-                spare = parked.session.take();
+                spare = parked.exchange.take();
             }
         }
-        let counts = parked.session.as_ref().is_some_and(|session| session.held() > 0);
+        let counts = parked.exchange.as_ref().is_some_and(|exchange| exchange.held() > 0);
         pool.park((place, fd, parked), again, config.max_waiting);
         spare.into_iter().for_each(recycle);
         if counts {
@@ -117,7 +117,7 @@ impl Connection {
         config: &Config,
     ) -> Result<Place, Self> {
         let again =
-            if self.session.incoming().skip_ended() { Again::InTurn } else { Again::WhenHeard };
+            if self.exchange.incoming().skip_ended() { Again::InTurn } else { Again::WhenHeard };
         let is_new = self.is_new();
         let place = match again {
             Again::WhenHeard => self.put_back(pool, owner, config),
@@ -141,9 +141,9 @@ impl Connection {
     }
 
     fn into_parked(self, rest: Rest) -> (RawFd, Parked) {
-        let Self { fd, session, since, obligation, .. } = self;
+        let Self { fd, exchange, since, obligation, .. } = self;
         obligation.fulfil();
-        (fd, Parked { session: Some(session), rest, since })
+        (fd, Parked { exchange: Some(exchange), rest, since })
     }
 
     /// Whether it has no place in a pool: it was never parked.
@@ -163,7 +163,7 @@ impl Connection {
             self.generation = fork::generation();
             self.home = None;
         }
-        self.session.end_kept();
+        self.exchange.end_kept();
     }
 
     /// Leaves any pool but this one: the program waits here now.
@@ -189,18 +189,18 @@ impl Connection {
     /// holds a copy, and loses nothing of it even if it is still sending. A detached connection
     /// goes on in another process: only this process's copy is closed.
     pub fn close(mut self, detached: bool) {
-        let complete = self.session.end();
+        let complete = self.exchange.end();
         if !self.leave_home() {
             // The number is the program's by now.
         } else if detached {
             io::close(self.fd);
-        } else if complete && !self.session.is_to_stay() {
+        } else if complete && !self.exchange.is_to_stay() {
             close_at_once(self.fd, self.since);
         } else {
             // What came after the request is only taken out of the way.
             let patience = if complete { Duration::ZERO } else { config::get().close_timeout };
             // Nobody is left to tell about a connection that cannot be closed.
-            let _ = close_draining(self.fd, self.session.incoming().inbound(), patience);
+            let _ = close_draining(self.fd, self.exchange.incoming().inbound(), patience);
         }
         self.end();
     }
@@ -227,7 +227,7 @@ impl Connection {
 
     fn end(self) {
         self.obligation.fulfil();
-        recycle(self.session);
+        recycle(self.exchange);
     }
 }
 
@@ -235,12 +235,12 @@ impl Connection {
 /// what the peer has not read yet. Nothing more is sent; what comes in is thrown away until the
 /// peer ends, `patience` is over or 64 MB have come. Closes anything but a connection at once.
 pub fn close_gracefully(fd: RawFd, patience: Duration) -> std::io::Result<()> {
-    let mut session = new_session().ok();
+    let mut exchange = new_exchange().ok();
     let mut none = Inbound::new();
-    let inbound = session.as_mut().map_or(&mut none, |session| session.incoming().inbound());
+    let inbound = exchange.as_mut().map_or(&mut none, |exchange| exchange.incoming().inbound());
     let result = close_draining(fd, inbound, patience);
-    if let Some(session) = session {
-        recycle(session);
+    if let Some(exchange) = exchange {
+        recycle(exchange);
     }
     result
 }

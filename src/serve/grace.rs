@@ -77,7 +77,7 @@ pub(super) fn wait(
             break;
         }
         // So large a head is no usual one, and has to be counted.
-        if connection.session.held() >= MOST_RECEIVED {
+        if connection.exchange.held() >= MOST_RECEIVED {
             break;
         }
         match poll::poll(&mut [PollFd::new(connection.fd, READABLE)], Some(left)) {

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::config::Config;
 use super::connection::Connection;
+use super::exchange::{Begin, Head};
 use super::patience::MOST_RECEIVED;
 use super::rest::{Rest, Stage};
-use super::session::{Begin, Head};
 use super::terms::Terms;
 use crate::os::clock;
 use crate::os::error::{interrupted, not_open};
@@ -74,7 +74,7 @@ pub(super) fn receive_head(connection: &mut Connection, terms: &Terms) -> Outcom
         if heard >= MOST_RECEIVED {
             return unfinished(connection, true);
         }
-        let incoming = connection.session.incoming();
+        let incoming = connection.exchange.incoming();
         let room = incoming.room().map_err(io::Error::from);
         match room.and_then(|room| recv_now(connection.fd, room)) {
             Ok(n) => {
@@ -90,9 +90,9 @@ pub(super) fn receive_head(connection: &mut Connection, terms: &Terms) -> Outcom
 }
 
 fn unfinished(connection: &mut Connection, heard: bool) -> Outcome {
-    if connection.session.incoming().is_in_head() {
+    if connection.exchange.incoming().is_in_head() {
         Outcome::Partial
-    } else if connection.session.is_to_stay() {
+    } else if connection.exchange.is_to_stay() {
         Outcome::Answered
     } else if heard {
         Outcome::Idle
@@ -104,7 +104,7 @@ fn unfinished(connection: &mut Connection, heard: bool) -> Outcome {
 /// Reads on in the head; `None` when more has to be received.
 fn step(connection: &mut Connection, terms: &Terms) -> Option<Outcome> {
     loop {
-        match connection.session.head(terms.config.max_params) {
+        match connection.exchange.head(terms.config.max_params) {
             Head::Ready(begin) => return Some(Outcome::Ready(begin)),
             Head::Broken => return Some(Outcome::Over),
             Head::Answer { answer, close } => {
@@ -125,7 +125,7 @@ fn step(connection: &mut Connection, terms: &Terms) -> Option<Outcome> {
 
 /// Throws away what a refused peer still sends, without waiting.
 pub(super) fn linger(connection: &mut Connection) -> Outcome {
-    let room = connection.session.incoming().room().map_err(io::Error::from);
+    let room = connection.exchange.incoming().room().map_err(io::Error::from);
     match room.and_then(|room| recv_now(connection.fd, room)) {
         Err(error) if error.kind() == ErrorKind::WouldBlock => Outcome::Silent,
         Ok(0) | Err(_) => Outcome::Over,

@@ -10,28 +10,28 @@
 //! [`MOST_RECEIVED`](super::patience::MOST_RECEIVED) bytes before it parks it again.
 
 use super::config::Config;
+use super::exchange::Exchange;
 use super::parking::{Parked, Parking};
 use super::rest::{Rest, Stage};
-use super::session::Session;
 use crate::os::io::{send_now, shutdown_write};
 
 /// Refuses the largest head that waits in this table. Its connection stays parked until the peer has read
-/// that; its session, which is of no use any more, is returned.
-pub(super) fn refuse_largest(parking: &mut Parking, config: &Config) -> Option<Box<Session>> {
+/// that; its exchange, which is of no use any more, is returned.
+pub(super) fn refuse_largest(parking: &mut Parking, config: &Config) -> Option<Box<Exchange>> {
     let (_, slot) = parking.sizes().largest()?;
     let place = parking.place(slot)?;
-    let (fd, Parked { session, mut rest, since }) = parking.take(place)?;
-    let mut session = session?;
+    let (fd, Parked { exchange, mut rest, since }) = parking.take(place)?;
+    let mut exchange = exchange?;
     if rest.stage != Stage::Lingering {
         rest = Rest::new(Stage::Lingering, Some(config.close_timeout));
     }
-    if let Some(answer) = session.overload() {
+    if let Some(answer) = exchange.overload() {
         // A peer that does not even take a short answer is not waited for: it gets none.
         let _ = send_now(fd, answer.as_bytes());
     }
     shutdown_write(fd);
-    parking.park(place, fd, Parked { session: None, rest, since });
-    Some(session)
+    parking.park(place, fd, Parked { exchange: None, rest, since });
+    Some(exchange)
 }
 
 #[cfg(test)]
@@ -48,36 +48,36 @@ mod tests {
     use std::os::fd::{AsRawFd, RawFd};
     use std::os::unix::net::UnixStream;
 
-    /// A session with so many records of a head that is not complete.
-    pub(in crate::serve) fn unfinished(records: usize) -> Box<Session> {
-        let mut session = Box::new(Session::new());
+    /// An exchange with so many records of a head that is not complete.
+    pub(in crate::serve) fn unfinished(records: usize) -> Box<Exchange> {
+        let mut exchange = Box::new(Exchange::new());
         let begin = Header::new(RecordType::BEGIN_REQUEST, 7, 8).to_bytes();
-        receive(&mut session, &[begin, [0, 1, 1, 0, 0, 0, 0, 0]].concat());
-        grow(&mut session, records);
-        session
+        receive(&mut exchange, &[begin, [0, 1, 1, 0, 0, 0, 0, 0]].concat());
+        grow(&mut exchange, records);
+        exchange
     }
 
-    fn grow(session: &mut Session, records: usize) {
+    fn grow(exchange: &mut Exchange, records: usize) {
         let header = Header::new(RecordType::PARAMS, 7, 0xff00).to_bytes();
         for _ in 0..records {
-            receive(session, &[&header[..], &[1; 0xff00]].concat());
+            receive(exchange, &[&header[..], &[1; 0xff00]].concat());
         }
     }
 
-    fn receive(session: &mut Session, mut bytes: &[u8]) {
+    fn receive(exchange: &mut Exchange, mut bytes: &[u8]) {
         while !bytes.is_empty() {
-            let room = session.incoming().room().unwrap();
+            let room = exchange.incoming().room().unwrap();
             let now = bytes.len().min(room.len());
             room[..now].copy_from_slice(&bytes[..now]);
-            session.incoming().received(now);
-            assert!(matches!(session.head(16 << 20), crate::serve::session::Head::NeedMore));
+            exchange.incoming().received(now);
+            assert!(matches!(exchange.head(16 << 20), crate::serve::exchange::Head::NeedMore));
             bytes = &bytes[now..];
         }
     }
 
-    fn parked(session: Option<Box<Session>>) -> Parked {
+    fn parked(exchange: Option<Box<Exchange>>) -> Parked {
         let rest = Rest::new(Stage::First, None);
-        Parked { session, rest, since: Moment::now() }
+        Parked { exchange, rest, since: Moment::now() }
     }
 
     #[test]
@@ -91,7 +91,7 @@ mod tests {
         assert!(large.overload().is_some());
     }
 
-    /// Whatever comes and goes, the sum is what the sessions hold, and the largest is the largest.
+    /// Whatever comes and goes, the sum is what the exchanges hold, and the largest is the largest.
     #[test]
     #[cfg_attr(miri, ignore = "takes minutes")]
     fn the_sum_is_exact() {
@@ -109,16 +109,16 @@ mod tests {
             match (parking.take(place), random() % 4) {
                 (None, 0) => parking_of_nothing(&mut parking, place),
                 (None, _) => {
-                    let session = unfinished(random() % 6);
-                    model.insert(at, session.held());
-                    parking.park(place, 1, parked(Some(session)));
+                    let exchange = unfinished(random() % 6);
+                    model.insert(at, exchange.held());
+                    parking.park(place, 1, parked(Some(exchange)));
                 }
                 (Some((fd, mut taken)), 0 | 1) => {
                     // More has come, or its end.
                     model.remove(&at);
-                    if let Some(session) = &mut taken.session {
-                        grow(session, random() % 3);
-                        model.insert(at, session.held());
+                    if let Some(exchange) = &mut taken.exchange {
+                        grow(exchange, random() % 3);
+                        model.insert(at, exchange.held());
                     }
                     parking.park(place, fd, taken);
                 }
@@ -158,9 +158,9 @@ mod tests {
         }
         for at in [1, 2, 0] {
             let (before, _) = parking.sizes().sum_and_largest();
-            let session = refuse_largest(&mut parking, config).unwrap();
+            let exchange = refuse_largest(&mut parking, config).unwrap();
             let (sum, _) = parking.sizes().sum_and_largest();
-            assert_eq!(sum, before - session.held());
+            assert_eq!(sum, before - exchange.held());
             let mut answer = Vec::new();
             (&pairs[at].1).read_to_end(&mut answer).unwrap();
             // END_REQUEST of 7; OVERLOADED.

@@ -8,7 +8,7 @@ use super::listener::Listener;
 use super::outbound;
 use super::place::Place;
 use super::pools;
-use super::store::SESSIONS;
+use super::store::EXCHANGES;
 use crate::os::fork::{self, PerProcess};
 use crate::os::lock::Lock;
 use crate::os::memory::{NoMemory, push};
@@ -130,7 +130,7 @@ pub fn shut_down() -> bool {
         is_any_used = !list.is_empty();
     }
     pools::forget_gone();
-    SESSIONS.clear();
+    EXCHANGES.clear();
     outbound::clear_spare();
     is_any_used
 }

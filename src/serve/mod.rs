@@ -8,7 +8,7 @@
 //! and `reserve` (who of several threads waits how), `turns` (what comes next, and who has to go), [`parking`] (the table of `slot`s, each a
 //! [`place`]; with `queues` and `descriptors`, and in a `heap` each by deadline and by `sizes`), `heads` (what unfinished
 //! heads may hold in all `pools`), [`rest`] (why a connection waits), `pace` (what processes owe to each
-//! other); [`session`] (one request), [`incoming`] (records of one socket), [`params`],
+//! other); [`exchange`] (one request), [`incoming`] (records of one socket), [`params`],
 //! [`inbound`] and [`outbound`] (bytes in, bytes out), [`sending`] and `answers` (threads that send on
 //! one connection), [`store`] (memory for the next); [`config`], [`peers`] (who may connect),
 //! [`blocking`] (accepting for programs that do the rest).
@@ -90,11 +90,11 @@
 //!
 //! # Who owns what
 //!
-//! *Descriptor*: `FCGX_Request.ipcFd`, a connection. *Session*: what was received on it. *Block*:
+//! *Descriptor*: `FCGX_Request.ipcFd`, a connection. *Exchange*: what was received on it. *Block*:
 //! the streams, output buffers and environment of a request (`paramsPtr`, [`crate::capi::request`]).
-//! "stores" are bounded heaps of sessions and blocks for reuse, one per process.
+//! "stores" are bounded heaps of exchanges and blocks for reuse, one per process.
 //!
-//! | state of the request | descriptor | session | block |
+//! | state of the request | descriptor | exchange | block |
 //! |---|---|---|---|
 //! | fresh: after FCGX_InitRequest | none (-1) | none | none |
 //! | waiting in FCGX_Accept_r | the listener, parked; or the thread that looks at it | with the descriptor; in the store while nothing is received | none |
@@ -122,6 +122,7 @@ mod duty;
 mod entrance;
 mod entry;
 mod event;
+pub mod exchange;
 mod grace;
 pub mod head;
 mod heads;
@@ -148,7 +149,6 @@ mod queues;
 mod reserve;
 pub mod rest;
 pub mod sending;
-pub mod session;
 mod sizes;
 mod sleepers;
 mod slot;
@@ -159,5 +159,5 @@ mod turns;
 mod watcher;
 
 pub use connection::Connection;
-pub use session::{Begin, Body, Session};
+pub use exchange::{Begin, Body, Exchange};
 pub use terms::Terms;

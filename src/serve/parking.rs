@@ -4,12 +4,12 @@ use std::os::fd::RawFd;
 use std::time::Instant;
 
 use super::descriptors::Descriptors;
+use super::exchange::Exchange;
 use super::heap::Heap;
 use super::patience::LONG_UNARMED;
 use super::place::{Place, Tenant};
 use super::queues::Queues;
 use super::rest::{Rest, Stage};
-use super::session::Session;
 use super::sizes::Sizes;
 use super::slot::{Slot, UNUSED, Waiting, Watched};
 use crate::os::fork::Moment;
@@ -22,7 +22,7 @@ const FREE: usize = 3;
 #[derive(Debug)]
 pub struct Parked {
     /// What was received; `None` as long as there is nothing to remember.
-    pub session: Option<Box<Session>>,
+    pub exchange: Option<Box<Exchange>>,
     /// Why it is here.
     pub rest: Rest,
     /// From when on a child may have a copy.
@@ -89,7 +89,7 @@ impl Parking {
         self.deadlines.first().map(|(deadline, _)| deadline)
     }
 
-    /// How large the parked sessions are that count.
+    /// How large the parked exchanges are that count.
     pub(super) const fn sizes(&self) -> &Sizes {
         &self.sizes
     }
@@ -190,14 +190,14 @@ impl Parking {
     /// Puts a connection into its place, out of which it was taken. True when it has to be looked at: an
     /// event for it has come already, or it is not watched any more.
     pub fn park(&mut self, place: Place, fd: RawFd, parked: Parked) -> bool {
-        let Parked { session, rest: Rest { stage, deadline }, since } = parked;
-        let size = session.as_ref().map_or(0, |session| session.held());
+        let Parked { exchange, rest: Rest { stage, deadline }, since } = parked;
+        let size = exchange.as_ref().map_or(0, |exchange| exchange.held());
         let Some(slot) = self.slot(place) else { return false };
         let early = matches!(slot.watched, Watched::Early | Watched::No);
         if slot.watched == Watched::Early {
             slot.watched = Watched::Once;
         }
-        slot.parked = Some(Waiting { session, stage, since });
+        slot.parked = Some(Waiting { exchange, stage, since });
         slot.fd = fd;
         self.parked += 1;
         self.queues.put_last(stage.queue(), place.slot);
@@ -212,7 +212,7 @@ impl Parking {
     /// (any more).
     pub fn take(&mut self, place: Place) -> Option<(RawFd, Parked)> {
         let slot = self.slot(place)?;
-        let Waiting { session, stage, since } = slot.parked.take()?;
+        let Waiting { exchange, stage, since } = slot.parked.take()?;
         let fd = slot.fd;
         if slot.watched == Watched::Unarmed {
             slot.watched = Watched::Once;
@@ -221,10 +221,10 @@ impl Parking {
         self.parked -= 1;
         self.queues.remove(place.slot);
         let deadline = self.deadlines.remove(place.slot);
-        if session.is_some() {
+        if exchange.is_some() {
             self.sizes.remove(place.slot);
         }
-        Some((fd, Parked { session, rest: Rest { stage, deadline }, since }))
+        Some((fd, Parked { exchange, rest: Rest { stage, deadline }, since }))
     }
 
     /// Whether a connection with this descriptor is parked here.

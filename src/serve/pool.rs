@@ -22,13 +22,13 @@ use super::config::Config;
 use super::duty::Duty;
 use super::entry::Entry;
 use super::event::{Event, taken};
+use super::exchange::Exchange;
 use super::heads;
 use super::holding::{Hold, Holding, Sleep};
 use super::pace::Pace;
 use super::parking::Parked;
 use super::place::{Place, Tenant};
 use super::rest::{Again, Owner, Stage};
-use super::session::Session;
 use super::slot::Watched;
 use super::store::recycle;
 use super::terms::Terms;
@@ -445,8 +445,8 @@ impl Pool {
         self.state.lock().parking.sizes().sum_and_largest()
     }
 
-    /// Refuses the largest of these heads, and returns its session.
-    pub(super) fn refuse_largest_head(&self, config: &Config) -> Option<Box<Session>> {
+    /// Refuses the largest of these heads, and returns its exchange.
+    pub(super) fn refuse_largest_head(&self, config: &Config) -> Option<Box<Exchange>> {
         heads::refuse_largest(&mut self.state.lock().parking, config)
     }
 
@@ -475,8 +475,8 @@ impl Pool {
         if self.forget(fd, place) {
             close_at_once(fd, parked.since);
         }
-        if let Some(session) = parked.session {
-            recycle(session);
+        if let Some(exchange) = parked.exchange {
+            recycle(exchange);
         }
     }
 

@@ -77,8 +77,8 @@ mod tests {
             let (ours, peer) = UnixStream::pair().unwrap();
             let fd = ours.into_raw_fd();
             let place = both[at].watch(fd, None, Again::WhenHeard).unwrap();
-            let (session, rest) = (Some(unfinished(records)), Rest::new(Stage::First, None));
-            let parked = Parked { session, rest, since: Moment::now() };
+            let (exchange, rest) = (Some(unfinished(records)), Rest::new(Stage::First, None));
+            let parked = Parked { exchange, rest, since: Moment::now() };
             both[at].park((place, fd, parked), Again::WhenHeard, usize::MAX);
             peer
         };

@@ -1,11 +1,11 @@
-//! How large the sessions of parked connections are.
+//! How large the exchanges of parked connections are.
 
 use std::cmp::Reverse;
 
 use super::heap::Heap;
 use crate::os::memory::NoMemory;
 
-/// How large parked sessions are, as far as it counts ([`Session::held`](super::session::Session::held)).
+/// How large parked exchanges are, as far as it counts ([`Exchange::held`](super::exchange::Exchange::held)).
 #[derive(Debug, Default)]
 pub(super) struct Sizes {
     /// The largest first.
@@ -19,7 +19,7 @@ impl Sizes {
         self.heap.make_room(slots)
     }
 
-    /// Notes the size of the session in a slot that has none.
+    /// Notes the size of the exchange in a slot that has none.
     pub(super) fn insert(&mut self, slot: u32, size: usize) {
         if size > 0 {
             self.heap.insert(slot, Reverse(size));
@@ -27,7 +27,7 @@ impl Sizes {
         }
     }
 
-    /// Forgets the session in a slot.
+    /// Forgets the exchange in a slot.
     pub(super) fn remove(&mut self, slot: u32) {
         if let Some(Reverse(size)) = self.heap.remove(slot) {
             self.sum -= size;
@@ -40,12 +40,12 @@ impl Sizes {
         self.sum = 0;
     }
 
-    /// Returns the size of all sessions together, and of the largest.
+    /// Returns the size of all exchanges together, and of the largest.
     pub(super) fn sum_and_largest(&self) -> (usize, usize) {
         (self.sum, self.largest().map_or(0, |(size, _)| size))
     }
 
-    /// Returns the size of the largest session, and its slot.
+    /// Returns the size of the largest exchange, and its slot.
     pub(super) fn largest(&self) -> Option<(usize, u32)> {
         self.heap.first().map(|(Reverse(size), slot)| (size, slot))
     }

@@ -2,8 +2,8 @@
 
 use std::os::fd::RawFd;
 
+use super::exchange::Exchange;
 use super::rest::Stage;
-use super::session::Session;
 use crate::os::fork::Moment;
 
 /// How the kernel watches a slot's descriptor.
@@ -58,7 +58,7 @@ impl Slot {
 /// A parked connection but for its deadline, which most have none of.
 #[derive(Debug)]
 pub(super) struct Waiting {
-    pub(super) session: Option<Box<Session>>,
+    pub(super) exchange: Option<Box<Exchange>>,
     pub(super) stage: Stage,
     pub(super) since: Moment,
 }

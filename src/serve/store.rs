@@ -1,6 +1,6 @@
 //! Memory kept between requests, so that the steady state needs no allocation.
 
-use super::session::Session;
+use super::exchange::Exchange;
 use crate::os::fork::PerProcess;
 use crate::os::lock::Lock;
 use crate::os::memory::{NoMemory, boxed, push};
@@ -39,20 +39,20 @@ impl<T: Send + 'static> Store<T> {
     }
 }
 
-/// Sessions, and blocks, that one process keeps for reuse at most.
+/// Exchanges, and blocks, that one process keeps for reuse at most.
 pub const MOST: usize = 32;
 
-pub(super) static SESSIONS: Store<Box<Session>> = Store::new(MOST);
+pub(super) static EXCHANGES: Store<Box<Exchange>> = Store::new(MOST);
 
-/// A session for a connection, from the store if there is one.
-pub(super) fn new_session() -> Result<Box<Session>, NoMemory> {
-    SESSIONS.take().map_or_else(|| boxed(Session::new()), Ok)
+/// An exchange for a connection, from the store if there is one.
+pub(super) fn new_exchange() -> Result<Box<Exchange>, NoMemory> {
+    EXCHANGES.take().map_or_else(|| boxed(Exchange::new()), Ok)
 }
 
-/// Gives a session back.
-pub(super) fn recycle(mut session: Box<Session>) {
-    session.reset();
-    SESSIONS.put(session);
+/// Gives an exchange back.
+pub(super) fn recycle(mut exchange: Box<Exchange>) {
+    exchange.reset();
+    EXCHANGES.put(exchange);
 }
 
 #[cfg(test)]

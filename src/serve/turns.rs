@@ -296,7 +296,7 @@ mod tests {
     const LATER: Duration = Duration::from_secs(60);
 
     fn waiting(stage: Stage, patience: Duration) -> Parked {
-        Parked { session: None, rest: Rest::new(stage, Some(patience)), since: Moment::now() }
+        Parked { exchange: None, rest: Rest::new(stage, Some(patience)), since: Moment::now() }
     }
 
     fn watched_place(state: &mut State) -> Place {

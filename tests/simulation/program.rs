@@ -96,7 +96,7 @@ pub fn accept(given: Given) -> Option<Request> {
 
 /// The parameter N: four bytes.
 fn number_of(connection: &mut Connection) -> u32 {
-    let strings = connection.session.params().iter_mut().map(|string| *string.get_mut());
+    let strings = connection.exchange.params().iter_mut().map(|string| *string.get_mut());
     let bytes_of = |string: *mut u8| {
         // SAFETY: each is a string that lives as long as the request; NULL, behind them, is left out.
         // That of N has six bytes before its NUL, and a shorter one differs before its own.
@@ -126,7 +126,7 @@ pub fn finish(request: Request, how: Finish) -> Given {
     let is_sent = send_all(connection.fd, &answer, Afterwards::GoOn).is_ok();
     call(|kernel, me| kernel.take_from_program(me, connection.fd));
     let stays = keeps && is_sent && (how != Finish::ClosesOften || random(2) == 0);
-    if stays && connection.session.incoming().is_sound() {
+    if stays && connection.exchange.incoming().is_sound() {
         return give_back(connection, owner);
     }
     connection.close(false);

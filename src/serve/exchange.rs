@@ -45,7 +45,7 @@ pub enum Head {
 pub enum Body {
     /// More bytes have to be received first.
     NeedMore,
-    /// Content, at these offsets of [`Session::memory`]; already used up.
+    /// Content, at these offsets of [`Exchange::memory`]; already used up.
     Content(Range<usize>),
     /// The stream has ended.
     End,
@@ -57,7 +57,7 @@ pub enum Body {
 
 /// A connection and the request on it.
 #[derive(Debug)]
-pub struct Session {
+pub struct Exchange {
     incoming: Incoming,
     params: Params,
     begin: Begin,
@@ -65,8 +65,8 @@ pub struct Session {
     on_last: bool,
 }
 
-impl Session {
-    /// A session without a request, on a connection without bytes.
+impl Exchange {
+    /// An exchange without a request, on a connection without bytes.
     pub const fn new() -> Self {
         Self {
             incoming: Incoming::new(),
@@ -81,7 +81,7 @@ impl Session {
         self.begin.keep
     }
 
-    /// Makes it a new session; keeps the memory.
+    /// Makes it a new exchange; keeps the memory.
     pub fn reset(&mut self) {
         self.incoming.reset();
         self.params.clear();
@@ -112,7 +112,7 @@ impl Session {
     }
 
     /// Pointers to the parameters' strings, with NULL behind them, once the head was [`Head::Ready`].
-    /// They are valid until the session is used for another request.
+    /// They are valid until the exchange is used for another request.
     pub fn params(&mut self) -> &mut [AtomicPtr<u8>] {
         self.params.pointers()
     }
@@ -266,7 +266,7 @@ impl Session {
         }
     }
 
-    /// Ends the request on a connection that stays: like [`Session::end`], without looking at
+    /// Ends the request on a connection that stays: like [`Exchange::end`], without looking at
     /// what was received; that is for whoever takes the next request from it.
     pub fn end_kept(&mut self) {
         self.incoming.end_request();
@@ -274,7 +274,7 @@ impl Session {
     }
 }
 
-impl Default for Session {
+impl Default for Exchange {
     fn default() -> Self {
         Self::new()
     }
@@ -303,16 +303,16 @@ mod tests {
         .concat()
     }
 
-    fn feed(session: &mut Session, bytes: &[u8]) {
-        let room = session.incoming().room().unwrap();
+    fn feed(exchange: &mut Exchange, bytes: &[u8]) {
+        let room = exchange.incoming().room().unwrap();
         room[..bytes.len()].copy_from_slice(bytes);
-        session.incoming().received(bytes.len());
+        exchange.incoming().received(bytes.len());
     }
 
-    fn read_all(session: &mut Session) -> Vec<u8> {
+    fn read_all(exchange: &mut Exchange) -> Vec<u8> {
         let mut all = Vec::new();
-        while let Body::Content(range) = session.body() {
-            all.extend_from_slice(&session.memory().0[range]);
+        while let Body::Content(range) = exchange.body() {
+            all.extend_from_slice(&exchange.memory().0[range]);
         }
         all
     }
@@ -321,38 +321,38 @@ mod tests {
     fn a_request_is_the_same_in_one_piece_and_byte_by_byte() {
         let bytes = [request(1, 1, b"hello"), record(RecordType::STDIN, 1, b"")].concat();
         for piece in [bytes.len(), 1, 7] {
-            let mut session = Session::new();
+            let mut exchange = Exchange::new();
             let (mut begin, mut body, mut ended) = (None, Vec::new(), false);
             for chunk in bytes.chunks(piece) {
-                feed(&mut session, chunk);
+                feed(&mut exchange, chunk);
                 if begin.is_none() {
-                    match session.head(LIMIT) {
+                    match exchange.head(LIMIT) {
                         Head::NeedMore => continue,
                         Head::Ready(b) => begin = Some(b),
                         other => panic!("{other:?}"),
                     }
                 }
-                body.extend(read_all(&mut session));
-                ended = matches!(session.body(), Body::End);
+                body.extend(read_all(&mut exchange));
+                ended = matches!(exchange.body(), Body::End);
             }
             assert_eq!(begin, Some(Begin { id: 1, role: Role::Responder, keep: true }));
             assert_eq!(body, b"hello");
             assert!(ended);
             // The role, the parameter, NULL.
-            assert_eq!(session.params().len(), 3);
-            assert!(session.end());
+            assert_eq!(exchange.params().len(), 3);
+            assert!(exchange.end());
         }
     }
 
     #[test]
     fn an_unread_body_is_not_the_next_request() {
-        let mut session = Session::new();
+        let mut exchange = Exchange::new();
         let hidden = request(1, 0, b"");
         let late = record(RecordType::STDIN, 1, b"late");
-        feed(&mut session, &[request(1, 1, &hidden), late, request(2, 1, b"")].concat());
-        assert!(matches!(session.head(LIMIT), Head::Ready(_)));
-        session.end_kept();
-        match session.head(LIMIT) {
+        feed(&mut exchange, &[request(1, 1, &hidden), late, request(2, 1, b"")].concat());
+        assert!(matches!(exchange.head(LIMIT), Head::Ready(_)));
+        exchange.end_kept();
+        match exchange.head(LIMIT) {
             Head::Ready(begin) => assert_eq!(begin.role, Role::Authorizer),
             other => panic!("{other:?}"),
         }
@@ -362,10 +362,10 @@ mod tests {
     fn the_end_of_the_input_is_found_in_what_was_received() {
         let whole = [request(1, 0, b"body"), record(RecordType::STDIN, 1, b"")].concat();
         for (bytes, complete) in [(&whole[..], true), (&whole[..whole.len() - 1], false)] {
-            let mut session = Session::new();
-            feed(&mut session, bytes);
-            assert!(matches!(session.head(LIMIT), Head::Ready(_)));
-            assert_eq!(session.end(), complete);
+            let mut exchange = Exchange::new();
+            feed(&mut exchange, bytes);
+            assert!(matches!(exchange.head(LIMIT), Head::Ready(_)));
+            assert_eq!(exchange.end(), complete);
         }
     }
 
@@ -376,9 +376,9 @@ mod tests {
             (request(9, 1, b""), Some((3, false))),
             (record(RecordType::BEGIN_REQUEST, 1, b"short"), None),
         ] {
-            let mut session = Session::new();
-            feed(&mut session, &bytes);
-            match (session.head(LIMIT), expected) {
+            let mut exchange = Exchange::new();
+            feed(&mut exchange, &bytes);
+            match (exchange.head(LIMIT), expected) {
                 (Head::Answer { answer, close }, Some((status, closes))) => {
                     assert_eq!((answer.as_bytes()[12], close), (status, closes));
                 }
@@ -386,47 +386,47 @@ mod tests {
                 other => panic!("{other:?}"),
             }
         }
-        let mut session = Session::new();
-        feed(&mut session, &request(1, 1, b""));
-        assert!(matches!(session.head(3), Head::Answer { close: true, .. }));
+        let mut exchange = Exchange::new();
+        feed(&mut exchange, &request(1, 1, b""));
+        assert!(matches!(exchange.head(3), Head::Answer { close: true, .. }));
     }
 
     #[test]
     fn an_abort_ends_the_body_with_a_fault_once() {
-        let mut session = Session::new();
+        let mut exchange = Exchange::new();
         let abort = record(RecordType::ABORT_REQUEST, 1, b"");
-        feed(&mut session, &[request(1, 1, b"x"), abort].concat());
-        assert!(matches!(session.head(LIMIT), Head::Ready(_)));
-        assert_eq!(read_all(&mut session), b"x");
-        assert!(matches!(session.body(), Body::End));
-        assert!(session.incoming().is_sound());
+        feed(&mut exchange, &[request(1, 1, b"x"), abort].concat());
+        assert!(matches!(exchange.head(LIMIT), Head::Ready(_)));
+        assert_eq!(read_all(&mut exchange), b"x");
+        assert!(matches!(exchange.body(), Body::End));
+        assert!(exchange.incoming().is_sound());
     }
 
     #[test]
     fn a_filter_reads_its_data_after_its_stdin() {
-        let mut session = Session::new();
+        let mut exchange = Exchange::new();
         let rest = [
             record(RecordType::STDIN, 1, b""),
             record(RecordType::DATA, 1, b"file"),
             record(RecordType::DATA, 1, b""),
         ];
-        feed(&mut session, &[request(3, 0, b"in"), rest.concat()].concat());
-        assert!(matches!(session.head(LIMIT), Head::Ready(_)));
-        assert!(!session.start_data());
-        assert_eq!(read_all(&mut session), b"in");
-        assert!(session.start_data());
-        assert_eq!(read_all(&mut session), b"file");
-        assert!(!session.start_data());
-        assert!(session.end());
+        feed(&mut exchange, &[request(3, 0, b"in"), rest.concat()].concat());
+        assert!(matches!(exchange.head(LIMIT), Head::Ready(_)));
+        assert!(!exchange.start_data());
+        assert_eq!(read_all(&mut exchange), b"in");
+        assert!(exchange.start_data());
+        assert_eq!(read_all(&mut exchange), b"file");
+        assert!(!exchange.start_data());
+        assert!(exchange.end());
     }
 
     #[test]
     fn a_filter_that_leaves_its_data_unread_is_not_at_its_end() {
-        let mut session = Session::new();
+        let mut exchange = Exchange::new();
         let all = [request(3, 0, b"in"), record(RecordType::STDIN, 1, b"")].concat();
-        feed(&mut session, &all);
-        assert!(matches!(session.head(LIMIT), Head::Ready(_)));
-        assert_eq!(read_all(&mut session), b"in");
-        assert!(!session.end());
+        feed(&mut exchange, &all);
+        assert!(matches!(exchange.head(LIMIT), Head::Ready(_)));
+        assert_eq!(read_all(&mut exchange), b"in");
+        assert!(!exchange.end());
     }
 }
