@@ -12,7 +12,7 @@ use crate::os::error::{errno_of, set_errno, words};
 use crate::os::memory::boxed;
 use crate::os::{io as fd_io, signal, socket, spawn};
 use crate::serve::peers::PeerList;
-use crate::serve::{blocking, config, connection, listeners};
+use crate::serve::{blocking, config, connection, registry};
 
 /// The argument that a program passes to an asynchronous operation and receives in its procedure.
 pub type ClientData = *mut c_void;
@@ -107,7 +107,7 @@ pub unsafe extern "C" fn OS_CreateLocalIpcFd(bindPath: *const c_char, backlog: c
     }
     // SAFETY: the caller passes a C string.
     let name = unsafe { bytes(bindPath) };
-    let result = socket::listen(name, backlog).inspect(|&fd| listeners::opened(fd));
+    let result = socket::listen(name, backlog).inspect(|&fd| registry::opened(fd));
     if let Err(reason) = &result {
         let (name, reason) = (String::from_utf8_lossy(name), words(reason));
         let _ = writeln!(fd_io::Stderr, "libfcgi: cannot listen on {name}: {reason}");

@@ -9,7 +9,7 @@ use super::{block, request};
 use crate::os::fork::PerProcess;
 use crate::os::lock::Lock;
 use crate::os::signal;
-use crate::serve::{config, listeners};
+use crate::serve::{config, registry};
 
 /// The request behind FCGX_Accept and FCGX_Finish.
 struct TheRequest(UnsafeCell<FCGX_Request>);
@@ -115,7 +115,7 @@ fn resume() -> bool {
 static AT_EXIT: extern "C" fn() = leave;
 
 extern "C" fn leave() {
-    listeners::leave();
+    registry::leave();
 }
 
 /// Gives back what the library holds for later: parked connections and memory; and the signals for
@@ -123,7 +123,7 @@ extern "C" fn leave() {
 pub fn shut_down() {
     let _turn = turn();
     STATE.store(state() & INITIALISED | SHUT_DOWN, Ordering::Release);
-    let is_waited_on = listeners::shut_down();
+    let is_waited_on = registry::shut_down();
     block::clear();
     signal::shutdown_is_done();
     if !is_waited_on && !signal::is_accepting() && !block::is_any_in_progress() {

@@ -11,7 +11,7 @@ use crate::serve::last::Last;
 use crate::serve::listener::Listener;
 use crate::serve::place::{Place, Tenant};
 use crate::serve::rest::Owner;
-use crate::serve::{Connection, config, listeners};
+use crate::serve::{Connection, config, registry};
 
 /// Takes the place where the connection of the last request waits since that was finished. It is kept in
 /// fields of the library's own, which count something else while a request has a block.
@@ -96,7 +96,7 @@ fn place_of(
         Ok(place) => return Ok(Some(place)),
         Err(connection) => connection,
     };
-    match listeners::of(listen_sock) {
+    match registry::of(listen_sock) {
         Ok(listener) => listener.take_back(connection, owner, config).map(Some),
         Err(_) => Err(connection),
     }
@@ -116,13 +116,13 @@ pub(super) unsafe fn end(
 ) {
     // SAFETY: the caller's promise.
     let listen_sock = unsafe { (*request).listen_sock };
-    let listener = listeners::existing(listen_sock)
+    let listener = registry::existing(listen_sock)
         .filter(|listener| listener.tenant(place, fd) == Tenant::Another);
     if let Some(listener) = listener {
         listener.forget(place);
         return close_unknown(fd, close);
     }
-    match listeners::take_out(place, fd) {
+    match registry::take_out(place, fd) {
         Some(connection) if close => connection.close(detached),
         Some(connection) => connection.release(),
         // SAFETY: as above. The number is not the request's any more.
@@ -141,7 +141,7 @@ pub(super) fn last(listener: &Listener, place: Place, fd: c_int) -> Option<Last>
             None
         }
         // The program may have come to wait for another listen socket.
-        Tenant::Unknown => Some(listeners::take_out(place, fd).map_or(Last::None, Last::Given)),
+        Tenant::Unknown => Some(registry::take_out(place, fd).map_or(Last::None, Last::Given)),
     }
 }
 

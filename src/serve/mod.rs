@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`listener`] (where threads wait), [`terms`] and `patience` (for how long), `entrance`
 //! (the listen socket) and `troubles` (when it fails), `grace` (what a process owes to new
-//! connections), `last_call` (shutting down), [`listeners`] (one for each listen socket); [`head`] and
+//! connections), `last_call` (shutting down), [`registry`] (one for each listen socket); [`head`] and
 //! [`connection`] (a connection in a thread's hands, with an `obligation`); `pool` (where connections
 //! wait, and the listen socket with them), its `watcher` and `event`s, `hold`, `holding` with `sleepers`,
 //! and `reserve` (who of several threads waits how), `turns` (what comes next, and who has to go), [`parking`] (the table of `slot`s, each a
@@ -134,7 +134,6 @@ pub mod incoming;
 pub mod last;
 mod last_call;
 pub mod listener;
-pub mod listeners;
 mod obligation;
 pub mod outbound;
 mod pace;
@@ -146,6 +145,7 @@ pub mod place;
 mod pool;
 mod pools;
 mod queues;
+pub mod registry;
 mod reserve;
 pub mod rest;
 pub mod sending;

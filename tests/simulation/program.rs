@@ -13,7 +13,7 @@ use crate::protocol::writer;
 use crate::serve::last::Last;
 use crate::serve::place::{Place, Tenant};
 use crate::serve::rest::Owner;
-use crate::serve::{Begin, Connection, Terms, config, listeners};
+use crate::serve::{Begin, Connection, Terms, config, registry};
 use crate::world::{LISTEN_FD, random};
 
 /// A request in the program's hands.
@@ -56,7 +56,7 @@ impl Given {
 
 /// Waits for a request, as FCGX_Accept_r does. `None` when shutting down is asked for.
 pub fn accept(given: Given) -> Option<Request> {
-    let listener = listeners::of(LISTEN_FD).expect("memory");
+    let listener = registry::of(LISTEN_FD).expect("memory");
     let terms = Terms { fail_on_intr: false, config: config::get(), until: None, looks: false };
     let owner = if matches!(given, Given::Nothing) { Owner::MayBeGone } else { Owner::Returns };
     let last = match given {
@@ -72,7 +72,7 @@ pub fn accept(given: Given) -> Option<Request> {
                 listener.forget(place);
                 Last::None
             }
-            Tenant::Unknown => listeners::take_out(place, fd).map_or(Last::None, Last::Given),
+            Tenant::Unknown => registry::take_out(place, fd).map_or(Last::None, Last::Given),
         },
     };
     match listener.next(terms, last) {
@@ -88,7 +88,7 @@ pub fn accept(given: Given) -> Option<Request> {
         Err(error) => {
             assert_eq!(error.kind(), ErrorKind::Interrupted, "{error}");
             assert!(here(|process| process.wish), "an error without the wish to shut down");
-            listeners::stop_waiting(listener);
+            registry::stop_waiting(listener);
             None
         }
     }
@@ -137,7 +137,7 @@ fn give_back(mut connection: Connection, owner: Owner) -> Given {
     connection.keep();
     let (fd, config) = (connection.fd, config::get());
     let place = connection.go_home(LISTEN_FD, owner, config).or_else(|connection| {
-        listeners::of(LISTEN_FD).expect("memory").take_back(connection, owner, config)
+        registry::of(LISTEN_FD).expect("memory").take_back(connection, owner, config)
     });
     match place {
         Ok(place) => Given::Place(place, fd),

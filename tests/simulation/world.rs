@@ -17,7 +17,7 @@ use crate::kernel::stream::Listen;
 use crate::kernel::tasks::{self, Handle, spawn, with, with_me};
 use crate::os::signal;
 use crate::os::socket::Peer;
-use crate::serve::{config, listeners};
+use crate::serve::{config, registry};
 
 /// Descriptors that a process may have, where a case does not say otherwise.
 const DESCRIPTORS: usize = 1024;
@@ -139,7 +139,7 @@ impl World {
             if with(|kernel| kernel.processes[process].dead) {
                 continue;
             }
-            spawn(process, || assert!(!listeners::shut_down(), "a request is left")).join();
+            spawn(process, || assert!(!registry::shut_down(), "a request is left")).join();
             with(|kernel| {
                 let files = kernel.processes[process].table.iter().flatten();
                 let open = files.filter(|file| kernel.life(**file).is_some());

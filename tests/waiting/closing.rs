@@ -15,7 +15,7 @@ use testkit::{Library, Listen, PATIENCE, TempDir, Worker, until_in};
 
 use fcgi::protocol::RecordType;
 use fcgi::serve::last::Last;
-use fcgi::serve::{Terms, config, listeners};
+use fcgi::serve::{Terms, config, registry};
 
 /// Sends all that it can, then reads all that there is: the text of the answer.
 fn sends_first(mut stream: UnixStream, bytes: &[u8]) -> String {
@@ -182,7 +182,7 @@ fn come_back(listen: OwnedFd, mut idle: Connection, how: libc::c_int) {
         thread::spawn(move || {
             let terms =
                 Terms { fail_on_intr: false, config: config::get(), until: None, looks: false };
-            tell.send(listeners::of(fd).unwrap().next(terms, Last::None).map(drop))
+            tell.send(registry::of(fd).unwrap().next(terms, Last::None).map(drop))
         });
     }
     idle.send(&get_values(&["FCGI_MAX_CONNS"])).until_record(|_| true);

@@ -15,7 +15,7 @@ use crate::serve::head::wait_alone;
 use crate::serve::last::Last;
 use crate::serve::rest::Owner;
 use crate::serve::rest::Rest;
-use crate::serve::{Connection, Terms, config, listeners};
+use crate::serve::{Connection, Terms, config, registry};
 
 /// FCGX_Accept_r before FCGX_Init.
 const NOT_INITIALISED: c_int = -9998;
@@ -179,7 +179,7 @@ unsafe fn accept(request: *mut FCGX_Request) -> io::Result<()> {
     let fd = unsafe { mem::replace(&mut (*request).ipcFd, -1) };
     let returns = given.is_some() || place.is_some();
     let owner = if returns { Owner::Returns } else { Owner::MayBeGone };
-    let mut listener = match listeners::of(sock) {
+    let mut listener = match registry::of(sock) {
         Ok(listener) => listener,
         Err(error) => {
             given.into_iter().for_each(|given| given.close(false));
@@ -204,12 +204,12 @@ unsafe fn accept(request: *mut FCGX_Request) -> io::Result<()> {
         let (connection, begin) = match listener.next(terms, last.take().unwrap_or(Last::None)) {
             Ok(arrival) => arrival,
             Err(_) if listener.is_parents() => {
-                listener = listeners::of(sock)?;
+                listener = registry::of(sock)?;
                 continue;
             }
             Err(error) => {
                 if signal::shutdown_requested() {
-                    listeners::stop_waiting(listener);
+                    registry::stop_waiting(listener);
                 }
                 return Err(error);
             }

@@ -11,7 +11,7 @@ use crate::kernel::stream::Listen;
 use crate::kernel::tasks::{call, sleep, spawn, with};
 use crate::os::socket::Peer;
 use crate::program::Finish;
-use crate::serve::listeners;
+use crate::serve::registry;
 use crate::world::{LISTEN_FD, Plan, World, now, random, some_steps};
 use crate::{Case, Try};
 
@@ -34,7 +34,7 @@ fn reopen(new: FileId, longest: u32) {
         call(|kernel, me| step(kernel, kernel.tasks[me].process, new));
     }
     some_steps(30);
-    listeners::opened(LISTEN_FD);
+    registry::opened(LISTEN_FD);
 }
 
 /// Threads wait, or hold a connection, or take one, while it happens. A connection that says nothing is
