@@ -8,9 +8,9 @@ use super::reader::Input;
 use super::writer::Output;
 use crate::os::memory::{NoMemory, boxed};
 use crate::serve::Connection;
-use crate::serve::rest::Owner;
 use crate::serve::sending::Sending;
 use crate::serve::store::{MOST, Store};
+use crate::serve::wait::Owner;
 
 /// Streams, output buffers and connection of one request.
 #[derive(Debug)]
@@ -97,9 +97,9 @@ pub(super) fn take() -> Result<*mut Block, NoMemory> {
 }
 
 /// Lets go of what a finished request needs no more.
-pub(super) fn rest(block: &mut Block) {
-    block.out.writer.rest();
-    block.err.writer.rest();
+pub(super) fn release_buffers(block: &mut Block) {
+    block.out.writer.release();
+    block.err.writer.release();
 }
 
 /// Keeps a block that its request has let go for later ones, or frees it.
@@ -111,7 +111,7 @@ pub(super) unsafe fn release(block: *mut Block) {
     WITH_BLOCK.fetch_sub(1, Ordering::SeqCst);
     // SAFETY: the caller's promise.
     unsafe {
-        rest(&mut *block);
+        release_buffers(&mut *block);
         BLOCKS.put(Spare(block));
     }
 }

@@ -4,13 +4,13 @@
 use std::ffi::c_int;
 use std::{mem, ptr};
 
-use super::block::{block_of, release, rest};
+use super::block::{block_of, release, release_buffers};
 use super::fcgiapp::FCGX_Request;
 use crate::os::io;
 use crate::serve::last::Last;
 use crate::serve::listener::Listener;
 use crate::serve::place::{Place, Tenant};
-use crate::serve::rest::Owner;
+use crate::serve::wait::Owner;
 use crate::serve::{Connection, config, registry};
 
 /// Takes the place where the connection of the last request waits since that was finished. It is kept in
@@ -78,7 +78,7 @@ pub(super) unsafe fn give_back(request: *mut FCGX_Request) {
             }
             Err(connection) => {
                 (*block).connection = Some(connection);
-                rest(&mut *block);
+                release_buffers(&mut *block);
             }
         }
     }

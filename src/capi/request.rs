@@ -14,8 +14,8 @@ use crate::os::io::Afterwards;
 use crate::os::memory::NoMemory;
 use crate::protocol::record::RecordType;
 use crate::serve::outbound::Stream as RecordStream;
-use crate::serve::rest::Owner;
 use crate::serve::sending::Sending;
+use crate::serve::wait::Owner;
 use crate::serve::{Begin, Connection};
 
 /// A stream that has ended.

@@ -134,8 +134,8 @@ impl Writer {
     }
 
     /// Forgets the request.
-    pub(super) fn rest(&mut self) {
-        self.outbound.rest();
+    pub(super) fn release(&mut self) {
+        self.outbound.release();
     }
 
     /// The request it belongs to; NULL for none.

@@ -12,9 +12,9 @@ use super::parking::Parked;
 use super::place::Place;
 use super::pool::Pool;
 use super::pools;
-use super::rest::{Again, Owner, Rest, Stage};
 use super::store::{new_exchange, recycle};
 use super::turns::TakenOut;
+use super::wait::{Again, Owner, Stage, Wait};
 use crate::os::fork::Moment;
 use crate::os::memory::NoMemory;
 use crate::os::socket::close_at_once;
@@ -57,9 +57,9 @@ impl Connection {
     /// A connection that was parked, in the caller's hands. Without memory for what it is going to
     /// say it is closed.
     pub(super) fn taken_out(pool: &Arc<Pool>, (place, fd, parked): TakenOut) -> Option<Self> {
-        let Parked { exchange, rest, since } = parked;
+        let Parked { exchange, wait, since } = parked;
         let Some(exchange) = exchange.or_else(|| new_exchange().ok()) else {
-            pool.discard((place, fd, Parked { exchange: None, rest, since }));
+            pool.discard((place, fd, Parked { exchange: None, wait, since }));
             return None;
         };
         let home = Some((Arc::clone(pool), place));
@@ -70,13 +70,13 @@ impl Connection {
     pub(super) fn park(
         self,
         pool: &Pool,
-        rest: Rest,
+        wait: Wait,
         again: Again,
         config: &Config,
     ) -> Result<Place, Self> {
         let place = self.home.as_ref().map(|(_, place)| *place);
         let Ok(place) = pool.watch(self.fd, place, again) else { return Err(self) };
-        let (fd, mut parked) = self.into_parked(rest);
+        let (fd, mut parked) = self.into_parked(wait);
         let mut spare = None;
         if let Some(exchange) = &mut parked.exchange {
             if !exchange.incoming().is_fresh() {
@@ -123,7 +123,7 @@ impl Connection {
             Again::WhenHeard => self.put_back(pool, owner, config),
             Again::InTurn => Err(self),
         };
-        let place = place.or_else(|this| this.park(pool, Rest::IDLE, again, config))?;
+        let place = place.or_else(|this| this.park(pool, Wait::IDLE, again, config))?;
         pool.step_back_if_due(is_new, Stage::Idle);
         Ok(place)
     }
@@ -135,15 +135,15 @@ impl Connection {
             return Err(self);
         };
         let (place, mut this) = (*place, Some(self));
-        let parked = || this.take().map(|this| this.into_parked(Rest::IDLE));
+        let parked = || this.take().map(|this| this.into_parked(Wait::IDLE));
         pool.put_back(place, owner, parked, config.max_waiting);
         this.map_or(Ok(place), Err)
     }
 
-    fn into_parked(self, rest: Rest) -> (RawFd, Parked) {
+    fn into_parked(self, wait: Wait) -> (RawFd, Parked) {
         let Self { fd, exchange, since, obligation, .. } = self;
         obligation.fulfil();
-        (fd, Parked { exchange: Some(exchange), rest, since })
+        (fd, Parked { exchange: Some(exchange), wait, since })
     }
 
     /// Whether it has no place in a pool: it was never parked.

@@ -7,8 +7,8 @@ use super::config::Config;
 use super::connection::Connection;
 use super::exchange::{Begin, Head};
 use super::patience::MOST_RECEIVED;
-use super::rest::{Rest, Stage};
 use super::terms::Terms;
+use super::wait::{Stage, Wait};
 use crate::os::clock;
 use crate::os::error::{interrupted, not_open};
 use crate::os::io::{is_open, recv_now, send_now, shutdown_write};
@@ -45,20 +45,20 @@ impl Outcome {
 
     /// How a connection waits from now on that has waited as in `before`; `None` when it has a
     /// request, or is over.
-    pub(super) fn rest(self, before: Rest, config: &Config) -> Option<Rest> {
+    pub(super) fn next_wait(self, before: Wait, config: &Config) -> Option<Wait> {
         match self {
             Self::Silent => Some(before),
-            Self::Answered => Some(Rest::IDLE),
-            Self::Idle if before.stage.has_had_request() => Some(Rest::IDLE),
+            Self::Answered => Some(Wait::IDLE),
+            Self::Idle if before.stage.has_had_request() => Some(Wait::IDLE),
             // Its time goes on, whatever is said that is no request.
             Self::Idle => Some(before),
             Self::Partial => Some(match before.stage {
                 // The time is that of the whole head.
                 Stage::First | Stage::Next | Stage::Lingering => before,
-                Stage::Silent => Rest::new(Stage::First, config.head_timeout),
-                Stage::Idle => Rest::new(Stage::Next, config.head_timeout),
+                Stage::Silent => Wait::new(Stage::First, config.head_timeout),
+                Stage::Idle => Wait::new(Stage::Next, config.head_timeout),
             }),
-            Self::Refused => Some(Rest::new(Stage::Lingering, Some(config.close_timeout))),
+            Self::Refused => Some(Wait::new(Stage::Lingering, Some(config.close_timeout))),
             Self::Ready(_) | Self::Over => None,
         }
     }
@@ -139,7 +139,7 @@ pub(super) fn linger(connection: &mut Connection) -> Outcome {
 #[inline(never)]
 pub fn wait_alone(
     mut connection: Connection,
-    mut rest: Rest,
+    mut wait: Wait,
     patience: Option<Duration>,
     terms: &Terms,
 ) -> io::Result<Option<Arrival>> {
@@ -155,20 +155,20 @@ pub fn wait_alone(
             begin.keep &= !is_last;
             return Ok(Some((connection, begin)));
         }
-        match outcome.rest(rest, terms.config) {
+        match outcome.next_wait(wait, terms.config) {
             Some(next) if next.stage != Stage::Lingering => {
-                if is_last && next.stage != rest.stage {
+                if is_last && next.stage != wait.stage {
                     // A head has begun.
                     end = clock::now().checked_add(terms.config.drain);
                 }
-                rest = next;
+                wait = next;
             }
             _ => break,
         }
         // It stays readable from then on.
         let wake_up = if is_last { -1 } else { signal::wake_up_descriptor().unwrap_or(-1) };
         let mut fds = [PollFd::new(connection.fd, READABLE), PollFd::new(wake_up, READABLE)];
-        let deadline = rest.deadline.into_iter().chain(end).min();
+        let deadline = wait.deadline.into_iter().chain(end).min();
         let left = deadline.map(|deadline| deadline.saturating_duration_since(clock::now()));
         let is_short = !is_last && !is_checked;
         let wait = if is_short { left.or(Some(UNCHECKED)).min(Some(UNCHECKED)) } else { left };

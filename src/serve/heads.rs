@@ -12,7 +12,7 @@
 use super::config::Config;
 use super::exchange::Exchange;
 use super::parking::{Parked, Parking};
-use super::rest::{Rest, Stage};
+use super::wait::{Stage, Wait};
 use crate::os::io::{send_now, shutdown_write};
 
 /// Refuses the largest head that waits in this table. Its connection stays parked until the peer has read
@@ -20,17 +20,17 @@ use crate::os::io::{send_now, shutdown_write};
 pub(super) fn refuse_largest(parking: &mut Parking, config: &Config) -> Option<Box<Exchange>> {
     let (_, slot) = parking.sizes().largest()?;
     let place = parking.place(slot)?;
-    let (fd, Parked { exchange, mut rest, since }) = parking.take(place)?;
+    let (fd, Parked { exchange, mut wait, since }) = parking.take(place)?;
     let mut exchange = exchange?;
-    if rest.stage != Stage::Lingering {
-        rest = Rest::new(Stage::Lingering, Some(config.close_timeout));
+    if wait.stage != Stage::Lingering {
+        wait = Wait::new(Stage::Lingering, Some(config.close_timeout));
     }
     if let Some(answer) = exchange.overload() {
         // A peer that does not even take a short answer is not waited for: it gets none.
         let _ = send_now(fd, answer.as_bytes());
     }
     shutdown_write(fd);
-    parking.park(place, fd, Parked { exchange: None, rest, since });
+    parking.park(place, fd, Parked { exchange: None, wait, since });
     Some(exchange)
 }
 
@@ -76,8 +76,8 @@ mod tests {
     }
 
     fn parked(exchange: Option<Box<Exchange>>) -> Parked {
-        let rest = Rest::new(Stage::First, None);
-        Parked { exchange, rest, since: Moment::now() }
+        let wait = Wait::new(Stage::First, None);
+        Parked { exchange, wait, since: Moment::now() }
     }
 
     #[test]
@@ -171,7 +171,7 @@ mod tests {
         assert!(refuse_largest(&mut parking, config).is_none());
         let stages = std::iter::from_fn(|| {
             let place = parking.least_worth()?;
-            parking.take(place).map(|(_, parked)| parked.rest.stage)
+            parking.take(place).map(|(_, parked)| parked.wait.stage)
         });
         assert_eq!(stages.filter(|stage| *stage == Stage::Lingering).count(), 3);
     }

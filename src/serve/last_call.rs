@@ -24,8 +24,8 @@ use super::connection::Connection;
 use super::head::{Arrival, Outcome, receive_head};
 use super::patience::GLANCES;
 use super::pool::Pool;
-use super::rest::{Again, Rest, Stage};
 use super::terms::Terms;
+use super::wait::{Again, Stage, Wait};
 use crate::os::io::close;
 use crate::os::lock::Lock;
 use crate::os::memory::{extend, push};
@@ -43,7 +43,7 @@ struct End {
 }
 
 /// A connection on which no request has come yet, and how long it may wait for one.
-type Undecided = (Connection, Rest);
+type Undecided = (Connection, Wait);
 
 /// The last call of one listener, for all of its threads.
 #[derive(Debug)]
@@ -84,13 +84,13 @@ impl LastCall {
         loop {
             // From before the first look on, or others see no thread with a connection, and leave.
             deciding.get_or_insert_with(|| Deciding::begin(&self.deciding));
-            while let Some((connection, rest)) = next.take().or_else(|| take_any(pool)) {
-                if rest.stage == Stage::Lingering {
+            while let Some((connection, wait)) = next.take().or_else(|| take_any(pool)) {
+                if wait.stage == Stage::Lingering {
                     connection.discard();
                     continue;
                 }
-                let rest = Rest { deadline: within(drain, rest.deadline, end), ..rest };
-                if let Some(arrival) = self.ask((connection, rest), terms, &mut undecided) {
+                let wait = Wait { deadline: within(drain, wait.deadline, end), ..wait };
+                if let Some(arrival) = self.ask((connection, wait), terms, &mut undecided) {
                     return Some(last(pool, arrival, undecided.into_iter(), terms));
                 }
             }
@@ -98,7 +98,7 @@ impl LastCall {
                 deciding = None;
                 self.end(drain)
             } else {
-                undecided.iter().filter_map(|(_, rest)| rest.deadline).min()
+                undecided.iter().filter_map(|(_, wait)| wait.deadline).min()
             };
             let left =
                 patience.map_or(Duration::ZERO, |end| end.saturating_duration_since(clock::now()));
@@ -145,12 +145,12 @@ impl LastCall {
     }
 
     /// Lets a connection wait for so long from now on, and other threads for it.
-    fn prolonged(&self, stage: Stage, drain: Duration) -> Rest {
-        let rest = Rest::new(stage, Some(drain));
+    fn prolonged(&self, stage: Stage, drain: Duration) -> Wait {
+        let wait = Wait::new(stage, Some(drain));
         if let Some(end) = &mut *self.end.lock() {
-            end.at = end.at.max(rest.deadline);
+            end.at = end.at.max(wait.deadline);
         }
-        rest
+        wait
     }
 
     /// Looks for a request on a connection. One that may yet have one goes to the undecided.
@@ -164,22 +164,22 @@ impl LastCall {
         if let Outcome::Ready(begin) = outcome {
             return Some((connection, begin));
         }
-        let rest = match outcome.rest(before, terms.config) {
+        let wait = match outcome.next_wait(before, terms.config) {
             // A head has begun.
-            Some(rest) if outcome.lacks_head() && rest.stage != before.stage => {
-                let deadline = self.prolonged(rest.stage, terms.config.drain).deadline;
-                Some(Rest { deadline: rest.deadline.into_iter().chain(deadline).min(), ..rest })
+            Some(wait) if outcome.lacks_head() && wait.stage != before.stage => {
+                let deadline = self.prolonged(wait.stage, terms.config.drain).deadline;
+                Some(Wait { deadline: wait.deadline.into_iter().chain(deadline).min(), ..wait })
             }
             // Whatever it says that is no request.
-            Some(rest) if rest.stage == before.stage => Some(before),
+            Some(wait) if wait.stage == before.stage => Some(before),
             // What had begun was part of an earlier request that is over.
-            Some(Rest { stage: Stage::Idle, .. }) if before.stage == Stage::Next => Some(before),
+            Some(Wait { stage: Stage::Idle, .. }) if before.stage == Stage::Next => Some(before),
             // A request that was answered without the program is its last one, too.
             _ => None,
         };
-        match rest {
-            Some(rest) if rest.deadline.is_some_and(|deadline| deadline > clock::now()) => {
-                decide_later((connection, rest), undecided);
+        match wait {
+            Some(wait) if wait.deadline.is_some_and(|deadline| deadline > clock::now()) => {
+                decide_later((connection, wait), undecided);
             }
             _ => connection.discard(),
         }
@@ -194,8 +194,8 @@ fn last(
     undecided: impl Iterator<Item = Undecided>,
     terms: &Terms,
 ) -> Arrival {
-    for (connection, rest) in undecided {
-        if let Err(connection) = connection.park(pool, rest, Again::WhenHeard, terms.config) {
+    for (connection, wait) in undecided {
+        if let Err(connection) = connection.park(pool, wait, Again::WhenHeard, terms.config) {
             connection.discard();
         }
     }
@@ -220,9 +220,9 @@ pub(super) fn accept_last(listen_fd: RawFd, terms: &Terms) -> Option<Connection>
 fn take_any(pool: &Arc<Pool>) -> Option<Undecided> {
     loop {
         let taken_out = pool.take_least_worth()?;
-        let rest = taken_out.2.rest;
+        let wait = taken_out.2.wait;
         if let Some(connection) = Connection::taken_out(pool, taken_out) {
-            return Some((connection, rest));
+            return Some((connection, wait));
         }
     }
 }

@@ -38,9 +38,9 @@ use super::last_call::{LastCall, accept_last};
 use super::patience::{LONGEST_WAIT, SHORTAGE_WAIT};
 use super::place::{Place, Tenant};
 use super::pool::Pool;
-use super::rest::{Again, Owner, Rest, Stage};
 use super::terms::Terms;
 use super::turns::TakenOut;
+use super::wait::{Again, Owner, Stage, Wait};
 use super::watcher::{LISTEN, UNASKED};
 use crate::os::error::{AcceptTrouble, interrupted, not_open, shut_down, would_block};
 use crate::os::io::{close, is_open};
@@ -206,12 +206,12 @@ impl Listener {
             Peer::Unix => Some(terms.config.keeper_timeout),
             _ => terms.config.first_byte_timeout,
         };
-        let rest = Rest::new(Stage::Silent, patience);
+        let wait = Wait::new(Stage::Silent, patience);
         if self.is_parents() {
             // Accepted by a child that a handler has made meanwhile, which waits elsewhere from now on.
-            return wait_alone(connection, rest, None, terms);
+            return wait_alone(connection, wait, None, terms);
         }
-        let arrival = self.settle(connection, end.outcome, rest, terms)?;
+        let arrival = self.settle(connection, end.outcome, wait, terms)?;
         if arrival.is_none() && end.signalled {
             self.entrance.not_waited(interrupted(), terms)?;
         }
@@ -232,7 +232,7 @@ impl Listener {
     /// Looks at a connection whose last request is over, and that was not given back.
     fn look(&self, mut given: Connection, terms: &Terms) -> io::Result<Option<Arrival>> {
         let outcome = receive_head(&mut given, terms);
-        self.settle(given, outcome, Rest::IDLE, terms)
+        self.settle(given, outcome, Wait::IDLE, terms)
     }
 
     /// Takes a connection back from the program whose request is over: it waits in its place, which is
@@ -256,26 +256,26 @@ impl Listener {
         &self,
         connection: Connection,
         outcome: Outcome,
-        rest: Rest,
+        wait: Wait,
         terms: &Terms,
     ) -> io::Result<Option<Arrival>> {
         if let Outcome::Ready(begin) = outcome {
             return Ok(Some((connection, begin)));
         }
-        let Some(rest) = outcome.rest(rest, terms.config) else {
+        let Some(wait) = outcome.next_wait(wait, terms.config) else {
             connection.discard();
             return Ok(None);
         };
         if let Company::Alone(patience) = self.company() {
-            return wait_alone(connection, rest, patience, terms);
+            return wait_alone(connection, wait, patience, terms);
         }
         let is_new = connection.is_new();
-        match connection.park(&self.pool, rest, Again::WhenHeard, terms.config) {
+        match connection.park(&self.pool, wait, Again::WhenHeard, terms.config) {
             Ok(_) => {
-                self.pool.step_back_if_due(is_new, rest.stage);
+                self.pool.step_back_if_due(is_new, wait.stage);
                 Ok(None)
             }
-            Err(connection) => wait_alone(connection, rest, Some(LONGEST_WAIT), terms),
+            Err(connection) => wait_alone(connection, wait, Some(LONGEST_WAIT), terms),
         }
     }
 
@@ -421,21 +421,21 @@ impl Listener {
 
     /// Looks at a connection on which something has come.
     fn hear(&self, taken_out: TakenOut, terms: &Terms) -> io::Result<Option<Arrival>> {
-        let rest = taken_out.2.rest;
+        let wait = taken_out.2.wait;
         let Some(mut connection) = Connection::taken_out(&self.pool, taken_out) else {
             return Ok(None);
         };
-        let outcome = match rest.stage {
+        let outcome = match wait.stage {
             Stage::Lingering => linger(&mut connection),
             _ => receive_head(&mut connection, terms),
         };
-        self.settle(connection, outcome, rest, terms)
+        self.settle(connection, outcome, wait, terms)
     }
 
     /// Sees to a connection whose time is over.
     fn expire(&self, taken_out: TakenOut, terms: &Terms) -> io::Result<Option<Arrival>> {
-        let rest = taken_out.2.rest;
-        if rest.stage == Stage::Lingering {
+        let wait = taken_out.2.wait;
+        if wait.stage == Stage::Lingering {
             self.pool.discard(taken_out);
             return Ok(None);
         }
@@ -444,19 +444,19 @@ impl Listener {
             return Ok(None);
         };
         let outcome = receive_head(&mut connection, terms);
-        let goes_on = outcome.rest(rest, terms.config);
-        if goes_on.is_some_and(|rest| rest.deadline.is_some_and(|end| end <= clock::now())) {
+        let goes_on = outcome.next_wait(wait, terms.config);
+        if goes_on.is_some_and(|wait| wait.deadline.is_some_and(|end| end <= clock::now())) {
             connection.discard();
             return Ok(None);
         }
-        self.settle(connection, outcome, rest, terms)
+        self.settle(connection, outcome, wait, terms)
     }
 
     /// Closes a connection that was taken out for want of room, unless a whole request has come on it:
     /// that is served. Whatever else has come, it goes: or those who send what is no request could
     /// take turns for ever.
     fn give_up(&self, taken_out: TakenOut, terms: &Terms) -> Option<Arrival> {
-        if taken_out.2.rest.stage == Stage::Lingering {
+        if taken_out.2.wait.stage == Stage::Lingering {
             self.pool.discard(taken_out);
             return None;
         }

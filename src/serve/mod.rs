@@ -7,7 +7,7 @@
 //! wait, and the listen socket with them), its `watcher` and `event`s, `hold`, `holding` with `sleepers`,
 //! and `reserve` (who of several threads waits how), `turns` (what comes next, and who has to go), [`parking`] (the table of `slot`s, each a
 //! [`place`]; with `queues` and `descriptors`, and in a `heap` each by deadline and by `sizes`), `heads` (what unfinished
-//! heads may hold in all `pools`), [`rest`] (why a connection waits), `pace` (what processes owe to each
+//! heads may hold in all `pools`), [`wait`] (why a connection waits), `pace` (what processes owe to each
 //! other); [`exchange`] (one request), [`incoming`] (records of one socket), [`params`],
 //! [`inbound`] and [`outbound`] (bytes in, bytes out), [`sending`] and `answers` (threads that send on
 //! one connection), [`store`] (memory for the next); [`config`], [`peers`] (who may connect),
@@ -147,7 +147,6 @@ mod pools;
 mod queues;
 pub mod registry;
 mod reserve;
-pub mod rest;
 pub mod sending;
 mod sizes;
 mod sleepers;
@@ -156,6 +155,7 @@ pub mod store;
 pub mod terms;
 mod troubles;
 mod turns;
+pub mod wait;
 mod watcher;
 
 pub use connection::Connection;

@@ -103,7 +103,7 @@ impl Outbound {
     }
 
     /// Gives up the records, and a large buffer.
-    pub fn rest(&mut self) {
+    pub fn release(&mut self) {
         if !self.first.is_empty() {
             let first = std::mem::take(&mut self.first);
             SPARE.put(std::mem::replace(&mut self.bytes, first));
@@ -283,7 +283,7 @@ mod tests {
         }
         outbound.append(&[0; TAIL]);
         assert_eq!(outbound.sealed().len(), LARGE);
-        outbound.rest();
+        outbound.release();
         outbound.reuse();
         assert_eq!(outbound.capacity(), FIRST_CONTENT);
         clear_spare();

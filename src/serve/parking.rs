@@ -9,9 +9,9 @@ use super::heap::Heap;
 use super::patience::LONG_UNARMED;
 use super::place::{Place, Tenant};
 use super::queues::Queues;
-use super::rest::{Rest, Stage};
 use super::sizes::Sizes;
 use super::slot::{Slot, UNUSED, Waiting, Watched};
+use super::wait::{Stage, Wait};
 use crate::os::fork::Moment;
 use crate::os::memory::{NoMemory, push};
 
@@ -24,7 +24,7 @@ pub struct Parked {
     /// What was received; `None` as long as there is nothing to remember.
     pub exchange: Option<Box<Exchange>>,
     /// Why it is here.
-    pub rest: Rest,
+    pub wait: Wait,
     /// From when on a child may have a copy.
     pub since: Moment,
 }
@@ -190,7 +190,7 @@ impl Parking {
     /// Puts a connection into its place, out of which it was taken. True when it has to be looked at: an
     /// event for it has come already, or it is not watched any more.
     pub fn park(&mut self, place: Place, fd: RawFd, parked: Parked) -> bool {
-        let Parked { exchange, rest: Rest { stage, deadline }, since } = parked;
+        let Parked { exchange, wait: Wait { stage, deadline }, since } = parked;
         let size = exchange.as_ref().map_or(0, |exchange| exchange.held());
         let Some(slot) = self.slot(place) else { return false };
         let early = matches!(slot.watched, Watched::Early | Watched::No);
@@ -224,7 +224,7 @@ impl Parking {
         if exchange.is_some() {
             self.sizes.remove(place.slot);
         }
-        Some((fd, Parked { exchange, rest: Rest { stage, deadline }, since }))
+        Some((fd, Parked { exchange, wait: Wait { stage, deadline }, since }))
     }
 
     /// Whether a connection with this descriptor is parked here.

@@ -63,7 +63,7 @@ mod tests {
     use crate::os::fork::Moment;
     use crate::serve::heads::unfinished;
     use crate::serve::parking::Parked;
-    use crate::serve::rest::{Again, Rest, Stage};
+    use crate::serve::wait::{Again, Stage, Wait};
     use std::os::fd::IntoRawFd;
     use std::os::unix::net::UnixStream;
 
@@ -77,8 +77,8 @@ mod tests {
             let (ours, peer) = UnixStream::pair().unwrap();
             let fd = ours.into_raw_fd();
             let place = both[at].watch(fd, None, Again::WhenHeard).unwrap();
-            let (exchange, rest) = (Some(unfinished(records)), Rest::new(Stage::First, None));
-            let parked = Parked { exchange, rest, since: Moment::now() };
+            let (exchange, wait) = (Some(unfinished(records)), Wait::new(Stage::First, None));
+            let parked = Parked { exchange, wait, since: Moment::now() };
             both[at].park((place, fd, parked), Again::WhenHeard, usize::MAX);
             peer
         };

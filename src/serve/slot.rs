@@ -3,7 +3,7 @@
 use std::os::fd::RawFd;
 
 use super::exchange::Exchange;
-use super::rest::Stage;
+use super::wait::Stage;
 use crate::os::fork::Moment;
 
 /// How the kernel watches a slot's descriptor.

@@ -289,14 +289,14 @@ impl State {
 mod tests {
     use super::*;
     use crate::os::fork::Moment;
-    use crate::serve::rest::{Rest, Stage};
     use crate::serve::slot::Watched;
+    use crate::serve::wait::{Stage, Wait};
     use std::time::Duration;
 
     const LATER: Duration = Duration::from_secs(60);
 
     fn waiting(stage: Stage, patience: Duration) -> Parked {
-        Parked { exchange: None, rest: Rest::new(stage, Some(patience)), since: Moment::now() }
+        Parked { exchange: None, wait: Wait::new(stage, Some(patience)), since: Moment::now() }
     }
 
     fn watched_place(state: &mut State) -> Place {
@@ -391,7 +391,7 @@ mod tests {
         assert_eq!(state.next_step(), Step::Ask(None));
         let place = watched_place(&mut state);
         let parked = waiting(Stage::Silent, LATER);
-        let deadline = parked.rest.deadline;
+        let deadline = parked.wait.deadline;
         state.park((place, 5, parked), 20);
         for _ in 0..2 * MOST_STEPS {
             assert_eq!(state.next_step(), Step::Ask(deadline));

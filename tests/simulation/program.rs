@@ -12,7 +12,7 @@ use crate::protocol::record::{Header, RecordType};
 use crate::protocol::writer;
 use crate::serve::last::Last;
 use crate::serve::place::{Place, Tenant};
-use crate::serve::rest::Owner;
+use crate::serve::wait::Owner;
 use crate::serve::{Begin, Connection, Terms, config, registry};
 use crate::world::{LISTEN_FD, random};
 

@@ -13,8 +13,8 @@ use crate::os::fork::Moment;
 use crate::os::{environment, signal, socket};
 use crate::serve::head::wait_alone;
 use crate::serve::last::Last;
-use crate::serve::rest::Owner;
-use crate::serve::rest::Rest;
+use crate::serve::wait::Owner;
+use crate::serve::wait::Wait;
 use crate::serve::{Connection, Terms, config, registry};
 
 /// FCGX_Accept_r before FCGX_Init.
@@ -230,7 +230,7 @@ unsafe fn accept(request: *mut FCGX_Request) -> io::Result<()> {
 /// As for [`accept`].
 unsafe fn accept_on(request: *mut FCGX_Request, fd: c_int, terms: &Terms) -> io::Result<bool> {
     let connection = Connection::open(fd, Moment::now())?;
-    let Some((connection, begin)) = wait_alone(connection, Rest::IDLE, None, terms)? else {
+    let Some((connection, begin)) = wait_alone(connection, Wait::IDLE, None, terms)? else {
         return Ok(false);
     };
     // SAFETY: the caller's promise.

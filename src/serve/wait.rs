@@ -39,14 +39,14 @@ impl Stage {
 
 /// Why a connection waits, and until when.
 #[derive(Clone, Copy, Debug)]
-pub struct Rest {
+pub struct Wait {
     /// Why.
     pub stage: Stage,
     /// When to close it.
     pub deadline: Option<Instant>,
 }
 
-impl Rest {
+impl Wait {
     /// A connection whose last request is over.
     pub const IDLE: Self = Self { stage: Stage::Idle, deadline: None };
 
