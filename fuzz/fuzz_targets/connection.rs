@@ -38,8 +38,8 @@ fn connect() -> UnixStream {
 
 /// Serves, as a program does, until the request with the parameter GOOD is answered.
 fn serve() {
-    let mut place = MaybeUninit::zeroed();
-    let request: *mut FCGX_Request = place.as_mut_ptr();
+    let mut key = MaybeUninit::zeroed();
+    let request: *mut FCGX_Request = key.as_mut_ptr();
     let mut good = false;
     // SAFETY: the request lives until the end of this function; its streams are used while they
     // are the request's.

@@ -7,9 +7,9 @@ use std::{mem, ptr};
 use super::block::{block_of, release, release_buffers};
 use super::fcgiapp::FCGX_Request;
 use crate::os::io;
+use crate::serve::key::{Key, Tenant};
 use crate::serve::last::Last;
 use crate::serve::listener::Listener;
-use crate::serve::place::{Place, Tenant};
 use crate::serve::wait::Owner;
 use crate::serve::{Connection, config, registry};
 
@@ -19,7 +19,7 @@ use crate::serve::{Connection, config, registry};
 /// # Safety
 ///
 /// As for [`block_of`].
-pub(super) unsafe fn take_place(request: *mut FCGX_Request) -> Option<Place> {
+pub(super) unsafe fn take_key(request: *mut FCGX_Request) -> Option<Key> {
     // SAFETY: the caller's promise; the fields are plain data.
     let (slot, generation) = unsafe {
         if !(*request).paramsPtr.is_null() {
@@ -28,14 +28,14 @@ pub(super) unsafe fn take_place(request: *mut FCGX_Request) -> Option<Place> {
         (mem::take(&mut (*request).nWriters), mem::take(&mut (*request).isBeginProcessed))
     };
     let slot = slot.checked_sub(1)?.try_into().ok()?;
-    Some(Place::from_parts(slot, generation as u32))
+    Some(Key::from_parts(slot, generation as u32))
 }
 
 /// # Safety
 ///
 /// As for [`block_of`]; the request has no block.
-unsafe fn put_place(request: *mut FCGX_Request, place: Place) {
-    let (slot, generation) = place.parts();
+unsafe fn put_key(request: *mut FCGX_Request, key: Key) {
+    let (slot, generation) = key.parts();
     // SAFETY: the caller's promise. There are fewer slots than descriptors.
     unsafe {
         (*request).nWriters = slot as c_int + 1;
@@ -60,8 +60,8 @@ pub(super) unsafe fn give_back(request: *mut FCGX_Request) {
     else {
         return;
     };
-    let place = if connection.fd == fd {
-        place_of(connection, listen_sock, owner)
+    let key = if connection.fd == fd {
+        key_of(connection, listen_sock, owner)
     } else {
         // The program has put another one there.
         connection.release();
@@ -69,11 +69,11 @@ pub(super) unsafe fn give_back(request: *mut FCGX_Request) {
     };
     // SAFETY: as above; without a block the request's fields are the library's.
     unsafe {
-        match place {
-            Ok(place) => {
+        match key {
+            Ok(key) => {
                 (*request).paramsPtr = ptr::null_mut();
                 ((*request).nWriters, (*request).isBeginProcessed) = (0, 0);
-                place.into_iter().for_each(|place| put_place(request, place));
+                key.into_iter().for_each(|key| put_key(request, key));
                 release(block);
             }
             Err(connection) => {
@@ -85,15 +85,15 @@ pub(super) unsafe fn give_back(request: *mut FCGX_Request) {
 }
 
 /// Where a connection waits from now on whose request is finished.
-fn place_of(
+fn key_of(
     mut connection: Connection,
     listen_sock: c_int,
     owner: Owner,
-) -> Result<Option<Place>, Connection> {
+) -> Result<Option<Key>, Connection> {
     connection.keep();
     let config = config::get();
     let connection = match connection.go_home(listen_sock, owner, config) {
-        Ok(place) => return Ok(Some(place)),
+        Ok(key) => return Ok(Some(key)),
         Err(connection) => connection,
     };
     match registry::of(listen_sock) {
@@ -110,19 +110,19 @@ fn place_of(
 /// As for [`block_of`].
 pub(super) unsafe fn end(
     request: *mut FCGX_Request,
-    (place, fd): (Place, c_int),
+    (key, fd): (Key, c_int),
     close: bool,
     detached: bool,
 ) {
     // SAFETY: the caller's promise.
     let listen_sock = unsafe { (*request).listen_sock };
     let listener = registry::existing(listen_sock)
-        .filter(|listener| listener.tenant(place, fd) == Tenant::Another);
+        .filter(|listener| listener.tenant(key, fd) == Tenant::Another);
     if let Some(listener) = listener {
-        listener.forget(place);
+        listener.forget(key);
         return close_unknown(fd, close);
     }
-    match registry::take_out(place, fd) {
+    match registry::take_out(key, fd) {
         Some(connection) if close => connection.close(detached),
         Some(connection) => connection.release(),
         // SAFETY: as above. The number is not the request's any more.
@@ -133,15 +133,15 @@ pub(super) unsafe fn end(
 /// What a thread waits for that accepts a request on the structure of a finished one, whose connection
 /// waits in that place. `None` when the program has put another descriptor than its into the structure:
 /// then it is forgotten.
-pub(super) fn last(listener: &Listener, place: Place, fd: c_int) -> Option<Last> {
-    match listener.tenant(place, fd) {
-        Tenant::Same => Some(Last::Parked(place, fd)),
+pub(super) fn last(listener: &Listener, key: Key, fd: c_int) -> Option<Last> {
+    match listener.tenant(key, fd) {
+        Tenant::Same => Some(Last::Parked(key, fd)),
         Tenant::Another => {
-            listener.forget(place);
+            listener.forget(key);
             None
         }
         // The program may have come to wait for another listen socket.
-        Tenant::Unknown => Some(registry::take_out(place, fd).map_or(Last::None, Last::Given)),
+        Tenant::Unknown => Some(registry::take_out(key, fd).map_or(Last::None, Last::Given)),
     }
 }
 

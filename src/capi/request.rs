@@ -284,20 +284,20 @@ pub unsafe fn end(request: *mut FCGX_Request, close: bool) {
     let (block, fd, detached) =
         unsafe { (block_of(request), (*request).ipcFd, (*request).detached != 0) };
     // SAFETY: as above.
-    let place = unsafe {
+    let key = unsafe {
         withdraw(request);
-        let place = parked::take_place(request);
+        let key = parked::take_key(request);
         (*request).paramsPtr = ptr::null_mut();
         ((*request).nWriters, (*request).isBeginProcessed) = (0, 0);
         if close {
             (*request).ipcFd = -1;
             (*request).detached = 0;
         }
-        place
+        key
     };
-    if let Some(place) = place {
+    if let Some(key) = key {
         // SAFETY: as above.
-        return unsafe { parked::end(request, (place, fd), close, detached) };
+        return unsafe { parked::end(request, (key, fd), close, detached) };
     }
     let mut connection = None;
     if !block.is_null() {

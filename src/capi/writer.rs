@@ -46,7 +46,7 @@ impl Output {
         unsafe {
             (*output).stream = fresh_writer(&raw mut (*output).writer);
             if let Some(stream) = Stream::new(&raw mut (*output).stream) {
-                (*output).writer.place(stream);
+                (*output).writer.set_cursor(stream);
             }
         }
     }
@@ -180,7 +180,7 @@ impl Writer {
     }
 
     /// Puts the stream's cursor at the start of the open record.
-    pub(super) fn place(&mut self, stream: Stream) {
+    pub(super) fn set_cursor(&mut self, stream: Stream) {
         let (start, end) = self.outbound.window();
         let base = self.outbound.memory().as_mut_ptr();
         stream.set_writable(base.wrapping_add(start), base.wrapping_add(end));
@@ -292,7 +292,7 @@ pub(super) unsafe extern "C" fn empty(stream: *mut FCGX_Stream, close: c_int) {
             writer.outbound.send(fd)
         })
     };
-    writer.place(stream);
+    writer.set_cursor(stream);
     if let Err(error) = result {
         stream.fail(errno_of(&error));
     }
@@ -345,7 +345,7 @@ pub(super) fn open_next(stream: Stream) -> bool {
         return false;
     }
     writer.seal(stream);
-    writer.place(stream);
+    writer.set_cursor(stream);
     true
 }
 
@@ -368,7 +368,7 @@ pub(super) unsafe fn put_directly(stream: Stream, from: *const u8, n: usize) -> 
     writer.written = true;
     // SAFETY: the caller's promise; the slice is used for this call only.
     let result = writer.send_directly(unsafe { slice::from_raw_parts(from, n) });
-    writer.place(stream);
+    writer.set_cursor(stream);
     if let Err(error) = &result {
         stream.fail(errno_of(error));
         stream.set_writable(stream.next_write(), stream.next_write());

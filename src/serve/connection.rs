@@ -7,9 +7,9 @@ use std::time::Duration;
 use super::config::{self, Config};
 use super::exchange::Exchange;
 use super::inbound::Inbound;
+use super::key::Key;
 use super::obligation::Obligation;
 use super::parking::Parked;
-use super::place::Place;
 use super::pool::Pool;
 use super::pools;
 use super::store::{new_exchange, recycle};
@@ -28,7 +28,7 @@ pub struct Connection {
     pub fd: RawFd,
     /// What was received.
     pub exchange: Box<Exchange>,
-    home: Option<(Arc<Pool>, Place)>,
+    home: Option<(Arc<Pool>, Key)>,
     /// From when on a child may have a copy.
     pub(super) since: Moment,
     /// [`fork::generation`] when it last belonged to this process beyond doubt.
@@ -56,13 +56,13 @@ impl Connection {
 
     /// A connection that was parked, in the caller's hands. Without memory for what it is going to
     /// say it is closed.
-    pub(super) fn taken_out(pool: &Arc<Pool>, (place, fd, parked): TakenOut) -> Option<Self> {
+    pub(super) fn taken_out(pool: &Arc<Pool>, (key, fd, parked): TakenOut) -> Option<Self> {
         let Parked { exchange, wait, since } = parked;
         let Some(exchange) = exchange.or_else(|| new_exchange().ok()) else {
-            pool.discard((place, fd, Parked { exchange: None, wait, since }));
+            pool.discard((key, fd, Parked { exchange: None, wait, since }));
             return None;
         };
-        let home = Some((Arc::clone(pool), place));
+        let home = Some((Arc::clone(pool), key));
         Some(Self { home, ..Self::new(fd, exchange, since) })
     }
 
@@ -73,32 +73,32 @@ impl Connection {
         wait: Wait,
         again: Again,
         config: &Config,
-    ) -> Result<Place, Self> {
-        let place = self.home.as_ref().map(|(_, place)| *place);
-        let Ok(place) = pool.watch(self.fd, place, again) else { return Err(self) };
+    ) -> Result<Key, Self> {
+        let key = self.home.as_ref().map(|(_, key)| *key);
+        let Ok(key) = pool.watch(self.fd, key, again) else { return Err(self) };
         let (fd, mut parked) = self.into_parked(wait);
         let mut spare = None;
         if let Some(exchange) = &mut parked.exchange {
             if !exchange.incoming().is_fresh() {
                 exchange.shrink();
-            } else if !place.is_among_the_first() {
+            } else if !key.is_among_the_first() {
                 // Most have nothing to remember; their memory serves others. That of the first, which are
                 // few, is used again soon.
                 spare = parked.exchange.take();
             }
         }
         let counts = parked.exchange.as_ref().is_some_and(|exchange| exchange.held() > 0);
-        pool.park((place, fd, parked), again, config.max_waiting);
+        pool.park((key, fd, parked), again, config.max_waiting);
         spare.into_iter().for_each(recycle);
         if counts {
             pools::relieve(config);
         }
-        Ok(place)
+        Ok(key)
     }
 
     /// Gives it back after a request that was answered, to the pool of this listen socket if it has a
     /// place there. Returns that; the caller gets it back when that is not possible.
-    pub fn go_home(self, fd: RawFd, owner: Owner, config: &Config) -> Result<Place, Self> {
+    pub fn go_home(self, fd: RawFd, owner: Owner, config: &Config) -> Result<Key, Self> {
         match &self.home {
             Some((pool, _)) if pool.listen_fd() == fd => {
                 let pool = Arc::clone(pool);
@@ -115,29 +115,29 @@ impl Connection {
         pool: &Pool,
         owner: Owner,
         config: &Config,
-    ) -> Result<Place, Self> {
+    ) -> Result<Key, Self> {
         let again =
             if self.exchange.incoming().skip_ended() { Again::InTurn } else { Again::WhenHeard };
         let is_new = self.is_new();
-        let place = match again {
+        let key = match again {
             Again::WhenHeard => self.put_back(pool, owner, config),
             Again::InTurn => Err(self),
         };
-        let place = place.or_else(|this| this.park(pool, Wait::IDLE, again, config))?;
+        let key = key.or_else(|this| this.park(pool, Wait::IDLE, again, config))?;
         pool.step_back_if_due(is_new, Stage::Idle);
-        Ok(place)
+        Ok(key)
     }
 
     /// Puts it back into its place, if that needs no system call.
-    fn put_back(self, pool: &Pool, owner: Owner, config: &Config) -> Result<Place, Self> {
+    fn put_back(self, pool: &Pool, owner: Owner, config: &Config) -> Result<Key, Self> {
         // The memory of others is given back.
-        let Some((_, place)) = self.home.as_ref().filter(|(_, p)| p.is_among_the_first()) else {
+        let Some((_, key)) = self.home.as_ref().filter(|(_, p)| p.is_among_the_first()) else {
             return Err(self);
         };
-        let (place, mut this) = (*place, Some(self));
+        let (key, mut this) = (*key, Some(self));
         let parked = || this.take().map(|this| this.into_parked(Wait::IDLE));
-        pool.put_back(place, owner, parked, config.max_waiting);
-        this.map_or(Ok(place), Err)
+        pool.put_back(key, owner, parked, config.max_waiting);
+        this.map_or(Ok(key), Err)
     }
 
     fn into_parked(self, wait: Wait) -> (RawFd, Parked) {
@@ -176,11 +176,11 @@ impl Connection {
     /// Stops watching it: it is closed, or goes to the program. Returns false if the program has closed it.
     fn leave_home(&mut self) -> bool {
         let fd = self.fd;
-        self.take_home().is_none_or(|(pool, place)| pool.forget(fd, place))
+        self.take_home().is_none_or(|(pool, key)| pool.forget(fd, key))
     }
 
     /// The pool that watches it and the place there; a parent's pool is not this process's.
-    fn take_home(&mut self) -> Option<(Arc<Pool>, Place)> {
+    fn take_home(&mut self) -> Option<(Arc<Pool>, Key)> {
         let home = self.home.take();
         home.filter(|_| !self.is_inherited())
     }

@@ -19,8 +19,8 @@ use crate::os::io::{send_now, shutdown_write};
 /// that; its exchange, which is of no use any more, is returned.
 pub(super) fn refuse_largest(parking: &mut Parking, config: &Config) -> Option<Box<Exchange>> {
     let (_, slot) = parking.sizes().largest()?;
-    let place = parking.place(slot)?;
-    let (fd, Parked { exchange, mut wait, since }) = parking.take(place)?;
+    let key = parking.key(slot)?;
+    let (fd, Parked { exchange, mut wait, since }) = parking.take(key)?;
     let mut exchange = exchange?;
     if wait.stage != Stage::Lingering {
         wait = Wait::new(Stage::Lingering, Some(config.close_timeout));
@@ -30,7 +30,7 @@ pub(super) fn refuse_largest(parking: &mut Parking, config: &Config) -> Option<B
         let _ = send_now(fd, answer.as_bytes());
     }
     shutdown_write(fd);
-    parking.park(place, fd, Parked { exchange: None, wait, since });
+    parking.park(key, fd, Parked { exchange: None, wait, since });
     Some(exchange)
 }
 
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
     use crate::os::fork::Moment;
     use crate::protocol::record::{Header, RecordType};
-    use crate::serve::place::Place;
+    use crate::serve::key::Key;
     use std::collections::BTreeMap;
     use std::io::Read;
     use std::os::fd::{AsRawFd, RawFd};
@@ -96,7 +96,7 @@ mod tests {
     #[cfg_attr(miri, ignore = "takes minutes")]
     fn the_sum_is_exact() {
         let mut parking = Parking::new(0);
-        let mut places: Vec<Option<Place>> = vec![None; 40];
+        let mut places: Vec<Option<Key>> = vec![None; 40];
         let mut model: BTreeMap<usize, usize> = BTreeMap::new();
         let mut number = 1_u64;
         let mut random = || {
@@ -105,13 +105,13 @@ mod tests {
         };
         for _ in 0..3000 {
             let at = random() % places.len();
-            let place = *places[at].get_or_insert_with(|| parking.reserve().unwrap());
-            match (parking.take(place), random() % 4) {
-                (None, 0) => parking_of_nothing(&mut parking, place),
+            let key = *places[at].get_or_insert_with(|| parking.reserve().unwrap());
+            match (parking.take(key), random() % 4) {
+                (None, 0) => parking_of_nothing(&mut parking, key),
                 (None, _) => {
                     let exchange = unfinished(random() % 6);
                     model.insert(at, exchange.held());
-                    parking.park(place, 1, parked(Some(exchange)));
+                    parking.park(key, 1, parked(Some(exchange)));
                 }
                 (Some((fd, mut taken)), 0 | 1) => {
                     // More has come, or its end.
@@ -120,11 +120,11 @@ mod tests {
                         grow(exchange, random() % 3);
                         model.insert(at, exchange.held());
                     }
-                    parking.park(place, fd, taken);
+                    parking.park(key, fd, taken);
                 }
                 (Some((fd, taken)), 2) => {
-                    parking.park(place, fd, taken);
-                    parking.release(place);
+                    parking.park(key, fd, taken);
+                    parking.release(key);
                     model.remove(&at);
                     places[at] = None;
                 }
@@ -140,9 +140,9 @@ mod tests {
         assert_eq!(parking.sizes().sum_and_largest(), (0, 0));
     }
 
-    fn parking_of_nothing(parking: &mut Parking, place: Place) {
-        parking.park(place, 1, parked(None));
-        assert!(parking.take(place).is_some());
+    fn parking_of_nothing(parking: &mut Parking, key: Key) {
+        parking.park(key, 1, parked(None));
+        assert!(parking.take(key).is_some());
     }
 
     #[test]
@@ -153,8 +153,8 @@ mod tests {
         let pairs: Vec<_> = (0..4).map(|_| UnixStream::pair().unwrap()).collect();
         let fd = |at: usize| -> RawFd { pairs[at].0.as_raw_fd() };
         for (at, records) in [3, 9, 5, 0].into_iter().enumerate() {
-            let place = parking.reserve().unwrap();
-            parking.park(place, fd(at), parked(Some(unfinished(records))));
+            let key = parking.reserve().unwrap();
+            parking.park(key, fd(at), parked(Some(unfinished(records))));
         }
         for at in [1, 2, 0] {
             let (before, _) = parking.sizes().sum_and_largest();
@@ -170,8 +170,8 @@ mod tests {
         assert_eq!((parking.sizes().sum_and_largest(), parking.len()), ((0, 0), 4));
         assert!(refuse_largest(&mut parking, config).is_none());
         let stages = std::iter::from_fn(|| {
-            let place = parking.least_worth()?;
-            parking.take(place).map(|(_, parked)| parked.wait.stage)
+            let key = parking.least_worth()?;
+            parking.take(key).map(|(_, parked)| parked.wait.stage)
         });
         assert_eq!(stages.filter(|stage| *stage == Stage::Lingering).count(), 3);
     }

@@ -7,8 +7,8 @@ use std::os::fd::RawFd;
 
 use super::event::Event;
 use super::holding::Hold;
+use super::key::Key;
 use super::patience::HOLD;
-use super::place::Place;
 use super::pool::Pool;
 use super::terms::Terms;
 use crate::os::poll::{self, PollFd, READABLE};
@@ -16,8 +16,8 @@ use crate::os::signal;
 
 /// Waits for a connection that was left in its place unarmed. Unless something comes on it there is no
 /// event, and it is armed: the thread is to wait for all. `Interrupted` after a signal.
-pub(super) fn hold(pool: &Pool, place: Place, fd: RawFd, terms: &Terms) -> io::Result<Event> {
-    let Some(hold) = pool.begin_hold(place, fd) else { return Ok(Event::Nothing) };
+pub(super) fn hold(pool: &Pool, key: Key, fd: RawFd, terms: &Terms) -> io::Result<Event> {
+    let Some(hold) = pool.begin_hold(key, fd) else { return Ok(Event::Nothing) };
     let watched = if hold == Hold::AndWatch { pool.descriptor() } else { -1 };
     let mut fds = [PollFd::new(fd, READABLE), PollFd::new(watched, READABLE)];
     let asked = if watched < 0 { &mut fds[..1] } else { &mut fds[..] };
@@ -25,7 +25,7 @@ pub(super) fn hold(pool: &Pool, place: Place, fd: RawFd, terms: &Terms) -> io::R
     let [own, others] = fds.map(|fd| fd.revents != 0);
     // What the program has closed is looked at no more: its number may be another's at any moment.
     let is_heard = own && fds[0].is_open() && !signal::shutdown_requested();
-    let event = pool.end_hold((place, fd), hold, is_heard, others, terms.config.max_waiting);
+    let event = pool.end_hold((key, fd), hold, is_heard, others, terms.config.max_waiting);
     match result {
         Err(error) if error.kind() == Interrupted => Err(error),
         // A sandbox may refuse to poll.

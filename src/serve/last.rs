@@ -3,7 +3,7 @@
 use std::os::fd::RawFd;
 
 use super::connection::Connection;
-use super::place::Place;
+use super::key::Key;
 
 /// The connection that a caller's last request came on.
 #[derive(Debug)]
@@ -13,5 +13,5 @@ pub enum Last {
     /// The caller has it.
     Given(Connection),
     /// It waits in this place, with this descriptor; see [`take_back`](super::listener::Listener::take_back).
-    Parked(Place, RawFd),
+    Parked(Key, RawFd),
 }

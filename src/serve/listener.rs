@@ -33,10 +33,10 @@ use super::event::Event;
 use super::grace::{self, Budget, End};
 use super::head::{Arrival, Outcome, linger, receive_head, wait_alone};
 use super::hold::hold;
+use super::key::{Key, Tenant};
 use super::last::Last;
 use super::last_call::{LastCall, accept_last};
 use super::patience::{LONGEST_WAIT, SHORTAGE_WAIT};
-use super::place::{Place, Tenant};
 use super::pool::Pool;
 use super::terms::Terms;
 use super::turns::TakenOut;
@@ -86,7 +86,7 @@ impl Listener {
                 given.join(&self.pool);
                 (Some(given), None)
             }
-            Last::Parked(place, fd) => (None, Some((place, fd))),
+            Last::Parked(key, fd) => (None, Some((key, fd))),
         };
         let mut terms = self.entrance.terms(terms);
         let mut has_waited = false;
@@ -111,8 +111,8 @@ impl Listener {
             let result = match (given.take(), own.take()) {
                 (Some(given), _) => self.look(given, &terms),
                 _ if self.may_block() => self.plain(&terms),
-                (None, Some((place, fd))) if !threads::only_one() => {
-                    self.see_to(hold(&self.pool, place, fd, &terms), &terms)
+                (None, Some((key, fd))) if !threads::only_one() => {
+                    self.see_to(hold(&self.pool, key, fd, &terms), &terms)
                 }
                 _ => self.pooled(&terms),
             };
@@ -242,7 +242,7 @@ impl Listener {
         mut given: Connection,
         owner: Owner,
         config: &Config,
-    ) -> Result<Place, Connection> {
+    ) -> Result<Key, Connection> {
         given.join(&self.pool);
         if self.company() != Company::Pool {
             return Err(given);
@@ -469,8 +469,8 @@ impl Listener {
     }
 
     /// Whose the place of a connection is that was taken back with this descriptor.
-    pub fn tenant(&self, place: Place, fd: RawFd) -> Tenant {
-        self.pool.tenant(place, fd)
+    pub fn tenant(&self, key: Key, fd: RawFd) -> Tenant {
+        self.pool.tenant(key, fd)
     }
 
     /// Goes on with another listen socket, which its number has come to mean.
@@ -480,13 +480,13 @@ impl Listener {
     }
 
     /// Takes a connection out of its place, if it still waits there with this descriptor.
-    pub fn take_out(&self, place: Place, fd: RawFd) -> Option<Connection> {
-        Connection::taken_out(&self.pool, self.pool.take(place, fd)?)
+    pub fn take_out(&self, key: Key, fd: RawFd) -> Option<Connection> {
+        Connection::taken_out(&self.pool, self.pool.take(key, fd)?)
     }
 
     /// Gives a place up whose connection has come to have another descriptor.
-    pub fn forget(&self, place: Place) {
-        self.pool.forget_parked(place);
+    pub fn forget(&self, key: Key) {
+        self.pool.forget_parked(key);
     }
 
     /// Where connections wait that came through it.

@@ -6,7 +6,7 @@
 //! [`connection`] (a connection in a thread's hands, with an `obligation`); `pool` (where connections
 //! wait, and the listen socket with them), its `watcher` and `event`s, `hold`, `holding` with `sleepers`,
 //! and `reserve` (who of several threads waits how), `turns` (what comes next, and who has to go), [`parking`] (the table of `slot`s, each a
-//! [`place`]; with `queues` and `descriptors`, and in a `heap` each by deadline and by `sizes`), `heads` (what unfinished
+//! [`key`]; with `queues` and `descriptors`, and in a `heap` each by deadline and by `sizes`), `heads` (what unfinished
 //! heads may hold in all `pools`), [`wait`] (why a connection waits), `pace` (what processes owe to each
 //! other); [`exchange`] (one request), [`incoming`] (records of one socket), [`params`],
 //! [`inbound`] and [`outbound`] (bytes in, bytes out), [`sending`] and `answers` (threads that send on
@@ -131,6 +131,7 @@ mod hold;
 mod holding;
 pub mod inbound;
 pub mod incoming;
+pub mod key;
 pub mod last;
 mod last_call;
 pub mod listener;
@@ -141,7 +142,6 @@ pub mod params;
 pub mod parking;
 mod patience;
 pub mod peers;
-pub mod place;
 mod pool;
 mod pools;
 mod queues;

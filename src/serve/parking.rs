@@ -6,8 +6,8 @@ use std::time::Instant;
 use super::descriptors::Descriptors;
 use super::exchange::Exchange;
 use super::heap::Heap;
+use super::key::{Key, Tenant};
 use super::patience::LONG_UNARMED;
-use super::place::{Place, Tenant};
 use super::queues::Queues;
 use super::sizes::Sizes;
 use super::slot::{Slot, UNUSED, Waiting, Watched};
@@ -80,7 +80,7 @@ impl Parking {
     }
 
     /// Places in use, and free ones that were.
-    pub fn places_made(&self) -> usize {
+    pub fn slots_made(&self) -> usize {
         self.slots.len()
     }
 
@@ -94,26 +94,26 @@ impl Parking {
         &self.sizes
     }
 
-    fn slot(&mut self, place: Place) -> Option<&mut Slot> {
-        let slot = self.slots.get_mut(place.slot as usize)?;
-        (slot.fd != UNUSED && slot.generation == place.generation).then_some(slot)
+    fn slot(&mut self, key: Key) -> Option<&mut Slot> {
+        let slot = self.slots.get_mut(key.slot as usize)?;
+        (slot.fd != UNUSED && slot.generation == key.generation).then_some(slot)
     }
 
     /// A place for a connection that has none.
-    pub fn reserve(&mut self) -> Result<Place, NoMemory> {
+    pub fn reserve(&mut self) -> Result<Key, NoMemory> {
         let number = match self.queues.first(FREE) {
             Some(number) => number,
             None => self.new_slot()?,
         };
         self.queues.remove(number);
         self.places += 1;
-        let mut place = Place { slot: number, generation: 0 };
+        let mut key = Key { slot: number, generation: 0 };
         if let Some(slot) = self.slots.get_mut(number as usize) {
             (slot.fd, slot.file) = (-1, 0);
             (slot.watched, slot.quick) = (Watched::No, true);
-            place.generation = slot.generation;
+            key.generation = slot.generation;
         }
-        Ok(place)
+        Ok(key)
     }
 
     fn new_slot(&mut self) -> Result<u32, NoMemory> {
@@ -138,16 +138,16 @@ impl Parking {
 
     /// Takes note of what a new place's descriptor is. A connection that is parked with the same number was
     /// closed by the program, and is given up.
-    pub fn identify(&mut self, place: Place, fd: RawFd, file: u32) -> Result<(), NoMemory> {
+    pub fn identify(&mut self, key: Key, fd: RawFd, file: u32) -> Result<(), NoMemory> {
         self.descriptors.make_room(fd)?;
-        let latest = self.descriptors.slot(fd).and_then(|number| self.place(number));
-        if let Some(stale) = latest.filter(|latest| *latest != place) {
+        let latest = self.descriptors.slot(fd).and_then(|number| self.key(number));
+        if let Some(stale) = latest.filter(|latest| *latest != key) {
             if self.is_parked(stale, fd) {
                 self.release(stale);
             }
         }
-        self.descriptors.set(fd, place.slot);
-        if let Some(slot) = self.slot(place) {
+        self.descriptors.set(fd, key.slot);
+        if let Some(slot) = self.slot(key) {
             slot.file = file;
         }
         Ok(())
@@ -155,44 +155,44 @@ impl Parking {
 
     /// Whether the descriptor of a place is still what it was, which `file_number` says. The program may
     /// have closed it, and use the number.
-    pub fn is_own(&mut self, place: Place, file_number: impl Fn(RawFd) -> u32) -> bool {
-        self.slot(place).is_some_and(|slot| slot.is_own(&file_number))
+    pub fn is_own(&mut self, key: Key, file_number: impl Fn(RawFd) -> u32) -> bool {
+        self.slot(key).is_some_and(|slot| slot.is_own(&file_number))
     }
 
     /// Takes note that the kernel does not watch the descriptor of the place with that number. Returns
     /// the place if a connection is parked there.
-    pub fn unwatch(&mut self, number: usize) -> Option<Place> {
+    pub fn unwatch(&mut self, number: usize) -> Option<Key> {
         let slot = self.slots.get_mut(number)?;
         if std::mem::replace(&mut slot.watched, Watched::No) == Watched::Unarmed {
             self.unarmed.remove(number as u32);
         }
-        let place = Place { slot: number as u32, generation: slot.generation };
-        slot.parked.is_some().then_some(place)
+        let key = Key { slot: number as u32, generation: slot.generation };
+        slot.parked.is_some().then_some(key)
     }
 
     /// How the place's descriptor is watched.
-    pub fn watched(&mut self, place: Place) -> Watched {
-        self.slot(place).map_or(Watched::No, |slot| slot.watched)
+    pub fn watched(&mut self, key: Key) -> Watched {
+        self.slot(key).map_or(Watched::No, |slot| slot.watched)
     }
 
     /// Takes note of how the place's descriptor is watched now.
-    pub fn set_watched(&mut self, place: Place, fd: RawFd, watched: Watched) {
-        if let Some(slot) = self.slot(place) {
+    pub fn set_watched(&mut self, key: Key, fd: RawFd, watched: Watched) {
+        if let Some(slot) = self.slot(key) {
             (slot.fd, slot.watched) = (fd, watched);
         }
     }
 
     /// Whether no later place has a descriptor with this number.
-    pub fn is_latest(&self, place: Place, fd: RawFd) -> bool {
-        self.descriptors.slot(fd).is_none_or(|slot| slot == place.slot)
+    pub fn is_latest(&self, key: Key, fd: RawFd) -> bool {
+        self.descriptors.slot(fd).is_none_or(|slot| slot == key.slot)
     }
 
     /// Puts a connection into its place, out of which it was taken. True when it has to be looked at: an
     /// event for it has come already, or it is not watched any more.
-    pub fn park(&mut self, place: Place, fd: RawFd, parked: Parked) -> bool {
+    pub fn park(&mut self, key: Key, fd: RawFd, parked: Parked) -> bool {
         let Parked { exchange, wait: Wait { stage, deadline }, since } = parked;
         let size = exchange.as_ref().map_or(0, |exchange| exchange.held());
-        let Some(slot) = self.slot(place) else { return false };
+        let Some(slot) = self.slot(key) else { return false };
         let early = matches!(slot.watched, Watched::Early | Watched::No);
         if slot.watched == Watched::Early {
             slot.watched = Watched::Once;
@@ -200,41 +200,41 @@ impl Parking {
         slot.parked = Some(Waiting { exchange, stage, since });
         slot.fd = fd;
         self.parked += 1;
-        self.queues.put_last(stage.queue(), place.slot);
+        self.queues.put_last(stage.queue(), key.slot);
         if let Some(deadline) = deadline {
-            self.deadlines.insert(place.slot, deadline);
+            self.deadlines.insert(key.slot, deadline);
         }
-        self.sizes.insert(place.slot, size);
+        self.sizes.insert(key.slot, size);
         early
     }
 
     /// Takes a connection and its descriptor out; it keeps its place. `None` when there is none
     /// (any more).
-    pub fn take(&mut self, place: Place) -> Option<(RawFd, Parked)> {
-        let slot = self.slot(place)?;
+    pub fn take(&mut self, key: Key) -> Option<(RawFd, Parked)> {
+        let slot = self.slot(key)?;
         let Waiting { exchange, stage, since } = slot.parked.take()?;
         let fd = slot.fd;
         if slot.watched == Watched::Unarmed {
             slot.watched = Watched::Once;
-            self.unarmed.remove(place.slot);
+            self.unarmed.remove(key.slot);
         }
         self.parked -= 1;
-        self.queues.remove(place.slot);
-        let deadline = self.deadlines.remove(place.slot);
+        self.queues.remove(key.slot);
+        let deadline = self.deadlines.remove(key.slot);
         if exchange.is_some() {
-            self.sizes.remove(place.slot);
+            self.sizes.remove(key.slot);
         }
         Some((fd, Parked { exchange, wait: Wait { stage, deadline }, since }))
     }
 
     /// Whether a connection with this descriptor is parked here.
-    pub fn is_parked(&mut self, place: Place, fd: RawFd) -> bool {
-        self.slot(place).is_some_and(|slot| slot.fd == fd && slot.parked.is_some())
+    pub fn is_parked(&mut self, key: Key, fd: RawFd) -> bool {
+        self.slot(key).is_some_and(|slot| slot.fd == fd && slot.parked.is_some())
     }
 
     /// Whose a place is, for one who remembers it with this descriptor.
-    pub fn tenant(&mut self, place: Place, fd: RawFd) -> Tenant {
-        match self.slot(place) {
+    pub fn tenant(&mut self, key: Key, fd: RawFd) -> Tenant {
+        match self.slot(key) {
             Some(slot) if slot.fd == fd => Tenant::Same,
             Some(slot) if slot.parked.is_some() => Tenant::Another,
             _ => Tenant::Unknown,
@@ -243,67 +243,67 @@ impl Parking {
 
     /// Whether a connection that was just out may stay unarmed, if it is parked now: it is registered and
     /// silent, and its client is a quick one.
-    pub fn may_stay_unarmed(&mut self, place: Place) -> bool {
-        self.slot(place).is_some_and(|slot| slot.watched == Watched::Once && slot.quick)
+    pub fn may_stay_unarmed(&mut self, key: Key) -> bool {
+        self.slot(key).is_some_and(|slot| slot.watched == Watched::Once && slot.quick)
     }
 
     /// Notes that no thread is to hold a connection after this time: the kernel is to speak of it.
-    pub fn leave_to_kernel(&mut self, place: Place) {
-        if let Some(slot) = self.slot(place) {
+    pub fn leave_to_kernel(&mut self, key: Key) {
+        if let Some(slot) = self.slot(key) {
             slot.quick = false;
         }
     }
 
     /// Notes that a connection is out from now on. Its client is a quick one if it has not waited long.
-    pub fn goes_out(&mut self, place: Place, now: u32) {
-        if let Some(slot) = self.slot(place) {
+    pub fn goes_out(&mut self, key: Key, now: u32) {
+        if let Some(slot) = self.slot(key) {
             slot.quick = slot.age(now) < LONG_UNARMED;
             slot.since = now as u16;
         }
     }
 
     /// Returns how many milliseconds a connection is out.
-    pub fn out_for(&mut self, place: Place, now: u32) -> Option<u32> {
-        self.slot(place).map(|slot| slot.age(now))
+    pub fn out_for(&mut self, key: Key, now: u32) -> Option<u32> {
+        self.slot(key).map(|slot| slot.age(now))
     }
 
     /// Leaves a parked connection unarmed.
-    pub fn leave_unarmed(&mut self, place: Place, now: u32) {
-        if let Some(slot) = self.slot(place).filter(|slot| slot.parked.is_some()) {
+    pub fn leave_unarmed(&mut self, key: Key, now: u32) {
+        if let Some(slot) = self.slot(key).filter(|slot| slot.parked.is_some()) {
             (slot.watched, slot.since) = (Watched::Unarmed, now as u16);
-            self.unarmed.put_last(0, place.slot);
+            self.unarmed.put_last(0, key.slot);
         }
     }
 
     /// Notes that an unarmed connection is going to be armed. Returns its descriptor; `None` if it is not
     /// unarmed.
-    pub fn take_unarmed(&mut self, place: Place) -> Option<RawFd> {
-        let slot = self.slot(place)?;
+    pub fn take_unarmed(&mut self, key: Key) -> Option<RawFd> {
+        let slot = self.slot(key)?;
         if slot.watched != Watched::Unarmed {
             return None;
         }
         let fd = slot.fd;
         slot.watched = Watched::Once;
-        self.unarmed.remove(place.slot);
+        self.unarmed.remove(key.slot);
         Some(fd)
     }
 
     /// Whether an unarmed connection with this descriptor is parked here.
-    pub fn is_unarmed(&mut self, place: Place, fd: RawFd) -> bool {
-        self.slot(place).is_some_and(|slot| slot.watched == Watched::Unarmed && slot.fd == fd)
+    pub fn is_unarmed(&mut self, key: Key, fd: RawFd) -> bool {
+        self.slot(key).is_some_and(|slot| slot.watched == Watched::Unarmed && slot.fd == fd)
     }
 
     /// Returns the connection that is unarmed for the longest time, and for how many milliseconds.
-    pub fn first_unarmed(&self, now: u32) -> Option<(Place, u32)> {
+    pub fn first_unarmed(&self, now: u32) -> Option<(Key, u32)> {
         let number = self.unarmed.first(0)?;
         let age = self.slots.get(number as usize)?.age(now);
-        self.place(number).map(|place| (place, age))
+        self.key(number).map(|key| (key, age))
     }
 
     /// Takes note of an event for a connection that is about to be parked. False where the place is no
     /// connection's.
-    pub fn note_early(&mut self, place: Place) -> bool {
-        let slot = self.slot(place);
+    pub fn note_early(&mut self, key: Key) -> bool {
+        let slot = self.slot(key);
         slot.is_some_and(|slot| {
             if slot.watched == Watched::Once {
                 slot.watched = Watched::Early;
@@ -314,8 +314,8 @@ impl Parking {
 
     /// The descriptor of a connection that is out but still watched all the time; from now on it
     /// counts as not watched.
-    pub fn unwatch_out(&mut self, place: Place) -> Option<RawFd> {
-        let slot = self.slot(place)?;
+    pub fn unwatch_out(&mut self, key: Key) -> Option<RawFd> {
+        let slot = self.slot(key)?;
         if slot.parked.is_some() || slot.watched != Watched::Level {
             return None;
         }
@@ -324,12 +324,12 @@ impl Parking {
     }
 
     /// Gives a place up.
-    pub fn release(&mut self, place: Place) {
-        self.take(place);
-        if let Some(slot) = self.slot(place) {
+    pub fn release(&mut self, key: Key) {
+        self.take(key);
+        if let Some(slot) = self.slot(key) {
             slot.fd = UNUSED;
             slot.generation = slot.generation.wrapping_add(1);
-            self.queues.put_first(FREE, place.slot);
+            self.queues.put_first(FREE, key.slot);
             self.places -= 1;
         }
     }
@@ -354,27 +354,27 @@ impl Parking {
     }
 
     /// Returns the place of this number.
-    pub(super) fn place(&self, number: u32) -> Option<Place> {
+    pub(super) fn key(&self, number: u32) -> Option<Key> {
         let generation = self.slots.get(number as usize)?.generation;
-        Some(Place { slot: number, generation })
+        Some(Key { slot: number, generation })
     }
 
     /// Returns the parked connection whose deadline has passed first.
-    pub fn expired(&self, now: Instant) -> Option<Place> {
+    pub fn expired(&self, now: Instant) -> Option<Key> {
         let (_, slot) = self.deadlines.first().filter(|(deadline, _)| *deadline <= now)?;
-        self.place(slot)
+        self.key(slot)
     }
 
     /// Returns the connection that has been idle for the longest time.
-    pub fn longest_idle(&self) -> Option<Place> {
-        self.place(self.queues.first(Stage::Idle.queue())?)
+    pub fn longest_idle(&self) -> Option<Key> {
+        self.key(self.queues.first(Stage::Idle.queue())?)
     }
 
     /// Returns the parked connection that is the first to close when there are too many: the one that
     /// has waited longest of those that never had a request, if there are any; then of those that have
     /// begun another one; then of the idle ones.
-    pub fn least_worth(&self) -> Option<Place> {
-        self.place((0..FREE).find_map(|queue| self.queues.first(queue))?)
+    pub fn least_worth(&self) -> Option<Key> {
+        self.key((0..FREE).find_map(|queue| self.queues.first(queue))?)
     }
 }
 

@@ -25,9 +25,9 @@ use super::event::{Event, taken};
 use super::exchange::Exchange;
 use super::heads;
 use super::holding::{Hold, Holding, Sleep};
+use super::key::{Key, Tenant};
 use super::pace::Pace;
 use super::parking::Parked;
-use super::place::{Place, Tenant};
 use super::slot::Watched;
 use super::store::recycle;
 use super::terms::Terms;
@@ -168,7 +168,7 @@ impl Pool {
         match token {
             LISTEN => Event::Listen,
             UNASKED => Event::Unasked,
-            token => self.heard(Place::from_token(token), state),
+            token => self.heard(Key::from_token(token), state),
         }
     }
 
@@ -176,21 +176,21 @@ impl Pool {
     /// another thread, which then sees to the event. Or it was registered while the process had one thread
     /// and is out on a request: then this registration ends here. An event for no connection is late, or
     /// comes from an instance of the program's.
-    fn heard(&self, place: Place, state: &mut State) -> Event {
-        if let Some(taken_out) = self.claim(place, state) {
+    fn heard(&self, key: Key, state: &mut State) -> Event {
+        if let Some(taken_out) = self.claim(key, state) {
             return Event::Heard(taken_out);
         }
-        let is_known = state.parking.note_early(place);
-        if let Some(fd) = state.parking.unwatch_out(place) {
+        let is_known = state.parking.note_early(key);
+        if let Some(fd) = state.parking.unwatch_out(key) {
             self.watcher.remove(fd);
         }
         if is_known { Event::Nothing } else { Event::Unasked }
     }
 
-    fn claim(&self, place: Place, state: &mut State) -> Option<TakenOut> {
-        let taken_out = state.take(place)?;
+    fn claim(&self, key: Key, state: &mut State) -> Option<TakenOut> {
+        let taken_out = state.take(key)?;
         if !threads::only_one() {
-            state.parking.goes_out(place, clock::milliseconds());
+            state.parking.goes_out(key, clock::milliseconds());
         }
         Some(taken_out)
     }
@@ -243,19 +243,19 @@ impl Pool {
 
     /// Registers a connection that is going to be parked. One without a place gets one. An event may
     /// come before it is parked: see [`Pool::heard`].
-    pub(super) fn watch(&self, fd: RawFd, place: Option<Place>, again: Again) -> io::Result<Place> {
-        if place.is_none() && self.watcher.is_lost() {
+    pub(super) fn watch(&self, fd: RawFd, key: Option<Key>, again: Again) -> io::Result<Key> {
+        if key.is_none() && self.watcher.is_lost() {
             self.mend()?;
         }
-        match self.register(fd, place, again) {
+        match self.register(fd, key, again) {
             Err(e) if self.mend().unwrap_or(false) || says_lost(&e) => {
-                self.register(fd, place, again)
+                self.register(fd, key, again)
             }
             result => result,
         }
     }
 
-    fn register(&self, fd: RawFd, place: Option<Place>, again: Again) -> io::Result<Place> {
+    fn register(&self, fd: RawFd, key: Option<Key>, again: Again) -> io::Result<Key> {
         let epoll = self.watcher.epoll()?;
         let (wanted, watch) = if threads::only_one() {
             (Watched::Level, Watch::Level)
@@ -263,19 +263,19 @@ impl Pool {
             (Watched::Once, again.watch())
         };
         let mut state = self.state.lock();
-        let is_new = place.is_none();
-        let place = place.map_or_else(|| state.new_place(), Ok)?;
+        let is_new = key.is_none();
+        let key = key.map_or_else(|| state.new_key(), Ok)?;
         if is_new {
-            let known = state.parking.identify(place, fd, file_number(fd));
-            known.inspect_err(|_| state.parking.release(place))?;
+            let known = state.parking.identify(key, fd, file_number(fd));
+            known.inspect_err(|_| state.parking.release(key))?;
         }
-        let token = place.token();
-        let result = match (state.parking.watched(place), wanted) {
-            (Watched::Level, Watched::Level) => return Ok(place),
+        let token = key.token();
+        let result = match (state.parking.watched(key), wanted) {
+            (Watched::Level, Watched::Level) => return Ok(key),
             (Watched::Once | Watched::Early, Watched::Once) => {
                 // Silent so far, and in no hands but the caller's: others need not wait for this.
                 drop(state);
-                return epoll.modify(fd, watch, token).map(|()| place);
+                return epoll.modify(fd, watch, token).map(|()| key);
             }
             (Watched::No, _) => epoll.add(fd, watch, token),
             (Watched::Level | Watched::Once | Watched::Unarmed | Watched::Early, _) => {
@@ -283,32 +283,32 @@ impl Pool {
             }
         };
         match result {
-            Ok(()) => state.parking.set_watched(place, fd, wanted),
-            Err(_) if is_new => state.parking.release(place),
+            Ok(()) => state.parking.set_watched(key, fd, wanted),
+            Err(_) if is_new => state.parking.release(key),
             Err(_) => {}
         }
-        result.map(|()| place)
+        result.map(|()| key)
     }
 
     /// Puts a registered connection into its place.
     pub(super) fn park(&self, taken_out: TakenOut, again: Again, max_waiting: usize) {
         self.parked.store(true, Ordering::Relaxed);
-        let (place, fd) = (taken_out.0, taken_out.1);
+        let (key, fd) = (taken_out.0, taken_out.1);
         let mut state = self.state.lock();
         let is_early = state.park(taken_out, max_waiting);
         if !threads::only_one() {
             // With other threads the kernel speaks of it, again if it has done so to one that sleeps now.
-            match state.parking.watched(place) {
+            match state.parking.watched(key) {
                 // Another thread has made the instance anew meanwhile.
-                Watched::No => state.look_next_at(place.token()),
-                _ if is_early => state.rearm(place, fd, again.watch(), &self.watcher),
+                Watched::No => state.look_next_at(key.token()),
+                _ if is_early => state.rearm(key, fd, again.watch(), &self.watcher),
                 _ => {}
             }
             if again == Again::InTurn {
-                state.parking.leave_to_kernel(place);
+                state.parking.leave_to_kernel(key);
             }
         } else if is_early || again == Again::InTurn {
-            state.queue(place.token());
+            state.queue(key.token());
         }
     }
 
@@ -317,46 +317,46 @@ impl Pool {
     /// threads see to it. Asks for it in this case only.
     pub(super) fn put_back(
         &self,
-        place: Place,
+        key: Key,
         owner: Owner,
         parked: impl FnOnce() -> Option<(RawFd, Parked)>,
         max_waiting: usize,
     ) {
         let mut state = self.state.lock();
         if threads::only_one() {
-            let is_watched = state.parking.watched(place) == Watched::Level;
+            let is_watched = state.parking.watched(key) == Watched::Level;
             if let Some((fd, parked)) = is_watched.then(parked).flatten() {
-                state.park((place, fd, parked), max_waiting);
+                state.park((key, fd, parked), max_waiting);
             }
             return;
         }
         let now = clock::milliseconds();
-        if let Some(took) = state.parking.out_for(place, now) {
+        if let Some(took) = state.parking.out_for(key, now) {
             self.holding.note_request(took, now);
         }
-        let is_expected = owner == Owner::Returns && state.parking.may_stay_unarmed(place);
+        let is_expected = owner == Owner::Returns && state.parking.may_stay_unarmed(key);
         if is_expected && self.holding.may_leave_unarmed(now) {
             let Some((fd, parked)) = parked() else { return };
-            state.park((place, fd, parked), max_waiting);
-            state.parking.leave_unarmed(place, now);
+            state.park((key, fd, parked), max_waiting);
+            state.parking.leave_unarmed(key, now);
         }
     }
 
     /// Whose a place is, for one who remembers it with this descriptor.
-    pub(super) fn tenant(&self, place: Place, fd: RawFd) -> Tenant {
-        self.state.lock().parking.tenant(place, fd)
+    pub(super) fn tenant(&self, key: Key, fd: RawFd) -> Tenant {
+        self.state.lock().parking.tenant(key, fd)
     }
 
     /// Takes a connection out of its place, if it is parked there with this descriptor.
-    pub(super) fn take(&self, place: Place, fd: RawFd) -> Option<TakenOut> {
-        self.state.lock().take_same(place, fd)
+    pub(super) fn take(&self, key: Key, fd: RawFd) -> Option<TakenOut> {
+        self.state.lock().take_same(key, fd)
     }
 
     /// Gives up a connection whose descriptor the program has replaced: its number may be another's.
-    pub(super) fn forget_parked(&self, place: Place) {
-        let taken = self.state.lock().parking.take(place);
+    pub(super) fn forget_parked(&self, key: Key) {
+        let taken = self.state.lock().parking.take(key);
         if let Some((fd, _)) = taken {
-            self.forget(fd, place);
+            self.forget(fd, key);
         }
     }
 
@@ -364,7 +364,7 @@ impl Pool {
     /// Unless it is to be looked at now, it is armed: the thread is to wait for all.
     pub(super) fn end_hold(
         &self,
-        (place, fd): (Place, RawFd),
+        (key, fd): (Key, RawFd),
         hold: Hold,
         heard: bool,
         is_ready: bool,
@@ -375,13 +375,13 @@ impl Pool {
         }
         let leaves_others = self.holding.end_hold(hold);
         let mut state = self.state.lock();
-        let is_own = heard && !is_ready && state.parking.is_parked(place, fd);
-        let event = if is_own { self.claim(place, &mut state) } else { None };
+        let is_own = heard && !is_ready && state.parking.is_parked(key, fd);
+        let event = if is_own { self.claim(key, &mut state) } else { None };
         if leaves_others {
             state.arm_all(&self.watcher);
         }
         let unarmed =
-            if state.parking.is_unarmed(place, fd) { state.take_same(place, fd) } else { None };
+            if state.parking.is_unarmed(key, fd) { state.take_same(key, fd) } else { None };
         drop(state);
         unarmed.into_iter().for_each(|unarmed| self.arm_taken(unarmed, max_waiting));
         taken(event, Event::Heard)
@@ -389,11 +389,11 @@ impl Pool {
 
     /// Parks a connection again that was unarmed. Other threads need not wait for the system call.
     fn arm_taken(&self, taken_out: TakenOut, max_waiting: usize) {
-        let (place, fd) = (taken_out.0, taken_out.1);
-        let armed = self.watch(fd, Some(place), Again::WhenHeard).is_ok();
+        let (key, fd) = (taken_out.0, taken_out.1);
+        let armed = self.watch(fd, Some(key), Again::WhenHeard).is_ok();
         match armed || self.watcher.is_lost() {
             true => self.park(taken_out, Again::WhenHeard, max_waiting),
-            false => self.state.lock().parking.release(place),
+            false => self.state.lock().parking.release(key),
         }
     }
 
@@ -403,18 +403,18 @@ impl Pool {
     }
 
     /// Begins to hold an unarmed connection. With other work for the thread it is armed instead.
-    pub(super) fn begin_hold(&self, place: Place, fd: RawFd) -> Option<Hold> {
+    pub(super) fn begin_hold(&self, key: Key, fd: RawFd) -> Option<Hold> {
         let mut state = self.state.lock();
         // A thread whose client is always quick comes by nowhere else.
         let now = clock::milliseconds();
         state.arm_forgotten(&self.watcher, now);
-        if !state.parking.is_unarmed(place, fd)
-            && (self.holding.is_crowded() || !state.disarm(place, fd, &self.watcher))
+        if !state.parking.is_unarmed(key, fd)
+            && (self.holding.is_crowded() || !state.disarm(key, fd, &self.watcher))
         {
             return None;
         }
         if state.has_work() {
-            state.arm(place, &self.watcher);
+            state.arm(key, &self.watcher);
             return None;
         }
         Some(self.holding.begin_hold(now))
@@ -466,13 +466,13 @@ impl Pool {
     }
 
     /// Stops watching a connection that leaves, as [`State::forget`] does.
-    pub(super) fn forget(&self, fd: RawFd, place: Place) -> bool {
-        self.state.lock().forget(fd, place, &self.watcher)
+    pub(super) fn forget(&self, fd: RawFd, key: Key) -> bool {
+        self.state.lock().forget(fd, key, &self.watcher)
     }
 
     /// Closes a connection that was just taken out of its place, unless the program has.
-    pub(super) fn discard(&self, (place, fd, parked): TakenOut) {
-        if self.forget(fd, place) {
+    pub(super) fn discard(&self, (key, fd, parked): TakenOut) {
+        if self.forget(fd, key) {
             close_at_once(fd, parked.since);
         }
         if let Some(exchange) = parked.exchange {

@@ -76,10 +76,10 @@ mod tests {
         let park = |at: usize, records| {
             let (ours, peer) = UnixStream::pair().unwrap();
             let fd = ours.into_raw_fd();
-            let place = both[at].watch(fd, None, Again::WhenHeard).unwrap();
+            let key = both[at].watch(fd, None, Again::WhenHeard).unwrap();
             let (exchange, wait) = (Some(unfinished(records)), Wait::new(Stage::First, None));
             let parked = Parked { exchange, wait, since: Moment::now() };
-            both[at].park((place, fd, parked), Again::WhenHeard, usize::MAX);
+            both[at].park((key, fd, parked), Again::WhenHeard, usize::MAX);
             peer
         };
         let sums = || [0, 1].map(|at: usize| both[at].heads().0);

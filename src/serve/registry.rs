@@ -4,9 +4,9 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 
 use super::connection::Connection;
+use super::key::Key;
 use super::listener::Listener;
 use super::outbound;
-use super::place::Place;
 use super::pools;
 use super::store::EXCHANGES;
 use crate::os::fork::{self, PerProcess};
@@ -61,8 +61,8 @@ pub fn existing(fd: RawFd) -> Option<Arc<Listener>> {
 
 /// Takes a connection out of its place, if it still waits there with this descriptor, for whichever listen
 /// socket.
-pub fn take_out(place: Place, fd: RawFd) -> Option<Connection> {
-    all().ok()?.lock().iter().find_map(|listener| listener.take_out(place, fd))
+pub fn take_out(key: Key, fd: RawFd) -> Option<Connection> {
+    all().ok()?.lock().iter().find_map(|listener| listener.take_out(key, fd))
 }
 
 /// Whether threads wait on a listener, or connections came through it that are not closed. To be asked

@@ -3,9 +3,9 @@
 use std::os::fd::RawFd;
 use std::time::Instant;
 
+use super::key::Key;
 use super::parking::{Parked, Parking};
 use super::patience::{LONG_UNARMED, MOST_STEPS, PLACES_BETWEEN_LOOKS};
-use super::place::Place;
 use super::slot::Watched;
 use super::watcher::{UNASKED, Watcher};
 use crate::os::clock;
@@ -14,7 +14,7 @@ use crate::os::memory::{NoMemory, push, reserve};
 use crate::os::poll::{Ready, Watch};
 
 /// A connection that was taken out of its place.
-pub(super) type TakenOut = (Place, RawFd, Parked);
+pub(super) type TakenOut = (Key, RawFd, Parked);
 
 /// What the threads of a pool share.
 #[derive(Debug)]
@@ -80,22 +80,22 @@ impl State {
 
     /// Puts a connection into its place. Where there are `max_waiting` already, the one of least worth has
     /// to go. Returns whether an event for it has come already.
-    pub(super) fn park(&mut self, (place, fd, parked): TakenOut, max_waiting: usize) -> bool {
+    pub(super) fn park(&mut self, (key, fd, parked): TakenOut, max_waiting: usize) -> bool {
         let most = self.most(max_waiting);
         if self.parking.len() >= most {
             self.release_stale();
         }
         if self.parking.len() >= most && reserve(&mut self.surplus, 1).is_ok() {
-            let least = self.parking.least_worth().and_then(|place| self.take(place));
+            let least = self.parking.least_worth().and_then(|key| self.take(key));
             least.into_iter().for_each(|least| self.surplus.push(least));
         }
-        self.parking.park(place, fd, parked)
+        self.parking.park(key, fd, parked)
     }
 
     /// Gives up the connection that has been idle for the longest time, if the program has closed it.
     fn release_stale(&mut self) {
         let longest = self.parking.longest_idle();
-        if let Some(stale) = longest.filter(|place| !self.parking.is_own(*place, file_number)) {
+        if let Some(stale) = longest.filter(|key| !self.parking.is_own(*key, file_number)) {
             self.parking.release(stale);
         }
     }
@@ -107,21 +107,21 @@ impl State {
     }
 
     /// A place for a connection that has none.
-    pub(super) fn new_place(&mut self) -> Result<Place, NoMemory> {
+    pub(super) fn new_key(&mut self) -> Result<Key, NoMemory> {
         if self.new_places % PLACES_BETWEEN_LOOKS == 0 {
             let descriptors = most_descriptors();
             self.room = descriptors - descriptors / 4;
         }
         self.new_places = self.new_places.wrapping_add(1);
-        let place = self.parking.reserve()?;
+        let key = self.parking.reserve()?;
         // Noting an event must not need memory.
-        let most = self.parking.places_made() + Ready::MOST;
+        let most = self.parking.slots_made() + Ready::MOST;
         let more = most.saturating_sub(self.ready.len());
         let enough = reserve(&mut self.ready, more);
         if enough.is_err() {
-            self.parking.release(place);
+            self.parking.release(key);
         }
-        enough.map(|()| place)
+        enough.map(|()| key)
     }
 
     /// Takes out the connection that is the first to close when there are too many.
@@ -136,38 +136,38 @@ impl State {
     }
 
     /// Takes out a connection that is parked.
-    pub(super) fn take(&mut self, place: Place) -> Option<TakenOut> {
-        self.parking.take(place).map(|(fd, parked)| (place, fd, parked))
+    pub(super) fn take(&mut self, key: Key) -> Option<TakenOut> {
+        self.parking.take(key).map(|(fd, parked)| (key, fd, parked))
     }
 
     /// Takes out a connection that is parked with this descriptor, unless the program has closed it.
-    pub(super) fn take_same(&mut self, place: Place, fd: RawFd) -> Option<TakenOut> {
-        if !self.parking.is_parked(place, fd) {
+    pub(super) fn take_same(&mut self, key: Key, fd: RawFd) -> Option<TakenOut> {
+        if !self.parking.is_parked(key, fd) {
             return None;
         }
-        if !self.parking.is_own(place, file_number) {
-            self.parking.release(place);
+        if !self.parking.is_own(key, file_number) {
+            self.parking.release(key);
             return None;
         }
-        self.take(place)
+        self.take(key)
     }
 
     /// Stops watching a connection that leaves, and gives up its place. Returns false if its number has
     /// come to mean something else: then the program has closed it.
-    pub(super) fn forget(&mut self, fd: RawFd, place: Place, watcher: &Watcher) -> bool {
-        let is_latest = self.parking.is_latest(place, fd);
-        let watched = self.parking.watched(place);
+    pub(super) fn forget(&mut self, fd: RawFd, key: Key, watcher: &Watcher) -> bool {
+        let is_latest = self.parking.is_latest(key, fd);
+        let watched = self.parking.watched(key);
         // The instance may be lost: then the file says it.
-        let mut is_own = || watcher.remove(fd) || self.parking.is_own(place, file_number);
+        let mut is_own = || watcher.remove(fd) || self.parking.is_own(key, file_number);
         let stays = is_latest && (watched == Watched::No || is_own());
-        self.parking.release(place);
+        self.parking.release(key);
         stays
     }
 
     /// Gives up all connections, in a child: no memory may be freed at this moment.
     pub(super) fn abandon(&mut self, close: impl Fn(RawFd)) {
-        for (place, fd, _) in &self.surplus {
-            if self.parking.is_own(*place, file_number) {
+        for (key, fd, _) in &self.surplus {
+            if self.parking.is_own(*key, file_number) {
                 close(*fd);
             }
         }
@@ -182,13 +182,13 @@ impl State {
 
     /// Takes out a parked connection for which the kernel does not vouch by an event. One whose number has
     /// come to mean something else is lost: that is left alone, and the next one taken.
-    fn take_own(&mut self, next: impl Fn(&Parking) -> Option<Place>) -> Option<TakenOut> {
+    fn take_own(&mut self, next: impl Fn(&Parking) -> Option<Key>) -> Option<TakenOut> {
         loop {
-            let place = next(&self.parking)?;
-            if self.parking.is_own(place, file_number) {
-                return self.take(place);
+            let key = next(&self.parking)?;
+            if self.parking.is_own(key, file_number) {
+                return self.take(key);
             }
-            self.parking.release(place);
+            self.parking.release(key);
         }
     }
 
@@ -196,12 +196,12 @@ impl State {
     /// registered anew, and `event` before them.
     pub(super) fn look_at_all(&mut self, event: u64) {
         self.ready.clear();
-        for number in 0..self.parking.places_made() {
-            let Some(place) = self.parking.unwatch(number) else { continue };
-            if self.parking.is_own(place, file_number) {
-                self.look_next_at(place.token());
+        for number in 0..self.parking.slots_made() {
+            let Some(key) = self.parking.unwatch(number) else { continue };
+            if self.parking.is_own(key, file_number) {
+                self.look_next_at(key.token());
             } else {
-                self.parking.release(place);
+                self.parking.release(key);
             }
         }
         self.look_next_at(event);
@@ -209,52 +209,52 @@ impl State {
 
     /// Arms the connections that were left unarmed for too long. Returns whether there are others.
     pub(super) fn arm_forgotten(&mut self, watcher: &Watcher, now: u32) -> bool {
-        while let Some((place, age)) = self.parking.first_unarmed(now) {
+        while let Some((key, age)) = self.parking.first_unarmed(now) {
             if age < LONG_UNARMED {
                 return true;
             }
-            self.arm(place, watcher);
+            self.arm(key, watcher);
         }
         false
     }
 
     /// Arms all connections that are unarmed: no thread is going to come by soon.
     pub(super) fn arm_all(&mut self, watcher: &Watcher) {
-        while let Some((place, _)) = self.parking.first_unarmed(0) {
-            self.arm(place, watcher);
+        while let Some((key, _)) = self.parking.first_unarmed(0) {
+            self.arm(key, watcher);
         }
     }
 
     /// Arms a connection that is unarmed. One whose number has come to mean something else was closed by
     /// the program, and is forgotten.
-    pub(super) fn arm(&mut self, place: Place, watcher: &Watcher) {
-        let Some(fd) = self.parking.take_unarmed(place) else { return };
-        if self.parking.is_own(place, file_number) {
-            self.rearm(place, fd, Watch::OneShot, watcher);
+    pub(super) fn arm(&mut self, key: Key, watcher: &Watcher) {
+        let Some(fd) = self.parking.take_unarmed(key) else { return };
+        if self.parking.is_own(key, file_number) {
+            self.rearm(key, fd, Watch::OneShot, watcher);
         } else {
-            self.parking.release(place);
+            self.parking.release(key);
         }
     }
 
     /// Has the kernel speak of a parked connection, again if it has done so already.
-    pub(super) fn rearm(&mut self, place: Place, fd: RawFd, watch: Watch, watcher: &Watcher) {
-        let armed = watcher.epoll().and_then(|e| e.modify(fd, watch, place.token()));
+    pub(super) fn rearm(&mut self, key: Key, fd: RawFd, watch: Watch, watcher: &Watcher) {
+        let armed = watcher.epoll().and_then(|e| e.modify(fd, watch, key.token()));
         if armed.is_err() && watcher.is_lost() {
             // All are registered again when that is mended.
             self.look_next_at(UNASKED);
         } else if armed.is_err() {
-            self.parking.release(place);
+            self.parking.release(key);
         }
     }
 
     /// Makes a connection unarmed that was armed because no thread held one: the first of them.
-    pub(super) fn disarm(&mut self, place: Place, fd: RawFd, watcher: &Watcher) -> bool {
-        if !self.parking.is_parked(place, fd) || !self.parking.may_stay_unarmed(place) {
+    pub(super) fn disarm(&mut self, key: Key, fd: RawFd, watcher: &Watcher) -> bool {
+        if !self.parking.is_parked(key, fd) || !self.parking.may_stay_unarmed(key) {
             return false;
         }
-        let silent = watcher.epoll().and_then(|e| e.modify(fd, Watch::Silent, place.token()));
+        let silent = watcher.epoll().and_then(|e| e.modify(fd, Watch::Silent, key.token()));
         if silent.is_ok() {
-            self.parking.leave_unarmed(place, clock::milliseconds());
+            self.parking.leave_unarmed(key, clock::milliseconds());
         }
         silent.is_ok()
     }
@@ -265,8 +265,8 @@ impl State {
             return;
         }
         let mut moved = event;
-        for place in &mut self.ready {
-            std::mem::swap(place, &mut moved);
+        for key in &mut self.ready {
+            std::mem::swap(key, &mut moved);
         }
         self.look_next_at(moved);
     }
@@ -299,10 +299,10 @@ mod tests {
         Parked { exchange: None, wait: Wait::new(stage, Some(patience)), since: Moment::now() }
     }
 
-    fn watched_place(state: &mut State) -> Place {
-        let place = state.new_place().unwrap();
-        state.parking.set_watched(place, 0, Watched::Once);
-        place
+    fn watched_place(state: &mut State) -> Key {
+        let key = state.new_key().unwrap();
+        state.parking.set_watched(key, 0, Watched::Once);
+        key
     }
 
     #[test]
@@ -310,8 +310,8 @@ mod tests {
     fn no_more_connections_wait_than_the_limit() {
         let mut state = State::new(0);
         for fd in 0..100 {
-            let place = watched_place(&mut state);
-            state.park((place, fd, waiting(Stage::Silent, LATER)), 20);
+            let key = watched_place(&mut state);
+            state.park((key, fd, waiting(Stage::Silent, LATER)), 20);
             assert!(state.parking.len() <= 20);
             assert_eq!(
                 (state.next_step() == Step::MakeRoom, state.has_work()),
@@ -329,16 +329,16 @@ mod tests {
     fn a_quarter_of_the_descriptors_is_the_programs() {
         let mut state = State::new(0);
         let most = most_descriptors();
-        state.new_place().unwrap();
+        state.new_key().unwrap();
         assert_eq!(state.most(usize::MAX), most - most / 4);
         assert_eq!(state.most(1), 1);
         // It is looked up seldom.
         state.room = 7;
         for _ in 1..PLACES_BETWEEN_LOOKS {
-            state.new_place().unwrap();
+            state.new_key().unwrap();
         }
         assert_eq!(state.room, 7);
-        state.new_place().unwrap();
+        state.new_key().unwrap();
         assert_eq!(state.room, most - most / 4);
     }
 
@@ -350,12 +350,12 @@ mod tests {
             let mut state = State::new(0);
             if is_late {
                 for fd in 0..1000 {
-                    let place = watched_place(&mut state);
+                    let key = watched_place(&mut state);
                     let late = waiting(Stage::Silent, Duration::ZERO);
-                    state.park((place, fd, late), usize::MAX);
+                    state.park((key, fd, late), usize::MAX);
                 }
             }
-            state.new_place().unwrap();
+            state.new_key().unwrap();
             let (mut since_asked, mut asked, mut followed, mut expired) = (0, 0, 0, 0);
             for _ in 0..1500 {
                 // Whatever is followed comes again.
@@ -389,10 +389,10 @@ mod tests {
     fn with_nothing_to_do_the_wait_is_until_the_next_deadline() {
         let mut state = State::new(0);
         assert_eq!(state.next_step(), Step::Ask(None));
-        let place = watched_place(&mut state);
+        let key = watched_place(&mut state);
         let parked = waiting(Stage::Silent, LATER);
         let deadline = parked.wait.deadline;
-        state.park((place, 5, parked), 20);
+        state.park((key, 5, parked), 20);
         for _ in 0..2 * MOST_STEPS {
             assert_eq!(state.next_step(), Step::Ask(deadline));
         }

@@ -10,8 +10,8 @@ use crate::os::signal;
 use crate::protocol::body::{EndRequest, ProtocolStatus};
 use crate::protocol::record::{Header, RecordType};
 use crate::protocol::writer;
+use crate::serve::key::{Key, Tenant};
 use crate::serve::last::Last;
-use crate::serve::place::{Place, Tenant};
 use crate::serve::wait::Owner;
 use crate::serve::{Begin, Connection, Terms, config, registry};
 use crate::world::{LISTEN_FD, random};
@@ -42,7 +42,7 @@ pub enum Given {
     #[default]
     Nothing,
     Connection(Connection),
-    Place(Place, RawFd),
+    Key(Key, RawFd),
 }
 
 impl Given {
@@ -66,13 +66,13 @@ pub fn accept(given: Given) -> Option<Request> {
             Last::None
         }
         Given::Connection(connection) => Last::Given(connection),
-        Given::Place(place, fd) => match listener.tenant(place, fd) {
-            Tenant::Same => Last::Parked(place, fd),
+        Given::Key(key, fd) => match listener.tenant(key, fd) {
+            Tenant::Same => Last::Parked(key, fd),
             Tenant::Another => {
-                listener.forget(place);
+                listener.forget(key);
                 Last::None
             }
-            Tenant::Unknown => registry::take_out(place, fd).map_or(Last::None, Last::Given),
+            Tenant::Unknown => registry::take_out(key, fd).map_or(Last::None, Last::Given),
         },
     };
     match listener.next(terms, last) {
@@ -136,11 +136,11 @@ pub fn finish(request: Request, how: Finish) -> Given {
 fn give_back(mut connection: Connection, owner: Owner) -> Given {
     connection.keep();
     let (fd, config) = (connection.fd, config::get());
-    let place = connection.go_home(LISTEN_FD, owner, config).or_else(|connection| {
+    let key = connection.go_home(LISTEN_FD, owner, config).or_else(|connection| {
         registry::of(LISTEN_FD).expect("memory").take_back(connection, owner, config)
     });
-    match place {
-        Ok(place) => Given::Place(place, fd),
+    match key {
+        Ok(key) => Given::Key(key, fd),
         Err(connection) => Given::Connection(connection),
     }
 }

@@ -174,10 +174,10 @@ unsafe fn accept(request: *mut FCGX_Request) -> io::Result<()> {
         looks: false,
     };
     // SAFETY: the caller's promise.
-    let (given, place) = unsafe { (request::take_kept(request), parked::take_place(request)) };
+    let (given, key) = unsafe { (request::take_kept(request), parked::take_key(request)) };
     // SAFETY: the caller's promise.
     let fd = unsafe { mem::replace(&mut (*request).ipcFd, -1) };
-    let returns = given.is_some() || place.is_some();
+    let returns = given.is_some() || key.is_some();
     let owner = if returns { Owner::Returns } else { Owner::MayBeGone };
     let mut listener = match registry::of(sock) {
         Ok(listener) => listener,
@@ -186,14 +186,14 @@ unsafe fn accept(request: *mut FCGX_Request) -> io::Result<()> {
             return Err(error.into());
         }
     };
-    let mut last = match (given, place) {
+    let mut last = match (given, key) {
         // The parent's: it will go on serving that connection.
         (Some(given), _) if given.is_inherited() => {
             given.close_copy();
             Some(Last::None)
         }
         (Some(given), _) => Some(Last::Given(given)),
-        (None, Some(place)) => parked::last(&listener, place, fd),
+        (None, Some(key)) => parked::last(&listener, key, fd),
         (None, None) => None,
     };
     // SAFETY: the caller's promise.
@@ -338,10 +338,10 @@ pub unsafe extern "C" fn FCGX_Accept(
 /// # Safety
 ///
 /// `place` is NULL or may be written.
-unsafe fn put<T>(place: *mut T, value: T) {
-    if !place.is_null() {
+unsafe fn put<T>(key: *mut T, value: T) {
+    if !key.is_null() {
         // SAFETY: the caller's promise.
-        unsafe { place.write(value) };
+        unsafe { key.write(value) };
     }
 }
 

@@ -16,7 +16,7 @@ fn a_late_event_for_an_earlier_connection_finds_nothing() {
     let mut parking = Parking::new(0);
     let first = parking.reserve().unwrap();
     parking.park(first, 7, parked(None));
-    assert_eq!(Place::from_token(first.token()), first);
+    assert_eq!(Key::from_token(first.token()), first);
     assert_eq!(parking.take(first).map(|(fd, _)| fd), Some(7));
     assert!(parking.take(first).is_none());
     parking.release(first);
@@ -32,13 +32,13 @@ fn deadlines_pass_in_order() {
     let mut parking = Parking::new(0);
     let now = Instant::now();
     for (fd, seconds) in [(1, 20), (2, 10), (3, 30)] {
-        let place = parking.reserve().unwrap();
-        parking.park(place, fd, parked(Some(now + Duration::from_secs(seconds))));
+        let key = parking.reserve().unwrap();
+        parking.park(key, fd, parked(Some(now + Duration::from_secs(seconds))));
     }
     assert_eq!(parking.earliest(), Some(now + Duration::from_secs(10)));
     assert!(parking.expired(now).is_none());
-    let place = parking.expired(now + Duration::from_secs(15)).unwrap();
-    assert_eq!(parking.take(place).map(|(fd, _)| fd), Some(2));
+    let key = parking.expired(now + Duration::from_secs(15)).unwrap();
+    assert_eq!(parking.take(key).map(|(fd, _)| fd), Some(2));
     assert_eq!(parking.earliest(), Some(now + Duration::from_secs(20)));
     assert!(parking.expired(now + Duration::from_secs(15)).is_none());
 }
@@ -49,15 +49,15 @@ fn who_has_had_no_request_goes_first_and_the_oldest_of_those() {
         [Stage::Idle, Stage::Next, Stage::First, Stage::Idle, Stage::Lingering, Stage::Silent];
     let mut parking = Parking::new(0);
     let places: Vec<_> = stages.map(|stage| (stage, parking.reserve().unwrap())).into();
-    for (fd, (stage, place)) in places.iter().enumerate().rev() {
-        parking.park(*place, fd as RawFd, at(*stage, None));
+    for (fd, (stage, key)) in places.iter().enumerate().rev() {
+        parking.park(*key, fd as RawFd, at(*stage, None));
     }
     // Looked at, and parked again: it has waited the shortest time now.
     let (_, again) = parking.take(places[5].1).unwrap();
     parking.park(places[5].1, 5, again);
     let order = std::iter::from_fn(|| {
-        let place = parking.least_worth()?;
-        parking.take(place).map(|(fd, _)| fd)
+        let key = parking.least_worth()?;
+        parking.take(key).map(|(fd, _)| fd)
     });
     assert!(order.eq([4, 2, 5, 1, 3, 0]));
 }
@@ -73,26 +73,26 @@ fn no_step_takes_longer_the_more_connections_wait() {
         step(parking);
         most = most.max(parking.deadlines.steps - before);
     };
-    let places: Vec<Place> = (0..MANY).map(|_| parking.reserve().unwrap()).collect();
-    for (number, place) in (0..MANY).zip(&places) {
+    let places: Vec<Key> = (0..MANY).map(|_| parking.reserve().unwrap()).collect();
+    for (number, key) in (0..MANY).zip(&places) {
         // Half of them in order, half of them in none.
         let after = if number % 2 == 0 { number } else { number * 7919 % MANY };
         let deadline = start + Duration::from_micros(u64::from(after));
         counted(&mut parking, &mut |parking| {
-            parking.park(*place, number as RawFd, parked(Some(deadline)));
+            parking.park(*key, number as RawFd, parked(Some(deadline)));
         });
     }
     // Each says something that is no request: its deadline stays.
-    for place in &places {
+    for key in &places {
         counted(&mut parking, &mut |parking| {
-            let (fd, parked) = parking.take(*place).unwrap();
-            parking.park(*place, fd, parked);
+            let (fd, parked) = parking.take(*key).unwrap();
+            parking.park(*key, fd, parked);
         });
     }
     let (mut last, late) = (start, start + Duration::from_secs(1));
     for number in 0..MANY {
         counted(&mut parking, &mut |parking| {
-            let place = if number % 4 == 0 {
+            let key = if number % 4 == 0 {
                 parking.least_worth().unwrap()
             } else {
                 let earliest = parking.earliest().unwrap();
@@ -100,8 +100,8 @@ fn no_step_takes_longer_the_more_connections_wait() {
                 last = earliest;
                 parking.expired(late).unwrap()
             };
-            assert!(parking.take(place).is_some());
-            parking.release(place);
+            assert!(parking.take(key).is_some());
+            parking.release(key);
         });
     }
     assert!(parking.is_empty() && parking.expired(late).is_none());
@@ -112,10 +112,10 @@ fn no_step_takes_longer_the_more_connections_wait() {
 fn idle_connections_have_no_part_in_the_deadlines_and_little_memory() {
     let mut parking = Parking::new(0);
     for fd in 0..1000 {
-        let place = parking.reserve().unwrap();
-        parking.park(place, fd, at(Stage::Idle, None));
-        assert!(parking.take(place).is_some());
-        parking.park(place, fd, at(Stage::Idle, None));
+        let key = parking.reserve().unwrap();
+        parking.park(key, fd, at(Stage::Idle, None));
+        assert!(parking.take(key).is_some());
+        parking.park(key, fd, at(Stage::Idle, None));
     }
     assert_eq!((parking.deadlines.steps, parking.earliest()), (0, None));
     assert!(size_of::<Slot>() <= 40);
@@ -126,8 +126,8 @@ fn a_child_gives_everything_up() {
     let mut parking = Parking::new(0);
     let now = Instant::now();
     for fd in 0..4 {
-        let place = parking.reserve().unwrap();
-        parking.park(place, fd, parked(Some(now)));
+        let key = parking.reserve().unwrap();
+        parking.park(key, fd, parked(Some(now)));
     }
     let out = parking.least_worth().unwrap();
     assert!(parking.take(out).is_some());
@@ -144,45 +144,45 @@ fn a_child_gives_everything_up() {
 #[test]
 fn an_event_before_parking_is_told_when_parking() {
     let mut parking = Parking::new(0);
-    let place = parking.reserve().unwrap();
-    parking.note_early(place);
-    parking.set_watched(place, 5, Watched::Once);
-    assert!(!parking.park(place, 5, parked(None)));
-    assert!(parking.take(place).is_some());
-    parking.note_early(place);
-    assert!(parking.park(place, 5, parked(None)));
-    assert!(parking.take(place).is_some());
-    assert!(!parking.park(place, 5, parked(None)));
+    let key = parking.reserve().unwrap();
+    parking.note_early(key);
+    parking.set_watched(key, 5, Watched::Once);
+    assert!(!parking.park(key, 5, parked(None)));
+    assert!(parking.take(key).is_some());
+    parking.note_early(key);
+    assert!(parking.park(key, 5, parked(None)));
+    assert!(parking.take(key).is_some());
+    assert!(!parking.park(key, 5, parked(None)));
 }
 
 #[test]
 fn one_that_was_lost_meanwhile_is_told_when_parking() {
     let mut parking = Parking::new(0);
-    let place = parking.reserve().unwrap();
-    parking.set_watched(place, 5, Watched::Once);
+    let key = parking.reserve().unwrap();
+    parking.set_watched(key, 5, Watched::Once);
     assert_eq!(parking.unwatch(0), None, "it is not parked");
-    assert!(parking.park(place, 5, parked(None)));
-    assert_eq!(parking.unwatch(0), Some(place));
+    assert!(parking.park(key, 5, parked(None)));
+    assert_eq!(parking.unwatch(0), Some(key));
 }
 
 #[test]
 fn a_place_keeps_how_it_is_watched_until_it_is_released() {
     let mut parking = Parking::new(0);
-    let place = parking.reserve().unwrap();
-    parking.set_watched(place, 5, Watched::Level);
-    parking.park(place, 5, parked(None));
-    assert_eq!(parking.unwatch_out(place), None);
-    assert!(parking.take(place).is_some());
-    assert_eq!(parking.watched(place), Watched::Level);
-    assert_eq!(parking.unwatch_out(place), Some(5));
-    assert_eq!(parking.unwatch_out(place), None);
-    parking.set_watched(place, 5, Watched::Once);
-    parking.identify(place, 5, 0).unwrap();
+    let key = parking.reserve().unwrap();
+    parking.set_watched(key, 5, Watched::Level);
+    parking.park(key, 5, parked(None));
+    assert_eq!(parking.unwatch_out(key), None);
+    assert!(parking.take(key).is_some());
+    assert_eq!(parking.watched(key), Watched::Level);
+    assert_eq!(parking.unwatch_out(key), Some(5));
+    assert_eq!(parking.unwatch_out(key), None);
+    parking.set_watched(key, 5, Watched::Once);
+    parking.identify(key, 5, 0).unwrap();
     let other = parking.reserve().unwrap();
-    assert!(parking.is_latest(place, 5));
+    assert!(parking.is_latest(key, 5));
     parking.identify(other, 5, 0).unwrap();
-    assert!(parking.is_latest(other, 5) && !parking.is_latest(place, 5));
-    parking.release(place);
+    assert!(parking.is_latest(other, 5) && !parking.is_latest(key, 5));
+    parking.release(key);
     let again = parking.reserve().unwrap();
     assert_eq!(parking.watched(again), Watched::No);
 }

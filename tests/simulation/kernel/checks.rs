@@ -172,9 +172,9 @@ impl Kernel {
     }
 
     /// How many threads of the process wait in this call.
-    fn waiting_for(&self, process: usize, place: &str) -> usize {
+    fn waiting_for(&self, process: usize, key: &str) -> usize {
         let waits = |task: &&Task| task.process == process && task.waits && !task.frozen;
-        self.tasks.iter().filter(waits).filter(|task| task.place == place).count()
+        self.tasks.iter().filter(waits).filter(|task| task.key == key).count()
     }
 
     /// Every thread waits, and goes on waiting until then: what has come on a connection that is parked,

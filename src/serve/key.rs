@@ -14,12 +14,12 @@ pub enum Tenant {
 /// A slot of the table of parked connections, and the slot's generation at the time: an event that arrives
 /// late for an earlier connection in the same slot is recognised by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Key {
     pub(super) slot: u32,
     pub(super) generation: u32,
 }
 
-impl Place {
+impl Key {
     /// Whether it is one of the few that are in use if few connections wait.
     pub(super) const fn is_among_the_first(self) -> bool {
         self.slot < 16
@@ -30,7 +30,7 @@ impl Place {
         (self.slot, self.generation)
     }
 
-    /// From [`Place::parts`].
+    /// From [`Key::parts`].
     pub const fn from_parts(slot: u32, generation: u32) -> Self {
         Self { slot, generation }
     }
