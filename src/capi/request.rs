@@ -355,7 +355,7 @@ mod tests {
     use super::*;
     use crate::capi::fcgiapp::{FCGX_Finish_r, FCGX_GetStr, FCGX_PutS, FCGX_UnGetChar};
     use crate::os::fork::Moment;
-    use crate::serve::exchange::Head;
+    use crate::serve::exchange::HeadEvent;
     use std::io::Read;
     use std::os::fd::{AsRawFd, IntoRawFd};
     use std::os::unix::net::UnixStream;
@@ -376,7 +376,7 @@ mod tests {
             let received = [HEAD, BODY].concat();
             incoming.room().unwrap()[..received.len()].copy_from_slice(&received);
             incoming.received(received.len());
-            let Head::Ready(start) = connection.exchange.head(1000) else { panic!("no head") };
+            let HeadEvent::Ready(start) = connection.exchange.head(1000) else { panic!("no head") };
             let mut text = [0_u8; 8];
             // SAFETY: `r` points to a request that stays where it is; the streams are its own.
             unsafe {

@@ -24,7 +24,7 @@ pub struct Begin {
 
 /// What comes next while the head of a request is read.
 #[derive(Clone, Copy, Debug)]
-pub enum Head {
+pub enum HeadEvent {
     /// More bytes have to be received first.
     NeedMore,
     /// This record is to be sent; with `close` the connection is to be closed then.
@@ -111,7 +111,7 @@ impl Exchange {
         &mut self.incoming
     }
 
-    /// Pointers to the parameters' strings, with NULL behind them, once the head was [`Head::Ready`].
+    /// Pointers to the parameters' strings, with NULL behind them, once the head was [`HeadEvent::Ready`].
     /// They are valid until the exchange is used for another request.
     pub fn params(&mut self) -> &mut [AtomicPtr<u8>] {
         self.params.pointers()
@@ -125,10 +125,10 @@ impl Exchange {
     }
 
     /// Reads on in the head of a request. `limit`: bytes of parameters taken at most.
-    pub fn head(&mut self, limit: usize) -> Head {
+    pub fn head(&mut self, limit: usize) -> HeadEvent {
         loop {
             match self.incoming.step() {
-                Event::NeedMore => return Head::NeedMore,
+                Event::NeedMore => return HeadEvent::NeedMore,
                 Event::Begin(id, begin) => {
                     if let Some(refused) = self.begin(id, begin) {
                         return refused;
@@ -144,13 +144,13 @@ impl Exchange {
                 Event::Abort => {
                     return self.refuse(ProtocolStatus::RequestComplete, !self.begin.keep);
                 }
-                Event::Answer(answer) => return Head::Answer { answer, close: false },
-                Event::Broken(_) => return Head::Broken,
+                Event::Answer(answer) => return HeadEvent::Answer { answer, close: false },
+                Event::Broken(_) => return HeadEvent::Broken,
             }
         }
     }
 
-    fn begin(&mut self, id: u16, begin: BeginRequest) -> Option<Head> {
+    fn begin(&mut self, id: u16, begin: BeginRequest) -> Option<HeadEvent> {
         self.begin = Begin { id, role: begin.role, keep: begin.keep_connection() };
         const RESPONDER: RoleString = RoleString::new(b"FCGI_ROLE=RESPONDER");
         const AUTHORIZER: RoleString = RoleString::new(b"FCGI_ROLE=AUTHORIZER");
@@ -170,22 +170,22 @@ impl Exchange {
     }
 
     /// Ends a request that the program never sees.
-    fn refuse(&mut self, status: ProtocolStatus, close: bool) -> Head {
+    fn refuse(&mut self, status: ProtocolStatus, close: bool) -> HeadEvent {
         self.incoming.end_request();
         self.params.clear();
-        Head::Answer { answer: refusal(self.begin.id, status), close }
+        HeadEvent::Answer { answer: refusal(self.begin.id, status), close }
     }
 
-    fn ready(&mut self, limit: usize) -> Head {
+    fn ready(&mut self, limit: usize) -> HeadEvent {
         match self.params.decode(limit) {
             Ok(()) => {
                 self.incoming.set_phase(Phase::Stdin);
                 self.on_last = self.begin.role != Role::Filter;
-                Head::Ready(self.begin)
+                HeadEvent::Ready(self.begin)
             }
             Err(ParamsError::Cut) => {
                 self.incoming.break_off(Fault::Protocol);
-                Head::Broken
+                HeadEvent::Broken
             }
             Err(ParamsError::TooMany | ParamsError::NoMemory) => {
                 self.refuse(ProtocolStatus::Overloaded, true)
@@ -327,8 +327,8 @@ mod tests {
                 feed(&mut exchange, chunk);
                 if begin.is_none() {
                     match exchange.head(LIMIT) {
-                        Head::NeedMore => continue,
-                        Head::Ready(b) => begin = Some(b),
+                        HeadEvent::NeedMore => continue,
+                        HeadEvent::Ready(b) => begin = Some(b),
                         other => panic!("{other:?}"),
                     }
                 }
@@ -350,10 +350,10 @@ mod tests {
         let hidden = request(1, 0, b"");
         let late = record(RecordType::STDIN, 1, b"late");
         feed(&mut exchange, &[request(1, 1, &hidden), late, request(2, 1, b"")].concat());
-        assert!(matches!(exchange.head(LIMIT), Head::Ready(_)));
+        assert!(matches!(exchange.head(LIMIT), HeadEvent::Ready(_)));
         exchange.end_kept();
         match exchange.head(LIMIT) {
-            Head::Ready(begin) => assert_eq!(begin.role, Role::Authorizer),
+            HeadEvent::Ready(begin) => assert_eq!(begin.role, Role::Authorizer),
             other => panic!("{other:?}"),
         }
     }
@@ -364,7 +364,7 @@ mod tests {
         for (bytes, complete) in [(&whole[..], true), (&whole[..whole.len() - 1], false)] {
             let mut exchange = Exchange::new();
             feed(&mut exchange, bytes);
-            assert!(matches!(exchange.head(LIMIT), Head::Ready(_)));
+            assert!(matches!(exchange.head(LIMIT), HeadEvent::Ready(_)));
             assert_eq!(exchange.end(), complete);
         }
     }
@@ -379,16 +379,16 @@ mod tests {
             let mut exchange = Exchange::new();
             feed(&mut exchange, &bytes);
             match (exchange.head(LIMIT), expected) {
-                (Head::Answer { answer, close }, Some((status, closes))) => {
+                (HeadEvent::Answer { answer, close }, Some((status, closes))) => {
                     assert_eq!((answer.as_bytes()[12], close), (status, closes));
                 }
-                (Head::Broken, None) => {}
+                (HeadEvent::Broken, None) => {}
                 other => panic!("{other:?}"),
             }
         }
         let mut exchange = Exchange::new();
         feed(&mut exchange, &request(1, 1, b""));
-        assert!(matches!(exchange.head(3), Head::Answer { close: true, .. }));
+        assert!(matches!(exchange.head(3), HeadEvent::Answer { close: true, .. }));
     }
 
     #[test]
@@ -396,7 +396,7 @@ mod tests {
         let mut exchange = Exchange::new();
         let abort = record(RecordType::ABORT_REQUEST, 1, b"");
         feed(&mut exchange, &[request(1, 1, b"x"), abort].concat());
-        assert!(matches!(exchange.head(LIMIT), Head::Ready(_)));
+        assert!(matches!(exchange.head(LIMIT), HeadEvent::Ready(_)));
         assert_eq!(read_all(&mut exchange), b"x");
         assert!(matches!(exchange.body(), Body::End));
         assert!(exchange.incoming().is_sound());
@@ -411,7 +411,7 @@ mod tests {
             record(RecordType::DATA, 1, b""),
         ];
         feed(&mut exchange, &[request(3, 0, b"in"), rest.concat()].concat());
-        assert!(matches!(exchange.head(LIMIT), Head::Ready(_)));
+        assert!(matches!(exchange.head(LIMIT), HeadEvent::Ready(_)));
         assert!(!exchange.start_data());
         assert_eq!(read_all(&mut exchange), b"in");
         assert!(exchange.start_data());
@@ -425,7 +425,7 @@ mod tests {
         let mut exchange = Exchange::new();
         let all = [request(3, 0, b"in"), record(RecordType::STDIN, 1, b"")].concat();
         feed(&mut exchange, &all);
-        assert!(matches!(exchange.head(LIMIT), Head::Ready(_)));
+        assert!(matches!(exchange.head(LIMIT), HeadEvent::Ready(_)));
         assert_eq!(read_all(&mut exchange), b"in");
         assert!(!exchange.end());
     }

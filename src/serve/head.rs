@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::config::Config;
 use super::connection::Connection;
-use super::exchange::{Begin, Head};
+use super::exchange::{Begin, HeadEvent};
 use super::patience::MOST_RECEIVED;
 use super::terms::Terms;
 use super::wait::{Stage, Wait};
@@ -105,9 +105,9 @@ fn unfinished(connection: &mut Connection, heard: bool) -> Outcome {
 fn step(connection: &mut Connection, terms: &Terms) -> Option<Outcome> {
     loop {
         match connection.exchange.head(terms.config.max_params) {
-            Head::Ready(begin) => return Some(Outcome::Ready(begin)),
-            Head::Broken => return Some(Outcome::Over),
-            Head::Answer { answer, close } => {
+            HeadEvent::Ready(begin) => return Some(Outcome::Ready(begin)),
+            HeadEvent::Broken => return Some(Outcome::Over),
+            HeadEvent::Answer { answer, close } => {
                 let bytes = answer.as_bytes();
                 // A peer that does not even take a short answer is not waited for.
                 if !send_now(connection.fd, bytes).is_ok_and(|sent| sent == bytes.len()) {
@@ -118,7 +118,7 @@ fn step(connection: &mut Connection, terms: &Terms) -> Option<Outcome> {
                     return Some(Outcome::Refused);
                 }
             }
-            Head::NeedMore => return None,
+            HeadEvent::NeedMore => return None,
         }
     }
 }

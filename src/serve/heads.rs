@@ -70,7 +70,7 @@ mod tests {
             let now = bytes.len().min(room.len());
             room[..now].copy_from_slice(&bytes[..now]);
             exchange.incoming().received(now);
-            assert!(matches!(exchange.head(16 << 20), crate::serve::exchange::Head::NeedMore));
+            assert!(matches!(exchange.head(16 << 20), crate::serve::exchange::HeadEvent::NeedMore));
             bytes = &bytes[now..];
         }
     }
