@@ -16,7 +16,7 @@ use crate::protocol::record::RecordType;
 use crate::serve::outbound::Stream as RecordStream;
 use crate::serve::sending::Sending;
 use crate::serve::wait::Owner;
-use crate::serve::{Begin, Connection};
+use crate::serve::{Connection, RequestStart};
 
 /// A stream that has ended.
 pub(super) const NO_STREAM: FCGX_Stream = FCGX_Stream {
@@ -116,7 +116,7 @@ pub unsafe fn take_kept(request: *mut FCGX_Request) -> Option<Connection> {
 pub unsafe fn begin(
     request: *mut FCGX_Request,
     connection: Connection,
-    begin: Begin,
+    begin: RequestStart,
     owner: Owner,
 ) -> Result<(), NoMemory> {
     // SAFETY: the caller's promise.
@@ -174,7 +174,7 @@ unsafe fn open(
     block: *mut Block,
     request: *mut FCGX_Request,
     connection: Connection,
-    begin: Begin,
+    begin: RequestStart,
 ) -> Result<*mut *mut c_char, NoMemory> {
     let stream = |kind| RecordStream { kind, id: begin.id };
     // SAFETY: the caller's promise; the request stays where it is until it is finished.

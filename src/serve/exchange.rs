@@ -13,7 +13,7 @@ use crate::protocol::writer::Answer;
 
 /// What BEGIN_REQUEST said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Begin {
+pub struct RequestStart {
     /// The request's id.
     pub id: u16,
     /// What is asked for; never unknown.
@@ -35,7 +35,7 @@ pub enum HeadEvent {
         close: bool,
     },
     /// The head is complete: the request can be given to the program.
-    Ready(Begin),
+    Ready(RequestStart),
     /// The connection is of no use any more.
     Broken,
 }
@@ -60,7 +60,7 @@ pub enum Body {
 pub struct Exchange {
     incoming: Incoming,
     params: Params,
-    begin: Begin,
+    start: RequestStart,
     /// Whether the input stream that is read, or has ended, is the request's last one.
     on_last: bool,
 }
@@ -71,21 +71,21 @@ impl Exchange {
         Self {
             incoming: Incoming::new(),
             params: Params::new(),
-            begin: Begin { id: 0, role: Role::Responder, keep: false },
+            start: RequestStart { id: 0, role: Role::Responder, keep: false },
             on_last: true,
         }
     }
 
     /// Whether the peer takes the connection for one that stays after the request.
     pub const fn is_to_stay(&self) -> bool {
-        self.begin.keep
+        self.start.keep
     }
 
     /// Makes it a new exchange; keeps the memory.
     pub fn reset(&mut self) {
         self.incoming.reset();
         self.params.clear();
-        self.begin.keep = false;
+        self.start.keep = false;
     }
 
     /// Gives back memory that a connection need not hold while it waits.
@@ -130,7 +130,7 @@ impl Exchange {
             match self.incoming.step() {
                 Event::NeedMore => return HeadEvent::NeedMore,
                 Event::Begin(id, begin) => {
-                    if let Some(refused) = self.begin(id, begin) {
+                    if let Some(refused) = self.begin_request(id, begin) {
                         return refused;
                     }
                 }
@@ -142,7 +142,7 @@ impl Exchange {
                 }
                 Event::EndOfStream => return self.ready(limit),
                 Event::Abort => {
-                    return self.refuse(ProtocolStatus::RequestComplete, !self.begin.keep);
+                    return self.refuse(ProtocolStatus::RequestComplete, !self.start.keep);
                 }
                 Event::Answer(answer) => return HeadEvent::Answer { answer, close: false },
                 Event::Broken(_) => return HeadEvent::Broken,
@@ -150,8 +150,8 @@ impl Exchange {
         }
     }
 
-    fn begin(&mut self, id: u16, begin: BeginRequest) -> Option<HeadEvent> {
-        self.begin = Begin { id, role: begin.role, keep: begin.keep_connection() };
+    fn begin_request(&mut self, id: u16, begin: BeginRequest) -> Option<HeadEvent> {
+        self.start = RequestStart { id, role: begin.role, keep: begin.keep_connection() };
         const RESPONDER: RoleString = RoleString::new(b"FCGI_ROLE=RESPONDER");
         const AUTHORIZER: RoleString = RoleString::new(b"FCGI_ROLE=AUTHORIZER");
         const FILTER: RoleString = RoleString::new(b"FCGI_ROLE=FILTER");
@@ -160,7 +160,7 @@ impl Exchange {
             Role::Authorizer => &AUTHORIZER,
             Role::Filter => &FILTER,
             Role::Unknown(_) => {
-                return Some(self.refuse(ProtocolStatus::UnknownRole, !self.begin.keep));
+                return Some(self.refuse(ProtocolStatus::UnknownRole, !self.start.keep));
             }
         };
         match self.params.begin(role) {
@@ -173,15 +173,15 @@ impl Exchange {
     fn refuse(&mut self, status: ProtocolStatus, close: bool) -> HeadEvent {
         self.incoming.end_request();
         self.params.clear();
-        HeadEvent::Answer { answer: refusal(self.begin.id, status), close }
+        HeadEvent::Answer { answer: refusal(self.start.id, status), close }
     }
 
     fn ready(&mut self, limit: usize) -> HeadEvent {
         match self.params.decode(limit) {
             Ok(()) => {
                 self.incoming.set_phase(Phase::Stdin);
-                self.on_last = self.begin.role != Role::Filter;
-                HeadEvent::Ready(self.begin)
+                self.on_last = self.start.role != Role::Filter;
+                HeadEvent::Ready(self.start)
             }
             Err(ParamsError::Cut) => {
                 self.incoming.break_off(Fault::Protocol);
@@ -335,7 +335,7 @@ mod tests {
                 body.extend(read_all(&mut exchange));
                 ended = matches!(exchange.body(), Body::End);
             }
-            assert_eq!(begin, Some(Begin { id: 1, role: Role::Responder, keep: true }));
+            assert_eq!(begin, Some(RequestStart { id: 1, role: Role::Responder, keep: true }));
             assert_eq!(body, b"hello");
             assert!(ended);
             // The role, the parameter, NULL.

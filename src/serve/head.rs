@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::config::Config;
 use super::connection::Connection;
-use super::exchange::{Begin, HeadEvent};
+use super::exchange::{HeadEvent, RequestStart};
 use super::patience::MOST_RECEIVED;
 use super::terms::Terms;
 use super::wait::{Stage, Wait};
@@ -16,13 +16,13 @@ use crate::os::poll::{self, PollFd, READABLE};
 use crate::os::signal::{self, UNCHECKED};
 
 /// A connection whose request head is complete.
-pub type Arrival = (Connection, Begin);
+pub type Arrival = (Connection, RequestStart);
 
 /// What a look at a connection gave.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Outcome {
     /// A request.
-    Ready(Begin),
+    Ready(RequestStart),
     /// Nothing new.
     Silent,
     /// Records that needed at most an answer; nothing of a request.

@@ -159,5 +159,5 @@ pub mod wait;
 mod watcher;
 
 pub use connection::Connection;
-pub use exchange::{Begin, Body, Exchange};
+pub use exchange::{Body, Exchange, RequestStart};
 pub use terms::Terms;

@@ -13,13 +13,13 @@ use crate::protocol::writer;
 use crate::serve::key::{Key, Tenant};
 use crate::serve::last::Last;
 use crate::serve::wait::Owner;
-use crate::serve::{Begin, Connection, Terms, config, registry};
+use crate::serve::{Connection, RequestStart, Terms, config, registry};
 use crate::world::{LISTEN_FD, random};
 
 /// A request in the program's hands.
 pub struct Request {
     pub connection: Connection,
-    pub begin: Begin,
+    pub begin: RequestStart,
     pub owner: Owner,
     pub number: u32,
 }
