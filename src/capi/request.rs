@@ -13,7 +13,7 @@ use super::writer::{self, Output, Writer};
 use crate::os::io::Afterwards;
 use crate::os::memory::NoMemory;
 use crate::protocol::record::RecordType;
-use crate::serve::outbound::Stream as RecordStream;
+use crate::serve::outbound::RecordStream;
 use crate::serve::sending::Sending;
 use crate::serve::wait::Owner;
 use crate::serve::{Connection, RequestStart};

@@ -16,9 +16,7 @@ use crate::os::memory::NoMemory;
 use crate::protocol::body::{EndRequest, ProtocolStatus};
 use crate::protocol::record::RecordType;
 use crate::protocol::writer::end_request;
-use crate::serve::outbound::{
-    ERROR_CONTENT, FIRST_CONTENT, Outbound, Stream as RecordStream, send_both,
-};
+use crate::serve::outbound::{ERROR_CONTENT, FIRST_CONTENT, Outbound, RecordStream, send_both};
 use crate::serve::sending::Sending;
 
 /// An output stream, and what stands behind it.

@@ -39,7 +39,7 @@ const MANY: usize = 68;
 
 /// Which stream of which request the records belong to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stream {
+pub struct RecordStream {
     /// The record type.
     pub kind: RecordType,
     /// The request id.
@@ -130,7 +130,7 @@ impl Outbound {
     }
 
     /// Closes the open record, which has `used` bytes of content; without any there is no record.
-    pub fn seal(&mut self, stream: Stream, used: usize) {
+    pub fn seal(&mut self, stream: RecordStream, used: usize) {
         if used == 0 {
             return;
         }
@@ -141,7 +141,7 @@ impl Outbound {
     }
 
     /// Adds the empty record that ends the stream.
-    pub fn end(&mut self, stream: Stream) {
+    pub fn end(&mut self, stream: RecordStream) {
         self.append(&end_of_stream(stream.kind, stream.id));
     }
 
@@ -177,7 +177,12 @@ impl Outbound {
 
     /// Sends the sealed records, and behind them as much of `content` as goes into one call, in
     /// records made on the way, without copying it. Returns how much of `content` that was.
-    pub fn send_with(&mut self, fd: RawFd, stream: Stream, content: &[u8]) -> io::Result<usize> {
+    pub fn send_with(
+        &mut self,
+        fd: RawFd,
+        stream: RecordStream,
+        content: &[u8],
+    ) -> io::Result<usize> {
         let content = content.get(..MANY * MAX_WRITTEN_CONTENT).unwrap_or(content);
         let header = |length: usize| Header::new(stream.kind, stream.id, length as u16).to_bytes();
         let (full, last) =
@@ -240,7 +245,7 @@ mod tests {
     use std::os::fd::AsRawFd;
     use std::os::unix::net::UnixStream;
 
-    const OUT: Stream = Stream { kind: RecordType::STDOUT, id: 1 };
+    const OUT: RecordStream = RecordStream { kind: RecordType::STDOUT, id: 1 };
 
     fn write(outbound: &mut Outbound, content: &[u8]) {
         let (start, _) = outbound.window();

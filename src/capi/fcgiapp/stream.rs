@@ -10,7 +10,7 @@ use crate::capi::writer::{self, Output};
 use crate::os::error::set_errno;
 use crate::os::memory::boxed;
 use crate::protocol::record::RecordType;
-use crate::serve::outbound::Stream as RecordStream;
+use crate::serve::outbound::RecordStream;
 use crate::serve::sending::Sending;
 
 /// Moves a Filter's stream from the end of the standard input to the file that it works on.
