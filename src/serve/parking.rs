@@ -10,7 +10,7 @@ use super::key::{Key, Tenant};
 use super::patience::LONG_UNARMED;
 use super::queues::Queues;
 use super::sizes::Sizes;
-use super::slot::{Slot, UNUSED, Waiting, Watched};
+use super::slot::{Registration, Slot, UNUSED, Waiting};
 use super::wait::{Stage, Wait};
 use crate::os::fork::Moment;
 use crate::os::memory::{NoMemory, push};
@@ -110,7 +110,7 @@ impl Parking {
         let mut key = Key { slot: number, generation: 0 };
         if let Some(slot) = self.slots.get_mut(number as usize) {
             (slot.fd, slot.file) = (-1, 0);
-            (slot.watched, slot.quick) = (Watched::No, true);
+            (slot.registration, slot.quick) = (Registration::No, true);
             key.generation = slot.generation;
         }
         Ok(key)
@@ -127,7 +127,7 @@ impl Parking {
             generation: self.first_generation,
             fd: UNUSED,
             file: 0,
-            watched: Watched::No,
+            registration: Registration::No,
             quick: true,
             since: 0,
             parked: None,
@@ -163,7 +163,7 @@ impl Parking {
     /// the place if a connection is parked there.
     pub fn unwatch(&mut self, number: usize) -> Option<Key> {
         let slot = self.slots.get_mut(number)?;
-        if std::mem::replace(&mut slot.watched, Watched::No) == Watched::Unarmed {
+        if std::mem::replace(&mut slot.registration, Registration::No) == Registration::Unarmed {
             self.unarmed.remove(number as u32);
         }
         let key = Key { slot: number as u32, generation: slot.generation };
@@ -171,14 +171,14 @@ impl Parking {
     }
 
     /// How the place's descriptor is watched.
-    pub fn watched(&mut self, key: Key) -> Watched {
-        self.slot(key).map_or(Watched::No, |slot| slot.watched)
+    pub fn registration(&mut self, key: Key) -> Registration {
+        self.slot(key).map_or(Registration::No, |slot| slot.registration)
     }
 
     /// Takes note of how the place's descriptor is watched now.
-    pub fn set_watched(&mut self, key: Key, fd: RawFd, watched: Watched) {
+    pub fn set_registration(&mut self, key: Key, fd: RawFd, registration: Registration) {
         if let Some(slot) = self.slot(key) {
-            (slot.fd, slot.watched) = (fd, watched);
+            (slot.fd, slot.registration) = (fd, registration);
         }
     }
 
@@ -193,9 +193,9 @@ impl Parking {
         let Parked { exchange, wait: Wait { stage, deadline }, since } = parked;
         let size = exchange.as_ref().map_or(0, |exchange| exchange.held());
         let Some(slot) = self.slot(key) else { return false };
-        let early = matches!(slot.watched, Watched::Early | Watched::No);
-        if slot.watched == Watched::Early {
-            slot.watched = Watched::Once;
+        let early = matches!(slot.registration, Registration::Early | Registration::No);
+        if slot.registration == Registration::Early {
+            slot.registration = Registration::Once;
         }
         slot.parked = Some(Waiting { exchange, stage, since });
         slot.fd = fd;
@@ -214,8 +214,8 @@ impl Parking {
         let slot = self.slot(key)?;
         let Waiting { exchange, stage, since } = slot.parked.take()?;
         let fd = slot.fd;
-        if slot.watched == Watched::Unarmed {
-            slot.watched = Watched::Once;
+        if slot.registration == Registration::Unarmed {
+            slot.registration = Registration::Once;
             self.unarmed.remove(key.slot);
         }
         self.parked -= 1;
@@ -244,7 +244,7 @@ impl Parking {
     /// Whether a connection that was just out may stay unarmed, if it is parked now: it is registered and
     /// silent, and its client is a quick one.
     pub fn may_stay_unarmed(&mut self, key: Key) -> bool {
-        self.slot(key).is_some_and(|slot| slot.watched == Watched::Once && slot.quick)
+        self.slot(key).is_some_and(|slot| slot.registration == Registration::Once && slot.quick)
     }
 
     /// Notes that no thread is to hold a connection after this time: the kernel is to speak of it.
@@ -270,7 +270,7 @@ impl Parking {
     /// Leaves a parked connection unarmed.
     pub fn leave_unarmed(&mut self, key: Key, now: u32) {
         if let Some(slot) = self.slot(key).filter(|slot| slot.parked.is_some()) {
-            (slot.watched, slot.since) = (Watched::Unarmed, now as u16);
+            (slot.registration, slot.since) = (Registration::Unarmed, now as u16);
             self.unarmed.put_last(0, key.slot);
         }
     }
@@ -279,18 +279,19 @@ impl Parking {
     /// unarmed.
     pub fn take_unarmed(&mut self, key: Key) -> Option<RawFd> {
         let slot = self.slot(key)?;
-        if slot.watched != Watched::Unarmed {
+        if slot.registration != Registration::Unarmed {
             return None;
         }
         let fd = slot.fd;
-        slot.watched = Watched::Once;
+        slot.registration = Registration::Once;
         self.unarmed.remove(key.slot);
         Some(fd)
     }
 
     /// Whether an unarmed connection with this descriptor is parked here.
     pub fn is_unarmed(&mut self, key: Key, fd: RawFd) -> bool {
-        self.slot(key).is_some_and(|slot| slot.watched == Watched::Unarmed && slot.fd == fd)
+        self.slot(key)
+            .is_some_and(|slot| slot.registration == Registration::Unarmed && slot.fd == fd)
     }
 
     /// Returns the connection that is unarmed for the longest time, and for how many milliseconds.
@@ -305,8 +306,8 @@ impl Parking {
     pub fn note_early(&mut self, key: Key) -> bool {
         let slot = self.slot(key);
         slot.is_some_and(|slot| {
-            if slot.watched == Watched::Once {
-                slot.watched = Watched::Early;
+            if slot.registration == Registration::Once {
+                slot.registration = Registration::Early;
             }
             true
         })
@@ -316,10 +317,10 @@ impl Parking {
     /// counts as not watched.
     pub fn unwatch_out(&mut self, key: Key) -> Option<RawFd> {
         let slot = self.slot(key)?;
-        if slot.parked.is_some() || slot.watched != Watched::Level {
+        if slot.parked.is_some() || slot.registration != Registration::Level {
             return None;
         }
-        slot.watched = Watched::No;
+        slot.registration = Registration::No;
         Some(slot.fd)
     }
 
@@ -343,7 +344,7 @@ impl Parking {
                 }
                 std::mem::forget(parked);
                 self.queues.remove(number as u32);
-                if slot.watched == Watched::Unarmed {
+                if slot.registration == Registration::Unarmed {
                     self.unarmed.remove(number as u32);
                 }
             }

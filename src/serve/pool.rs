@@ -28,7 +28,7 @@ use super::holding::{Hold, Holding, Sleep};
 use super::key::{Key, Tenant};
 use super::pace::Pace;
 use super::parking::Parked;
-use super::slot::Watched;
+use super::slot::Registration;
 use super::store::recycle;
 use super::terms::Terms;
 use super::turns::{State, Step, TakenOut};
@@ -258,9 +258,9 @@ impl Pool {
     fn register(&self, fd: RawFd, key: Option<Key>, again: Again) -> io::Result<Key> {
         let epoll = self.watcher.epoll()?;
         let (wanted, watch) = if threads::only_one() {
-            (Watched::Level, Watch::Level)
+            (Registration::Level, Watch::Level)
         } else {
-            (Watched::Once, again.watch())
+            (Registration::Once, again.watch())
         };
         let mut state = self.state.lock();
         let is_new = key.is_none();
@@ -270,20 +270,24 @@ impl Pool {
             known.inspect_err(|_| state.parking.release(key))?;
         }
         let token = key.token();
-        let result = match (state.parking.watched(key), wanted) {
-            (Watched::Level, Watched::Level) => return Ok(key),
-            (Watched::Once | Watched::Early, Watched::Once) => {
+        let result = match (state.parking.registration(key), wanted) {
+            (Registration::Level, Registration::Level) => return Ok(key),
+            (Registration::Once | Registration::Early, Registration::Once) => {
                 // Silent so far, and in no hands but the caller's: others need not wait for this.
                 drop(state);
                 return epoll.modify(fd, watch, token).map(|()| key);
             }
-            (Watched::No, _) => epoll.add(fd, watch, token),
-            (Watched::Level | Watched::Once | Watched::Unarmed | Watched::Early, _) => {
-                epoll.modify(fd, watch, token)
-            }
+            (Registration::No, _) => epoll.add(fd, watch, token),
+            (
+                Registration::Level
+                | Registration::Once
+                | Registration::Unarmed
+                | Registration::Early,
+                _,
+            ) => epoll.modify(fd, watch, token),
         };
         match result {
-            Ok(()) => state.parking.set_watched(key, fd, wanted),
+            Ok(()) => state.parking.set_registration(key, fd, wanted),
             Err(_) if is_new => state.parking.release(key),
             Err(_) => {}
         }
@@ -298,9 +302,9 @@ impl Pool {
         let is_early = state.park(taken_out, max_waiting);
         if !threads::only_one() {
             // With other threads the kernel speaks of it, again if it has done so to one that sleeps now.
-            match state.parking.watched(key) {
+            match state.parking.registration(key) {
                 // Another thread has made the instance anew meanwhile.
-                Watched::No => state.look_next_at(key.token()),
+                Registration::No => state.look_next_at(key.token()),
                 _ if is_early => state.rearm(key, fd, again.watch(), &self.watcher),
                 _ => {}
             }
@@ -324,7 +328,7 @@ impl Pool {
     ) {
         let mut state = self.state.lock();
         if threads::only_one() {
-            let is_watched = state.parking.watched(key) == Watched::Level;
+            let is_watched = state.parking.registration(key) == Registration::Level;
             if let Some((fd, parked)) = is_watched.then(parked).flatten() {
                 state.park((key, fd, parked), max_waiting);
             }

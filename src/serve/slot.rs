@@ -8,7 +8,7 @@ use crate::os::fork::Moment;
 
 /// How the kernel watches a slot's descriptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Watched {
+pub enum Registration {
     /// Not at all.
     No,
     /// All the time, also while a request is active.
@@ -34,7 +34,7 @@ pub(super) struct Slot {
     ///
     /// [`file_number`]: crate::os::io::file_number
     pub(super) file: u32,
-    pub(super) watched: Watched,
+    pub(super) registration: Registration,
     /// Whether the client that had its last request asked soon.
     pub(super) quick: bool,
     /// Since when it is unarmed, or out: the end of [`crate::os::clock::milliseconds`]. What is a minute

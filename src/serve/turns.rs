@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::key::Key;
 use super::parking::{Parked, Parking};
 use super::patience::{LONG_UNARMED, MOST_STEPS, PLACES_BETWEEN_LOOKS};
-use super::slot::Watched;
+use super::slot::Registration;
 use super::watcher::{UNASKED, Watcher};
 use crate::os::clock;
 use crate::os::io::{file_number, most_descriptors};
@@ -156,10 +156,10 @@ impl State {
     /// come to mean something else: then the program has closed it.
     pub(super) fn forget(&mut self, fd: RawFd, key: Key, watcher: &Watcher) -> bool {
         let is_latest = self.parking.is_latest(key, fd);
-        let watched = self.parking.watched(key);
+        let registration = self.parking.registration(key);
         // The instance may be lost: then the file says it.
         let mut is_own = || watcher.remove(fd) || self.parking.is_own(key, file_number);
-        let stays = is_latest && (watched == Watched::No || is_own());
+        let stays = is_latest && (registration == Registration::No || is_own());
         self.parking.release(key);
         stays
     }
@@ -289,7 +289,7 @@ impl State {
 mod tests {
     use super::*;
     use crate::os::fork::Moment;
-    use crate::serve::slot::Watched;
+    use crate::serve::slot::Registration;
     use crate::serve::wait::{Stage, Wait};
     use std::time::Duration;
 
@@ -301,7 +301,7 @@ mod tests {
 
     fn watched_place(state: &mut State) -> Key {
         let key = state.new_key().unwrap();
-        state.parking.set_watched(key, 0, Watched::Once);
+        state.parking.set_registration(key, 0, Registration::Once);
         key
     }
 

@@ -146,7 +146,7 @@ fn an_event_before_parking_is_told_when_parking() {
     let mut parking = Parking::new(0);
     let key = parking.reserve().unwrap();
     parking.note_early(key);
-    parking.set_watched(key, 5, Watched::Once);
+    parking.set_registration(key, 5, Registration::Once);
     assert!(!parking.park(key, 5, parked(None)));
     assert!(parking.take(key).is_some());
     parking.note_early(key);
@@ -159,7 +159,7 @@ fn an_event_before_parking_is_told_when_parking() {
 fn one_that_was_lost_meanwhile_is_told_when_parking() {
     let mut parking = Parking::new(0);
     let key = parking.reserve().unwrap();
-    parking.set_watched(key, 5, Watched::Once);
+    parking.set_registration(key, 5, Registration::Once);
     assert_eq!(parking.unwatch(0), None, "it is not parked");
     assert!(parking.park(key, 5, parked(None)));
     assert_eq!(parking.unwatch(0), Some(key));
@@ -169,14 +169,14 @@ fn one_that_was_lost_meanwhile_is_told_when_parking() {
 fn a_place_keeps_how_it_is_watched_until_it_is_released() {
     let mut parking = Parking::new(0);
     let key = parking.reserve().unwrap();
-    parking.set_watched(key, 5, Watched::Level);
+    parking.set_registration(key, 5, Registration::Level);
     parking.park(key, 5, parked(None));
     assert_eq!(parking.unwatch_out(key), None);
     assert!(parking.take(key).is_some());
-    assert_eq!(parking.watched(key), Watched::Level);
+    assert_eq!(parking.registration(key), Registration::Level);
     assert_eq!(parking.unwatch_out(key), Some(5));
     assert_eq!(parking.unwatch_out(key), None);
-    parking.set_watched(key, 5, Watched::Once);
+    parking.set_registration(key, 5, Registration::Once);
     parking.identify(key, 5, 0).unwrap();
     let other = parking.reserve().unwrap();
     assert!(parking.is_latest(key, 5));
@@ -184,5 +184,5 @@ fn a_place_keeps_how_it_is_watched_until_it_is_released() {
     assert!(parking.is_latest(other, 5) && !parking.is_latest(key, 5));
     parking.release(key);
     let again = parking.reserve().unwrap();
-    assert_eq!(parking.watched(again), Watched::No);
+    assert_eq!(parking.registration(again), Registration::No);
 }
