@@ -12,11 +12,11 @@ mod request {
     pub(crate) const REQUEST_ID: u16 = 1;
 }
 
-use answer::{Answer, Event};
+use answer::{Record, Event};
 
 /// What was written, and how the answer ended: both as text.
 fn read(bytes: &[u8], piece: usize) -> (Vec<(String, u8)>, String) {
-    let (mut written, mut answer) = (Vec::new(), Answer::new());
+    let (mut written, mut answer) = (Vec::new(), Record::new());
     let (mut used, mut end) = (0, 0);
     while end < bytes.len() {
         end = bytes.len().min(end + piece);

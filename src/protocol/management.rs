@@ -2,7 +2,7 @@
 
 use super::name_value::Pairs;
 use super::record::{HEADER_LEN, Header, NULL_REQUEST_ID, RecordType};
-use super::writer::Answer;
+use super::writer::Record;
 
 /// What the application can take at once (specification 4.1), as the numbers sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ const NAMES: [&[u8]; 3] = [b"FCGI_MAX_CONNS", b"FCGI_MAX_REQS", b"FCGI_MPXS_CONN
 const MAX_DIGITS: usize = 10;
 
 /// Adds one pair with a decimal value; names and values of management are short.
-fn push_pair(result: &mut Answer, name: &[u8], number: u32) {
+fn push_pair(result: &mut Record, name: &[u8], number: u32) {
     let mut digits = [0; MAX_DIGITS];
     let value = decimal(number, &mut digits);
     result.push(&[name.len() as u8, value.len() as u8]);
@@ -50,10 +50,10 @@ fn decimal(mut number: u32, digits: &mut [u8; MAX_DIGITS]) -> &[u8] {
 
 /// Answers GET_VALUES with the given content: each known name once, in the order asked, unknown
 /// names left out. A cut pair ends the list.
-pub fn get_values_result(content: &[u8], capacity: Capacity) -> Answer {
+pub fn get_values_result(content: &[u8], capacity: Capacity) -> Record {
     let numbers = [capacity.max_conns, capacity.max_reqs, u32::from(capacity.multiplexes)];
     let mut answered = [false; NAMES.len()];
-    let mut result = Answer::new();
+    let mut result = Record::new();
     result.push(&[0; HEADER_LEN]);
     for (name, _) in Pairs::new(content) {
         for ((known, number), done) in NAMES.iter().zip(numbers).zip(&mut answered) {

@@ -6,8 +6,8 @@ use super::record::{HEADER_LEN, Header, NULL_REQUEST_ID, RecordType};
 /// Bytes in a record whose content is one fixed-size body.
 pub const FIXED_RECORD_LEN: usize = HEADER_LEN + BODY_LEN;
 
-/// The most bytes that an [`Answer`] holds.
-pub const MAX_ANSWER: usize = 96;
+/// The most bytes that an [`Record`] holds.
+pub const MAX_RECORD: usize = 96;
 
 /// Copies bytes as far as there is room. Unlike `copy_from_slice`, it cannot panic.
 pub fn copy(room: &mut [u8], bytes: &[u8]) {
@@ -18,15 +18,15 @@ pub fn copy(room: &mut [u8], bytes: &[u8]) {
 
 /// A small whole record to send.
 #[derive(Clone, Copy, Debug)]
-pub struct Answer {
-    bytes: [u8; MAX_ANSWER],
+pub struct Record {
+    bytes: [u8; MAX_RECORD],
     len: usize,
 }
 
-impl Answer {
+impl Record {
     /// Nothing yet.
     pub const fn new() -> Self {
-        Self { bytes: [0; MAX_ANSWER], len: 0 }
+        Self { bytes: [0; MAX_RECORD], len: 0 }
     }
 
     /// The record's bytes.
@@ -51,13 +51,13 @@ impl Answer {
     }
 }
 
-impl Default for Answer {
+impl Default for Record {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl From<[u8; FIXED_RECORD_LEN]> for Answer {
+impl From<[u8; FIXED_RECORD_LEN]> for Record {
     fn from(record: [u8; FIXED_RECORD_LEN]) -> Self {
         let mut answer = Self::new();
         answer.push(&record);

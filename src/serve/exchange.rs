@@ -9,7 +9,7 @@ use super::incoming::{Event, Fault, Incoming, refusal};
 use super::params::{KEPT, Params, ParamsError, RoleString};
 use crate::protocol::body::{BeginRequest, ProtocolStatus, Role};
 use crate::protocol::route::Phase;
-use crate::protocol::writer::Answer;
+use crate::protocol::writer::Record;
 
 /// What BEGIN_REQUEST said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,9 +28,9 @@ pub enum HeadEvent {
     /// More bytes have to be received first.
     NeedMore,
     /// This record is to be sent; with `close` the connection is to be closed then.
-    Answer {
+    Record {
         /// The record.
-        answer: Answer,
+        answer: Record,
         /// Whether the connection ends with it.
         close: bool,
     },
@@ -50,7 +50,7 @@ pub enum Body {
     /// The stream has ended.
     End,
     /// This record is to be sent.
-    Answer(Answer),
+    Answer(Record),
     /// The stream has ended before its end.
     Fault(Fault),
 }
@@ -100,7 +100,7 @@ impl Exchange {
 
     /// Gives up the request whose head holds too much; the record that says so. `None` if none has begun:
     /// then it is a management record that holds it.
-    pub fn overload(&mut self) -> Option<Answer> {
+    pub fn overload(&mut self) -> Option<Record> {
         let id = self.incoming.active()?.id;
         self.incoming.end_request();
         Some(refusal(id, ProtocolStatus::Overloaded))
@@ -144,7 +144,7 @@ impl Exchange {
                 Event::Abort => {
                     return self.refuse(ProtocolStatus::RequestComplete, !self.start.keep);
                 }
-                Event::Answer(answer) => return HeadEvent::Answer { answer, close: false },
+                Event::Answer(answer) => return HeadEvent::Record { answer, close: false },
                 Event::Broken(_) => return HeadEvent::Broken,
             }
         }
@@ -173,7 +173,7 @@ impl Exchange {
     fn refuse(&mut self, status: ProtocolStatus, close: bool) -> HeadEvent {
         self.incoming.end_request();
         self.params.clear();
-        HeadEvent::Answer { answer: refusal(self.start.id, status), close }
+        HeadEvent::Record { answer: refusal(self.start.id, status), close }
     }
 
     fn ready(&mut self, limit: usize) -> HeadEvent {
@@ -379,7 +379,7 @@ mod tests {
             let mut exchange = Exchange::new();
             feed(&mut exchange, &bytes);
             match (exchange.head(LIMIT), expected) {
-                (HeadEvent::Answer { answer, close }, Some((status, closes))) => {
+                (HeadEvent::Record { answer, close }, Some((status, closes))) => {
                     assert_eq!((answer.as_bytes()[12], close), (status, closes));
                 }
                 (HeadEvent::Broken, None) => {}
@@ -388,7 +388,7 @@ mod tests {
         }
         let mut exchange = Exchange::new();
         feed(&mut exchange, &request(1, 1, b""));
-        assert!(matches!(exchange.head(3), HeadEvent::Answer { close: true, .. }));
+        assert!(matches!(exchange.head(3), HeadEvent::Record { close: true, .. }));
     }
 
     #[test]

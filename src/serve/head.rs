@@ -107,7 +107,7 @@ fn step(connection: &mut Connection, terms: &Terms) -> Option<Outcome> {
         match connection.exchange.head(terms.config.max_params) {
             HeadEvent::Ready(begin) => return Some(Outcome::Ready(begin)),
             HeadEvent::Broken => return Some(Outcome::Over),
-            HeadEvent::Answer { answer, close } => {
+            HeadEvent::Record { answer, close } => {
                 let bytes = answer.as_bytes();
                 // A peer that does not even take a short answer is not waited for.
                 if !send_now(connection.fd, bytes).is_ok_and(|sent| sent == bytes.len()) {

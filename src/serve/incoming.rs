@@ -1,7 +1,7 @@
 //! One connection: the bytes received, and what the records in them mean for its request.
 //!
 //! No I/O here: whoever owns the descriptor receives into [`Incoming::room`] when
-//! [`Event::NeedMore`] asks for it, and sends what [`Event::Answer`] holds.
+//! [`Event::NeedMore`] asks for it, and sends what [`Event::Record`] holds.
 
 use super::inbound::Inbound;
 use crate::os::memory::NoMemory;
@@ -10,7 +10,7 @@ use crate::protocol::management::{Capacity, get_values_result};
 use crate::protocol::reader::{Reader, Step};
 use crate::protocol::record::{HEADER_LEN, Header};
 use crate::protocol::route::{Active, Phase, Route, route};
-use crate::protocol::writer::{self, Answer};
+use crate::protocol::writer::{self, Record};
 
 /// Why a connection cannot be read on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub enum Event {
     /// The web server gives the active request up.
     Abort,
     /// This record is to be sent.
-    Answer(Answer),
+    Answer(Record),
     /// Nothing more can be read.
     Broken(Fault),
 }
@@ -291,6 +291,6 @@ impl Incoming {
 }
 
 /// An END_REQUEST record for a request that the program never sees.
-pub fn refusal(id: u16, status: ProtocolStatus) -> Answer {
+pub fn refusal(id: u16, status: ProtocolStatus) -> Record {
     writer::end_request(id, EndRequest { app_status: 0, protocol_status: status }).into()
 }

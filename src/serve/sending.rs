@@ -16,7 +16,7 @@ use crate::os::fork;
 use crate::os::io::{Afterwards, send_all, send_all_within, shutdown_write};
 use crate::os::poll;
 use crate::os::robust_lock::RobustLock;
-use crate::protocol::writer::Answer;
+use crate::protocol::writer::Record;
 
 /// How long a peer may take to read a short answer while its body is waited for.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(2);
@@ -100,7 +100,7 @@ impl Sending {
 
     /// Sends the answer to a management record, or leaves it to the thread that is sending. An error
     /// when too many have been left, or the peer does not take it.
-    pub fn answer(&self, fd: RawFd, answer: &Answer) -> io::Result<()> {
+    pub fn answer(&self, fd: RawFd, answer: &Record) -> io::Result<()> {
         self.answers.put(answer.as_bytes())?;
         self.send_answers(fd, Some(ANSWER_PATIENCE))
     }
@@ -167,7 +167,7 @@ mod tests {
     use std::sync::mpsc::channel;
     use std::thread;
 
-    fn answer(kind: u8) -> Answer {
+    fn answer(kind: u8) -> Record {
         unknown_type_record(kind).into()
     }
 
