@@ -1,6 +1,6 @@
 //! What a thread that is going to sleep is needed for.
 
-use super::terms::Terms;
+use super::accept_options::AcceptOptions;
 
 /// What a thread is needed for, while it sleeps in the pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,9 +15,9 @@ pub(super) enum Duty {
 
 impl Duty {
     /// Returns what one is needed for that waits on these terms.
-    pub(super) fn of(is_any_unarmed: bool, terms: &Terms) -> Self {
+    pub(super) fn of(is_any_unarmed: bool, options: &AcceptOptions) -> Self {
         match is_any_unarmed {
-            _ if terms.is_over() => Self::Ask,
+            _ if options.is_over() => Self::Ask,
             true => Self::Unarmed,
             false => Self::None,
         }

@@ -5,8 +5,8 @@ use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use super::accept_options::AcceptOptions;
 use super::patience::{LUCK, MOST_IN_VAIN, PAUSE};
-use super::terms::Terms;
 use super::troubles::{Consequence, Troubles};
 use crate::os::error::AcceptTrouble;
 use crate::os::io::{file_number, is_nonblocking};
@@ -71,18 +71,18 @@ impl Entrance {
     }
 
     /// Returns the terms of a wait that begins now: it may be over by that limit, or at once.
-    pub(super) fn terms(&self, terms: Terms) -> Terms {
-        let terms = Terms { looks: true, ..terms.until(self.end_of_wait()) };
-        if self.refuses_to_wait() { self.after_a_look(terms) } else { terms }
+    pub(super) fn options(&self, options: AcceptOptions) -> AcceptOptions {
+        let options = AcceptOptions { looks: true, ..options.until(self.end_of_wait()) };
+        if self.refuses_to_wait() { self.after_a_look(options) } else { options }
     }
 
     /// Looks whether the program has made a pooled listener's socket non-blocking itself: then it does not
     /// wait. If it has taken the flag away, the library sets it again.
     #[cold]
-    pub(super) fn after_a_look(&self, terms: Terms) -> Terms {
+    pub(super) fn after_a_look(&self, options: AcceptOptions) -> AcceptOptions {
         let refuses = mark::make_nonblocking(self.fd).is_ok_and(|who| who == Waiting::Program);
         self.refuses_to_wait.store(refuses, Ordering::Relaxed);
-        Terms { looks: false, ..terms.until(refuses.then(clock::now)) }
+        AcceptOptions { looks: false, ..options.until(refuses.then(clock::now)) }
     }
 
     /// Leaves the socket's flags as they were, unless another process needs them as they are. With
@@ -158,9 +158,9 @@ impl Entrance {
     }
 
     /// Waits errors out that the next accept4 need not meet again; returns the others.
-    pub(super) fn not_accepted(&self, error: io::Error, terms: &Terms) -> io::Result<()> {
+    pub(super) fn not_accepted(&self, error: io::Error, options: &AcceptOptions) -> io::Result<()> {
         match AcceptTrouble::of(&error) {
-            AcceptTrouble::Interrupted if terms.fail_on_intr && !signal::shutdown_requested() => {
+            AcceptTrouble::Interrupted if options.fail_on_intr && !signal::shutdown_requested() => {
                 Err(error)
             }
             AcceptTrouble::Interrupted | AcceptTrouble::Empty => Ok(()),
@@ -181,11 +181,11 @@ impl Entrance {
     }
 
     /// As [`Entrance::not_accepted`], for a wait that the kernel does not restart as it does accept.
-    pub(super) fn not_waited(&self, error: io::Error, terms: &Terms) -> io::Result<()> {
-        if error.kind() == ErrorKind::Interrupted && !terms.ends_by_signal() {
+    pub(super) fn not_waited(&self, error: io::Error, options: &AcceptOptions) -> io::Result<()> {
+        if error.kind() == ErrorKind::Interrupted && !options.ends_by_signal() {
             return Ok(());
         }
-        self.not_accepted(error, terms)
+        self.not_accepted(error, options)
     }
 
     /// Whether a parked connection has to go in a shortage. One goes for one that is accepted, or in

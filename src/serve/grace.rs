@@ -11,10 +11,10 @@
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
+use super::accept_options::AcceptOptions;
 use super::connection::Connection;
 use super::head::{Outcome, receive_head};
 use super::patience::{GRACE_SHARE, GRACES_IN_VAIN, LONGEST_GRACE, MOST_LOOKS, MOST_RECEIVED};
-use super::terms::Terms;
 use crate::os::lock::Lock;
 use crate::os::poll::{self, PollFd, READABLE};
 use crate::os::{clock, signal};
@@ -65,11 +65,11 @@ pub(super) fn wait(
     connection: &mut Connection,
     outcome: Outcome,
     budget: &Lock<Budget>,
-    terms: &Terms,
+    options: &AcceptOptions,
 ) -> End {
     let begin = clock::now();
     let grace = budget.lock().grace(begin);
-    let end = begin.checked_add(grace).into_iter().chain(terms.until).min();
+    let end = begin.checked_add(grace).into_iter().chain(options.until).min();
     let mut state = End { outcome, signalled: false };
     for _ in 0..MOST_LOOKS {
         let left = end.map_or(Duration::ZERO, |end| end.saturating_duration_since(clock::now()));
@@ -91,7 +91,7 @@ pub(super) fn wait(
             }
             Err(_) => break,
         }
-        state.outcome = receive_head(connection, terms);
+        state.outcome = receive_head(connection, options);
     }
     if !matches!(state.outcome, Outcome::Ready(_)) {
         budget.lock().spend(clock::now().saturating_duration_since(begin));

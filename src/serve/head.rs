@@ -3,11 +3,11 @@
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
+use super::accept_options::AcceptOptions;
 use super::config::Config;
 use super::connection::Connection;
 use super::exchange::{HeadEvent, RequestStart};
 use super::patience::MOST_RECEIVED;
-use super::terms::Terms;
 use super::wait::{Stage, Wait};
 use crate::os::clock;
 use crate::os::error::{interrupted, not_open};
@@ -16,7 +16,7 @@ use crate::os::poll::{self, PollFd, READABLE};
 use crate::os::signal::{self, UNCHECKED};
 
 /// A connection whose request head is complete.
-pub type Arrival = (Connection, RequestStart);
+pub type AcceptedRequest = (Connection, RequestStart);
 
 /// What a look at a connection gave.
 #[derive(Clone, Copy, Debug)]
@@ -65,10 +65,10 @@ impl Outcome {
 }
 
 /// Receives what is there, as far as others need not wait for it, and reads on in the head, without waiting.
-pub(super) fn receive_head(connection: &mut Connection, terms: &Terms) -> Outcome {
+pub(super) fn receive_head(connection: &mut Connection, options: &AcceptOptions) -> Outcome {
     let mut heard = 0;
     loop {
-        if let Some(outcome) = step(connection, terms) {
+        if let Some(outcome) = step(connection, options) {
             return outcome;
         }
         if heard >= MOST_RECEIVED {
@@ -102,9 +102,9 @@ fn unfinished(connection: &mut Connection, heard: bool) -> Outcome {
 }
 
 /// Reads on in the head; `None` when more has to be received.
-fn step(connection: &mut Connection, terms: &Terms) -> Option<Outcome> {
+fn step(connection: &mut Connection, options: &AcceptOptions) -> Option<Outcome> {
     loop {
-        match connection.exchange.head(terms.config.max_params) {
+        match connection.exchange.head(options.config.max_params) {
             HeadEvent::Ready(begin) => return Some(Outcome::Ready(begin)),
             HeadEvent::Broken => return Some(Outcome::Over),
             HeadEvent::Record { answer, close } => {
@@ -141,25 +141,25 @@ pub fn wait_alone(
     mut connection: Connection,
     mut wait: Wait,
     patience: Option<Duration>,
-    terms: &Terms,
-) -> io::Result<Option<Arrival>> {
+    options: &AcceptOptions,
+) -> io::Result<Option<AcceptedRequest>> {
     let mut end = patience.and_then(|patience| clock::now().checked_add(patience));
     let (mut is_last, mut is_checked) = (false, false);
     loop {
         if !is_last && signal::shutdown_requested() {
             is_last = true;
-            end = clock::now().checked_add(terms.config.drain);
+            end = clock::now().checked_add(options.config.drain);
         }
-        let outcome = receive_head(&mut connection, terms);
+        let outcome = receive_head(&mut connection, options);
         if let Outcome::Ready(mut begin) = outcome {
             begin.keep &= !is_last;
             return Ok(Some((connection, begin)));
         }
-        match outcome.next_wait(wait, terms.config) {
+        match outcome.next_wait(wait, options.config) {
             Some(next) if next.stage != Stage::Lingering => {
                 if is_last && next.stage != wait.stage {
                     // A head has begun.
-                    end = clock::now().checked_add(terms.config.drain);
+                    end = clock::now().checked_add(options.config.drain);
                 }
                 wait = next;
             }
@@ -188,7 +188,7 @@ pub fn wait_alone(
                     connection.release();
                     return Err(not_open());
                 }
-                if terms.ends_by_signal() {
+                if options.ends_by_signal() {
                     connection.close(false);
                     return Err(error);
                 }

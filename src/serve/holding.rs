@@ -20,6 +20,7 @@ use std::io::ErrorKind::TimedOut;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
+use super::accept_options::AcceptOptions;
 use super::duty::Duty;
 use super::patience::{
     CROWD, FIRST_WAIT, HOLD, LONG_UNARMED, LOOKS, MOST_SHARES, MOST_SLEEPERS, QUIET, QUIET_LOOKS,
@@ -27,7 +28,6 @@ use super::patience::{
 };
 use super::reserve::Reserve;
 use super::sleepers::{Count, Sleepers};
-use super::terms::Terms;
 use super::watcher::UNASKED;
 use crate::os::{fork, threads};
 
@@ -79,10 +79,10 @@ pub(super) enum Sleep {
 
 impl Sleep {
     /// Returns for how long a thread sleeps that begins to do so now.
-    pub(super) fn longest(self, now: u32, terms: &Terms) -> Duration {
+    pub(super) fn longest(self, now: u32, options: &AcceptOptions) -> Duration {
         match self {
             Self::Sentry => HOLD,
-            _ if terms.looks => FIRST_WAIT,
+            _ if options.looks => FIRST_WAIT,
             Self::Watchman(until) => Duration::from_millis(until.wrapping_sub(now).into()),
             Self::Long(seconds) => Duration::from_secs(seconds.into()),
             Self::InReserve(milliseconds) => Duration::from_millis(milliseconds.into()),
@@ -227,9 +227,13 @@ impl Holding {
 
     /// Waits in reserve until the thread is called, or for so long. `Interrupted` after a signal, `TimedOut`
     /// after a first wait in which it was not called.
-    pub(super) fn wait_in_reserve(&self, longest: Duration, terms: &Terms) -> io::Result<()> {
-        match self.reserve.wait(terms.wait(longest)) {
-            Err(error) if error.kind() == TimedOut && terms.looks => Err(error),
+    pub(super) fn wait_in_reserve(
+        &self,
+        longest: Duration,
+        options: &AcceptOptions,
+    ) -> io::Result<()> {
+        match self.reserve.wait(options.wait(longest)) {
+            Err(error) if error.kind() == TimedOut && options.looks => Err(error),
             Err(error) if error.kind() == TimedOut => {
                 // Those who seem to sleep in the pool may have been cancelled there.
                 self.sleepers.begin_anew();

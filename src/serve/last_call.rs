@@ -20,11 +20,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use super::accept_options::AcceptOptions;
 use super::connection::Connection;
-use super::head::{Arrival, Outcome, receive_head};
+use super::head::{AcceptedRequest, Outcome, receive_head};
 use super::patience::GLANCES;
 use super::pool::Pool;
-use super::terms::Terms;
 use super::wait::{Again, Stage, Wait};
 use crate::os::io::close;
 use crate::os::lock::Lock;
@@ -68,9 +68,9 @@ impl LastCall {
         pool: &Arc<Pool>,
         given: Option<Connection>,
         new: Option<Connection>,
-        terms: &Terms,
-    ) -> Option<Arrival> {
-        let drain = terms.config.drain;
+        options: &AcceptOptions,
+    ) -> Option<AcceptedRequest> {
+        let drain = options.config.drain;
         let end = self.end(drain);
         // Milliseconds that may still be waited by number, should the clock stand still.
         let mut unspent = 2 * drain.as_millis() as u64;
@@ -90,8 +90,8 @@ impl LastCall {
                     continue;
                 }
                 let wait = Wait { deadline: within(drain, wait.deadline, end), ..wait };
-                if let Some(arrival) = self.ask((connection, wait), terms, &mut undecided) {
-                    return Some(last(pool, arrival, undecided.into_iter(), terms));
+                if let Some(accepted) = self.ask((connection, wait), options, &mut undecided) {
+                    return Some(last(pool, accepted, undecided.into_iter(), options));
                 }
             }
             let patience = if undecided.is_empty() {
@@ -124,8 +124,8 @@ impl LastCall {
             // What came true, if anything, shows when they are asked.
             let mut asked = std::mem::take(&mut undecided).into_iter();
             while let Some(connection) = asked.next() {
-                if let Some(arrival) = self.ask(connection, terms, &mut undecided) {
-                    return Some(last(pool, arrival, undecided.into_iter().chain(asked), terms));
+                if let Some(accepted) = self.ask(connection, options, &mut undecided) {
+                    return Some(last(pool, accepted, undecided.into_iter().chain(asked), options));
                 }
             }
         }
@@ -157,17 +157,17 @@ impl LastCall {
     fn ask(
         &self,
         (mut connection, before): Undecided,
-        terms: &Terms,
+        options: &AcceptOptions,
         undecided: &mut Vec<Undecided>,
-    ) -> Option<Arrival> {
-        let outcome = receive_head(&mut connection, terms);
+    ) -> Option<AcceptedRequest> {
+        let outcome = receive_head(&mut connection, options);
         if let Outcome::Ready(begin) = outcome {
             return Some((connection, begin));
         }
-        let wait = match outcome.next_wait(before, terms.config) {
+        let wait = match outcome.next_wait(before, options.config) {
             // A head has begun.
             Some(wait) if outcome.lacks_head() && wait.stage != before.stage => {
-                let deadline = self.prolonged(wait.stage, terms.config.drain).deadline;
+                let deadline = self.prolonged(wait.stage, options.config.drain).deadline;
                 Some(Wait { deadline: wait.deadline.into_iter().chain(deadline).min(), ..wait })
             }
             // Whatever it says that is no request.
@@ -190,26 +190,26 @@ impl LastCall {
 /// A request after which its connection is closed. The undecided wait for the next call.
 fn last(
     pool: &Arc<Pool>,
-    arrival: Arrival,
+    accepted: AcceptedRequest,
     undecided: impl Iterator<Item = Undecided>,
-    terms: &Terms,
-) -> Arrival {
+    options: &AcceptOptions,
+) -> AcceptedRequest {
     for (connection, wait) in undecided {
-        if let Err(connection) = connection.park(pool, wait, Again::WhenHeard, terms.config) {
+        if let Err(connection) = connection.park(pool, wait, Again::WhenHeard, options.config) {
             connection.discard();
         }
     }
-    let (connection, mut begin) = arrival;
+    let (connection, mut begin) = accepted;
     begin.keep = false;
     (connection, begin)
 }
 
 /// Accepts the connection that this thread was woken for, if there is one.
-pub(super) fn accept_last(listen_fd: RawFd, terms: &Terms) -> Option<Connection> {
+pub(super) fn accept_last(listen_fd: RawFd, options: &AcceptOptions) -> Option<Connection> {
     // The number may stand for a new socket of the program's.
     mark::make_nonblocking(listen_fd).ok()?;
     let Accepted { fd, peer, since } = socket::accept(listen_fd).ok()?;
-    if terms.config.peers.admits(&peer) {
+    if options.config.peers.admits(&peer) {
         return Connection::open(fd, since).ok();
     }
     close(fd);

@@ -24,6 +24,7 @@ use std::io::{self, ErrorKind};
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
+use super::accept_options::AcceptOptions;
 use super::company::Company;
 use super::config::Config;
 use super::connection::Connection;
@@ -31,14 +32,13 @@ use super::entrance::Entrance;
 use super::entry::Entry;
 use super::event::Event;
 use super::grace::{self, Budget, End};
-use super::head::{Arrival, Outcome, linger, receive_head, wait_alone};
+use super::head::{AcceptedRequest, Outcome, linger, receive_head, wait_alone};
 use super::hold::hold;
 use super::key::{Key, Tenant};
 use super::last::Last;
 use super::last_call::{LastCall, accept_last};
 use super::patience::{LONGEST_WAIT, SHORTAGE_WAIT};
 use super::pool::Pool;
-use super::terms::Terms;
 use super::turns::TakenOut;
 use super::wait::{Again, Owner, Stage, Wait};
 use super::watcher::{LISTEN, UNASKED};
@@ -79,7 +79,7 @@ impl Listener {
     ///
     /// Errors are those of accept4; EINTR also stands for the wish to shut down, and for a listener
     /// that [`Listener::is_parents`].
-    pub fn next(&self, terms: Terms, last: Last) -> io::Result<Arrival> {
+    pub fn next(&self, options: AcceptOptions, last: Last) -> io::Result<AcceptedRequest> {
         let (mut given, mut own) = match last {
             Last::None => (None, None),
             Last::Given(mut given) => {
@@ -88,40 +88,40 @@ impl Listener {
             }
             Last::Parked(key, fd) => (None, Some((key, fd))),
         };
-        let mut terms = self.entrance.terms(terms);
+        let mut options = self.entrance.options(options);
         let mut has_waited = false;
         loop {
             if self.is_parents() {
                 given.into_iter().for_each(Connection::close_copy);
                 return Err(interrupted());
             }
-            if has_waited && terms.is_over() {
+            if has_waited && options.is_over() {
                 if !self.entrance.refuses_to_wait() {
                     return Err(would_block());
                 }
                 // The listen socket itself has the last word.
-                match self.accepted_or_would_block(&terms)? {
-                    Some(arrival) => return Ok(arrival),
+                match self.accepted_or_would_block(&options)? {
+                    Some(accepted) => return Ok(accepted),
                     None => continue,
                 }
             }
             if signal::shutdown_requested() {
-                return self.last(given, has_waited, &terms).ok_or_else(interrupted);
+                return self.last(given, has_waited, &options).ok_or_else(interrupted);
             }
             let result = match (given.take(), own.take()) {
-                (Some(given), _) => self.look(given, &terms),
-                _ if self.may_block() => self.plain(&terms),
+                (Some(given), _) => self.look(given, &options),
+                _ if self.may_block() => self.plain(&options),
                 (None, Some((key, fd))) if !threads::only_one() => {
-                    self.see_to(hold(&self.pool, key, fd, &terms), &terms)
+                    self.see_to(hold(&self.pool, key, fd, &options), &options)
                 }
-                _ => self.pooled(&terms),
+                _ => self.pooled(&options),
             };
             has_waited = true;
             match result {
-                Ok(Some(arrival)) => return Ok(arrival),
+                Ok(Some(accepted)) => return Ok(accepted),
                 Ok(None) => {}
-                Err(error) if terms.looks && error.kind() == ErrorKind::TimedOut => {
-                    terms = self.entrance.after_a_look(terms);
+                Err(error) if options.looks && error.kind() == ErrorKind::TimedOut => {
+                    options = self.entrance.after_a_look(options);
                 }
                 Err(error) => {
                     use AcceptTrouble::{Empty, Interrupted};
@@ -147,16 +147,21 @@ impl Listener {
     /// The last call, when shutting down is asked for. `has_waited`: whether this thread may be the one
     /// that was woken for a connection.
     #[cold]
-    fn last(&self, given: Option<Connection>, has_waited: bool, terms: &Terms) -> Option<Arrival> {
+    fn last(
+        &self,
+        given: Option<Connection>,
+        has_waited: bool,
+        options: &AcceptOptions,
+    ) -> Option<AcceptedRequest> {
         signal::forget_who_jumped_out();
         self.pool.call_reserve();
         let is_called = self.pool.take_announced() || has_waited;
-        let new = (is_called && self.pool.is_entered()).then(|| accept_last(self.fd(), terms));
-        self.last_call.next(&self.pool, given, new.flatten(), terms)
+        let new = (is_called && self.pool.is_entered()).then(|| accept_last(self.fd(), options));
+        self.last_call.next(&self.pool, given, new.flatten(), options)
     }
 
     /// Blocks in accept4.
-    fn plain(&self, terms: &Terms) -> io::Result<Option<Arrival>> {
+    fn plain(&self, options: &AcceptOptions) -> io::Result<Option<AcceptedRequest>> {
         let accepting = signal::Accepting::on(self.fd(), self.entrance.file());
         if signal::shutdown_requested() {
             return Ok(None);
@@ -170,30 +175,34 @@ impl Listener {
                 if self.entrance.is_over_by_limit()? {
                     return Err(error);
                 }
-                self.pooled(terms)
+                self.pooled(options)
             }
-            result => self.accepted(result, terms),
+            result => self.accepted(result, options),
         }
     }
 
     /// Goes on with what accept4 gave.
-    fn accepted(&self, result: io::Result<Accepted>, terms: &Terms) -> io::Result<Option<Arrival>> {
+    fn accepted(
+        &self,
+        result: io::Result<Accepted>,
+        options: &AcceptOptions,
+    ) -> io::Result<Option<AcceptedRequest>> {
         let Accepted { fd, peer, since } = match result {
             Ok(accepted) => accepted,
             Err(error) if AcceptTrouble::of(&error) == AcceptTrouble::Shortage => {
-                return Ok(self.make_room(terms));
+                return Ok(self.make_room(options));
             }
-            Err(error) => return self.entrance.not_accepted(error, terms).map(|()| None),
+            Err(error) => return self.entrance.not_accepted(error, options).map(|()| None),
         };
-        if !terms.config.peers.admits(&peer) {
+        if !options.config.peers.admits(&peer) {
             close(fd);
             return Ok(None);
         }
         let Ok(mut connection) = Connection::open(fd, since) else { return Ok(None) };
-        let outcome = receive_head(&mut connection, terms);
+        let outcome = receive_head(&mut connection, options);
         let mut end = End { outcome, signalled: false };
         if outcome.lacks_head() && threads::only_one() {
-            end = grace::wait(&mut connection, outcome, &self.grace, terms);
+            end = grace::wait(&mut connection, outcome, &self.grace, options);
             if connection.is_inherited() {
                 connection.close_copy();
                 return Ok(None);
@@ -203,36 +212,40 @@ impl Listener {
             return Ok(Some((connection, begin)));
         }
         let patience = match peer {
-            Peer::Unix => Some(terms.config.keeper_timeout),
-            _ => terms.config.first_byte_timeout,
+            Peer::Unix => Some(options.config.keeper_timeout),
+            _ => options.config.first_byte_timeout,
         };
         let wait = Wait::new(Stage::Silent, patience);
         if self.is_parents() {
             // Accepted by a child that a handler has made meanwhile, which waits elsewhere from now on.
-            return wait_alone(connection, wait, None, terms);
+            return wait_alone(connection, wait, None, options);
         }
-        let arrival = self.settle(connection, end.outcome, wait, terms)?;
-        if arrival.is_none() && end.signalled {
-            self.entrance.not_waited(interrupted(), terms)?;
+        let accepted = self.settle(connection, end.outcome, wait, options)?;
+        if accepted.is_none() && end.signalled {
+            self.entrance.not_waited(interrupted(), options)?;
         }
-        Ok(arrival)
+        Ok(accepted)
     }
 
     /// Out of descriptors or memory: makes room for a connection that waits to be accepted by giving the
     /// parked one of least worth up, or waits a moment.
-    fn make_room(&self, terms: &Terms) -> Option<Arrival> {
+    fn make_room(&self, options: &AcceptOptions) -> Option<AcceptedRequest> {
         let surplus = if self.entrance.needs_room() { self.pool.take_least_worth() } else { None };
         if let Some(surplus) = surplus {
-            return self.give_up(surplus, terms);
+            return self.give_up(surplus, options);
         }
         self.entrance.wait_for_room();
         None
     }
 
     /// Looks at a connection whose last request is over, and that was not given back.
-    fn look(&self, mut given: Connection, terms: &Terms) -> io::Result<Option<Arrival>> {
-        let outcome = receive_head(&mut given, terms);
-        self.settle(given, outcome, Wait::IDLE, terms)
+    fn look(
+        &self,
+        mut given: Connection,
+        options: &AcceptOptions,
+    ) -> io::Result<Option<AcceptedRequest>> {
+        let outcome = receive_head(&mut given, options);
+        self.settle(given, outcome, Wait::IDLE, options)
     }
 
     /// Takes a connection back from the program whose request is over: it waits in its place, which is
@@ -257,25 +270,25 @@ impl Listener {
         connection: Connection,
         outcome: Outcome,
         wait: Wait,
-        terms: &Terms,
-    ) -> io::Result<Option<Arrival>> {
+        options: &AcceptOptions,
+    ) -> io::Result<Option<AcceptedRequest>> {
         if let Outcome::Ready(begin) = outcome {
             return Ok(Some((connection, begin)));
         }
-        let Some(wait) = outcome.next_wait(wait, terms.config) else {
+        let Some(wait) = outcome.next_wait(wait, options.config) else {
             connection.discard();
             return Ok(None);
         };
         if let Company::Alone(patience) = self.company() {
-            return wait_alone(connection, wait, patience, terms);
+            return wait_alone(connection, wait, patience, options);
         }
         let is_new = connection.is_new();
-        match connection.park(&self.pool, wait, Again::WhenHeard, terms.config) {
+        match connection.park(&self.pool, wait, Again::WhenHeard, options.config) {
             Ok(_) => {
                 self.pool.step_back_if_due(is_new, wait.stage);
                 Ok(None)
             }
-            Err(connection) => wait_alone(connection, wait, Some(LONGEST_WAIT), terms),
+            Err(connection) => wait_alone(connection, wait, Some(LONGEST_WAIT), options),
         }
     }
 
@@ -316,67 +329,74 @@ impl Listener {
     }
 
     /// Waits for the listen socket and all parked connections.
-    fn pooled(&self, terms: &Terms) -> io::Result<Option<Arrival>> {
+    fn pooled(&self, options: &AcceptOptions) -> io::Result<Option<AcceptedRequest>> {
         if !self.pool.is_entered() {
-            return self.enter_and_wait(terms);
+            return self.enter_and_wait(options);
         }
-        self.see_to(self.pool.next(terms), terms)
+        self.see_to(self.pool.next(options), options)
     }
 
-    fn see_to(&self, event: io::Result<Event>, terms: &Terms) -> io::Result<Option<Arrival>> {
+    fn see_to(
+        &self,
+        event: io::Result<Event>,
+        options: &AcceptOptions,
+    ) -> io::Result<Option<AcceptedRequest>> {
         match event {
             Ok(Event::Nothing) => Ok(None),
-            Ok(Event::Listen) => self.accept(terms),
-            Ok(Event::Unasked) => self.accept_unasked(terms),
-            Ok(Event::Heard(taken_out)) => self.hear(taken_out, terms),
-            Ok(Event::Late(taken_out)) => self.expire(taken_out, terms),
-            Ok(Event::Surplus(taken_out)) => Ok(self.give_up(taken_out, terms)),
+            Ok(Event::Listen) => self.accept(options),
+            Ok(Event::Unasked) => self.accept_unasked(options),
+            Ok(Event::Heard(taken_out)) => self.hear(taken_out, options),
+            Ok(Event::Late(taken_out)) => self.expire(taken_out, options),
+            Ok(Event::Surplus(taken_out)) => Ok(self.give_up(taken_out, options)),
             // After a first wait the next look sees to it.
             Err(error) if error.kind() != ErrorKind::TimedOut && !is_open(self.fd()) => {
                 if self.goes_on() { Ok(None) } else { Err(not_open()) }
             }
-            Err(error) => self.entrance.not_waited(error, terms).map(|()| None),
+            Err(error) => self.entrance.not_waited(error, options).map(|()| None),
         }
     }
 
     /// Waits in the pool for the first time, or without it.
     #[cold]
-    fn enter_and_wait(&self, terms: &Terms) -> io::Result<Option<Arrival>> {
+    fn enter_and_wait(&self, options: &AcceptOptions) -> io::Result<Option<AcceptedRequest>> {
         if mark::is_programs_wish(self.fd()) {
-            return self.accepted_or_would_block(terms);
+            return self.accepted_or_would_block(options);
         }
         match self.enter() {
-            Ok(Entry::Inside) => self.pooled(terms),
-            Ok(Entry::NoEpoll) => self.without_epoll(terms),
+            Ok(Entry::Inside) => self.pooled(options),
+            Ok(Entry::NoEpoll) => self.without_epoll(options),
             Err(error) if AcceptTrouble::of(&error) == AcceptTrouble::Shortage => {
-                self.without_epoll(terms)
+                self.without_epoll(options)
             }
             Err(error) => Err(error),
         }
     }
 
     /// The program's own non-blocking socket: what accept4 says is the answer.
-    fn accepted_or_would_block(&self, terms: &Terms) -> io::Result<Option<Arrival>> {
+    fn accepted_or_would_block(
+        &self,
+        options: &AcceptOptions,
+    ) -> io::Result<Option<AcceptedRequest>> {
         match self.entrance.accept() {
             Err(error) if error.kind() == ErrorKind::WouldBlock => Err(error),
-            result => self.accepted(result, terms),
+            result => self.accepted(result, options),
         }
     }
 
     /// Without epoll, waits for the listen socket alone, for a moment.
-    fn without_epoll(&self, terms: &Terms) -> io::Result<Option<Arrival>> {
+    fn without_epoll(&self, options: &AcceptOptions) -> io::Result<Option<AcceptedRequest>> {
         // Another thread may take the connection for which this one wakes.
         mark::make_nonblocking(self.fd())?;
         let mut fds = [PollFd::new(self.fd(), READABLE)];
         match poll::poll(&mut fds, Some(SHORTAGE_WAIT)) {
             Ok(0) => Ok(None),
-            Ok(_) => self.accept(terms),
-            Err(error) => self.entrance.not_waited(error, terms).map(|()| None),
+            Ok(_) => self.accept(options),
+            Err(error) => self.entrance.not_waited(error, options).map(|()| None),
         }
     }
 
     /// Accepts once, without waiting.
-    fn accept(&self, terms: &Terms) -> io::Result<Option<Arrival>> {
+    fn accept(&self, options: &AcceptOptions) -> io::Result<Option<AcceptedRequest>> {
         let result = self.entrance.accept();
         match result.as_ref().map_err(AcceptTrouble::of) {
             // The kernel may not speak of the socket again.
@@ -388,7 +408,7 @@ impl Listener {
             Ok(_) if self.entrance.may_have_more() => self.pool.queue(LISTEN),
             _ => {}
         }
-        self.accepted(result, terms)
+        self.accepted(result, options)
     }
 
     /// Whether to go on although the number was no listen socket's: for a new one, or those connected.
@@ -403,7 +423,7 @@ impl Listener {
 
     /// Accepts although the kernel has not spoken of the listen socket: it may have come to mean
     /// something else.
-    fn accept_unasked(&self, terms: &Terms) -> io::Result<Option<Arrival>> {
+    fn accept_unasked(&self, options: &AcceptOptions) -> io::Result<Option<AcceptedRequest>> {
         if !self.entrance.is_changing() && socket::is_shut_down(self.fd()) {
             return Err(shut_down());
         }
@@ -416,24 +436,32 @@ impl Listener {
         // The number may stand for a new socket of the program's.
         self.entrance.look_anew();
         let _ = self.pool.find_listen_socket();
-        self.accept(terms)
+        self.accept(options)
     }
 
     /// Looks at a connection on which something has come.
-    fn hear(&self, taken_out: TakenOut, terms: &Terms) -> io::Result<Option<Arrival>> {
+    fn hear(
+        &self,
+        taken_out: TakenOut,
+        options: &AcceptOptions,
+    ) -> io::Result<Option<AcceptedRequest>> {
         let wait = taken_out.2.wait;
         let Some(mut connection) = Connection::taken_out(&self.pool, taken_out) else {
             return Ok(None);
         };
         let outcome = match wait.stage {
             Stage::Lingering => linger(&mut connection),
-            _ => receive_head(&mut connection, terms),
+            _ => receive_head(&mut connection, options),
         };
-        self.settle(connection, outcome, wait, terms)
+        self.settle(connection, outcome, wait, options)
     }
 
     /// Sees to a connection whose time is over.
-    fn expire(&self, taken_out: TakenOut, terms: &Terms) -> io::Result<Option<Arrival>> {
+    fn expire(
+        &self,
+        taken_out: TakenOut,
+        options: &AcceptOptions,
+    ) -> io::Result<Option<AcceptedRequest>> {
         let wait = taken_out.2.wait;
         if wait.stage == Stage::Lingering {
             self.pool.discard(taken_out);
@@ -443,25 +471,25 @@ impl Listener {
         let Some(mut connection) = Connection::taken_out(&self.pool, taken_out) else {
             return Ok(None);
         };
-        let outcome = receive_head(&mut connection, terms);
-        let goes_on = outcome.next_wait(wait, terms.config);
+        let outcome = receive_head(&mut connection, options);
+        let goes_on = outcome.next_wait(wait, options.config);
         if goes_on.is_some_and(|wait| wait.deadline.is_some_and(|end| end <= clock::now())) {
             connection.discard();
             return Ok(None);
         }
-        self.settle(connection, outcome, wait, terms)
+        self.settle(connection, outcome, wait, options)
     }
 
     /// Closes a connection that was taken out for want of room, unless a whole request has come on it:
     /// that is served. Whatever else has come, it goes: or those who send what is no request could
     /// take turns for ever.
-    fn give_up(&self, taken_out: TakenOut, terms: &Terms) -> Option<Arrival> {
+    fn give_up(&self, taken_out: TakenOut, options: &AcceptOptions) -> Option<AcceptedRequest> {
         if taken_out.2.wait.stage == Stage::Lingering {
             self.pool.discard(taken_out);
             return None;
         }
         let mut connection = Connection::taken_out(&self.pool, taken_out)?;
-        if let Outcome::Ready(begin) = receive_head(&mut connection, terms) {
+        if let Outcome::Ready(begin) = receive_head(&mut connection, options) {
             return Some((connection, begin));
         }
         connection.discard();

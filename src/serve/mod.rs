@@ -1,6 +1,6 @@
 //! A FastCGI application's life: waiting for requests, reading and answering them.
 //!
-//! Reading order: [`listener`] (where threads wait), [`terms`] and `patience` (for how long), `entrance`
+//! Reading order: [`listener`] (where threads wait), [`accept_options`] and `patience` (for how long), `entrance`
 //! (the listen socket) and `troubles` (when it fails), `grace` (what a process owes to new
 //! connections), `last_call` (shutting down), [`registry`] (one for each listen socket); [`head`] and
 //! [`connection`] (a connection in a thread's hands, with an `obligation`); `pool` (where connections
@@ -112,6 +112,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod accept_options;
 mod answers;
 pub mod blocking;
 mod company;
@@ -152,12 +153,11 @@ mod sizes;
 mod sleepers;
 mod slot;
 pub mod store;
-pub mod terms;
 mod troubles;
 mod turns;
 pub mod wait;
 mod watcher;
 
+pub use accept_options::AcceptOptions;
 pub use connection::Connection;
 pub use exchange::{Body, Exchange, RequestStart};
-pub use terms::Terms;

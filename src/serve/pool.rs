@@ -18,6 +18,7 @@ use std::io::ErrorKind::{Interrupted, TimedOut};
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use super::accept_options::AcceptOptions;
 use super::config::Config;
 use super::duty::Duty;
 use super::entry::Entry;
@@ -30,7 +31,6 @@ use super::pace::Pace;
 use super::parking::Parked;
 use super::slot::Registration;
 use super::store::recycle;
-use super::terms::Terms;
 use super::turns::{State, Step, TakenOut};
 use super::wait::{Again, Owner, Stage};
 use super::watcher::{LISTEN, UNASKED, Watcher};
@@ -117,15 +117,15 @@ impl Pool {
     }
 
     /// Waits for the listen socket and all connections. Errors are the wait's; `Interrupted` after a signal.
-    pub(super) fn next(&self, terms: &Terms) -> io::Result<Event> {
-        let event = self.wait(terms);
-        if !matches!(event, Ok(Event::Nothing)) || terms.is_over() {
+    pub(super) fn next(&self, options: &AcceptOptions) -> io::Result<Event> {
+        let event = self.wait(options);
+        if !matches!(event, Ok(Event::Nothing)) || options.is_over() {
             self.holding.replace();
         }
         event
     }
 
-    fn wait(&self, terms: &Terms) -> io::Result<Event> {
+    fn wait(&self, options: &AcceptOptions) -> io::Result<Event> {
         let mut state = self.state.lock();
         let until = match state.next_step() {
             Step::MakeRoom => return Ok(taken(state.take_least_worth(), Event::Surplus)),
@@ -134,15 +134,15 @@ impl Pool {
             Step::Ask(until) => until,
         };
         let now = clock::milliseconds();
-        let terms = &terms.until(until);
+        let options = &options.until(until);
         let is_any_unarmed = state.arm_forgotten(&self.watcher, now);
-        let sleep = self.holding.go_to_sleep(Duty::of(is_any_unarmed, terms), now);
+        let sleep = self.holding.go_to_sleep(Duty::of(is_any_unarmed, options), now);
         drop(state);
-        let longest = sleep.0.longest(now, terms);
+        let longest = sleep.0.longest(now, options);
         if let Sleep::InReserve(_) = sleep.0 {
-            return self.holding.wait_in_reserve(longest, terms).map(|()| Event::Nothing);
+            return self.holding.wait_in_reserve(longest, options).map(|()| Event::Nothing);
         }
-        let slept = self.watcher.wait(longest, terms, |token| self.queue(token));
+        let slept = self.watcher.wait(longest, options, |token| self.queue(token));
         let leaves_others = self.holding.wake(sleep, slept.as_ref().map_or(None, |token| *token));
         let token = match slept {
             Ok(Some(token)) => token,

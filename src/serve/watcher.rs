@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use once_cell::sync::OnceCell;
 
+use super::accept_options::AcceptOptions;
 use super::patience::{FIRST_WAIT, SHORTAGE_WAIT};
-use super::terms::Terms;
 use crate::os::error::{AcceptTrouble, is_unwatchable, is_watched_already};
 use crate::os::io::{Stderr, most_descriptors};
 use crate::os::lock::Lock;
@@ -132,17 +132,17 @@ impl Watcher {
     pub(super) fn wait(
         &self,
         longest: Duration,
-        terms: &Terms,
+        options: &AcceptOptions,
         other: impl FnMut(u64),
     ) -> io::Result<Option<u64>> {
         let epoll = self.epoll()?;
         let is_hidden = self.is_hidden.load(Ordering::Relaxed);
         let most = if is_hidden { SHORTAGE_WAIT.min(longest) } else { longest };
-        let timeout = terms.wait(most);
+        let timeout = options.wait(most);
         let mut ready = Ready::new();
         // With other threads there is no telling when this one comes back for a second event.
         let most = if threads::only_one() { Ready::MOST } else { 1 };
-        if terms.fail_on_intr {
+        if options.fail_on_intr {
             epoll.wait_for_handlers_only(&mut ready, most, Some(timeout))?;
         } else {
             epoll.wait(&mut ready, most, Some(timeout))?;

@@ -13,7 +13,7 @@ use crate::protocol::writer;
 use crate::serve::key::{Key, Tenant};
 use crate::serve::last::Last;
 use crate::serve::wait::Owner;
-use crate::serve::{Connection, RequestStart, Terms, config, registry};
+use crate::serve::{AcceptOptions, Connection, RequestStart, config, registry};
 use crate::world::{LISTEN_FD, random};
 
 /// A request in the program's hands.
@@ -57,7 +57,8 @@ impl Given {
 /// Waits for a request, as FCGX_Accept_r does. `None` when shutting down is asked for.
 pub fn accept(given: Given) -> Option<Request> {
     let listener = registry::of(LISTEN_FD).expect("memory");
-    let terms = Terms { fail_on_intr: false, config: config::get(), until: None, looks: false };
+    let options =
+        AcceptOptions { fail_on_intr: false, config: config::get(), until: None, looks: false };
     let owner = if matches!(given, Given::Nothing) { Owner::MayBeGone } else { Owner::Returns };
     let last = match given {
         Given::Nothing => Last::None,
@@ -75,7 +76,7 @@ pub fn accept(given: Given) -> Option<Request> {
             Tenant::Unknown => registry::take_out(key, fd).map_or(Last::None, Last::Given),
         },
     };
-    match listener.next(terms, last) {
+    match listener.next(options, last) {
         Ok((mut connection, begin)) => {
             call(|kernel, me| kernel.give_to_program(me, connection.fd));
             let number = number_of(&mut connection);

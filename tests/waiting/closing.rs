@@ -15,7 +15,7 @@ use testkit::{Library, Listen, PATIENCE, TempDir, Worker, until_in};
 
 use fcgi::protocol::RecordType;
 use fcgi::serve::last::Last;
-use fcgi::serve::{Terms, config, registry};
+use fcgi::serve::{AcceptOptions, config, registry};
 
 /// Sends all that it can, then reads all that there is: the text of the answer.
 fn sends_first(mut stream: UnixStream, bytes: &[u8]) -> String {
@@ -180,9 +180,13 @@ fn come_back(listen: OwnedFd, mut idle: Connection, how: libc::c_int) {
     for _ in 0..4 {
         let tell = tell.clone();
         thread::spawn(move || {
-            let terms =
-                Terms { fail_on_intr: false, config: config::get(), until: None, looks: false };
-            tell.send(registry::of(fd).unwrap().next(terms, Last::None).map(drop))
+            let options = AcceptOptions {
+                fail_on_intr: false,
+                config: config::get(),
+                until: None,
+                looks: false,
+            };
+            tell.send(registry::of(fd).unwrap().next(options, Last::None).map(drop))
         });
     }
     idle.send(&get_values(&["FCGI_MAX_CONNS"])).until_record(|_| true);

@@ -15,7 +15,7 @@ use crate::serve::head::wait_alone;
 use crate::serve::last::Last;
 use crate::serve::wait::Owner;
 use crate::serve::wait::Wait;
-use crate::serve::{Connection, Terms, config, registry};
+use crate::serve::{AcceptOptions, Connection, config, registry};
 
 /// FCGX_Accept_r before FCGX_Init.
 const NOT_INITIALISED: c_int = -9998;
@@ -167,7 +167,7 @@ pub unsafe extern "C" fn FCGX_Accept_r(request: *mut FCGX_Request) -> c_int {
 unsafe fn accept(request: *mut FCGX_Request) -> io::Result<()> {
     // SAFETY: the caller's promise.
     let (sock, flags) = unsafe { ((*request).listen_sock, (*request).flags) };
-    let terms = Terms {
+    let options = AcceptOptions {
         fail_on_intr: flags & FCGI_FAIL_ACCEPT_ON_INTR != 0,
         config: config::get(),
         until: None,
@@ -197,11 +197,11 @@ unsafe fn accept(request: *mut FCGX_Request) -> io::Result<()> {
         (None, None) => None,
     };
     // SAFETY: the caller's promise.
-    if last.is_none() && fd >= 0 && unsafe { accept_on(request, fd, &terms)? } {
+    if last.is_none() && fd >= 0 && unsafe { accept_on(request, fd, &options)? } {
         return Ok(());
     }
     loop {
-        let (connection, begin) = match listener.next(terms, last.take().unwrap_or(Last::None)) {
+        let (connection, begin) = match listener.next(options, last.take().unwrap_or(Last::None)) {
             Ok(arrival) => arrival,
             Err(_) if listener.is_parents() => {
                 listener = registry::of(sock)?;
@@ -228,9 +228,13 @@ unsafe fn accept(request: *mut FCGX_Request) -> io::Result<()> {
 /// # Safety
 ///
 /// As for [`accept`].
-unsafe fn accept_on(request: *mut FCGX_Request, fd: c_int, terms: &Terms) -> io::Result<bool> {
+unsafe fn accept_on(
+    request: *mut FCGX_Request,
+    fd: c_int,
+    options: &AcceptOptions,
+) -> io::Result<bool> {
     let connection = Connection::open(fd, Moment::now())?;
-    let Some((connection, begin)) = wait_alone(connection, Wait::IDLE, None, terms)? else {
+    let Some((connection, begin)) = wait_alone(connection, Wait::IDLE, None, options)? else {
         return Ok(false);
     };
     // SAFETY: the caller's promise.

@@ -7,7 +7,7 @@ use crate::os::{clock, signal};
 
 /// What a caller of [`Listener::next`](super::listener::Listener::next) asks for.
 #[derive(Clone, Copy, Debug)]
-pub struct Terms {
+pub struct AcceptOptions {
     /// Whether a signal ends the wait (FCGI_FAIL_ACCEPT_ON_INTR).
     pub fail_on_intr: bool,
     /// The settings.
@@ -19,7 +19,7 @@ pub struct Terms {
     pub looks: bool,
 }
 
-impl Terms {
+impl AcceptOptions {
     /// The same, with another end if that is earlier.
     pub(super) fn until(self, end: Option<Instant>) -> Self {
         let until = match (self.until, end) {
