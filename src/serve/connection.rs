@@ -247,13 +247,13 @@ pub fn close_gracefully(fd: RawFd, patience: Duration) -> std::io::Result<()> {
 
 /// As [`close_gracefully`], with the memory of what was received.
 fn close_draining(fd: RawFd, inbound: &mut Inbound, patience: Duration) -> std::io::Result<()> {
-    if let Some(mut drain) = socket::Drain::begin(fd, patience) {
+    if let Some(mut lingering) = socket::LingeringClose::begin(fd, patience) {
         // Without memory it takes more system calls.
         let mut small = [0; 256];
         loop {
             inbound.advance(usize::MAX);
             let room = inbound.room().unwrap_or(&mut small);
-            let Some(n) = drain.next(room) else { break };
+            let Some(n) = lingering.next(room) else { break };
             inbound.received(n);
         }
     }

@@ -28,6 +28,7 @@ use super::accept_options::AcceptOptions;
 use super::company::Company;
 use super::config::Config;
 use super::connection::Connection;
+use super::drain::{Drain, accept_announced};
 use super::entrance::Entrance;
 use super::entry::Entry;
 use super::event::Event;
@@ -36,7 +37,6 @@ use super::head::{AcceptedRequest, Outcome, linger, receive_head, wait_alone};
 use super::hold::hold;
 use super::key::{Key, Tenant};
 use super::last::Last;
-use super::last_call::{LastCall, accept_last};
 use super::patience::{LONGEST_WAIT, SHORTAGE_WAIT};
 use super::pool::Pool;
 use super::turns::TakenOut;
@@ -56,7 +56,7 @@ pub struct Listener {
     pool: Arc<Pool>,
     /// What connections without a request may still cost a process with one thread.
     grace: Lock<Budget>,
-    last_call: LastCall,
+    drain: Drain,
 }
 
 impl Listener {
@@ -66,7 +66,7 @@ impl Listener {
             entrance: Entrance::new(fd),
             pool: Arc::new(Pool::new(fd)),
             grace: Lock::new(Budget::new()),
-            last_call: LastCall::new(),
+            drain: Drain::new(),
         }
     }
 
@@ -144,7 +144,7 @@ impl Listener {
         threads::only_one() && !self.pool.is_entered() && self.pool.is_unused()
     }
 
-    /// The last call, when shutting down is asked for. `has_waited`: whether this thread may be the one
+    /// The drain, when shutting down is asked for. `has_waited`: whether this thread may be the one
     /// that was woken for a connection.
     #[cold]
     fn last(
@@ -156,8 +156,9 @@ impl Listener {
         signal::forget_who_jumped_out();
         self.pool.call_reserve();
         let is_called = self.pool.take_announced() || has_waited;
-        let new = (is_called && self.pool.is_entered()).then(|| accept_last(self.fd(), options));
-        self.last_call.next(&self.pool, given, new.flatten(), options)
+        let new =
+            (is_called && self.pool.is_entered()).then(|| accept_announced(self.fd(), options));
+        self.drain.next(&self.pool, given, new.flatten(), options)
     }
 
     /// Blocks in accept4.

@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`listener`] (where threads wait), [`accept_options`] and `patience` (for how long), `entrance`
 //! (the listen socket) and `troubles` (when it fails), `grace` (what a process owes to new
-//! connections), `last_call` (shutting down), [`registry`] (one for each listen socket); [`head`] and
+//! connections), `drain` (shutting down), [`registry`] (one for each listen socket); [`head`] and
 //! [`connection`] (a connection in a thread's hands, with an `obligation`); `pool` (where connections
 //! wait, and the listen socket with them), its `watcher` and `event`s, `hold`, `holding` with `sleepers`,
 //! and `reserve` (who of several threads waits how), `turns` (what comes next, and who has to go), [`parking`] (the table of `slot`s, each a
@@ -119,6 +119,7 @@ mod company;
 pub mod config;
 pub mod connection;
 mod descriptors;
+mod drain;
 mod duty;
 mod entrance;
 mod entry;
@@ -134,7 +135,6 @@ pub mod inbound;
 pub mod incoming;
 pub mod key;
 pub mod last;
-mod last_call;
 pub mod listener;
 mod obligation;
 pub mod outbound;

@@ -87,7 +87,7 @@ pub(super) const QUICK_REQUESTS: u32 = 4;
 
 /// How often, in milliseconds, a thread looks whether another one has given connections back when shutting
 /// down: at first, and after a while without any.
-pub(super) const GLANCES: [u64; 2] = [2, 32];
+pub(super) const POLL_INTERVALS: [u64; 2] = [2, 32];
 
 /// The longest time for which a thread waits for a connection of its own. One tick of the kernel and a
 /// bit: a shorter limit makes it set its timer twice for each wait.

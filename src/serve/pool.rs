@@ -153,7 +153,7 @@ impl Pool {
             Err(error) => return Err(error),
         };
         if signal::shutdown_requested() {
-            // What came is still there: the last call looks at everything.
+            // What came is still there: the drain looks at everything.
             return Ok(Event::Nothing);
         }
         let mut state = self.state.lock();

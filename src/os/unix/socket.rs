@@ -279,13 +279,13 @@ pub fn close(fd: RawFd) -> io::Result<()> {
 
 /// What a peer still sends on a connection that is about to be closed.
 #[derive(Debug)]
-pub struct Drain {
+pub struct LingeringClose {
     fd: RawFd,
     end: Option<Instant>,
     left: usize,
 }
 
-impl Drain {
+impl LingeringClose {
     /// Shuts the connection down for writing. It ends when the peer ends, `patience` is over or 64 MB
     /// have come. `None` for anything but a connection.
     pub fn begin(fd: RawFd, patience: Duration) -> Option<Self> {

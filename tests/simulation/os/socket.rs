@@ -71,12 +71,12 @@ pub fn close(fd: RawFd) -> io::Result<()> {
 
 /// As in src/os.
 #[derive(Debug)]
-pub struct Drain {
+pub struct LingeringClose {
     fd: RawFd,
     end: Option<Instant>,
 }
 
-impl Drain {
+impl LingeringClose {
     /// As in src/os.
     pub fn begin(fd: RawFd, patience: Duration) -> Option<Self> {
         let is_stream = with_me(|kernel, me| {

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use super::accept_options::AcceptOptions;
 use super::connection::Connection;
 use super::head::{AcceptedRequest, Outcome, receive_head};
-use super::patience::GLANCES;
+use super::patience::POLL_INTERVALS;
 use super::pool::Pool;
 use super::wait::{Again, Stage, Wait};
 use crate::os::io::close;
@@ -33,31 +33,31 @@ use crate::os::poll::{self, PollFd, READABLE};
 use crate::os::socket::{self, Accepted};
 use crate::os::{clock, mark, signal};
 
-/// When a last call is over.
+/// When a drain is over.
 #[derive(Clone, Copy, Debug)]
 struct End {
-    /// [`signal::beginning`] of that time: a library that begins anew has another last call.
+    /// [`signal::beginning`] of that time: a library that begins anew has another drain.
     beginning: usize,
     /// `None` only where clocks end.
     at: Option<Instant>,
 }
 
 /// A connection on which no request has come yet, and how long it may wait for one.
-type Undecided = (Connection, Wait);
+type Unready = (Connection, Wait);
 
-/// The last call of one listener, for all of its threads.
+/// The drain of one listener, for all of its threads.
 #[derive(Debug)]
-pub(super) struct LastCall {
+pub(super) struct Drain {
     /// Until when connections are waited for; `None` before the first thread asks.
     end: Lock<Option<End>>,
     /// Threads that wait for connections of their own.
-    deciding: AtomicU32,
+    drainers: AtomicU32,
 }
 
-impl LastCall {
+impl Drain {
     /// One that has not begun.
     pub(super) const fn new() -> Self {
-        Self { end: Lock::new(None), deciding: AtomicU32::new(0) }
+        Self { end: Lock::new(None), drainers: AtomicU32::new(0) }
     }
 
     /// Returns one more request, if there is any; then every parked connection is closed. `given`: the
@@ -74,62 +74,67 @@ impl LastCall {
         let end = self.end(drain);
         // Milliseconds that may still be waited by number, should the clock stand still.
         let mut unspent = 2 * drain.as_millis() as u64;
-        let mut undecided = Vec::new();
-        let mut deciding = None;
+        let mut unready = Vec::new();
+        let mut drainer = None;
         if let Some(connection) = new {
-            decide_later((connection, self.prolonged(Stage::Silent, drain)), &mut undecided);
+            keep_waiting((connection, self.prolonged(Stage::Silent, drain)), &mut unready);
         }
         let mut next = given.map(|given| (given, self.prolonged(Stage::Idle, drain)));
-        let mut glance = GLANCES[0];
+        let mut interval = POLL_INTERVALS[0];
         loop {
             // From before the first look on, or others see no thread with a connection, and leave.
-            deciding.get_or_insert_with(|| Deciding::begin(&self.deciding));
+            drainer.get_or_insert_with(|| Drainer::begin(&self.drainers));
             while let Some((connection, wait)) = next.take().or_else(|| take_any(pool)) {
                 if wait.stage == Stage::Lingering {
                     connection.discard();
                     continue;
                 }
                 let wait = Wait { deadline: within(drain, wait.deadline, end), ..wait };
-                if let Some(accepted) = self.ask((connection, wait), options, &mut undecided) {
-                    return Some(last(pool, accepted, undecided.into_iter(), options));
+                if let Some(accepted) = self.ask((connection, wait), options, &mut unready) {
+                    return Some(closing_request(pool, accepted, unready.into_iter(), options));
                 }
             }
-            let patience = if undecided.is_empty() {
-                deciding = None;
+            let patience = if unready.is_empty() {
+                drainer = None;
                 self.end(drain)
             } else {
-                undecided.iter().filter_map(|(_, wait)| wait.deadline).min()
+                unready.iter().filter_map(|(_, wait)| wait.deadline).min()
             };
             let left =
                 patience.map_or(Duration::ZERO, |end| end.saturating_duration_since(clock::now()));
             // Another thread gives back what it has when it gets a request, and only then leaves.
-            let others = self.deciding.load(Ordering::SeqCst) > u32::from(deciding.is_some());
+            let others = self.drainers.load(Ordering::SeqCst) > u32::from(drainer.is_some());
             if !pool.is_empty() {
                 continue;
             }
-            if undecided.is_empty() && (left.is_zero() || !others) {
+            if unready.is_empty() && (left.is_zero() || !others) {
                 return None;
             }
             if !left.is_zero() && unspent == 0 {
                 break;
             }
-            let longest = if others { Duration::from_millis(glance) } else { left };
-            glance = (2 * glance).min(GLANCES[1]);
+            let longest = if others { Duration::from_millis(interval) } else { left };
+            interval = (2 * interval).min(POLL_INTERVALS[1]);
             let wait = left.min(longest).min(Duration::from_millis(unspent));
-            match wait_for_any(&undecided, wait) {
+            match wait_for_any(&unready, wait) {
                 Ok(true) => {}
                 Ok(false) => unspent = unspent.saturating_sub(wait.as_millis() as u64 + 1),
                 Err(_) => break,
             }
             // What came true, if anything, shows when they are asked.
-            let mut asked = std::mem::take(&mut undecided).into_iter();
+            let mut asked = std::mem::take(&mut unready).into_iter();
             while let Some(connection) = asked.next() {
-                if let Some(accepted) = self.ask(connection, options, &mut undecided) {
-                    return Some(last(pool, accepted, undecided.into_iter().chain(asked), options));
+                if let Some(accepted) = self.ask(connection, options, &mut unready) {
+                    return Some(closing_request(
+                        pool,
+                        accepted,
+                        unready.into_iter().chain(asked),
+                        options,
+                    ));
                 }
             }
         }
-        undecided.into_iter().for_each(|(connection, _)| connection.discard());
+        unready.into_iter().for_each(|(connection, _)| connection.discard());
         None
     }
 
@@ -153,12 +158,12 @@ impl LastCall {
         wait
     }
 
-    /// Looks for a request on a connection. One that may yet have one goes to the undecided.
+    /// Looks for a request on a connection. One that may yet have one goes to the unready.
     fn ask(
         &self,
-        (mut connection, before): Undecided,
+        (mut connection, before): Unready,
         options: &AcceptOptions,
-        undecided: &mut Vec<Undecided>,
+        unready: &mut Vec<Unready>,
     ) -> Option<AcceptedRequest> {
         let outcome = receive_head(&mut connection, options);
         if let Outcome::Ready(begin) = outcome {
@@ -179,7 +184,7 @@ impl LastCall {
         };
         match wait {
             Some(wait) if wait.deadline.is_some_and(|deadline| deadline > clock::now()) => {
-                decide_later((connection, wait), undecided);
+                keep_waiting((connection, wait), unready);
             }
             _ => connection.discard(),
         }
@@ -187,14 +192,14 @@ impl LastCall {
     }
 }
 
-/// A request after which its connection is closed. The undecided wait for the next call.
-fn last(
+/// A request after which its connection is closed. The unready wait for the next call.
+fn closing_request(
     pool: &Arc<Pool>,
     accepted: AcceptedRequest,
-    undecided: impl Iterator<Item = Undecided>,
+    unready: impl Iterator<Item = Unready>,
     options: &AcceptOptions,
 ) -> AcceptedRequest {
-    for (connection, wait) in undecided {
+    for (connection, wait) in unready {
         if let Err(connection) = connection.park(pool, wait, Again::WhenHeard, options.config) {
             connection.discard();
         }
@@ -205,7 +210,7 @@ fn last(
 }
 
 /// Accepts the connection that this thread was woken for, if there is one.
-pub(super) fn accept_last(listen_fd: RawFd, options: &AcceptOptions) -> Option<Connection> {
+pub(super) fn accept_announced(listen_fd: RawFd, options: &AcceptOptions) -> Option<Connection> {
     // The number may stand for a new socket of the program's.
     mark::make_nonblocking(listen_fd).ok()?;
     let Accepted { fd, peer, since } = socket::accept(listen_fd).ok()?;
@@ -217,7 +222,7 @@ pub(super) fn accept_last(listen_fd: RawFd, options: &AcceptOptions) -> Option<C
 }
 
 /// Takes any parked connection out, and how it has waited.
-fn take_any(pool: &Arc<Pool>) -> Option<Undecided> {
+fn take_any(pool: &Arc<Pool>) -> Option<Unready> {
     loop {
         let taken_out = pool.take_least_worth()?;
         let wait = taken_out.2.wait;
@@ -227,39 +232,39 @@ fn take_any(pool: &Arc<Pool>) -> Option<Undecided> {
     }
 }
 
-/// Returns the end of a connection's time: its own if that is a matter of the last call already, or
+/// Returns the end of a connection's time: its own if that is a matter of the drain already, or
 /// comes before one that begins now would end; otherwise that of all.
 fn within(drain: Duration, own: Option<Instant>, of_all: Option<Instant>) -> Option<Instant> {
     let latest = clock::now().checked_add(drain);
     own.filter(|own| latest.is_none_or(|latest| *own <= latest)).or(of_all)
 }
 
-fn decide_later(one: Undecided, undecided: &mut Vec<Undecided>) {
-    if let Err((connection, _)) = push(undecided, one) {
+fn keep_waiting(one: Unready, unready: &mut Vec<Unready>) {
+    if let Err((connection, _)) = push(unready, one) {
         connection.discard();
     }
 }
 
-/// While it lives, a thread looks at connections or has undecided ones.
-struct Deciding<'a>(&'a AtomicU32);
+/// While it lives, a thread looks at connections or has unready ones.
+struct Drainer<'a>(&'a AtomicU32);
 
-impl<'a> Deciding<'a> {
+impl<'a> Drainer<'a> {
     fn begin(count: &'a AtomicU32) -> Self {
         count.fetch_add(1, Ordering::SeqCst);
         Self(count)
     }
 }
 
-impl Drop for Deciding<'_> {
+impl Drop for Drainer<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
 /// Waits until something happens on one of the connections; false when nothing has.
-fn wait_for_any(undecided: &[Undecided], patience: Duration) -> io::Result<bool> {
+fn wait_for_any(unready: &[Unready], patience: Duration) -> io::Result<bool> {
     let mut fds = Vec::new();
-    extend(&mut fds, undecided.iter().map(|(connection, _)| PollFd::new(connection.fd, READABLE)))?;
+    extend(&mut fds, unready.iter().map(|(connection, _)| PollFd::new(connection.fd, READABLE)))?;
     match poll::poll(&mut fds, Some(patience)) {
         Err(error) if error.kind() != ErrorKind::Interrupted => Err(error),
         result => Ok(!matches!(result, Ok(0))),
