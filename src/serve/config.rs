@@ -215,7 +215,7 @@ pub fn get() -> &'static Config {
 pub fn read() {
     if CONFIG.get().is_none() {
         CONFIG.get_or_make(Config::of_environment);
-    } else if environment::is_programs_own() {
+    } else if environment::nonblocking_by_program() {
         let _ = CONFIG.replace(Config::of_environment());
     }
 }

@@ -78,7 +78,7 @@ impl Listener {
     /// Waits for the next request. `last`: the connection that the caller's last request came on.
     ///
     /// Errors are those of accept4; EINTR also stands for the wish to shut down, and for a listener
-    /// that [`Listener::is_parents`].
+    /// that [`Listener::belongs_to_parent`].
     pub fn next(&self, options: AcceptOptions, last: Last) -> io::Result<AcceptedRequest> {
         let (mut given, mut own) = match last {
             Last::None => (None, None),
@@ -91,7 +91,7 @@ impl Listener {
         let mut options = self.entrance.options(options);
         let mut has_waited = false;
         loop {
-            if self.is_parents() {
+            if self.belongs_to_parent() {
                 given.into_iter().for_each(Connection::close_copy);
                 return Err(interrupted());
             }
@@ -136,8 +136,8 @@ impl Listener {
     }
 
     /// Whether a signal handler has made a child while a thread waited here, and this is it.
-    pub fn is_parents(&self) -> bool {
-        self.pool.is_parents()
+    pub fn belongs_to_parent(&self) -> bool {
+        self.pool.belongs_to_parent()
     }
 
     fn may_block(&self) -> bool {
@@ -217,7 +217,7 @@ impl Listener {
             _ => options.config.first_byte_timeout,
         };
         let wait = Wait::new(Stage::Silent, patience);
-        if self.is_parents() {
+        if self.belongs_to_parent() {
             // Accepted by a child that a handler has made meanwhile, which waits elsewhere from now on.
             return wait_alone(connection, wait, None, options);
         }
@@ -304,7 +304,7 @@ impl Listener {
 
     #[cold]
     fn new_company(&self) -> Company {
-        let refuses = self.entrance.refuses_to_wait() || mark::is_programs_wish(self.fd());
+        let refuses = self.entrance.refuses_to_wait() || mark::nonblocking_by_program(self.fd());
         // A program that makes its connections itself has named no listen socket, or has closed it.
         if refuses || socket::check_listens(self.fd()).is_err() {
             return Company::Alone(None);
@@ -360,7 +360,7 @@ impl Listener {
     /// Waits in the pool for the first time, or without it.
     #[cold]
     fn enter_and_wait(&self, options: &AcceptOptions) -> io::Result<Option<AcceptedRequest>> {
-        if mark::is_programs_wish(self.fd()) {
+        if mark::nonblocking_by_program(self.fd()) {
             return self.accepted_or_would_block(options);
         }
         match self.enter() {

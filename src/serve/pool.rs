@@ -81,7 +81,7 @@ impl Pool {
     }
 
     /// Whether a signal handler has made a child of a thread that waited here, and this is it.
-    pub(super) fn is_parents(&self) -> bool {
+    pub(super) fn belongs_to_parent(&self) -> bool {
         self.generation != fork::generation()
     }
 
@@ -204,7 +204,7 @@ impl Pool {
     #[cold]
     pub(super) fn mend(&self) -> io::Result<bool> {
         // A child of a signal handler's leaves its parent's alone.
-        if self.is_parents() {
+        if self.belongs_to_parent() {
             return Ok(false);
         }
         let mut state = self.state.lock();

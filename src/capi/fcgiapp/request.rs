@@ -203,7 +203,7 @@ unsafe fn accept(request: *mut FCGX_Request) -> io::Result<()> {
     loop {
         let (connection, begin) = match listener.next(options, last.take().unwrap_or(Last::None)) {
             Ok(arrival) => arrival,
-            Err(_) if listener.is_parents() => {
+            Err(_) if listener.belongs_to_parent() => {
                 listener = registry::of(sock)?;
                 continue;
             }

@@ -46,7 +46,7 @@ fn waiting(fd: RawFd, flags: libc::c_int) -> Waiting {
 }
 
 /// Whether the program itself has made the listen socket non-blocking, for a wait of its own.
-pub fn is_programs_wish(fd: RawFd) -> bool {
+pub fn nonblocking_by_program(fd: RawFd) -> bool {
     status_flags(fd).is_ok_and(|flags| waiting(fd, flags) == Waiting::Program)
 }
 
@@ -121,17 +121,17 @@ mod tests {
     fn the_flags_tell_who_set_them() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let fd = listener.as_raw_fd();
-        assert!(!is_ours(fd) && !is_programs_wish(fd));
+        assert!(!is_ours(fd) && !nonblocking_by_program(fd));
         assert_eq!(make_nonblocking(fd).unwrap(), Waiting::Library);
         let copy = listener.try_clone().unwrap();
         for fd in [fd, copy.as_raw_fd()] {
-            assert!(is_ours(fd) && !is_programs_wish(fd));
+            assert!(is_ours(fd) && !nonblocking_by_program(fd));
         }
         set_status_flags(fd, libc::O_NONBLOCK).unwrap();
-        assert!(!is_ours(fd) && is_programs_wish(fd));
+        assert!(!is_ours(fd) && nonblocking_by_program(fd));
         assert_eq!(make_nonblocking(fd).unwrap(), Waiting::Program);
         listener.set_nonblocking(false).unwrap();
-        assert!(!is_ours(fd) && !is_programs_wish(fd));
+        assert!(!is_ours(fd) && !nonblocking_by_program(fd));
         assert_eq!(make_nonblocking(fd).unwrap(), Waiting::Library);
         assert!(is_ours(fd));
         take_back(fd);

@@ -22,7 +22,7 @@ fn said<T: Debug>(result: io::Result<T>) -> String {
 macro_rules! calls {
     ($($os:ident)::+, $listen:expr, $connect:expr) => {{
         use $($os)::+::io::{file_number, is_nonblocking, recv_now, send_now, shutdown_write};
-        use $($os)::+::mark::{is_ours, is_programs_wish, make_nonblocking, take_back};
+        use $($os)::+::mark::{is_ours, nonblocking_by_program, make_nonblocking, take_back};
         use $($os)::+::poll::{Epoll, PollFd, READABLE, Ready, Watch, poll};
         use $($os)::+::socket::{accept, check_listens, close};
         use $($os)::+::signal::{check_wake_up, existing_wake_up};
@@ -44,10 +44,10 @@ macro_rules! calls {
         let receive = |fd: RawFd| said(recv_now(fd, &mut [0; 16]));
 
         all.push(("blocks", said(is_nonblocking(listen))));
-        all.push(("no mark", format!("{:?}", (is_ours(listen), is_programs_wish(listen)))));
+        all.push(("no mark", format!("{:?}", (is_ours(listen), nonblocking_by_program(listen)))));
         take_back(listen);
         all.push(("the library waits", said(make_nonblocking(listen))));
-        all.push(("its mark", format!("{:?}", (is_ours(listen), is_programs_wish(listen)))));
+        all.push(("its mark", format!("{:?}", (is_ours(listen), nonblocking_by_program(listen)))));
         take_back(listen);
         all.push(("blocks again", said(is_nonblocking(listen))));
         make_nonblocking(listen).expect("a listen socket");

@@ -67,7 +67,7 @@ fn waiting(flags: Flags) -> Waiting {
 }
 
 /// As in src/os. No socket that is non-blocking is inherited here.
-pub fn is_programs_wish(fd: RawFd) -> bool {
+pub fn nonblocking_by_program(fd: RawFd) -> bool {
     flags(fd).is_ok_and(|flags| waiting(flags) == Waiting::Program)
 }
 
