@@ -10,7 +10,7 @@ use super::parked::{self, close_unknown};
 use super::reader;
 use super::stream::Stream;
 use super::writer::{self, Output, Writer};
-use crate::os::io::Afterwards;
+use crate::os::io::Then;
 use crate::os::memory::NoMemory;
 use crate::protocol::record::RecordType;
 use crate::serve::outbound::RecordStream;
@@ -223,7 +223,7 @@ pub unsafe fn close_streams(request: *mut FCGX_Request) -> bool {
     let untouched = |stream| writer::is_emptied_by_us(stream) && Stream::close_called(stream) == 0;
     if untouched(err) && untouched(out) {
         // SAFETY: just asked; both belong to this block.
-        unsafe { writer::close_both(err, out, afterwards(request)) };
+        unsafe { writer::close_both(err, out, then(request)) };
     }
     // A stream with a procedure of the program's, or closed before, ends in the usual way.
     let (err, out) = (err.close(), out.close());
@@ -236,15 +236,15 @@ pub unsafe fn close_streams(request: *mut FCGX_Request) -> bool {
 /// # Safety
 ///
 /// As for [`close_streams`].
-unsafe fn afterwards(request: *mut FCGX_Request) -> Afterwards {
+unsafe fn then(request: *mut FCGX_Request) -> Then {
     // SAFETY: the caller's promise; nothing else reaches the block's connection now.
     let (connection, stays) = unsafe {
         let stays = (*request).keepConnection != 0 || (*request).detached != 0;
         ((*block_of(request)).connection.as_ref(), stays)
     };
     match connection {
-        Some(connection) if connection.exchange.is_to_stay() && !stays => Afterwards::Close,
-        _ => Afterwards::GoOn,
+        Some(connection) if connection.exchange.is_to_stay() && !stays => Then::ShutDown,
+        _ => Then::KeepOpen,
     }
 }
 

@@ -11,7 +11,7 @@ use super::private_data::{OUTPUT, PrivateData};
 use super::request::fresh_writer;
 use super::stream::Stream;
 use crate::os::error::errno_of;
-use crate::os::io::{Afterwards, shutdown_write};
+use crate::os::io::{Then, shutdown_write};
 use crate::os::memory::NoMemory;
 use crate::protocol::body::{EndRequest, ProtocolStatus};
 use crate::protocol::record::RecordType;
@@ -374,13 +374,13 @@ pub(super) unsafe fn put_directly(stream: Stream, from: *const u8, n: usize) -> 
     Some(result.is_ok())
 }
 
-/// Ends both output streams of a request with one send; `afterwards`: what becomes of its
+/// Ends both output streams of a request with one send; `then`: what becomes of its
 /// connection. What can be sent of either after an error of the other is sent.
 ///
 /// # Safety
 ///
 /// The streams carry our procedure and belong to the same request.
-pub(super) unsafe fn close_both(err: Stream, out: Stream, afterwards: Afterwards) {
+pub(super) unsafe fn close_both(err: Stream, out: Stream, then: Then) {
     // SAFETY: the caller's promise; the two writers are two places.
     let (Some(first), Some(second)) = (unsafe { (writer_of(err), writer_of(out)) }) else { return };
     let result = second.exclusively(|second, fd| {
@@ -389,7 +389,7 @@ pub(super) unsafe fn close_both(err: Stream, out: Stream, afterwards: Afterwards
                 writer.seal_end(stream);
             }
         }
-        send_both(fd, &mut first.outbound, &mut second.outbound, afterwards)
+        send_both(fd, &mut first.outbound, &mut second.outbound, then)
     });
     for stream in [err, out] {
         if let (Err(error), false) = (&result, stream.is_closed()) {

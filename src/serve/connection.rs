@@ -263,7 +263,7 @@ fn close_draining(fd: RawFd, inbound: &mut Inbound, patience: Duration) -> std::
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::os::io::{Afterwards, send_all};
+    use crate::os::io::{Then, send_all};
     use std::io::{Read, Write};
     use std::os::fd::{AsRawFd, IntoRawFd};
     use std::os::unix::net::UnixStream;
@@ -296,7 +296,7 @@ mod tests {
     fn a_peer_that_never_stops_sending_is_cut_off() {
         let (a, b) = UnixStream::pair().unwrap();
         let sender = std::thread::spawn(move || {
-            while send_all(b.as_raw_fd(), &[0; 4096], Afterwards::GoOn).is_ok() {}
+            while send_all(b.as_raw_fd(), &[0; 4096], Then::KeepOpen).is_ok() {}
         });
         close_gracefully(a.into_raw_fd(), Duration::from_secs(30)).unwrap();
         sender.join().unwrap();

@@ -10,7 +10,7 @@ use std::iter::once;
 use std::os::fd::RawFd;
 
 use super::store::Store;
-use crate::os::io::{Afterwards, send_all, send_all_parts};
+use crate::os::io::{Then, send_all, send_all_parts};
 use crate::os::memory::{NoMemory, PartList, zeroed};
 use crate::protocol::record::{HEADER_LEN, Header, MAX_WRITTEN_CONTENT, RecordType};
 use crate::protocol::writer::{FIXED_RECORD_LEN, end_of_stream};
@@ -170,7 +170,7 @@ impl Outbound {
 
     /// Sends the sealed records.
     pub fn send(&mut self, fd: RawFd) -> io::Result<()> {
-        let result = send_all(fd, self.sealed(), Afterwards::GoOn);
+        let result = send_all(fd, self.sealed(), Then::KeepOpen);
         self.clear();
         result
     }
@@ -197,7 +197,7 @@ impl Outbound {
         // Without memory it takes more system calls.
         let many = if is_large { self.parts.entries(part_count(MANY)).ok() } else { None };
         let list = many.unwrap_or(&mut few);
-        let result = send_all_parts(fd, pieces, list, Afterwards::GoOn);
+        let result = send_all_parts(fd, pieces, list, Then::KeepOpen);
         self.clear();
         result.map(|()| content.len())
     }
@@ -213,13 +213,13 @@ pub fn send_both(
     fd: RawFd,
     first: &mut Outbound,
     second: &mut Outbound,
-    afterwards: Afterwards,
+    then: Then,
 ) -> io::Result<()> {
     let result = if first.sealed().is_empty() {
-        send_all(fd, second.sealed(), afterwards)
+        send_all(fd, second.sealed(), then)
     } else {
         let pieces = [first.sealed(), second.sealed()].into_iter();
-        send_all_parts(fd, pieces, &mut [IoSlice::new(&[]); 2], afterwards)
+        send_all_parts(fd, pieces, &mut [IoSlice::new(&[]); 2], then)
     };
     first.clear();
     second.clear();

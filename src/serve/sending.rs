@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::answers::Answers;
 use crate::os::fork;
-use crate::os::io::{Afterwards, send_all, send_all_within, shutdown_write};
+use crate::os::io::{Then, send_all, send_all_within, shutdown_write};
 use crate::os::poll;
 use crate::os::robust_lock::RobustLock;
 use crate::protocol::writer::Record;
@@ -137,7 +137,7 @@ impl Sending {
             let mut left = bytes.get(..count).unwrap_or_default();
             let result = match patience {
                 Some(patience) => send_all_within(fd, &mut left, patience),
-                None => send_all(fd, std::mem::take(&mut left), Afterwards::GoOn),
+                None => send_all(fd, std::mem::take(&mut left), Then::KeepOpen),
             };
             if result.is_err() && !(is_first && left.len() == count) {
                 // Part of a record may be on its way: nothing can follow it.
@@ -182,7 +182,7 @@ mod tests {
             let writer = scope.spawn(|| {
                 sending.exclusively(fd, || {
                     begun.send(()).unwrap();
-                    send_all(fd, &content, Afterwards::GoOn)
+                    send_all(fd, &content, Then::KeepOpen)
                 })
             });
             has_begun.recv().unwrap();
@@ -211,7 +211,7 @@ mod tests {
             let writer = scope.spawn(|| {
                 sending.exclusively(fd, || {
                     begun.send(()).unwrap();
-                    send_all(fd, &vec![7; 1 << 20], Afterwards::GoOn)
+                    send_all(fd, &vec![7; 1 << 20], Then::KeepOpen)
                 })
             });
             has_begun.recv().unwrap();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::kernel::files::FileId;
 use crate::kernel::tasks::{call, sleep, with};
-use crate::os::io::{Afterwards, recv_now, recv_within, send_all};
+use crate::os::io::{Then, recv_now, recv_within, send_all};
 use crate::os::socket::close;
 use crate::protocol::record::{Header, RecordType};
 use crate::world::{now, random, some_steps};
@@ -80,7 +80,7 @@ impl Client {
 
     /// Sends; whether the other end is still there.
     pub fn send(&self, bytes: &[u8]) -> io::Result<()> {
-        send_all(self.fd, bytes, Afterwards::GoOn)
+        send_all(self.fd, bytes, Then::KeepOpen)
     }
 
     /// Sends in up to three pieces, the later ones a moment later.

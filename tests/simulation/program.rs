@@ -5,7 +5,7 @@ use std::os::fd::RawFd;
 use std::time::Duration;
 
 use crate::kernel::tasks::{call, here, sleep, with_me};
-use crate::os::io::{Afterwards, send_all};
+use crate::os::io::{Then, send_all};
 use crate::os::signal;
 use crate::protocol::body::{EndRequest, ProtocolStatus};
 use crate::protocol::record::{Header, RecordType};
@@ -124,7 +124,7 @@ pub fn finish(request: Request, how: Finish) -> Given {
         writer::end_request(begin.id, end).to_vec(),
     ]
     .concat();
-    let is_sent = send_all(connection.fd, &answer, Afterwards::GoOn).is_ok();
+    let is_sent = send_all(connection.fd, &answer, Then::KeepOpen).is_ok();
     call(|kernel, me| kernel.take_from_program(me, connection.fd));
     let stays = keeps && is_sent && (how != Finish::ClosesOften || random(2) == 0);
     if stays && connection.exchange.incoming().is_sound() {

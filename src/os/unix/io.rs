@@ -168,21 +168,21 @@ pub fn recv_parts(fd: RawFd, buffers: &mut [IoSliceMut<'_>; 2]) -> io::Result<us
 
 /// What the sender does when all bytes are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Afterwards {
+pub enum Then {
     /// Nobody knows: they leave at once.
-    GoOn,
+    KeepOpen,
     /// It shuts the connection down for writing. TCP then sends the end in the same packet as the
     /// last bytes, so that the peer cannot use the connection again in between. Should nobody shut it
     /// down after all, the kernel holds these bytes back for 200 ms; closed with something unread,
     /// they are lost.
-    Close,
+    ShutDown,
 }
 
-impl Afterwards {
+impl Then {
     const fn flags(self) -> libc::c_int {
         match self {
-            Self::GoOn => libc::MSG_NOSIGNAL,
-            Self::Close => libc::MSG_NOSIGNAL | libc::MSG_MORE,
+            Self::KeepOpen => libc::MSG_NOSIGNAL,
+            Self::ShutDown => libc::MSG_NOSIGNAL | libc::MSG_MORE,
         }
     }
 }
@@ -228,9 +228,9 @@ fn write_parts(fd: RawFd, parts: &[IoSlice<'_>]) -> io::Result<usize> {
 }
 
 /// Sends all of `bytes`, waiting as long as it takes, without SIGPIPE.
-pub fn send_all(fd: RawFd, mut bytes: &[u8], afterwards: Afterwards) -> io::Result<()> {
+pub fn send_all(fd: RawFd, mut bytes: &[u8], then: Then) -> io::Result<()> {
     while !bytes.is_empty() {
-        let sent = waiting(fd, libc::POLLOUT, || send_flags(fd, bytes, afterwards.flags()))?;
+        let sent = waiting(fd, libc::POLLOUT, || send_flags(fd, bytes, then.flags()))?;
         bytes = bytes.get(sent..).unwrap_or_default();
     }
     Ok(())
@@ -242,7 +242,7 @@ pub fn send_all_parts<'a>(
     fd: RawFd,
     mut pieces: impl Iterator<Item = &'a [u8]> + Clone,
     list: &mut [IoSlice<'a>],
-    afterwards: Afterwards,
+    then: Then,
 ) -> io::Result<()> {
     // What is left of a piece that was sent in part.
     let mut first: &[u8] = &[];
@@ -259,7 +259,7 @@ pub fn send_all_parts<'a>(
         if parts.is_empty() {
             return Ok(());
         }
-        let flags = afterwards.flags();
+        let flags = then.flags();
         let mut sent = waiting(fd, libc::POLLOUT, || send_parts_once(fd, parts, flags))?;
         if sent >= total {
             (first, pieces) = (&[], rest);
@@ -400,7 +400,7 @@ mod tests {
             let big = vec![7_u8; 1 << 20];
             let parts: [&[u8]; 4] = [b"<", &[], &big, b">"];
             let mut list = [IoSlice::new(&[]); 2];
-            send_all_parts(a.as_raw_fd(), parts.into_iter(), &mut list, Afterwards::Close).unwrap();
+            send_all_parts(a.as_raw_fd(), parts.into_iter(), &mut list, Then::ShutDown).unwrap();
         });
         let mut all = Vec::new();
         b.read_to_end(&mut all).unwrap();
@@ -423,10 +423,10 @@ mod tests {
         // SAFETY: pipe writes two ints.
         assert_eq!(unsafe { libc::pipe(ends.as_mut_ptr()) }, 0);
         let [reader, writer] = ends;
-        send_all(writer, b"abc", Afterwards::GoOn).unwrap();
+        send_all(writer, b"abc", Then::KeepOpen).unwrap();
         let mut list = [IoSlice::new(&[]); 2];
         let parts: [&[u8]; 2] = [b"d", b"e"];
-        send_all_parts(writer, parts.into_iter(), &mut list, Afterwards::GoOn).unwrap();
+        send_all_parts(writer, parts.into_iter(), &mut list, Then::KeepOpen).unwrap();
         close(writer);
         let mut all = [0; 9];
         assert_eq!(recv(reader, &mut all).unwrap(), 5);

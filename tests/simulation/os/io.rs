@@ -45,11 +45,11 @@ pub fn recv_within(fd: RawFd, buffer: &mut [u8], patience: Duration) -> io::Resu
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Afterwards {
-    GoOn,
+pub enum Then {
+    KeepOpen,
     // capi's.
     #[allow(dead_code)]
-    Close,
+    ShutDown,
 }
 
 /// As in src/os.
@@ -58,7 +58,7 @@ pub fn send_now(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
 }
 
 /// As in src/os.
-pub fn send_all(fd: RawFd, mut bytes: &[u8], _afterwards: Afterwards) -> io::Result<()> {
+pub fn send_all(fd: RawFd, mut bytes: &[u8], _then: Then) -> io::Result<()> {
     while !bytes.is_empty() {
         match send_now(fd, bytes) {
             Ok(sent) => bytes = &bytes[sent..],
@@ -76,9 +76,9 @@ pub fn send_all_parts<'a>(
     fd: RawFd,
     pieces: impl Iterator<Item = &'a [u8]> + Clone,
     _list: &mut [IoSlice<'a>],
-    afterwards: Afterwards,
+    then: Then,
 ) -> io::Result<()> {
-    send_all(fd, &pieces.collect::<Vec<_>>().concat(), afterwards)
+    send_all(fd, &pieces.collect::<Vec<_>>().concat(), then)
 }
 
 /// As in src/os.
