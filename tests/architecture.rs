@@ -400,7 +400,7 @@ fn serve_reads_the_clock_through_os_only() {
             source.offences(|code| {
                 code.contains("::now()")
                     && !code.contains("clock::now()")
-                    && !code.contains("Moment::now()")
+                    && !code.contains("ForkEpoch::now()")
                     || code.contains(".elapsed()")
             })
         });

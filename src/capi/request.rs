@@ -354,7 +354,7 @@ pub fn start_data(stream: Stream) -> bool {
 mod tests {
     use super::*;
     use crate::capi::fcgiapp::{FCGX_Finish_r, FCGX_GetStr, FCGX_PutS, FCGX_UnGetChar};
-    use crate::os::fork::Moment;
+    use crate::os::fork::ForkEpoch;
     use crate::serve::exchange::HeadEvent;
     use std::io::Read;
     use std::os::fd::{AsRawFd, IntoRawFd};
@@ -371,7 +371,7 @@ mod tests {
         let r = &raw mut request;
         for _ in 0..2 {
             let (ours, mut peer) = UnixStream::pair().unwrap();
-            let mut connection = Connection::open(ours.as_raw_fd(), Moment::now()).unwrap();
+            let mut connection = Connection::open(ours.as_raw_fd(), ForkEpoch::now()).unwrap();
             let incoming = connection.exchange.incoming();
             let received = [HEAD, BODY].concat();
             incoming.room().unwrap()[..received.len()].copy_from_slice(&received);

@@ -15,7 +15,7 @@ use super::pools;
 use super::store::{new_exchange, recycle};
 use super::turns::TakenOut;
 use super::wait::{Again, Owner, Stage, Wait};
-use crate::os::fork::Moment;
+use crate::os::fork::ForkEpoch;
 use crate::os::memory::NoMemory;
 use crate::os::socket::close_at_once;
 use crate::os::{fork, io, socket};
@@ -30,7 +30,7 @@ pub struct Connection {
     pub exchange: Box<Exchange>,
     home: Option<(Arc<Pool>, Key)>,
     /// From when on a child may have a copy.
-    pub(super) since: Moment,
+    pub(super) epoch: ForkEpoch,
     /// [`fork::generation`] when it last belonged to this process beyond doubt.
     generation: usize,
     obligation: Obligation,
@@ -39,9 +39,9 @@ pub struct Connection {
 impl Connection {
     /// A connection just accepted, or found in the program's hands; a child made since that moment
     /// may have a copy. Without memory for what it is going to say it is closed.
-    pub fn open(fd: RawFd, since: Moment) -> Result<Self, NoMemory> {
+    pub fn open(fd: RawFd, epoch: ForkEpoch) -> Result<Self, NoMemory> {
         match new_exchange() {
-            Ok(exchange) => Ok(Self::new(fd, exchange, since)),
+            Ok(exchange) => Ok(Self::new(fd, exchange, epoch)),
             Err(error) => {
                 io::close(fd);
                 Err(error)
@@ -49,21 +49,21 @@ impl Connection {
         }
     }
 
-    fn new(fd: RawFd, exchange: Box<Exchange>, since: Moment) -> Self {
+    fn new(fd: RawFd, exchange: Box<Exchange>, epoch: ForkEpoch) -> Self {
         let (generation, obligation) = (fork::generation(), Obligation::new());
-        Self { fd, exchange, home: None, since, generation, obligation }
+        Self { fd, exchange, home: None, epoch, generation, obligation }
     }
 
     /// A connection that was parked, in the caller's hands. Without memory for what it is going to
     /// say it is closed.
     pub(super) fn taken_out(pool: &Arc<Pool>, (key, fd, parked): TakenOut) -> Option<Self> {
-        let Parked { exchange, wait, since } = parked;
+        let Parked { exchange, wait, epoch } = parked;
         let Some(exchange) = exchange.or_else(|| new_exchange().ok()) else {
-            pool.discard((key, fd, Parked { exchange: None, wait, since }));
+            pool.discard((key, fd, Parked { exchange: None, wait, epoch }));
             return None;
         };
         let home = Some((Arc::clone(pool), key));
-        Some(Self { home, ..Self::new(fd, exchange, since) })
+        Some(Self { home, ..Self::new(fd, exchange, epoch) })
     }
 
     /// Puts it where the pool watches it. The caller gets it back when that is not possible.
@@ -141,9 +141,9 @@ impl Connection {
     }
 
     fn into_parked(self, wait: Wait) -> (RawFd, Parked) {
-        let Self { fd, exchange, since, obligation, .. } = self;
+        let Self { fd, exchange, epoch, obligation, .. } = self;
         obligation.fulfil();
-        (fd, Parked { exchange: Some(exchange), wait, since })
+        (fd, Parked { exchange: Some(exchange), wait, epoch })
     }
 
     /// Whether it has no place in a pool: it was never parked.
@@ -195,7 +195,7 @@ impl Connection {
         } else if detached {
             io::close(self.fd);
         } else if complete && !self.exchange.is_to_stay() {
-            close_at_once(self.fd, self.since);
+            close_at_once(self.fd, self.epoch);
         } else {
             // What came after the request is only taken out of the way.
             let patience = if complete { Duration::ZERO } else { config::get().close_timeout };
@@ -208,7 +208,7 @@ impl Connection {
     /// Closes it while it has no request: nothing that was sent on it matters.
     pub(super) fn discard(mut self) {
         if self.leave_home() {
-            close_at_once(self.fd, self.since);
+            close_at_once(self.fd, self.epoch);
         }
         self.end();
     }

@@ -213,9 +213,9 @@ fn closing_request(
 pub(super) fn accept_announced(listen_fd: RawFd, options: &AcceptOptions) -> Option<Connection> {
     // The number may stand for a new socket of the program's.
     mark::make_nonblocking(listen_fd).ok()?;
-    let Accepted { fd, peer, since } = socket::accept(listen_fd).ok()?;
+    let Accepted { fd, peer, epoch } = socket::accept(listen_fd).ok()?;
     if options.config.peers.admits(&peer) {
-        return Connection::open(fd, since).ok();
+        return Connection::open(fd, epoch).ok();
     }
     close(fd);
     None

@@ -20,7 +20,7 @@ use crate::os::io::{send_now, shutdown_write};
 pub(super) fn refuse_largest(parking: &mut Parking, config: &Config) -> Option<Box<Exchange>> {
     let (_, slot) = parking.sizes().largest()?;
     let key = parking.key(slot)?;
-    let (fd, Parked { exchange, mut wait, since }) = parking.take(key)?;
+    let (fd, Parked { exchange, mut wait, epoch }) = parking.take(key)?;
     let mut exchange = exchange?;
     if wait.stage != Stage::Lingering {
         wait = Wait::new(Stage::Lingering, Some(config.close_timeout));
@@ -30,7 +30,7 @@ pub(super) fn refuse_largest(parking: &mut Parking, config: &Config) -> Option<B
         let _ = send_now(fd, answer.as_bytes());
     }
     shutdown_write(fd);
-    parking.park(key, fd, Parked { exchange: None, wait, since });
+    parking.park(key, fd, Parked { exchange: None, wait, epoch });
     Some(exchange)
 }
 
@@ -40,7 +40,7 @@ pub(super) use tests::unfinished;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::os::fork::Moment;
+    use crate::os::fork::ForkEpoch;
     use crate::protocol::record::{Header, RecordType};
     use crate::serve::key::Key;
     use std::collections::BTreeMap;
@@ -77,7 +77,7 @@ mod tests {
 
     fn parked(exchange: Option<Box<Exchange>>) -> Parked {
         let wait = Wait::new(Stage::First, None);
-        Parked { exchange, wait, since: Moment::now() }
+        Parked { exchange, wait, epoch: ForkEpoch::now() }
     }
 
     #[test]

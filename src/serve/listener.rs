@@ -188,7 +188,7 @@ impl Listener {
         result: io::Result<Accepted>,
         options: &AcceptOptions,
     ) -> io::Result<Option<AcceptedRequest>> {
-        let Accepted { fd, peer, since } = match result {
+        let Accepted { fd, peer, epoch } = match result {
             Ok(accepted) => accepted,
             Err(error) if AcceptTrouble::of(&error) == AcceptTrouble::Shortage => {
                 return Ok(self.make_room(options));
@@ -199,7 +199,7 @@ impl Listener {
             close(fd);
             return Ok(None);
         }
-        let Ok(mut connection) = Connection::open(fd, since) else { return Ok(None) };
+        let Ok(mut connection) = Connection::open(fd, epoch) else { return Ok(None) };
         let outcome = receive_head(&mut connection, options);
         let mut end = End { outcome, signalled: false };
         if outcome.lacks_head() && threads::only_one() {

@@ -12,7 +12,7 @@ use super::queues::Queues;
 use super::sizes::Sizes;
 use super::slot::{Registration, Slot, UNUSED, Waiting};
 use super::wait::{Stage, Wait};
-use crate::os::fork::Moment;
+use crate::os::fork::ForkEpoch;
 use crate::os::memory::{NoMemory, push};
 
 /// The queue of slots that are not in use, behind those of stages.
@@ -26,7 +26,7 @@ pub struct Parked {
     /// Why it is here.
     pub wait: Wait,
     /// From when on a child may have a copy.
-    pub since: Moment,
+    pub epoch: ForkEpoch,
 }
 
 /// The table of parked connections, and the places of those that are out on a request. What it does
@@ -190,14 +190,14 @@ impl Parking {
     /// Puts a connection into its place, out of which it was taken. True when it has to be looked at: an
     /// event for it has come already, or it is not watched any more.
     pub fn park(&mut self, key: Key, fd: RawFd, parked: Parked) -> bool {
-        let Parked { exchange, wait: Wait { stage, deadline }, since } = parked;
+        let Parked { exchange, wait: Wait { stage, deadline }, epoch } = parked;
         let size = exchange.as_ref().map_or(0, |exchange| exchange.held());
         let Some(slot) = self.slot(key) else { return false };
         let early = matches!(slot.registration, Registration::Early | Registration::No);
         if slot.registration == Registration::Early {
             slot.registration = Registration::Once;
         }
-        slot.parked = Some(Waiting { exchange, stage, since });
+        slot.parked = Some(Waiting { exchange, stage, epoch });
         slot.fd = fd;
         self.parked += 1;
         self.queues.put_last(stage.queue(), key.slot);
@@ -212,7 +212,7 @@ impl Parking {
     /// (any more).
     pub fn take(&mut self, key: Key) -> Option<(RawFd, Parked)> {
         let slot = self.slot(key)?;
-        let Waiting { exchange, stage, since } = slot.parked.take()?;
+        let Waiting { exchange, stage, epoch } = slot.parked.take()?;
         let fd = slot.fd;
         if slot.registration == Registration::Unarmed {
             slot.registration = Registration::Once;
@@ -224,7 +224,7 @@ impl Parking {
         if exchange.is_some() {
             self.sizes.remove(key.slot);
         }
-        Some((fd, Parked { exchange, wait: Wait { stage, deadline }, since }))
+        Some((fd, Parked { exchange, wait: Wait { stage, deadline }, epoch }))
     }
 
     /// Whether a connection with this descriptor is parked here.

@@ -477,7 +477,7 @@ impl Pool {
     /// Closes a connection that was just taken out of its place, unless the program has.
     pub(super) fn discard(&self, (key, fd, parked): TakenOut) {
         if self.forget(fd, key) {
-            close_at_once(fd, parked.since);
+            close_at_once(fd, parked.epoch);
         }
         if let Some(exchange) = parked.exchange {
             recycle(exchange);

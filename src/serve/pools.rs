@@ -60,7 +60,7 @@ pub(super) fn relieve(config: &Config) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::os::fork::Moment;
+    use crate::os::fork::ForkEpoch;
     use crate::serve::heads::unfinished;
     use crate::serve::parking::Parked;
     use crate::serve::wait::{Again, Stage, Wait};
@@ -78,7 +78,7 @@ mod tests {
             let fd = ours.into_raw_fd();
             let key = both[at].watch(fd, None, Again::WhenHeard).unwrap();
             let (exchange, wait) = (Some(unfinished(records)), Wait::new(Stage::First, None));
-            let parked = Parked { exchange, wait, since: Moment::now() };
+            let parked = Parked { exchange, wait, epoch: ForkEpoch::now() };
             both[at].park((key, fd, parked), Again::WhenHeard, usize::MAX);
             peer
         };

@@ -4,7 +4,7 @@ use std::os::fd::RawFd;
 
 use super::exchange::Exchange;
 use super::wait::Stage;
-use crate::os::fork::Moment;
+use crate::os::fork::ForkEpoch;
 
 /// How the kernel watches a slot's descriptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,5 +60,5 @@ impl Slot {
 pub(super) struct Waiting {
     pub(super) exchange: Option<Box<Exchange>>,
     pub(super) stage: Stage,
-    pub(super) since: Moment,
+    pub(super) epoch: ForkEpoch,
 }

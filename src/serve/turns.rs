@@ -288,7 +288,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::os::fork::Moment;
+    use crate::os::fork::ForkEpoch;
     use crate::serve::slot::Registration;
     use crate::serve::wait::{Stage, Wait};
     use std::time::Duration;
@@ -296,7 +296,7 @@ mod tests {
     const LATER: Duration = Duration::from_secs(60);
 
     fn waiting(stage: Stage, patience: Duration) -> Parked {
-        Parked { exchange: None, wait: Wait::new(stage, Some(patience)), since: Moment::now() }
+        Parked { exchange: None, wait: Wait::new(stage, Some(patience)), epoch: ForkEpoch::now() }
     }
 
     fn watched_place(state: &mut State) -> Key {

@@ -9,7 +9,7 @@ use crate::capi::fcgios::OS_CreateLocalIpcFd;
 use crate::capi::stream::Stream;
 use crate::capi::{envp, library, parked, request};
 use crate::os::error::errno_of;
-use crate::os::fork::Moment;
+use crate::os::fork::ForkEpoch;
 use crate::os::{environment, signal, socket};
 use crate::serve::head::wait_alone;
 use crate::serve::last::Last;
@@ -233,7 +233,7 @@ unsafe fn accept_on(
     fd: c_int,
     options: &AcceptOptions,
 ) -> io::Result<bool> {
-    let connection = Connection::open(fd, Moment::now())?;
+    let connection = Connection::open(fd, ForkEpoch::now())?;
     let Some((connection, begin)) = wait_alone(connection, Wait::IDLE, None, options)? else {
         return Ok(false);
     };

@@ -67,9 +67,9 @@ pub fn has_family() -> bool {
 
 /// A moment among the forks of this process and its ancestors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Moment(usize);
+pub struct ForkEpoch(usize);
 
-impl Moment {
+impl ForkEpoch {
     /// Now: to be asked before a descriptor is made. Forks count from [`watch`] on.
     pub fn now() -> Self {
         Self(ENDED.load(Ordering::SeqCst))
@@ -188,7 +188,7 @@ mod tests {
     fn a_child_starts_afresh() {
         let value: PerProcess<Mutex<u32>> = PerProcess::new(Mutex::new(0));
         *value.get().unwrap().lock().unwrap() = 5;
-        let before = Moment::now();
+        let before = ForkEpoch::now();
         assert!(!before.is_before_a_fork());
         // SAFETY: the child only reads memory and leaves by _exit.
         let child = unsafe { libc::fork() };

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::address::{self, Address, as_path};
 use super::error::{explained, is_refused};
-use super::fork::Moment;
+use super::fork::ForkEpoch;
 use super::io::{
     self as fd_io, checked_int, recv_now, set_status_flags, shutdown_write, status_flags,
 };
@@ -165,12 +165,12 @@ pub struct Accepted {
     /// Who has connected.
     pub peer: Peer,
     /// From when on a child may have a copy.
-    pub since: Moment,
+    pub epoch: ForkEpoch,
 }
 
 /// accept4(2), once, or accept(2) where accept4 is refused: a signal ends it with `Interrupted`.
 pub fn accept(listen_fd: RawFd) -> io::Result<Accepted> {
-    let since = Moment::now();
+    let epoch = ForkEpoch::now();
     let mut name = Name::empty();
     let place = (&raw mut name.storage).cast();
     // SAFETY: the kernel writes at most `len` bytes, the size of `storage`, and then `len`.
@@ -179,7 +179,7 @@ pub fn accept(listen_fd: RawFd) -> io::Result<Accepted> {
         Err(error) => accept_without_flags(error, listen_fd, &mut name)?,
         Ok(fd) => fd,
     };
-    Ok(Accepted { fd, peer: name.peer(), since })
+    Ok(Accepted { fd, peer: name.peer(), epoch })
 }
 
 /// Accepts where accept4 is refused. Returns any other error.
@@ -239,8 +239,8 @@ pub fn is_shut_down(listen_fd: RawFd) -> bool {
 
 /// Closes a connection that needs no care: nothing more comes, or nothing that matters was sent.
 /// `since`: from when on a child may have a copy.
-pub fn close_at_once(fd: RawFd, since: Moment) {
-    if since.is_before_a_fork() {
+pub fn close_at_once(fd: RawFd, epoch: ForkEpoch) {
+    if epoch.is_before_a_fork() {
         shutdown_write(fd);
     }
     fd_io::close(fd);

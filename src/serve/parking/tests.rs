@@ -8,7 +8,7 @@ fn parked(deadline: Option<Instant>) -> Parked {
 }
 
 fn at(stage: Stage, deadline: Option<Instant>) -> Parked {
-    Parked { exchange: None, wait: Wait { stage, deadline }, since: Moment::now() }
+    Parked { exchange: None, wait: Wait { stage, deadline }, epoch: ForkEpoch::now() }
 }
 
 #[test]

@@ -20,9 +20,9 @@ pub fn has_family() -> bool {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Moment(usize);
+pub struct ForkEpoch(usize);
 
-impl Moment {
+impl ForkEpoch {
     /// As in src/os. A fork of the simulation takes no time: none is going on.
     pub fn now() -> Self {
         Self(here(|process| process.forks))

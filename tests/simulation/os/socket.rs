@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::clock;
 use super::error::would_block;
-use super::fork::Moment;
+use super::fork::ForkEpoch;
 use super::io::{close as close_number, recv_now, shutdown_write};
 use super::poll;
 use crate::kernel::files::Kind;
@@ -26,14 +26,14 @@ pub enum Peer {
 pub struct Accepted {
     pub fd: RawFd,
     pub peer: Peer,
-    pub since: Moment,
+    pub epoch: ForkEpoch,
 }
 
 /// As in src/os.
 pub fn accept(listen_fd: RawFd) -> io::Result<Accepted> {
-    let since = Moment::now();
+    let epoch = ForkEpoch::now();
     let (fd, peer) = crate::kernel::accept::accept(listen_fd)?;
-    Ok(Accepted { fd, peer, since })
+    Ok(Accepted { fd, peer, epoch })
 }
 
 /// As in src/os: no program sets one here.
@@ -57,8 +57,8 @@ pub fn set_nodelay(_fd: RawFd) -> io::Result<()> {
 }
 
 /// As in src/os.
-pub fn close_at_once(fd: RawFd, since: Moment) {
-    if since.is_before_a_fork() {
+pub fn close_at_once(fd: RawFd, epoch: ForkEpoch) {
+    if epoch.is_before_a_fork() {
         shutdown_write(fd);
     }
     close_number(fd);
