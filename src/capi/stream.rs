@@ -72,7 +72,7 @@ impl Stream {
         /// The field `wasFCloseCalled`.
         close_called set_close_called wasFCloseCalled: c_int;
         /// The field `FCGI_errno`.
-        error force_error FCGI_errno: c_int;
+        error set_error FCGI_errno: c_int;
     }
 
     /// The struct itself.
@@ -94,7 +94,7 @@ impl Stream {
     /// Notes an error; the first one stays. The stream ends.
     pub fn fail(self, error: c_int) {
         if self.error() == 0 {
-            self.force_error(error);
+            self.set_error(error);
         }
         self.set_closed(1);
     }

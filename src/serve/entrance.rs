@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use super::accept_options::AcceptOptions;
-use super::patience::{LUCK, MOST_IN_VAIN, PAUSE};
+use super::patience::{LUCK, MOST_EMPTY_ACCEPTS, PAUSE};
 use super::troubles::{Consequence, Troubles};
 use crate::os::error::AcceptTrouble;
 use crate::os::io::{file_number, is_nonblocking};
@@ -24,7 +24,7 @@ pub(super) struct Entrance {
     /// The program's limit for a wait on it, in milliseconds; 0 for none.
     limit: AtomicU32,
     /// Calls of accept4 that found nothing since one that did, and the other way round.
-    in_vain: AtomicU32,
+    empty_accepts: AtomicU32,
     in_luck: AtomicU32,
     troubles: Troubles,
     /// Whether a connection was given up for a shortage, and none accepted since.
@@ -39,7 +39,7 @@ impl Entrance {
             fd,
             file: AtomicU32::new(0),
             limit: AtomicU32::new(0),
-            in_vain: AtomicU32::new(0),
+            empty_accepts: AtomicU32::new(0),
             in_luck: AtomicU32::new(0),
             troubles: Troubles::new(),
             has_made_room: AtomicBool::new(false),
@@ -54,7 +54,7 @@ impl Entrance {
         let file = file_number(self.fd);
         if self.file.swap(file, Ordering::Relaxed) != file {
             // What was in vain says nothing about this one.
-            self.in_vain.store(0, Ordering::Relaxed);
+            self.empty_accepts.store(0, Ordering::Relaxed);
         }
         self.look_for_limit();
     }
@@ -115,13 +115,13 @@ impl Entrance {
         let result = socket::accept(self.fd);
         match &result {
             Ok(_) => {
-                self.in_vain.store(0, Ordering::Relaxed);
+                self.empty_accepts.store(0, Ordering::Relaxed);
                 self.in_luck.fetch_add(1, Ordering::Relaxed);
                 self.troubles.are_over();
                 self.has_made_room.store(false, Ordering::Relaxed);
             }
             Err(_) => {
-                self.in_vain.fetch_add(1, Ordering::Relaxed);
+                self.empty_accepts.fetch_add(1, Ordering::Relaxed);
                 self.in_luck.store(0, Ordering::Relaxed);
             }
         }
@@ -137,7 +137,7 @@ impl Entrance {
     /// Whether connections that are not there have been announced so often that the socket may be shut
     /// down, which the kernel announces in the same way.
     pub(super) fn is_suspect(&self) -> bool {
-        self.in_vain.load(Ordering::Relaxed) > MOST_IN_VAIN
+        self.empty_accepts.load(Ordering::Relaxed) > MOST_EMPTY_ACCEPTS
     }
 
     /// Whether the number stands for another socket than at the last look, or for none. It may be about to

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use super::accept_options::AcceptOptions;
 use super::connection::Connection;
 use super::head::{Outcome, receive_head};
-use super::patience::{GRACE_SHARE, GRACES_IN_VAIN, LONGEST_GRACE, MOST_LOOKS, MOST_RECEIVED};
+use super::patience::{GRACE_SHARE, LONGEST_GRACE, MOST_LOOKS, MOST_RECEIVED, WASTED_GRACES};
 use crate::os::lock::Lock;
 use crate::os::poll::{self, PollFd, READABLE};
 use crate::os::{clock, signal};
@@ -31,7 +31,7 @@ pub(super) struct Budget {
 impl Budget {
     /// The whole budget.
     pub(super) const fn new() -> Self {
-        Self { left: GRACES_IN_VAIN.as_micros() as u64, at: None }
+        Self { left: WASTED_GRACES.as_micros() as u64, at: None }
     }
 
     /// Returns how long a grace that begins now may take; whole milliseconds, as poll takes them.
@@ -39,7 +39,7 @@ impl Budget {
         let passed = self.at.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
         self.at = Some(now);
         let share = passed.as_micros() as u64 / GRACE_SHARE;
-        self.left = self.left.saturating_add(share).min(GRACES_IN_VAIN.as_micros() as u64);
+        self.left = self.left.saturating_add(share).min(WASTED_GRACES.as_micros() as u64);
         Duration::from_millis(self.left / 1000).min(LONGEST_GRACE)
     }
 
@@ -120,11 +120,11 @@ mod tests {
 
     #[test]
     fn graces_in_vain_take_their_share_and_no_more() {
-        assert_eq!(in_vain(5, Duration::ZERO).0, GRACES_IN_VAIN);
+        assert_eq!(in_vain(5, Duration::ZERO).0, WASTED_GRACES);
         let (in_vain_all, all) =
             in_vain(if cfg!(miri) { 500 } else { 1_000_000 }, Duration::from_micros(1));
         assert!(
-            in_vain_all <= GRACES_IN_VAIN + all / GRACE_SHARE as u32,
+            in_vain_all <= WASTED_GRACES + all / GRACE_SHARE as u32,
             "{in_vain_all:?} of {all:?}"
         );
         // Seldom enough, each has the whole of it.

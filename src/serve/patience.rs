@@ -51,7 +51,7 @@ pub(super) const MOST_ERRORS: u32 = MOST_AT_ONCE + 100;
 
 /// How many times the kernel may announce a connection that is not there, because others were faster,
 /// before the listen socket is looked at.
-pub(super) const MOST_IN_VAIN: u32 = 16;
+pub(super) const MOST_EMPTY_ACCEPTS: u32 = 16;
 
 /// How many calls of accept4 in a row have to find a connection before one is made without asking the
 /// kernel first: where it finds none, it costs an eighth of a call more for each request.
@@ -69,7 +69,7 @@ pub(super) const PLACES_BETWEEN_LOOKS: u32 = 16;
 pub(super) const LONGEST_GRACE: Duration = Duration::from_millis(20);
 
 /// Graces that pass in vain may take so long in a row. The next connection is then parked at once.
-pub(super) const GRACES_IN_VAIN: Duration = Duration::from_millis(100);
+pub(super) const WASTED_GRACES: Duration = Duration::from_millis(100);
 
 /// One part in so many of all time may go to graces in vain.
 pub(super) const GRACE_SHARE: u64 = 5;

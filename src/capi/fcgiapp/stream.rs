@@ -225,7 +225,7 @@ pub unsafe extern "C" fn FCGX_GetError(stream: *mut FCGX_Stream) -> c_int {
 pub unsafe extern "C" fn FCGX_ClearError(stream: *mut FCGX_Stream) {
     // SAFETY: the caller passes a stream or NULL.
     if let Some(stream) = unsafe { Stream::new(stream) } {
-        stream.force_error(0);
+        stream.set_error(0);
     }
 }
 

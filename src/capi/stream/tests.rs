@@ -152,7 +152,7 @@ fn the_first_error_stays() {
         stream.fail(5);
         stream.fail(-3);
         assert_eq!((stream.error(), stream.close()), (5, EOF));
-        stream.force_error(0);
+        stream.set_error(0);
         assert_eq!((stream.close(), stream.get_char()), (0, EOF));
     });
 }

@@ -42,7 +42,7 @@ pub enum Peer {
 /// name of a temporary one) are replaced; anything else there is EEXIST.
 pub fn listen(name: &[u8], backlog: libc::c_int) -> io::Result<RawFd> {
     match Address::parse(name)? {
-        Address::Path(path) => prepared(bind_path(as_path(path))?, backlog),
+        Address::Path(path) => listening(bind_path(as_path(path))?, backlog),
         Address::Port(port) => listen_tcp(&[address::any(port)], backlog),
         Address::Socket(address) => listen_tcp(&[address], backlog),
         Address::HostPort { host, port } => listen_tcp(&address::resolve(host, port)?, backlog),
@@ -59,18 +59,18 @@ fn listen_tcp(addresses: &[SocketAddr], backlog: libc::c_int) -> io::Result<RawF
     // Accepted connections inherit it, which saves a call for each. Without it they are slower,
     // nothing else.
     let _ = set_nodelay(socket.as_raw_fd());
-    prepared(socket, backlog)
+    listening(socket, backlog)
 }
 
 /// The standard library listens with a backlog of its own; listening again sets the program's.
-fn prepared(socket: impl IntoRawFd + AsRawFd, backlog: libc::c_int) -> io::Result<RawFd> {
+fn listening(socket: impl IntoRawFd + AsRawFd, backlog: libc::c_int) -> io::Result<RawFd> {
     // SAFETY: takes no pointer; `socket` keeps the descriptor open.
     checked_int(unsafe { libc::listen(socket.as_raw_fd(), backlog) })?;
-    inheritable(socket)
+    clear_cloexec(socket)
 }
 
 /// Gives the descriptor away without FD_CLOEXEC.
-fn inheritable(socket: impl IntoRawFd + AsRawFd) -> io::Result<RawFd> {
+fn clear_cloexec(socket: impl IntoRawFd + AsRawFd) -> io::Result<RawFd> {
     // SAFETY: F_SETFD takes an int; `socket` keeps the descriptor open.
     checked_int(unsafe { libc::fcntl(socket.as_raw_fd(), libc::F_SETFD, 0) })?;
     Ok(socket.into_raw_fd())
@@ -79,14 +79,14 @@ fn inheritable(socket: impl IntoRawFd + AsRawFd) -> io::Result<RawFd> {
 fn bind_path(path: &Path) -> io::Result<UnixListener> {
     match UnixListener::bind(path) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-            make_way(path)?;
+            remove_stale(path)?;
             UnixListener::bind(path)
         }
         result => result,
     }
 }
 
-fn make_way(path: &Path) -> io::Result<()> {
+fn remove_stale(path: &Path) -> io::Result<()> {
     let found = fs::symlink_metadata(path)?;
     let kind = found.file_type();
     if kind.is_socket() || kind.is_symlink() || (kind.is_file() && found.len() == 0) {
@@ -100,7 +100,7 @@ fn make_way(path: &Path) -> io::Result<()> {
 /// Executed programs inherit the connection.
 pub fn connect(name: &[u8]) -> io::Result<RawFd> {
     match Address::parse(name)? {
-        Address::Path(path) => inheritable(UnixStream::connect(as_path(path))?),
+        Address::Path(path) => clear_cloexec(UnixStream::connect(as_path(path))?),
         Address::Port(port) => connect_tcp(&[address::this_machine(port)]),
         Address::Socket(address) => connect_tcp(&[address]),
         Address::HostPort { host, port } => connect_tcp(&address::resolve(host, port)?),
@@ -110,7 +110,7 @@ pub fn connect(name: &[u8]) -> io::Result<RawFd> {
 fn connect_tcp(addresses: &[SocketAddr]) -> io::Result<RawFd> {
     let socket = TcpStream::connect(addresses)?;
     socket.set_nodelay(true)?;
-    inheritable(socket)
+    clear_cloexec(socket)
 }
 
 /// Turns off the delay that TCP puts before small packets.
@@ -125,12 +125,12 @@ pub fn set_nodelay(fd: RawFd) -> io::Result<()> {
 }
 
 /// An address as the kernel fills it in.
-struct Name {
+struct SockAddr {
     storage: libc::sockaddr_storage,
     len: libc::socklen_t,
 }
 
-impl Name {
+impl SockAddr {
     const fn empty() -> Self {
         // SAFETY: sockaddr_storage is plain data, for which zero is a value.
         let storage = unsafe { std::mem::zeroed() };
@@ -171,7 +171,7 @@ pub struct Accepted {
 /// accept4(2), once, or accept(2) where accept4 is refused: a signal ends it with `Interrupted`.
 pub fn accept(listen_fd: RawFd) -> io::Result<Accepted> {
     let epoch = ForkEpoch::now();
-    let mut name = Name::empty();
+    let mut name = SockAddr::empty();
     let place = (&raw mut name.storage).cast();
     // SAFETY: the kernel writes at most `len` bytes, the size of `storage`, and then `len`.
     let fd = unsafe { libc::accept4(listen_fd, place, &raw mut name.len, libc::SOCK_CLOEXEC) };
@@ -184,7 +184,11 @@ pub fn accept(listen_fd: RawFd) -> io::Result<Accepted> {
 
 /// Accepts where accept4 is refused. Returns any other error.
 #[cold]
-fn accept_without_flags(error: io::Error, listen_fd: RawFd, name: &mut Name) -> io::Result<RawFd> {
+fn accept_without_flags(
+    error: io::Error,
+    listen_fd: RawFd,
+    name: &mut SockAddr,
+) -> io::Result<RawFd> {
     if !is_refused(&error) {
         return Err(error);
     }
@@ -249,7 +253,7 @@ pub fn close_at_once(fd: RawFd, epoch: ForkEpoch) {
 /// Whether the descriptor is a socket without a peer: what a web server gives a FastCGI
 /// application as descriptor 0, while a CGI program gets a pipe, a file or a connected socket.
 pub fn is_listening(fd: RawFd) -> bool {
-    let mut name = Name::empty();
+    let mut name = SockAddr::empty();
     let place = (&raw mut name.storage).cast();
     // SAFETY: as in `accept`.
     let result = checked_int(unsafe { libc::getpeername(fd, place, &raw mut name.len) });
