@@ -18,6 +18,9 @@ use crate::os::signal::{self, UNCHECKED};
 /// A connection whose request head is complete.
 pub type AcceptedRequest = (Connection, RequestStart);
 
+/// What one turn of waiting comes to: a request, or none, and the caller looks again.
+pub(super) type Turn = io::Result<Option<AcceptedRequest>>;
+
 /// What a look at a connection gave.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Outcome {
@@ -142,7 +145,7 @@ pub fn wait_alone(
     mut wait: Wait,
     patience: Option<Duration>,
     options: &AcceptOptions,
-) -> io::Result<Option<AcceptedRequest>> {
+) -> Turn {
     let mut end = patience.and_then(|patience| clock::now().checked_add(patience));
     let (mut is_last, mut is_checked) = (false, false);
     loop {

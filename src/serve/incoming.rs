@@ -1,7 +1,7 @@
 //! One connection: the bytes received, and what the records in them mean for its request.
 //!
 //! No I/O here: whoever owns the descriptor receives into [`Incoming::room`] when
-//! [`Event::NeedMore`] asks for it, and sends what [`Event::Record`] holds.
+//! [`Event::NeedMore`] asks for it, and sends what [`Event::Answer`] holds.
 
 use super::inbound::Inbound;
 use crate::os::memory::NoMemory;

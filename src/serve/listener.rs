@@ -33,7 +33,7 @@ use super::entrance::Entrance;
 use super::entry::Entry;
 use super::event::Event;
 use super::grace::{self, Budget, End};
-use super::head::{AcceptedRequest, Outcome, linger, receive_head, wait_alone};
+use super::head::{AcceptedRequest, Outcome, Turn, linger, receive_head, wait_alone};
 use super::hold::hold;
 use super::key::{Key, Tenant};
 use super::last::Last;
@@ -162,7 +162,7 @@ impl Listener {
     }
 
     /// Blocks in accept4.
-    fn plain(&self, options: &AcceptOptions) -> io::Result<Option<AcceptedRequest>> {
+    fn plain(&self, options: &AcceptOptions) -> Turn {
         let accepting = signal::Accepting::on(self.fd(), self.entrance.file());
         if signal::shutdown_requested() {
             return Ok(None);
@@ -183,11 +183,7 @@ impl Listener {
     }
 
     /// Goes on with what accept4 gave.
-    fn accepted(
-        &self,
-        result: io::Result<Accepted>,
-        options: &AcceptOptions,
-    ) -> io::Result<Option<AcceptedRequest>> {
+    fn accepted(&self, result: io::Result<Accepted>, options: &AcceptOptions) -> Turn {
         let Accepted { fd, peer, epoch } = match result {
             Ok(accepted) => accepted,
             Err(error) if AcceptTrouble::of(&error) == AcceptTrouble::Shortage => {
@@ -240,11 +236,7 @@ impl Listener {
     }
 
     /// Looks at a connection whose last request is over, and that was not given back.
-    fn look(
-        &self,
-        mut given: Connection,
-        options: &AcceptOptions,
-    ) -> io::Result<Option<AcceptedRequest>> {
+    fn look(&self, mut given: Connection, options: &AcceptOptions) -> Turn {
         let outcome = receive_head(&mut given, options);
         self.settle(given, outcome, Wait::IDLE, options)
     }
@@ -264,15 +256,14 @@ impl Listener {
         given.give_back(&self.pool, owner, config)
     }
 
-    /// Gives the request to the caller or the connection its place. `rest`: how it has waited so
-    /// far.
+    /// Returns the request, or parks the connection. `wait`: how it has waited so far.
     fn settle(
         &self,
         connection: Connection,
         outcome: Outcome,
         wait: Wait,
         options: &AcceptOptions,
-    ) -> io::Result<Option<AcceptedRequest>> {
+    ) -> Turn {
         if let Outcome::Ready(begin) = outcome {
             return Ok(Some((connection, begin)));
         }
@@ -330,18 +321,14 @@ impl Listener {
     }
 
     /// Waits for the listen socket and all parked connections.
-    fn pooled(&self, options: &AcceptOptions) -> io::Result<Option<AcceptedRequest>> {
+    fn pooled(&self, options: &AcceptOptions) -> Turn {
         if !self.pool.is_entered() {
             return self.enter_and_wait(options);
         }
         self.see_to(self.pool.next(options), options)
     }
 
-    fn see_to(
-        &self,
-        event: io::Result<Event>,
-        options: &AcceptOptions,
-    ) -> io::Result<Option<AcceptedRequest>> {
+    fn see_to(&self, event: io::Result<Event>, options: &AcceptOptions) -> Turn {
         match event {
             Ok(Event::Nothing) => Ok(None),
             Ok(Event::Listen) => self.accept(options),
@@ -359,7 +346,7 @@ impl Listener {
 
     /// Waits in the pool for the first time, or without it.
     #[cold]
-    fn enter_and_wait(&self, options: &AcceptOptions) -> io::Result<Option<AcceptedRequest>> {
+    fn enter_and_wait(&self, options: &AcceptOptions) -> Turn {
         if mark::nonblocking_by_program(self.fd()) {
             return self.accepted_or_would_block(options);
         }
@@ -374,10 +361,7 @@ impl Listener {
     }
 
     /// The program's own non-blocking socket: what accept4 says is the answer.
-    fn accepted_or_would_block(
-        &self,
-        options: &AcceptOptions,
-    ) -> io::Result<Option<AcceptedRequest>> {
+    fn accepted_or_would_block(&self, options: &AcceptOptions) -> Turn {
         match self.entrance.accept() {
             Err(error) if error.kind() == ErrorKind::WouldBlock => Err(error),
             result => self.accepted(result, options),
@@ -385,7 +369,7 @@ impl Listener {
     }
 
     /// Without epoll, waits for the listen socket alone, for a moment.
-    fn without_epoll(&self, options: &AcceptOptions) -> io::Result<Option<AcceptedRequest>> {
+    fn without_epoll(&self, options: &AcceptOptions) -> Turn {
         // Another thread may take the connection for which this one wakes.
         mark::make_nonblocking(self.fd())?;
         let mut fds = [PollFd::new(self.fd(), READABLE)];
@@ -397,7 +381,7 @@ impl Listener {
     }
 
     /// Accepts once, without waiting.
-    fn accept(&self, options: &AcceptOptions) -> io::Result<Option<AcceptedRequest>> {
+    fn accept(&self, options: &AcceptOptions) -> Turn {
         let result = self.entrance.accept();
         match result.as_ref().map_err(AcceptTrouble::of) {
             // The kernel may not speak of the socket again.
@@ -422,9 +406,8 @@ impl Listener {
         self.entrance.is_changing() && self.pool.knows_any()
     }
 
-    /// Accepts although the kernel has not spoken of the listen socket: it may have come to mean
-    /// something else.
-    fn accept_unasked(&self, options: &AcceptOptions) -> io::Result<Option<AcceptedRequest>> {
+    /// Accepts although epoll did not report the listen socket: its number may stand for another.
+    fn accept_unasked(&self, options: &AcceptOptions) -> Turn {
         if !self.entrance.is_changing() && socket::is_shut_down(self.fd()) {
             return Err(shut_down());
         }
@@ -441,11 +424,7 @@ impl Listener {
     }
 
     /// Looks at a connection on which something has come.
-    fn hear(
-        &self,
-        taken_out: TakenOut,
-        options: &AcceptOptions,
-    ) -> io::Result<Option<AcceptedRequest>> {
+    fn hear(&self, taken_out: TakenOut, options: &AcceptOptions) -> Turn {
         let wait = taken_out.2.wait;
         let Some(mut connection) = Connection::taken_out(&self.pool, taken_out) else {
             return Ok(None);
@@ -458,11 +437,7 @@ impl Listener {
     }
 
     /// Sees to a connection whose time is over.
-    fn expire(
-        &self,
-        taken_out: TakenOut,
-        options: &AcceptOptions,
-    ) -> io::Result<Option<AcceptedRequest>> {
+    fn expire(&self, taken_out: TakenOut, options: &AcceptOptions) -> Turn {
         let wait = taken_out.2.wait;
         if wait.stage == Stage::Lingering {
             self.pool.discard(taken_out);
@@ -481,9 +456,8 @@ impl Listener {
         self.settle(connection, outcome, wait, options)
     }
 
-    /// Closes a connection that was taken out for want of room, unless a whole request has come on it:
-    /// that is served. Whatever else has come, it goes: or those who send what is no request could
-    /// take turns for ever.
+    /// Closes a connection to make room, unless it holds a whole request: that is served. Anything else
+    /// does not count, or peers that send no request could keep their connections forever.
     fn give_up(&self, taken_out: TakenOut, options: &AcceptOptions) -> Option<AcceptedRequest> {
         if taken_out.2.wait.stage == Stage::Lingering {
             self.pool.discard(taken_out);

@@ -278,13 +278,7 @@ impl Pool {
                 return epoll.modify(fd, watch, token).map(|()| key);
             }
             (Registration::No, _) => epoll.add(fd, watch, token),
-            (
-                Registration::Level
-                | Registration::Once
-                | Registration::Unarmed
-                | Registration::Early,
-                _,
-            ) => epoll.modify(fd, watch, token),
+            _ => epoll.modify(fd, watch, token),
         };
         match result {
             Ok(()) => state.parking.set_registration(key, fd, wanted),
