@@ -1,7 +1,8 @@
 # The work is in cargo and two links; "How it is built" in CONTRIBUTING.md says why.
 #
 #   make                      everything into $(BUILDDIR)
-#   make check                every test
+#   make test                 the tests that need nothing but compilers, in a minute
+#   make check                every test, beside the original
 #   make check-servers        of these, the ones behind web servers and with programs of others
 #   make check-i386           whether it compiles and links for a machine of 32 bits
 #   make check-musl           small stacks with musl
@@ -52,7 +53,7 @@ LINK := $(CC) $(CFLAGS) -fno-lto -Wl,--gc-sections @$(BUILDDIR)/roots @$(BUILDDI
 HEADERS := $(notdir $(wildcard include/*.h))
 MANUALS := $(wildcard man/*.1 man/*.3 man/*.7)
 
-.PHONY: all check check-servers check-i386 check-musl soak fuzz sanitizers demo install uninstall bench bench-counts clean deps deps-check testable FORCE
+.PHONY: all test check check-servers check-i386 check-musl soak fuzz sanitizers demo install uninstall bench bench-counts clean deps deps-check testable FORCE
 .DELETE_ON_ERROR:
 
 all: $(addprefix $(BUILDDIR)/, $(SHARED) $(SONAME) libfcgi.so libfcgi.a fcgi.pc cgi-fcgi \
@@ -202,8 +203,14 @@ testable:
 	scripts/deps.sh install check
 	$(MAKE) all
 
+# Three rings of tests: tests/README.md. The first installs nothing and runs ours alone: what the
+# original does is stored, and compared with the original by the second.
+TEST := --lib --bins $(addprefix --test , architecture headers settings differences wire c_suite)
+test: all
+	LIBFCGI_ORIGINAL=stored LIBFCGI_DIST=$(BUILDDIR) $(CARGO) test --locked --no-fail-fast $(TEST)
+
 check: testable
-	$(CARGO) test --locked --workspace --no-fail-fast
+	env -u LIBFCGI_ORIGINAL $(CARGO) test --locked --workspace --no-fail-fast
 
 # The part of it that needs web servers and other people's programs.
 check-servers: testable

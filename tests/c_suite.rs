@@ -3,13 +3,19 @@
 //!
 //! Where the original is wrong, the first comment of NAME.c says
 //! `differs: <the row of docs/differences.md>`, and NAME.expected holds what ours must
-//! print. The original must then print something else, or die.
+//! print. The original must then print something else, or die. c-tests/stored has what the original
+//! prints everywhere else.
+//!
+//! LIBFCGI_ORIGINAL=stored runs ours alone, `UPDATE_STORED=1 cargo test --test c_suite` writes anew what
+//! it is compared with.
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use testkit::{Ended, LIMIT, Library, TempDir, c_programs, compile, root, run};
+use testkit::{
+    Ended, LIMIT, Library, TempDir, c_programs, compile, has_original, root, run, store, stored,
+};
 
 /// How a program ended and what it printed: what must be the same on both libraries.
 type Behaviour = (String, String);
@@ -35,16 +41,23 @@ fn check(name: &str) {
     let source = root("c-tests").join(format!("{name}.c"));
     let text = fs::read_to_string(&source).unwrap();
     let dir = TempDir::new();
-    let [built_original, built_ours] = Library::BOTH.map(|library| {
+    let build = |library| {
         let program = dir.join(&format!("{library:?}"));
         compile(&source, library, &program).unwrap_or_else(|error| panic!("{name}.c: {error}"));
         program
-    });
+    };
+    let built_ours = build(Library::Ours);
+    let expected_file = format!("c-tests/{name}.expected");
+    let stored_file = format!("c-tests/stored/{name}");
+    if !has_original() {
+        let wanted = stored(if differs(&text) { &expected_file } else { &stored_file });
+        same(name, "ours", &("exit 0".to_owned(), wanted), run_on(&built_ours, Library::Ours));
+        return;
+    }
+    let built_original = build(Library::Original);
     let original = run_on(&built_original, Library::Original);
-    let expected_file = root("c-tests").join(format!("{name}.expected"));
     if differs(&text) {
-        let wanted = fs::read_to_string(&expected_file).unwrap();
-        let wanted = ("exit 0".to_owned(), wanted);
+        let wanted = ("exit 0".to_owned(), stored(&expected_file));
         same(name, "ours", &wanted, run_on(&built_ours, Library::Ours));
         same(name, "built against the original's headers", &wanted, {
             run_on(&built_original, Library::Ours)
@@ -52,8 +65,9 @@ fn check(name: &str) {
         assert_ne!(behaviour(original), wanted, "{name}: the original does not differ");
         return;
     }
-    assert!(!expected_file.exists(), "{name}.c has no line `differs:`");
+    assert!(!root(&expected_file).exists(), "{name}.c has no line `differs:`");
     assert_eq!(original.code, Some(0), "on the original: {original}");
+    store(&stored_file, &original.stdout);
     let wanted = behaviour(original);
     same(name, "ours", &wanted, run_on(&built_ours, Library::Ours));
     same(name, "built against the original's headers, run on ours", &wanted, {
@@ -99,6 +113,11 @@ macro_rules! programs {
         #[test]
         fn every_program_has_a_test() {
             assert_eq!(c_programs(), [$(stringify!($name)),*]);
+            for entry in fs::read_dir(root("c-tests/stored")).unwrap() {
+                let name = entry.unwrap().file_name().into_string().unwrap();
+                let text = fs::read_to_string(root("c-tests").join(format!("{name}.c")));
+                assert!(text.is_ok_and(|text| !differs(&text)), "c-tests/stored/{name} is of no use");
+            }
         }
     };
 }

@@ -12,11 +12,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use fcgi::protocol::RecordType;
-use testkit::toolchain::{
-    STRICT, command, make, need_original, original_library, output, read, write,
-};
+use testkit::toolchain::{STRICT, command, make, original_library, output, read, write};
 use testkit::wire::{self, Connection};
-use testkit::{Ended, LIMIT, Library, Running, TempDir, dist, root, run};
+use testkit::{Ended, LIMIT, Library, Running, TempDir, dist, need_original, root, run};
 
 const SHARED: &str = "libfcgi++.so.0.0.0";
 

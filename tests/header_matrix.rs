@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use testkit::toolchain::{HEADERS, STRICT, command, listed_macros, need_original, output, write};
-use testkit::{TempDir, dist, root};
+use testkit::toolchain::{HEADERS, STRICT, command, listed_macros, output, write};
+use testkit::{TempDir, dist, need_original, root};
 
 const C: &[&str] = &["c89", "c99", "c11", "c17", "c2x"];
 const CXX: &[&str] = &["c++98", "c++11", "c++14", "c++17", "c++20", "c++2b"];

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use testkit::toolchain::{STRICT, command, make, need_original, original_library, output, write};
-use testkit::{Library, TempDir, compile, root, run, scratch};
+use testkit::toolchain::{STRICT, command, make, original_library, output, write};
+use testkit::{Library, TempDir, compile, need_original, root, run, scratch};
 
 /// Has FCGI_stdout's address in its own hands, and runs as a plain CGI program.
 const STREAMS: &str = r#"

@@ -14,10 +14,11 @@ use testkit::toolchain::read;
 use testkit::{Library, PATIENCE, TempDir, compile, root, run};
 
 /// What the tests themselves read.
-const OF_THE_TESTS: [&str; 5] = [
+const OF_THE_TESTS: [&str; 6] = [
     "LIBFCGI_DIST",
     "LIBFCGI_FAULTS_SEED",
     "LIBFCGI_HOSTILE_GROWTH",
+    "LIBFCGI_ORIGINAL",
     "LIBFCGI_SOAK_SECONDS",
     "LIBFCGI_STRESS_SECONDS",
 ];

@@ -4,6 +4,7 @@
 mod app;
 mod library;
 mod numbers;
+mod original;
 mod process;
 pub mod toolchain;
 pub mod web;
@@ -12,10 +13,11 @@ mod worker;
 
 pub use app::App;
 pub use library::{
-    Library, c_programs, compile, compile_with, disassembled, disassembly, dist, helper, root,
-    scratch,
+    Library, c_programs, compile, compile_with, disassembled, disassembly, dist, helper,
+    need_original, root, scratch,
 };
 pub use numbers::Numbers;
+pub use original::{has_original, store, stored};
 pub use process::{Ended, Running, TempDir, install, need, run, until};
 pub use worker::{
     Listen, Worker, children_of, is_at, processor_time, signal, state, until_asleep, until_in,

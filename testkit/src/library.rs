@@ -9,6 +9,7 @@ use std::process::Command;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use super::original::has_original;
 use super::process::{TempDir, need, run};
 
 /// A build from nothing, with link-time optimisation, on a slow machine.
@@ -59,12 +60,22 @@ pub enum Library {
 impl Library {
     pub const BOTH: [Self; 2] = [Self::Original, Self::Ours];
 
+    /// The original, where tests run on it.
+    pub fn original() -> Option<Self> {
+        has_original().then_some(Self::Original)
+    }
+
+    /// Those that tests run on: both, or ours alone.
+    pub fn tested() -> impl Iterator<Item = Self> {
+        Self::original().into_iter().chain([Self::Ours])
+    }
+
     /// The compiler's arguments that find the headers.
     pub fn headers(self) -> Vec<String> {
         match self {
             Self::Ours => vec![format!("-I{}", dist().join("include").display())],
             Self::Original => {
-                need("libfcgi-dev", "/usr/include/fcgiapp.h");
+                need_original();
                 Vec::new()
             }
         }
@@ -86,11 +97,21 @@ impl Library {
         match self {
             Self::Ours => command.env("LD_LIBRARY_PATH", dist()),
             Self::Original => {
+                assert!(has_original(), "{ELSEWHERE}");
                 command.env("ASAN_OPTIONS", "detect_leaks=0").env_remove("TSAN_OPTIONS");
                 command.env_remove("LD_LIBRARY_PATH")
             }
         }
     }
+}
+
+/// What a test says that should not be where the original is not.
+const ELSEWHERE: &str = "this test needs the original: it is for `make check`";
+
+/// Makes sure that the original's headers and libraries are there: our oracle.
+pub fn need_original() {
+    assert!(has_original(), "{ELSEWHERE}");
+    need("libfcgi-dev", "/usr/include/fcgiapp.h");
 }
 
 /// Compiles and links one C program against a library.

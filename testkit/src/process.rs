@@ -1,5 +1,6 @@
 //! Temporary directories, programs with time limits, and waiting for events.
 
+use super::original::has_original;
 use std::fmt;
 use std::fs::{self, File};
 use std::io;
@@ -180,12 +181,16 @@ pub fn run(command: &mut Command, limit: Duration) -> Ended {
 }
 
 /// Makes sure that a Debian package is there, known by a path that it provides: installs it as
-/// root, or fails with the command to run.
+/// root, or fails with the command to run. `make test` installs nothing.
 pub fn need(package: &str, path: &str) {
     static UPDATED: OnceLock<()> = OnceLock::new();
     if Path::new(path).exists() {
         return;
     }
+    assert!(
+        has_original(),
+        "{path} is missing, of the package {package}: `make check` installs it"
+    );
     let limit = Duration::from_secs(600);
     let apt = |arguments: &[&str]| {
         let mut apt = Command::new("apt-get");

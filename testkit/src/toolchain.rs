@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::{LIMIT, TempDir, dist, need, root};
+use crate::{LIMIT, TempDir, dist, need_original, root};
 
 /// The headers that are ours to keep.
 pub const HEADERS: [&str; 6] =
@@ -57,11 +57,6 @@ pub fn make(target: &str, variables: &[String]) {
     make.env_remove("MAKEFLAGS").env_remove("MFLAGS").env_remove("MAKELEVEL");
     make.arg(format!("BUILDDIR={}", dist().display())).args(variables);
     output(make.current_dir(root("")));
-}
-
-/// The original's headers and libraries are there: our oracle.
-pub fn need_original() {
-    need("libfcgi-dev", "/usr/include/fcgiapp.h");
 }
 
 /// Where Debian keeps the original's shared library.

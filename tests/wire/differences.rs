@@ -1,4 +1,5 @@
-//! Where the original is wrong. Each test is a row of "Differences from the original".
+//! Where the original is wrong. Each test is a row of "Differences from the original", and says what
+//! the original does instead.
 
 use fcgi::protocol::{ProtocolStatus, RecordType, Role};
 
@@ -12,7 +13,9 @@ use testkit::{App, Library, PATIENCE, until};
 pub(super) fn differ(bytes: &[u8], ours: &[Record], original: &[Record]) {
     assert_ne!(ours, original);
     assert_eq!(App::start(Library::Ours).exchange(bytes), ours);
-    assert_eq!(App::start(Library::Original).exchange(bytes), original);
+    if let Some(library) = Library::original() {
+        assert_eq!(App::start(library).exchange(bytes), original);
+    }
 }
 
 #[test]
@@ -23,7 +26,8 @@ fn a_variable_asked_for_twice_is_told_once() {
     expected.insert(0, Record::new(RecordType::GET_VALUES_RESULT, 0, &values));
     assert_eq!(App::start(Library::Ours).exchange(&bytes), expected);
     // It writes beyond the end of an array.
-    let mut original = App::start(Library::Original);
+    let Some(library) = Library::original() else { return };
+    let mut original = App::start(library);
     assert_eq!(original.exchange(&bytes), []);
     until("the original's end", PATIENCE, || (!original.is_running()).then_some(()));
 }
@@ -42,7 +46,8 @@ fn variables_are_told_at_once() {
     assert_eq!(ask(&ours).until_record(is_told), std::slice::from_ref(&values));
 
     // It has read the question, and sleeps until a request comes.
-    let original = App::start(Library::Original);
+    let Some(library) = Library::original() else { return };
+    let original = App::start(library);
     let mut connection = ask(&original);
     original.until_asleep();
     assert!(connection.is_silent(A_WHILE));
@@ -79,7 +84,9 @@ fn a_late_end_of_the_body_does_not_end_the_connection() {
     };
     let expected = [echo(ID, "READ=4\n", "body"), echo(ID, "", "second")];
     assert_eq!(served(Library::Ours), expected.concat());
-    assert_eq!(served(Library::Original), expected[0]);
+    if let Some(original) = Library::original() {
+        assert_eq!(served(original), expected[0]);
+    }
 }
 
 #[test]
@@ -207,7 +214,9 @@ fn an_exit_status_belongs_to_one_request() {
         [ended(&bytes[0], 1), ended(&bytes[1], 2)]
     };
     assert_eq!(statuses(Library::Ours), [5, 0]);
-    assert_eq!(statuses(Library::Original), [5, 5]);
+    if let Some(original) = Library::original() {
+        assert_eq!(statuses(original), [5, 5]);
+    }
 }
 
 #[test]
@@ -225,7 +234,9 @@ fn parameters_beyond_the_limit_are_refused() {
     let list = [("SIZE", "1")];
     let first = record(RecordType::PARAMS, ID, &pairs(&list));
     let bytes = [begin(ID, false), first, pair.repeat(340), rest].concat();
-    assert_eq!(App::start(Library::Original).exchange(&bytes), reply(ID, "x"));
+    if let Some(original) = Library::original() {
+        assert_eq!(App::start(original).exchange(&bytes), reply(ID, "x"));
+    }
     let ours = App::start(Library::Ours);
     assert_eq!(ours.exchange(&bytes), [end(ID, 0, ProtocolStatus::Overloaded)]);
 }
@@ -242,5 +253,7 @@ fn claimed_lengths_alone_take_no_memory() {
         app.most_memory()
     };
     assert!(taken(Library::Ours) < 100 << 20);
-    assert!(taken(Library::Original) > 150 << 20, "the original does it right");
+    if let Some(original) = Library::original() {
+        assert!(taken(original) > 150 << 20, "the original does it right");
+    }
 }

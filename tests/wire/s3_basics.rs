@@ -31,7 +31,7 @@ fn in_records() -> [Vec<u8>; 6] {
 #[test]
 fn s2_2_the_listen_socket_is_descriptor_0_and_1_and_2_are_closed() {
     let closed = ["sh", "-c", "exec \"$0\" \"$@\" >&- 2>&-"];
-    for library in Library::BOTH {
+    for library in Library::tested() {
         for listen in [Listen::Unix, Listen::Tcp] {
             let worker = Worker::start_in(&closed, library, listen, &[]);
             for body in ["one", "two", "three"] {
