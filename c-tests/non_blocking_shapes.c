@@ -72,8 +72,10 @@ static void serve(void)
 /* Most likely Accept waits by the time the request comes; if not, the test asks for less. */
 static void serve_later(void)
 {
-    pid_t child = fork();
+    pid_t child;
 
+    fflush(stdout); /* ThreadSanitizer's _exit would print it again */
+    child = fork();
     if (child == 0) {
         char byte;
         int client;
