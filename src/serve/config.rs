@@ -215,7 +215,7 @@ pub fn get() -> &'static Config {
 pub fn read() {
     if CONFIG.get().is_none() {
         CONFIG.get_or_make(Config::of_environment);
-    } else if environment::nonblocking_by_program() {
+    } else if environment::belongs_to_program() {
         let _ = CONFIG.replace(Config::of_environment());
     }
 }

@@ -33,7 +33,7 @@ pub fn written_to(place: *mut *mut *mut c_char) {
 
 /// Returns whether the environment is the program's own: it has never been a request's, and is no copy
 /// of one, in which FCGI_ROLE would be found.
-pub fn nonblocking_by_program() -> bool {
+pub fn belongs_to_program() -> bool {
     !IS_REQUESTS.load(Ordering::Relaxed) && variable("FCGI_ROLE").is_none()
 }
 
@@ -51,8 +51,8 @@ mod tests {
     fn what_is_written_to_another_place_leaves_the_environment_the_programs() {
         let mut place = ptr::null_mut();
         written_to(&raw mut place);
-        assert!(nonblocking_by_program());
+        assert!(belongs_to_program());
         written_to(&raw mut environ);
-        assert!(!nonblocking_by_program());
+        assert!(!belongs_to_program());
     }
 }

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use crate::kernel::tasks::with;
 
 /// As in src/os: no request's environment takes its place here.
-pub fn nonblocking_by_program() -> bool {
+pub fn belongs_to_program() -> bool {
     true
 }
 
