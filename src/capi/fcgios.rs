@@ -10,7 +10,7 @@ use super::library;
 use crate::os::async_io::{self, Direction};
 use crate::os::error::{errno_of, set_errno, words};
 use crate::os::memory::boxed;
-use crate::os::{io as fd_io, signal, socket, spawn};
+use crate::os::{descriptor, io as fd_io, signal, socket, spawn};
 use crate::serve::peers::PeerList;
 use crate::serve::{blocking, config, connection, registry};
 
@@ -342,7 +342,7 @@ pub extern "C" fn OS_Close(fd: c_int, shutdown: c_int) -> c_int {
     status(if shutdown != 0 {
         connection::close_gracefully(fd, config::get().close_timeout)
     } else {
-        socket::close(fd)
+        descriptor::try_close(fd)
     })
 }
 
@@ -355,7 +355,7 @@ pub extern "C" fn OS_Close(fd: c_int, shutdown: c_int) -> c_int {
 #[unsafe(no_mangle)]
 pub extern "C" fn OS_CloseRead(fd: c_int) -> c_int {
     async_io::cancel(fd, Direction::Read);
-    status(socket::shutdown_read(fd))
+    status(descriptor::shutdown_read(fd))
 }
 
 /// Waits until at least one asynchronous operation can be done, does all that can be, and calls
@@ -462,7 +462,7 @@ pub extern "C" fn OS_IsFcgi(sock: c_int) -> c_int {
 /// Threads and signals: async-signal-safe.
 #[unsafe(no_mangle)]
 pub extern "C" fn OS_SetFlags(fd: c_int, flags: c_int) {
-    if let Err(error) = socket::add_flags(fd, flags) {
+    if let Err(error) = descriptor::add_flags(fd, flags) {
         fail(&error);
     }
 }

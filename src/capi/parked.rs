@@ -6,7 +6,7 @@ use std::{mem, ptr};
 
 use super::block::{block_of, release, release_buffers};
 use super::fcgiapp::FCGX_Request;
-use crate::os::io;
+use crate::os::descriptor;
 use crate::serve::key::{Key, Tenant};
 use crate::serve::last::Last;
 use crate::serve::listener::Listener;
@@ -148,7 +148,7 @@ pub(super) fn last(listener: &Listener, key: Key, fd: c_int) -> Option<Last> {
 /// Closes a descriptor that the program has put into its request.
 pub(super) fn close_unknown(fd: c_int, close: bool) {
     if close && fd >= 0 {
-        io::shutdown_write(fd);
-        io::close(fd);
+        descriptor::shutdown_write(fd);
+        descriptor::close(fd);
     }
 }

@@ -9,7 +9,7 @@ use crate::os::error::{shut_down, would_block};
 use crate::os::poll::{self, PollFd};
 use crate::os::signal::{self, UNCHECKED};
 use crate::os::socket::{self, Peer};
-use crate::os::{io as fd_io, mark, threads};
+use crate::os::{descriptor, mark, threads};
 
 /// Waits for the next connection of a peer that `list` admits and, on a unix socket, says
 /// something before the keeper timeout; closes all others. Bytes are not read.
@@ -22,7 +22,7 @@ pub fn accept(listen_fd: RawFd, fail_on_intr: bool, list: &PeerList) -> io::Resu
     if !threads::only_one() {
         let _ = mark::make_nonblocking(listen_fd);
     }
-    let _accepting = signal::Accepting::on(listen_fd, fd_io::file_number(listen_fd));
+    let _accepting = signal::Accepting::on(listen_fd, descriptor::file_number(listen_fd));
     let mut is_checked = false;
     loop {
         if signal::shutdown_requested() {
@@ -30,7 +30,7 @@ pub fn accept(listen_fd: RawFd, fail_on_intr: bool, list: &PeerList) -> io::Resu
         }
         match socket::accept(listen_fd) {
             Ok(new) if list.admits(&new.peer) && speaks(new.fd, &new.peer) => return Ok(new.fd),
-            Ok(new) => fd_io::close(new.fd),
+            Ok(new) => descriptor::close(new.fd),
             // Whatever it says: the socket may have been set aside.
             Err(_) if signal::shutdown_requested() => {}
             Err(error) => match error.kind() {
@@ -98,7 +98,7 @@ mod tests {
         let listener = listener();
         let _client = connect(&listener);
         let fd = accept(listener.as_raw_fd(), false, &PeerList::default()).unwrap();
-        fd_io::close(fd);
+        descriptor::close(fd);
     }
 
     #[test]

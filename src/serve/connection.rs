@@ -18,7 +18,7 @@ use super::wait::{Again, Owner, Stage, Wait};
 use crate::os::fork::ForkEpoch;
 use crate::os::memory::NoMemory;
 use crate::os::socket::close_at_once;
-use crate::os::{fork, io, socket};
+use crate::os::{descriptor, fork, socket};
 
 /// A connection and the pool that watches it while it has no request. It is closed, parked, or left to
 /// the program, never dropped.
@@ -43,7 +43,7 @@ impl Connection {
         match new_exchange() {
             Ok(exchange) => Ok(Self::new(fd, exchange, epoch)),
             Err(error) => {
-                io::close(fd);
+                descriptor::close(fd);
                 Err(error)
             }
         }
@@ -193,7 +193,7 @@ impl Connection {
         if !self.leave_home() {
             // The number is the program's by now.
         } else if detached {
-            io::close(self.fd);
+            descriptor::close(self.fd);
         } else if complete && !self.exchange.is_to_stay() {
             close_at_once(self.fd, self.epoch);
         } else {
@@ -215,7 +215,7 @@ impl Connection {
 
     /// Closes this process's copy of a connection that is the parent's.
     pub fn close_copy(self) {
-        io::close(self.fd);
+        descriptor::close(self.fd);
         self.end();
     }
 
@@ -257,7 +257,7 @@ fn close_draining(fd: RawFd, inbound: &mut Inbound, patience: Duration) -> std::
             inbound.received(n);
         }
     }
-    socket::close(fd)
+    descriptor::try_close(fd)
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ use super::head::{AcceptedRequest, Outcome, receive_head};
 use super::patience::POLL_INTERVALS;
 use super::pool::Pool;
 use super::wait::{Again, Stage, Wait};
-use crate::os::io::close;
+use crate::os::descriptor::close;
 use crate::os::lock::Lock;
 use crate::os::memory::{extend, push};
 use crate::os::poll::{self, PollFd, READABLE};

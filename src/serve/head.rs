@@ -10,8 +10,9 @@ use super::exchange::{HeadEvent, RequestStart};
 use super::patience::MOST_RECEIVED;
 use super::wait::{Stage, Wait};
 use crate::os::clock;
+use crate::os::descriptor::{is_open, shutdown_write};
 use crate::os::error::{interrupted, not_open};
-use crate::os::io::{is_open, recv_now, send_now, shutdown_write};
+use crate::os::io::{recv_now, send_now};
 use crate::os::poll::{self, PollFd, READABLE};
 use crate::os::signal::{self, UNCHECKED};
 

@@ -13,7 +13,8 @@ use super::config::Config;
 use super::exchange::Exchange;
 use super::parking::{Parked, Parking};
 use super::wait::{Stage, Wait};
-use crate::os::io::{send_now, shutdown_write};
+use crate::os::descriptor::shutdown_write;
+use crate::os::io::send_now;
 
 /// Refuses the largest head that waits in this table. Its connection stays parked until the peer has read
 /// that; its exchange, which is of no use any more, is returned.

@@ -34,7 +34,7 @@ use super::store::recycle;
 use super::turns::{State, Step, TakenOut};
 use super::wait::{Again, Owner, Stage};
 use super::watcher::{LISTEN, UNASKED, Watcher};
-use crate::os::io::{close, file_number};
+use crate::os::descriptor::{close, file_number};
 use crate::os::lock::Lock;
 use crate::os::poll::{Epoll, Watch, says_lost};
 use crate::os::socket::close_at_once;

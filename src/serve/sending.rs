@@ -12,8 +12,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::answers::Answers;
+use crate::os::descriptor::shutdown_write;
 use crate::os::fork;
-use crate::os::io::{Then, send_all, send_all_within, shutdown_write};
+use crate::os::io::{Then, send_all, send_all_within};
 use crate::os::poll;
 use crate::os::robust_lock::RobustLock;
 use crate::protocol::writer::Record;

@@ -32,7 +32,7 @@ pub(super) struct Slot {
     /// What stands at that number as long as it is the connection's: [`file_number`]; 0 where that is
     /// not known.
     ///
-    /// [`file_number`]: crate::os::io::file_number
+    /// [`file_number`]: crate::os::descriptor::file_number
     pub(super) file: u32,
     pub(super) registration: Registration,
     /// Whether the client that had its last request asked soon.

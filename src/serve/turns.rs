@@ -9,7 +9,7 @@ use super::patience::{LONG_UNARMED, MOST_STEPS, PLACES_BETWEEN_LOOKS};
 use super::slot::Registration;
 use super::watcher::{UNASKED, Watcher};
 use crate::os::clock;
-use crate::os::io::{file_number, most_descriptors};
+use crate::os::descriptor::{file_number, most_descriptors};
 use crate::os::memory::{NoMemory, push, reserve};
 use crate::os::poll::{Ready, Watch};
 

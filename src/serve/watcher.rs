@@ -11,8 +11,9 @@ use once_cell::sync::OnceCell;
 
 use super::accept_options::AcceptOptions;
 use super::patience::{FIRST_WAIT, SHORTAGE_WAIT};
+use crate::os::descriptor::most_descriptors;
 use crate::os::error::{AcceptTrouble, is_unwatchable, is_watched_already};
-use crate::os::io::{Stderr, most_descriptors};
+use crate::os::io::Stderr;
 use crate::os::lock::Lock;
 use crate::os::poll::{Epoll, Ready, Watch};
 use crate::os::{signal, threads};

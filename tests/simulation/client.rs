@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::kernel::files::FileId;
 use crate::kernel::tasks::{call, sleep, with};
+use crate::os::descriptor::try_close;
 use crate::os::io::{Then, recv_now, recv_within, send_all};
-use crate::os::socket::close;
 use crate::protocol::record::{Header, RecordType};
 use crate::world::{now, random, some_steps};
 
@@ -158,7 +158,7 @@ impl Client {
     }
 
     pub fn close(self) {
-        close(self.fd).expect("it is open");
+        try_close(self.fd).expect("it is open");
     }
 }
 

@@ -1,7 +1,7 @@
 //! Why the program gives up: one line for people, one number for scripts.
 
 use std::fmt::Display;
-use std::io;
+use std::io::{self, Write};
 
 use fcgi::os::error::{errno_of, words};
 
@@ -39,4 +39,9 @@ impl Failure {
         let status = errno.filter(|status| *status != 0).unwrap_or(OTHER_STATUS);
         Self::new(format!("{what}: {}", words(error)), status)
     }
+}
+
+/// Prints on standard error. Where that fails the exit status has to be enough.
+pub(crate) fn complain(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
 }

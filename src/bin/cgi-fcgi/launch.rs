@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use fcgi::os::address::is_unknown_host;
 use fcgi::os::error::words;
-use fcgi::os::{io as descriptor, socket, spawn};
+use fcgi::os::{descriptor, socket, spawn};
 
 use super::failure::{Failure, NAME_STATUS, OTHER_STATUS};
 use super::options::{Application, Mode, Options, shown};

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use fcgi::os::signal;
 
-use failure::{Failure, OTHER_STATUS, TIMEOUT_STATUS};
+use failure::{Failure, OTHER_STATUS, TIMEOUT_STATUS, complain};
 use options::{Command, Options, USAGE};
 
 fn main() -> ExitCode {
@@ -79,9 +79,4 @@ fn say(text: &str) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::from(OTHER_STATUS),
     }
-}
-
-/// Prints on standard error; where nobody can read that, the exit status has to be enough.
-pub(crate) fn complain(text: &str) {
-    let _ = io::stderr().write_all(text.as_bytes());
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use fcgi::os::children::{self, End, Event, Watch};
 use fcgi::os::error::words;
 
-use super::complain;
+use super::failure::complain;
 
 /// The least time between two starts of the same process: one that fails at once must not keep the
 /// machine busy.

@@ -7,8 +7,8 @@ use std::os::fd::RawFd;
 use std::ptr;
 use std::time::Duration;
 
-use super::io::checked_int;
 use super::spawn::become_application;
+use super::syscall::checked;
 
 /// What a supervisor waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +66,7 @@ impl Watch {
     pub fn start(&self, path: &CStr, listen_fd: RawFd) -> io::Result<i32> {
         let arguments = [path.as_ptr(), ptr::null()];
         // SAFETY: the child only makes calls that are async-signal-safe.
-        let child = checked_int(unsafe { libc::fork() })?;
+        let child = checked(unsafe { libc::fork() })?;
         if child == 0 {
             // SAFETY: the set was filled by `begin`; `arguments` ends in NULL, its string in NUL,
             // and both outlive the call.
@@ -85,7 +85,7 @@ impl Watch {
         // SAFETY: the set was filled by `begin`; no information about the signal is asked for; the
         // limit is NULL (none) or outlives the call.
         let signal = unsafe { libc::sigtimedwait(&raw const self.signals, ptr::null_mut(), limit) };
-        let signal = checked_int(signal);
+        let signal = checked(signal);
         match signal {
             Ok(libc::SIGCHLD) => Ok(Event::Ended),
             Ok(_) => Ok(Event::Stop),

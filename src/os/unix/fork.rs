@@ -8,8 +8,8 @@ use super::memory::boxed;
 static GENERATION: AtomicUsize = AtomicUsize::new(0);
 static BEGUN: AtomicUsize = AtomicUsize::new(0);
 static ENDED: AtomicUsize = AtomicUsize::new(0);
-/// A `fn()`, or NULL. No OnceLock: a child must not wait for a thread that it does not have.
-static CLEAN_UP: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
+/// Two times a `fn()`, or NULL. No OnceLock: a child must not wait for a thread that it does not have.
+static CLEAN_UPS: [AtomicPtr<()>; 2] = [const { AtomicPtr::new(ptr::null_mut()) }; 2];
 
 extern "C" fn before() {
     BEGUN.fetch_add(1, Ordering::SeqCst);
@@ -23,21 +23,29 @@ extern "C" fn in_child() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
     // Other threads' forks go on in the parent alone.
     ENDED.store(BEGUN.load(Ordering::SeqCst), Ordering::SeqCst);
-    let clean_up = CLEAN_UP.load(Ordering::SeqCst);
-    if !clean_up.is_null() {
-        // SAFETY: `at_child` alone writes the place, with a function of this type.
-        let clean_up: fn() = unsafe { std::mem::transmute(clean_up) };
-        clean_up();
+    for clean_up in &CLEAN_UPS {
+        let clean_up = clean_up.load(Ordering::SeqCst);
+        if !clean_up.is_null() {
+            // SAFETY: `at_child` and `at_child_last` alone write the places, with functions of this type.
+            let clean_up: fn() = unsafe { std::mem::transmute(clean_up) };
+            clean_up();
+        }
     }
-    // By this an epoll instance is known, which was given up above.
-    super::wake_up::forget();
 }
 
-/// What a child does first of all, before its descriptors' numbers can mean anything else. Everything
-/// in it must be async-signal-safe, and a lock may be held for ever.
+/// Sets what a child does first of all, before its descriptors' numbers can mean anything else.
+/// Everything in it must be async-signal-safe, and a lock may be held for ever.
 pub fn at_child(clean_up: fn()) {
     // There is one user; for the second time it says the same.
-    CLEAN_UP.store(clean_up as *mut (), Ordering::SeqCst);
+    let [first, _] = &CLEAN_UPS;
+    first.store(clean_up as *mut (), Ordering::SeqCst);
+}
+
+/// Sets what a child does after that. The wake-up is given up here: by it the epoll instances are known
+/// that are given up above.
+pub(super) fn at_child_last(clean_up: fn()) {
+    let [_, last] = &CLEAN_UPS;
+    last.store(clean_up as *mut (), Ordering::SeqCst);
 }
 
 /// Installs the fork handlers. Called before the first thing that a child must not share.

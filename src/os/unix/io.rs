@@ -1,4 +1,4 @@
-//! Reading from, writing to and closing descriptors.
+//! Reading from and writing to descriptors.
 //!
 //! A signal never cuts an operation short: EINTR is retried everywhere. `…_now` functions do not
 //! wait; the others do, also on a descriptor that the program has made non-blocking.
@@ -8,28 +8,10 @@ use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
 use std::os::fd::RawFd;
 use std::time::Duration;
 
-use super::error::{AcceptTrouble, is_refused};
-use super::poll;
-
-/// The value of a system call, or the error it left in errno.
-pub(super) fn checked(value: libc::ssize_t) -> io::Result<usize> {
-    usize::try_from(value).map_err(|_| io::Error::last_os_error())
-}
-
-/// As [`checked`], for calls that give an `int`.
-pub(super) fn checked_int(value: libc::c_int) -> io::Result<libc::c_int> {
-    if value < 0 { Err(io::Error::last_os_error()) } else { Ok(value) }
-}
-
-/// Repeats `call` while signals interrupt it.
-pub(super) fn retrying<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    loop {
-        match call() {
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            result => return result,
-        }
-    }
-}
+use super::descriptor::is_nonblocking;
+use super::error::is_refused;
+use super::poll::{self, READABLE, WRITABLE};
+use super::syscall::{counted, retrying};
 
 /// Repeats `call` while it would block, waiting for `events` in between. On a descriptor that does
 /// block, the time that the program has set for it (SO_RCVTIMEO, SO_SNDTIMEO) is over: that ends it.
@@ -48,19 +30,11 @@ fn waiting<T>(
     }
 }
 
-/// Returns how many descriptors the process may have open (RLIMIT_NOFILE).
-pub fn most_descriptors() -> usize {
-    let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
-    // SAFETY: the kernel writes one rlimit to a place that outlives the call.
-    unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
-    usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX)
-}
-
 /// read(2), once. 0 is the end of file.
 pub fn read(fd: RawFd, buffer: &mut [u8]) -> io::Result<usize> {
     retrying(|| {
         // SAFETY: the pointer and length are those of `buffer`, which the borrow keeps alive.
-        checked(unsafe { libc::read(fd, buffer.as_mut_ptr().cast(), buffer.len()) })
+        counted(unsafe { libc::read(fd, buffer.as_mut_ptr().cast(), buffer.len()) })
     })
 }
 
@@ -68,7 +42,7 @@ pub fn read(fd: RawFd, buffer: &mut [u8]) -> io::Result<usize> {
 pub fn write(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
     retrying(|| {
         // SAFETY: the pointer and length are those of `bytes`, which the borrow keeps alive.
-        checked(unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) })
+        counted(unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) })
     })
 }
 
@@ -115,7 +89,7 @@ fn read_instead(
     buffer: &mut [u8],
     flags: libc::c_int,
 ) -> io::Result<usize> {
-    check_plain_call(error, fd, libc::POLLIN, flags)?;
+    check_plain_call(error, fd, READABLE, flags)?;
     read(fd, buffer)
 }
 
@@ -126,7 +100,7 @@ fn write_instead(
     bytes: &[u8],
     flags: libc::c_int,
 ) -> io::Result<usize> {
-    check_plain_call(error, fd, libc::POLLOUT, flags)?;
+    check_plain_call(error, fd, WRITABLE, flags)?;
     write(fd, bytes)
 }
 
@@ -134,7 +108,7 @@ fn write_instead(
 fn recv_flags(fd: RawFd, buffer: &mut [u8], flags: libc::c_int) -> io::Result<usize> {
     loop {
         // SAFETY: the pointer and length are those of `buffer`, which the borrow keeps alive.
-        match checked(unsafe { libc::recv(fd, buffer.as_mut_ptr().cast(), buffer.len(), flags) }) {
+        match counted(unsafe { libc::recv(fd, buffer.as_mut_ptr().cast(), buffer.len(), flags) }) {
             Ok(n) => return Ok(n),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return read_instead(error, fd, buffer, flags),
@@ -149,14 +123,14 @@ pub fn recv_now(fd: RawFd, buffer: &mut [u8]) -> io::Result<usize> {
 
 /// Receives at least one byte, waiting as long as it takes. 0 is the end of file.
 pub fn recv(fd: RawFd, buffer: &mut [u8]) -> io::Result<usize> {
-    waiting(fd, libc::POLLIN, || recv_flags(fd, buffer, 0))
+    waiting(fd, READABLE, || recv_flags(fd, buffer, 0))
 }
 
 /// Receives into the first buffer, then the second, waiting for at least one byte.
 pub fn recv_parts(fd: RawFd, buffers: &mut [IoSliceMut<'_>; 2]) -> io::Result<usize> {
-    waiting(fd, libc::POLLIN, || {
+    waiting(fd, READABLE, || {
         // SAFETY: IoSliceMut has the layout of iovec (std's promise); the borrow keeps both alive.
-        match checked(unsafe { libc::readv(fd, buffers.as_mut_ptr().cast(), 2) }) {
+        match counted(unsafe { libc::readv(fd, buffers.as_mut_ptr().cast(), 2) }) {
             Err(error) if is_refused(&error) => {
                 let [first, _] = &mut *buffers;
                 read(fd, first)
@@ -196,7 +170,7 @@ pub fn send_now(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
 fn send_flags(fd: RawFd, bytes: &[u8], flags: libc::c_int) -> io::Result<usize> {
     loop {
         // SAFETY: the pointer and length are those of `bytes`, which the borrow keeps alive.
-        match checked(unsafe { libc::send(fd, bytes.as_ptr().cast(), bytes.len(), flags) }) {
+        match counted(unsafe { libc::send(fd, bytes.as_ptr().cast(), bytes.len(), flags) }) {
             Ok(n) => return Ok(n),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return write_instead(error, fd, bytes, flags),
@@ -210,9 +184,9 @@ fn send_parts_once(fd: RawFd, parts: &[IoSlice<'_>], flags: libc::c_int) -> io::
     message.msg_iov = parts.as_ptr().cast_mut().cast();
     message.msg_iovlen = parts.len() as _;
     // SAFETY: IoSlice has the layout of iovec (std's promise); sendmsg only reads the parts.
-    match checked(unsafe { libc::sendmsg(fd, &raw const message, flags) }) {
+    match counted(unsafe { libc::sendmsg(fd, &raw const message, flags) }) {
         Err(error) => {
-            check_plain_call(error, fd, libc::POLLOUT, flags)?;
+            check_plain_call(error, fd, WRITABLE, flags)?;
             write_parts(fd, parts)
         }
         result => result,
@@ -221,7 +195,7 @@ fn send_parts_once(fd: RawFd, parts: &[IoSlice<'_>], flags: libc::c_int) -> io::
 
 fn write_parts(fd: RawFd, parts: &[IoSlice<'_>]) -> io::Result<usize> {
     // SAFETY: IoSlice has the layout of iovec (std's promise); writev only reads the parts.
-    match checked(unsafe { libc::writev(fd, parts.as_ptr().cast(), parts.len() as _) }) {
+    match counted(unsafe { libc::writev(fd, parts.as_ptr().cast(), parts.len() as _) }) {
         Err(error) if is_refused(&error) => write(fd, parts.first().map_or(&[], |part| part)),
         result => result,
     }
@@ -230,7 +204,7 @@ fn write_parts(fd: RawFd, parts: &[IoSlice<'_>]) -> io::Result<usize> {
 /// Sends all of `bytes`, waiting as long as it takes, without SIGPIPE.
 pub fn send_all(fd: RawFd, mut bytes: &[u8], then: Then) -> io::Result<()> {
     while !bytes.is_empty() {
-        let sent = waiting(fd, libc::POLLOUT, || send_flags(fd, bytes, then.flags()))?;
+        let sent = waiting(fd, WRITABLE, || send_flags(fd, bytes, then.flags()))?;
         bytes = bytes.get(sent..).unwrap_or_default();
     }
     Ok(())
@@ -260,7 +234,7 @@ pub fn send_all_parts<'a>(
             return Ok(());
         }
         let flags = then.flags();
-        let mut sent = waiting(fd, libc::POLLOUT, || send_parts_once(fd, parts, flags))?;
+        let mut sent = waiting(fd, WRITABLE, || send_parts_once(fd, parts, flags))?;
         if sent >= total {
             (first, pieces) = (&[], rest);
             continue;
@@ -274,85 +248,6 @@ pub fn send_all_parts<'a>(
     }
 }
 
-/// Whether the number is an open descriptor; true where that cannot be asked.
-pub fn is_open(fd: RawFd) -> bool {
-    // SAFETY: F_GETFD takes no pointer and changes nothing.
-    let flags = checked_int(unsafe { libc::fcntl(fd, libc::F_GETFD) });
-    !flags.is_err_and(|error| error.raw_os_error() == Some(libc::EBADF))
-}
-
-/// Fails if `fd` has taken the last descriptor that the process may have: one has to be left for a
-/// connection.
-pub(super) fn check_one_is_left(fd: RawFd) -> io::Result<()> {
-    // SAFETY: F_DUPFD_CLOEXEC takes an int.
-    match checked_int(unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 0) }) {
-        Ok(copy) => close(copy),
-        Err(error) if AcceptTrouble::of(&error) == AcceptTrouble::Shortage => return Err(error),
-        // A sandbox refuses to say.
-        Err(_) => {}
-    }
-    Ok(())
-}
-
-/// Returns what tells an open file from others: its device and inode, in so few bits that a parked
-/// connection can keep them. 0 for what is not open. Async-signal-safe.
-///
-/// Linux counts sockets in 32 bits, so two of them never share one. (What has no inode of its own
-/// does: an epoll instance, an eventfd.)
-pub fn file_number(fd: RawFd) -> u32 {
-    // SAFETY: stat is plain data, for which zero is a value.
-    let mut stat: libc::stat = unsafe { std::mem::zeroed() };
-    // SAFETY: the kernel writes one stat to a place that outlives the call.
-    if unsafe { libc::fstat(fd, &raw mut stat) } != 0 {
-        return 0;
-    }
-    let both = (stat.st_dev as u64).rotate_left(20) ^ stat.st_ino as u64;
-    ((both ^ (both >> 32)) as u32).max(1)
-}
-
-/// Returns the flags of the descriptor's open file. Async-signal-safe.
-pub fn status_flags(fd: RawFd) -> io::Result<libc::c_int> {
-    // SAFETY: F_GETFL takes no pointer and changes nothing.
-    checked_int(unsafe { libc::fcntl(fd, libc::F_GETFL) })
-}
-
-/// Sets the flags of the descriptor's open file: every process that shares it sees the change.
-/// Async-signal-safe.
-pub fn set_status_flags(fd: RawFd, flags: libc::c_int) -> io::Result<()> {
-    // SAFETY: F_SETFL takes an int.
-    checked_int(unsafe { libc::fcntl(fd, libc::F_SETFL, flags) }).map(drop)
-}
-
-/// Whether the descriptor's open file has O_NONBLOCK.
-pub fn is_nonblocking(fd: RawFd) -> io::Result<bool> {
-    status_flags(fd).map(|flags| flags & libc::O_NONBLOCK != 0)
-}
-
-/// Moves a descriptor to 3 or above and sets FD_CLOEXEC: programs close 0 to 2 and expect to get
-/// these numbers back from their next open. Closes `fd` in every case.
-pub fn move_above_stdio(fd: RawFd) -> io::Result<RawFd> {
-    if fd > 2 {
-        return Ok(fd);
-    }
-    // SAFETY: F_DUPFD_CLOEXEC takes an int.
-    let moved = checked_int(unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 3) });
-    close(fd);
-    moved
-}
-
-/// Closes a descriptor. Errors are of no use to anybody: the number is free in any case.
-pub fn close(fd: RawFd) {
-    // SAFETY: a plain number; the caller owns the descriptor.
-    unsafe { libc::close(fd) };
-}
-
-/// Tells the peer that nothing more comes, also when another process holds a copy of the
-/// connection.
-pub fn shutdown_write(fd: RawFd) {
-    // SAFETY: a plain number; on anything but a socket the call fails without effect.
-    unsafe { libc::shutdown(fd, libc::SHUT_WR) };
-}
-
 /// Sends all of `bytes` unless the peer takes nothing for `patience`. `bytes` is left with what was not
 /// sent.
 pub fn send_all_within(fd: RawFd, bytes: &mut &[u8], patience: Duration) -> io::Result<()> {
@@ -360,7 +255,7 @@ pub fn send_all_within(fd: RawFd, bytes: &mut &[u8], patience: Duration) -> io::
         match send_now(fd, bytes) {
             Ok(sent) => *bytes = bytes.get(sent..).unwrap_or_default(),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                if poll::one(fd, libc::POLLOUT, Some(patience))? == 0 {
+                if poll::one(fd, WRITABLE, Some(patience))? == 0 {
                     return Err(ErrorKind::TimedOut.into());
                 }
             }
@@ -373,6 +268,7 @@ pub fn send_all_within(fd: RawFd, bytes: &mut &[u8], patience: Duration) -> io::
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::os::descriptor::close;
     use std::io::{Read, Write};
     use std::net::Shutdown;
     use std::os::fd::AsRawFd;

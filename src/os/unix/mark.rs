@@ -18,9 +18,10 @@
 use std::io;
 use std::os::fd::RawFd;
 
+use super::descriptor::{set_status_flags, status_flags};
 use super::inherited::is_inherited;
-use super::io::{checked_int, set_status_flags, status_flags};
 use super::socket::check_listens;
+use super::syscall::checked;
 
 /// How often a lock is tried: another process has the exclusive one for two system calls.
 const TRIES: u32 = 100;
@@ -101,7 +102,7 @@ fn lock(fd: RawFd, kind: libc::c_int) -> io::Result<()> {
     lock.l_type = kind as libc::c_short;
     lock.l_whence = libc::SEEK_SET as libc::c_short;
     // SAFETY: F_SETLK reads one flock, which outlives the call.
-    checked_int(unsafe { libc::fcntl(fd, libc::F_SETLK, &raw const lock) }).map(drop)
+    checked(unsafe { libc::fcntl(fd, libc::F_SETLK, &raw const lock) }).map(drop)
 }
 
 fn is_held(error: &io::Error) -> bool {

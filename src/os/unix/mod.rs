@@ -1,17 +1,19 @@
 //! Unix: one file per subject.
 //!
-//! * Descriptors: [`io`], [`poll`] (waiting for them), [`async_io`] (actions that wait for them).
+//! * Descriptors: [`descriptor`], [`io`] (their bytes), [`poll`] (waiting for them), [`async_io`]
+//!   (actions that wait for them).
 //! * Sockets: [`socket`], [`address`] (their names), [`mark`] (who made one non-blocking),
 //!   [`inherited`] (those that were there at the start).
 //! * Processes: [`spawn`], [`children`], [`environment`], [`fork`], [`signal`], `wake_up`
 //!   (what its handlers write to), [`threads`].
 //! * All of these: [`clock`], [`error`], [`latest`], [`lock`], [`robust_lock`], [`semaphore`],
-//!   [`memory`].
+//!   [`memory`], `syscall`.
 
 pub mod address;
 pub mod async_io;
 pub mod children;
 pub mod clock;
+pub mod descriptor;
 pub mod environment;
 pub mod error;
 pub mod fork;
@@ -27,5 +29,6 @@ pub mod semaphore;
 pub mod signal;
 pub mod socket;
 pub mod spawn;
+mod syscall;
 pub mod threads;
 mod wake_up;

@@ -5,8 +5,9 @@ use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
 
+use super::descriptor::{check_one_is_left, close, move_above_stdio};
 use super::error::errno_of;
-use super::io::{check_one_is_left, checked, checked_int, close, move_above_stdio, retrying};
+use super::syscall::{checked, counted, retrying};
 
 /// Something can be read, or the peer has ended.
 pub const READABLE: i16 = libc::POLLIN;
@@ -50,7 +51,7 @@ fn milliseconds(timeout: Option<Duration>) -> libc::c_int {
 pub fn poll(fds: &mut [PollFd], timeout: Option<Duration>) -> io::Result<usize> {
     // SAFETY: PollFd has pollfd's layout; the pointer and length are those of `fds`.
     let n = unsafe { libc::poll(fds.as_mut_ptr().cast(), fds.len() as _, milliseconds(timeout)) };
-    checked(n as _)
+    counted(n as _)
 }
 
 /// Waits for one descriptor; signals do not end it. Gives what came true, 0 after the timeout.
@@ -146,7 +147,7 @@ impl Epoll {
     /// What it takes besides is made last: without an instance that is of no use.
     fn make(&self, witness: impl FnOnce() -> io::Result<RawFd>) -> io::Result<()> {
         // SAFETY: takes no pointer.
-        let fd = checked_int(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
+        let fd = checked(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
         let fd = move_above_stdio(fd)?;
         self.fd.store(fd, Ordering::Relaxed);
         let is_good = retrying(|| self.wait(&mut Ready::new(), 1, Some(Duration::ZERO)))
@@ -187,7 +188,7 @@ impl Epoll {
     fn control(&self, op: libc::c_int, fd: RawFd, bits: u32, token: u64) -> io::Result<()> {
         let mut event = libc::epoll_event { events: bits, u64: token };
         // SAFETY: the kernel reads one epoll_event from a place that outlives the call.
-        checked_int(unsafe { libc::epoll_ctl(self.descriptor(), op, fd, &raw mut event) }).map(drop)
+        checked(unsafe { libc::epoll_ctl(self.descriptor(), op, fd, &raw mut event) }).map(drop)
     }
 
     /// Starts watching.
@@ -235,7 +236,7 @@ impl Epoll {
         let events = ready.events.as_mut_ptr();
         // SAFETY: `events` has room for `most` entries.
         let n = unsafe { libc::epoll_wait(self.descriptor(), events, most, milliseconds(timeout)) };
-        ready.count = checked(n as _)?;
+        ready.count = counted(n as _)?;
         Ok(())
     }
 
@@ -342,7 +343,7 @@ mod tests {
         drop(epoll);
         // Both are open still.
         for fd in [lost, another] {
-            assert!(crate::os::io::is_open(fd));
+            assert!(crate::os::descriptor::is_open(fd));
             close(fd);
         }
     }

@@ -8,8 +8,8 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
 use std::time::Duration;
 
-use super::io::checked_int;
 use super::memory::{NoMemory, boxed};
+use super::syscall::checked;
 
 /// Nanoseconds of a second.
 const NANOSECONDS: libc::c_long = 1_000_000_000;
@@ -54,7 +54,7 @@ impl Semaphore {
                 unsafe { libc::sem_timedwait(place, &raw const end) }
             }
         };
-        checked_int(result).map(drop)
+        checked(result).map(drop)
     }
 }
 

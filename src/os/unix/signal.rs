@@ -12,7 +12,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::io::{close, file_number};
+use super::descriptor::{close, file_number};
 use super::{mark, threads, wake_up};
 
 /// The wish to shut down.

@@ -11,12 +11,12 @@ use std::ptr;
 use std::time::{Duration, Instant};
 
 use super::address::{self, Address, as_path};
+use super::descriptor::{close, shutdown_write, try_shutdown_write};
 use super::error::{explained, is_refused};
 use super::fork::ForkEpoch;
-use super::io::{
-    self as fd_io, checked_int, recv_now, set_status_flags, shutdown_write, status_flags,
-};
+use super::io::recv_now;
 use super::poll;
+use super::syscall::checked;
 
 /// Bytes read and thrown away at most while closing. Web servers send a whole upload before they look
 /// at the answer; time is what really bounds this.
@@ -65,14 +65,14 @@ fn listen_tcp(addresses: &[SocketAddr], backlog: libc::c_int) -> io::Result<RawF
 /// The standard library listens with a backlog of its own; listening again sets the program's.
 fn listening(socket: impl IntoRawFd + AsRawFd, backlog: libc::c_int) -> io::Result<RawFd> {
     // SAFETY: takes no pointer; `socket` keeps the descriptor open.
-    checked_int(unsafe { libc::listen(socket.as_raw_fd(), backlog) })?;
+    checked(unsafe { libc::listen(socket.as_raw_fd(), backlog) })?;
     clear_cloexec(socket)
 }
 
 /// Gives the descriptor away without FD_CLOEXEC.
 fn clear_cloexec(socket: impl IntoRawFd + AsRawFd) -> io::Result<RawFd> {
     // SAFETY: F_SETFD takes an int; `socket` keeps the descriptor open.
-    checked_int(unsafe { libc::fcntl(socket.as_raw_fd(), libc::F_SETFD, 0) })?;
+    checked(unsafe { libc::fcntl(socket.as_raw_fd(), libc::F_SETFD, 0) })?;
     Ok(socket.into_raw_fd())
 }
 
@@ -118,7 +118,7 @@ pub fn set_nodelay(fd: RawFd) -> io::Result<()> {
     let on: libc::c_int = 1;
     let size = size_of_val(&on) as libc::socklen_t;
     // SAFETY: the kernel reads one int from a place that outlives the call.
-    checked_int(unsafe {
+    checked(unsafe {
         libc::setsockopt(fd, libc::IPPROTO_TCP, libc::TCP_NODELAY, (&raw const on).cast(), size)
     })
     .map(drop)
@@ -175,7 +175,7 @@ pub fn accept(listen_fd: RawFd) -> io::Result<Accepted> {
     let place = (&raw mut name.storage).cast();
     // SAFETY: the kernel writes at most `len` bytes, the size of `storage`, and then `len`.
     let fd = unsafe { libc::accept4(listen_fd, place, &raw mut name.len, libc::SOCK_CLOEXEC) };
-    let fd = match checked_int(fd) {
+    let fd = match checked(fd) {
         Err(error) => accept_without_flags(error, listen_fd, &mut name)?,
         Ok(fd) => fd,
     };
@@ -194,7 +194,7 @@ fn accept_without_flags(
     }
     let place = (&raw mut name.storage).cast();
     // SAFETY: as in `accept`.
-    let fd = checked_int(unsafe { libc::accept(listen_fd, place, &raw mut name.len) })?;
+    let fd = checked(unsafe { libc::accept(listen_fd, place, &raw mut name.len) })?;
     // SAFETY: F_SETFD takes an int. Where it is refused, too, executed programs inherit the connection.
     unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
     Ok(fd)
@@ -209,7 +209,7 @@ pub fn time_limit(fd: RawFd) -> Option<Duration> {
     let result = unsafe {
         libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_RCVTIMEO, place, &raw mut length)
     };
-    checked_int(result).ok()?;
+    checked(result).ok()?;
     let seconds = Duration::from_secs(u64::try_from(limit.tv_sec).ok()?);
     let limit = seconds + Duration::from_micros(u64::try_from(limit.tv_usec).ok()?);
     (limit != Duration::ZERO).then_some(limit)
@@ -226,7 +226,7 @@ pub fn check_listens(fd: RawFd) -> io::Result<()> {
     let result = unsafe {
         libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_ACCEPTCONN, place, &raw mut length)
     };
-    match checked_int(result) {
+    match checked(result) {
         Err(error) if is_refused(&error) => Ok(()),
         Err(error) => Err(error),
         Ok(_) if listens == 0 => Err(io::Error::from_raw_os_error(libc::EINVAL)),
@@ -247,7 +247,7 @@ pub fn close_at_once(fd: RawFd, epoch: ForkEpoch) {
     if epoch.is_before_a_fork() {
         shutdown_write(fd);
     }
-    fd_io::close(fd);
+    close(fd);
 }
 
 /// Whether the descriptor is a socket without a peer: what a web server gives a FastCGI
@@ -256,29 +256,8 @@ pub fn is_listening(fd: RawFd) -> bool {
     let mut name = SockAddr::empty();
     let place = (&raw mut name.storage).cast();
     // SAFETY: as in `accept`.
-    let result = checked_int(unsafe { libc::getpeername(fd, place, &raw mut name.len) });
+    let result = checked(unsafe { libc::getpeername(fd, place, &raw mut name.len) });
     result.is_err_and(|error| error.raw_os_error() == Some(libc::ENOTCONN))
-}
-
-/// Adds to the flags of the descriptor's open file. Async-signal-safe.
-pub fn add_flags(fd: RawFd, flags: libc::c_int) -> io::Result<()> {
-    set_status_flags(fd, status_flags(fd)? | flags)
-}
-
-/// Tells the peer that nothing more will be read.
-pub fn shutdown_read(fd: RawFd) -> io::Result<()> {
-    // SAFETY: takes no pointer.
-    checked_int(unsafe { libc::shutdown(fd, libc::SHUT_RD) }).map(drop)
-}
-
-/// Closes a descriptor and says whether it was one.
-pub fn close(fd: RawFd) -> io::Result<()> {
-    // SAFETY: a plain number; the caller owns the descriptor.
-    match checked_int(unsafe { libc::close(fd) }) {
-        // The number is free although a signal came.
-        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
-        result => result.map(drop),
-    }
 }
 
 /// What a peer still sends on a connection that is about to be closed.
@@ -293,8 +272,7 @@ impl LingeringClose {
     /// Shuts the connection down for writing. It ends when the peer ends, `patience` is over or 64 MB
     /// have come. `None` for anything but a connection.
     pub fn begin(fd: RawFd, patience: Duration) -> Option<Self> {
-        // SAFETY: takes no pointer.
-        let is_shut_down = unsafe { libc::shutdown(fd, libc::SHUT_WR) } == 0;
+        let is_shut_down = try_shutdown_write(fd).is_ok();
         let end = Instant::now().checked_add(patience);
         is_shut_down.then_some(Self { fd, end, left: MAX_DRAINED })
     }
@@ -379,7 +357,7 @@ mod tests {
         let third = listen(&dir.name("link"), 5).unwrap();
         assert_eq!(fs::read(dir.0.join("file")).unwrap(), b"kept");
         for fd in [first, second, third, empty] {
-            close(fd).unwrap();
+            close(fd);
         }
     }
 
@@ -395,7 +373,7 @@ mod tests {
         assert_eq!(descriptor_flags(server), libc::FD_CLOEXEC);
         assert!(!is_listening(server) && !is_listening(client));
         for fd in [server, client, listener] {
-            close(fd).unwrap();
+            close(fd);
         }
         assert_eq!(errno(connect(&name)), Some(libc::ECONNREFUSED));
     }
@@ -412,7 +390,7 @@ mod tests {
         // SAFETY: as above.
         let server = unsafe { TcpStream::from_raw_fd(server) };
         assert!(server.nodelay().unwrap());
-        close(client).unwrap();
+        close(client);
     }
 
     #[test]
@@ -429,10 +407,5 @@ mod tests {
         assert!(!is_listening(a.as_raw_fd()));
         assert!(!is_listening(file.as_raw_fd()));
         assert!(!is_listening(-1));
-    }
-
-    #[test]
-    fn closing_what_is_not_open_is_an_error() {
-        assert_eq!(errno(close(1_000_003)), Some(libc::EBADF));
     }
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::RawFd;
 use std::ptr;
 
-use super::io::checked_int;
+use super::syscall::checked;
 
 /// Starts the program at `path`, without arguments, as specification 2.2 wants it: descriptor 0 is
 /// the listen socket, 1 and 2 are closed.
@@ -16,7 +16,7 @@ pub fn spawn(path: &CStr, listen_fd: RawFd) -> io::Result<()> {
     let arguments = [path.as_ptr(), ptr::null()];
     // SAFETY: the child only makes calls that are async-signal-safe, which is what a child of a
     // process with threads may do.
-    if checked_int(unsafe { libc::fork() })? == 0 {
+    if checked(unsafe { libc::fork() })? == 0 {
         // SAFETY: `arguments` ends in NULL, its string in NUL, and both outlive the call.
         unsafe { become_application(&arguments, listen_fd) }
     }

@@ -9,12 +9,12 @@ use std::io;
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
-use super::fork::PerProcess;
-use super::io::{
-    check_one_is_left, checked_int, close, file_number, move_above_stdio, recv_now, send_now,
-};
+use super::descriptor::{check_one_is_left, close, file_number, move_above_stdio};
+use super::fork::{self, PerProcess};
+use super::io::{recv_now, send_now};
 use super::lock::Lock;
 use super::memory::NoMemory;
+use super::syscall::checked;
 
 /// One of the two: its number, -1 before there is one, and its [`file_number`].
 struct End {
@@ -69,6 +69,7 @@ pub(super) fn sound() -> io::Result<RawFd> {
         return Ok(fd);
     }
     let _turn = TURN_TO_MAKE.get().ok_or(NoMemory)?.lock();
+    fork::at_child_last(forget);
     if let Some(fd) = both() {
         return Ok(fd);
     }
@@ -87,7 +88,7 @@ fn pair() -> io::Result<[(RawFd, u32); 2]> {
     let mut ends = [-1; 2];
     let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
     // SAFETY: the kernel writes two ints to an array that outlives the call.
-    checked_int(unsafe { libc::socketpair(libc::AF_UNIX, kind, 0, ends.as_mut_ptr()) })?;
+    checked(unsafe { libc::socketpair(libc::AF_UNIX, kind, 0, ends.as_mut_ptr()) })?;
     // Both, whatever becomes of the first: an end that cannot be moved is closed.
     let [first, second] = ends.map(move_above_stdio);
     let ends = match (first, second) {
@@ -124,7 +125,7 @@ pub(super) fn read() {
 }
 
 /// Gives up the parent's ends, in the child after fork. Async-signal-safe.
-pub(super) fn forget() {
+fn forget() {
     for end in [&READER, &WRITER] {
         let own = end.own();
         end.fd.store(-1, Ordering::SeqCst);

@@ -21,10 +21,11 @@ fn said<T: Debug>(result: io::Result<T>) -> String {
 /// The calls, through the functions of one of the two os.
 macro_rules! calls {
     ($($os:ident)::+, $listen:expr, $connect:expr) => {{
-        use $($os)::+::io::{file_number, is_nonblocking, recv_now, send_now, shutdown_write};
+        use $($os)::+::descriptor::{file_number, is_nonblocking, shutdown_write, try_close};
+        use $($os)::+::io::{recv_now, send_now};
         use $($os)::+::mark::{is_ours, nonblocking_by_program, make_nonblocking, take_back};
         use $($os)::+::poll::{Epoll, PollFd, READABLE, Ready, Watch, poll};
-        use $($os)::+::socket::{accept, check_listens, close};
+        use $($os)::+::socket::{accept, check_listens};
         use $($os)::+::signal::{check_wake_up, existing_wake_up};
         use std::time::Duration;
 
@@ -106,27 +107,27 @@ macro_rules! calls {
         all.push(("the end", events(16)));
         all.push(("the end", receive(first)));
         all.push(("the other way", said(send_now(first, b"x"))));
-        all.push(("the peer ends", said(close(third))));
+        all.push(("the peer ends", said(try_close(third))));
         all.push(("nothing can be sent", said(send_now(fourth, b"x"))));
         all.push(("nothing comes", receive(fourth)));
         shutdown_write(second);
         all.push(("nothing can be sent", said(send_now(second, b"x"))));
         for fd in peers.into_iter().chain([first, second, fourth]) {
             epoll.remove(fd);
-            all.push(("close", said(close(fd))));
+            all.push(("close", said(try_close(fd))));
         }
         all.push(("none is left", events(16)));
         all.push(("it is whole", format!("{}", epoll.is_lost())));
         all.push(("anew", said(epoll.renew(check_wake_up))));
         all.push(("it is whole", format!("{}", epoll.is_lost())));
         all.push(("it watches nothing", said(epoll.modify(listen, Watch::Level, 8))));
-        all.push(("the program closes it", said(close(epoll.descriptor()))));
+        all.push(("the program closes it", said(try_close(epoll.descriptor()))));
         all.push(("it is lost", format!("{} {}", epoll.is_lost(), events(16))));
         all.push(("anew", said(epoll.renew(check_wake_up))));
         epoll.remove(epoll.witness());
         all.push(("it is not known again", format!("{}", epoll.is_lost())));
         all.push(("the wake-up", said(check_wake_up().map(|fd| existing_wake_up() == Some(fd)))));
-        all.push(("close twice", said(close(first))));
+        all.push(("close twice", said(try_close(first))));
         all.push(("not open", said(send_now(first, b"x"))));
         all
     }};
@@ -139,7 +140,7 @@ fn on_linux() -> Vec<(&'static str, String)> {
     let listen = fcgi::os::socket::listen(&name, 5).expect("a listen socket");
     let connect = || fcgi::os::socket::connect(&name).expect("a connection");
     let all = calls!(fcgi::os, listen, &connect);
-    fcgi::os::io::close(listen);
+    fcgi::os::descriptor::close(listen);
     std::fs::remove_file(path).expect("the socket is there");
     all
 }

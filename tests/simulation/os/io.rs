@@ -1,4 +1,4 @@
-//! Receiving, sending and closing.
+//! Receiving and sending.
 
 use std::fmt;
 use std::io::{self, ErrorKind, IoSlice};
@@ -7,11 +7,6 @@ use std::time::Duration;
 
 use super::poll::{self, WRITABLE};
 use crate::kernel::tasks::{call, here};
-
-/// As in src/os.
-pub fn most_descriptors() -> usize {
-    here(|process| process.limit)
-}
 
 /// Standard error: whatever is said there is a fault, but in want of descriptors.
 #[derive(Debug)]
@@ -95,29 +90,4 @@ pub fn send_all_within(fd: RawFd, bytes: &mut &[u8], patience: Duration) -> io::
         }
     }
     Ok(())
-}
-
-/// As in src/os.
-pub fn is_open(fd: RawFd) -> bool {
-    call(|kernel, me| kernel.file_of(me, fd).is_ok())
-}
-
-/// As in src/os: epoll instances have no inode of their own.
-pub fn file_number(fd: RawFd) -> u32 {
-    call(|kernel, me| kernel.file_of(me, fd).map_or(0, |file| kernel.file_number(file)))
-}
-
-/// As in src/os.
-pub fn is_nonblocking(fd: RawFd) -> io::Result<bool> {
-    call(|kernel, me| kernel.file_of(me, fd).map(|file| kernel.files[file].nonblocking))
-}
-
-/// As in src/os. Nothing is closed twice here.
-pub fn close(fd: RawFd) {
-    super::socket::close(fd).unwrap_or_else(|_| panic!("descriptor {fd} is closed twice"));
-}
-
-/// As in src/os.
-pub fn shutdown_write(fd: RawFd) {
-    call(|kernel, me| kernel.shut_down_writing(me, fd));
 }

@@ -10,6 +10,7 @@ pub mod error;
 pub mod memory;
 
 pub mod clock;
+pub mod descriptor;
 pub mod environment;
 pub mod fork;
 pub mod io;

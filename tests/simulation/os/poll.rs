@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use super::clock::{end_of, now};
+use super::descriptor::close;
 use super::error::errno_of;
-use super::io::close;
 use crate::kernel::epoll::Epoll as Instance;
 use crate::kernel::error;
 use crate::kernel::files::Kind;

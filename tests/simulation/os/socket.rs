@@ -6,9 +6,10 @@ use std::os::fd::RawFd;
 use std::time::{Duration, Instant};
 
 use super::clock;
+use super::descriptor::{close, shutdown_write};
 use super::error::would_block;
 use super::fork::ForkEpoch;
-use super::io::{close as close_number, recv_now, shutdown_write};
+use super::io::recv_now;
 use super::poll;
 use crate::kernel::files::Kind;
 use crate::kernel::tasks::{call, with_me};
@@ -61,12 +62,7 @@ pub fn close_at_once(fd: RawFd, epoch: ForkEpoch) {
     if epoch.is_before_a_fork() {
         shutdown_write(fd);
     }
-    close_number(fd);
-}
-
-/// As in src/os.
-pub fn close(fd: RawFd) -> io::Result<()> {
-    call(|kernel, me| kernel.close(me, fd))
+    close(fd);
 }
 
 /// As in src/os.

@@ -1,0 +1,133 @@
+//! Descriptors, whatever they stand for: asking about them, moving them, closing them.
+
+use std::io;
+use std::os::fd::RawFd;
+
+use super::error::AcceptTrouble;
+use super::syscall::checked;
+
+/// Returns how many descriptors the process may have open (RLIMIT_NOFILE).
+pub fn most_descriptors() -> usize {
+    let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: the kernel writes one rlimit to a place that outlives the call.
+    unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
+    usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX)
+}
+
+/// Whether the number is an open descriptor; true where that cannot be asked.
+pub fn is_open(fd: RawFd) -> bool {
+    // SAFETY: F_GETFD takes no pointer and changes nothing.
+    let flags = checked(unsafe { libc::fcntl(fd, libc::F_GETFD) });
+    !flags.is_err_and(|error| error.raw_os_error() == Some(libc::EBADF))
+}
+
+/// Fails if `fd` has taken the last descriptor that the process may have: one has to be left for a
+/// connection.
+pub(super) fn check_one_is_left(fd: RawFd) -> io::Result<()> {
+    // SAFETY: F_DUPFD_CLOEXEC takes an int.
+    match checked(unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 0) }) {
+        Ok(copy) => close(copy),
+        Err(error) if AcceptTrouble::of(&error) == AcceptTrouble::Shortage => return Err(error),
+        // A sandbox refuses to say.
+        Err(_) => {}
+    }
+    Ok(())
+}
+
+/// Returns what tells an open file from others: its device and inode, in so few bits that a parked
+/// connection can keep them. 0 for what is not open. Async-signal-safe.
+///
+/// Linux counts sockets in 32 bits, so two of them never share one. (What has no inode of its own
+/// does: an epoll instance, an eventfd.)
+pub fn file_number(fd: RawFd) -> u32 {
+    // SAFETY: stat is plain data, for which zero is a value.
+    let mut stat: libc::stat = unsafe { std::mem::zeroed() };
+    // SAFETY: the kernel writes one stat to a place that outlives the call.
+    if unsafe { libc::fstat(fd, &raw mut stat) } != 0 {
+        return 0;
+    }
+    let both = (stat.st_dev as u64).rotate_left(20) ^ stat.st_ino as u64;
+    ((both ^ (both >> 32)) as u32).max(1)
+}
+
+/// Returns the flags of the descriptor's open file. Async-signal-safe.
+pub fn status_flags(fd: RawFd) -> io::Result<libc::c_int> {
+    // SAFETY: F_GETFL takes no pointer and changes nothing.
+    checked(unsafe { libc::fcntl(fd, libc::F_GETFL) })
+}
+
+/// Sets the flags of the descriptor's open file: every process that shares it sees the change.
+/// Async-signal-safe.
+pub fn set_status_flags(fd: RawFd, flags: libc::c_int) -> io::Result<()> {
+    // SAFETY: F_SETFL takes an int.
+    checked(unsafe { libc::fcntl(fd, libc::F_SETFL, flags) }).map(drop)
+}
+
+/// Adds to the flags of the descriptor's open file. Async-signal-safe.
+pub fn add_flags(fd: RawFd, flags: libc::c_int) -> io::Result<()> {
+    set_status_flags(fd, status_flags(fd)? | flags)
+}
+
+/// Whether the descriptor's open file has O_NONBLOCK.
+pub fn is_nonblocking(fd: RawFd) -> io::Result<bool> {
+    status_flags(fd).map(|flags| flags & libc::O_NONBLOCK != 0)
+}
+
+/// Moves a descriptor to 3 or above and sets FD_CLOEXEC: programs close 0 to 2 and expect to get
+/// these numbers back from their next open. Closes `fd` in every case.
+pub fn move_above_stdio(fd: RawFd) -> io::Result<RawFd> {
+    if fd > 2 {
+        return Ok(fd);
+    }
+    // SAFETY: F_DUPFD_CLOEXEC takes an int.
+    let moved = checked(unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 3) });
+    close(fd);
+    moved
+}
+
+/// Closes a descriptor and says whether it was one.
+pub fn try_close(fd: RawFd) -> io::Result<()> {
+    // SAFETY: a plain number; the caller owns the descriptor.
+    match checked(unsafe { libc::close(fd) }) {
+        // The number is free although a signal came.
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+        result => result.map(drop),
+    }
+}
+
+/// Closes a descriptor. Errors are of no use here: the number is free in any case.
+pub fn close(fd: RawFd) {
+    let _ = try_close(fd);
+}
+
+fn shutdown(fd: RawFd, how: libc::c_int) -> io::Result<()> {
+    // SAFETY: takes numbers; on anything but a socket the call fails without effect.
+    checked(unsafe { libc::shutdown(fd, how) }).map(drop)
+}
+
+/// Tells the peer that nothing more comes, also when another process holds a copy of the
+/// connection.
+pub fn shutdown_write(fd: RawFd) {
+    let _ = try_shutdown_write(fd);
+}
+
+/// As [`shutdown_write`]. Fails on anything but a connection.
+pub(super) fn try_shutdown_write(fd: RawFd) -> io::Result<()> {
+    shutdown(fd, libc::SHUT_WR)
+}
+
+/// Tells the peer that nothing more will be read.
+pub fn shutdown_read(fd: RawFd) -> io::Result<()> {
+    shutdown(fd, libc::SHUT_RD)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::os::error::errno_of;
+
+    #[test]
+    fn closing_what_is_not_open_is_an_error() {
+        assert_eq!(errno_of(&try_close(1_000_003).unwrap_err()), libc::EBADF);
+    }
+}

@@ -1,0 +1,23 @@
+//! From what a system call returns to a [`Result`](io::Result).
+
+use std::io::{self, ErrorKind};
+
+/// Returns the value of a system call, or the error that it has left in errno.
+pub(super) fn checked<T: PartialOrd + Default>(value: T) -> io::Result<T> {
+    if value < T::default() { Err(io::Error::last_os_error()) } else { Ok(value) }
+}
+
+/// As [`checked`], for calls that return a number of bytes.
+pub(super) fn counted(value: libc::ssize_t) -> io::Result<usize> {
+    checked(value).map(libc::ssize_t::unsigned_abs)
+}
+
+/// Repeats `call` while signals interrupt it.
+pub(super) fn retrying<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
