@@ -1,9 +1,13 @@
 //! Holds the house's rules on the text of the source: which layer may know what, where unsafe may
 //! stand and that it is explained, that nothing panics, that files stay readable.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod modules;
+mod source;
+
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use source::{Source, assert_none, files, has_word, names_below, sources};
 
 /// What a layer may name: other layers of ours, and crates.
 struct Layer {
@@ -30,114 +34,19 @@ const LAYERS: [Layer; 5] = [
 
 const CRATES: [&str; 5] = ["core", "std", "alloc", "libc", "once_cell"];
 
+/// The layer that a file is part of.
+fn layer_of(source: &Source) -> Option<&'static Layer> {
+    LAYERS.iter().find(|layer| source.path.starts_with(&format!("src/{}/", layer.name)))
+}
+
 /// C functions belong to os. FILE is the subject of fcgi_stdio, so C's stdio belongs there.
 const MAY_CALL_C: [&str; 2] = ["src/os/", "src/capi/fcgi_stdio"];
-
-fn files(dir: &str, endings: &[&str]) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut open = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(dir)];
-    while let Some(dir) = open.pop() {
-        for entry in fs::read_dir(&dir).into_iter().flatten() {
-            let path = entry.unwrap().path();
-            let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
-            if path.is_dir() {
-                open.push(path);
-            } else if endings.contains(&ending) {
-                found.push(path);
-            }
-        }
-    }
-    found.sort();
-    found
-}
-
-/// One Rust file of src: its path in the repository, and its lines up to the tests at its foot; none of
-/// a file of tests.
-struct Source {
-    path: String,
-    lines: Vec<String>,
-}
-
-fn sources() -> Vec<Source> {
-    let source = |path: PathBuf| {
-        let text = fs::read_to_string(&path).unwrap();
-        let is_tests = path.ends_with("tests.rs");
-        let shipped = text.split("#[cfg(test)]\nmod ").next().filter(|_| !is_tests);
-        let shipped = shipped.unwrap_or_default();
-        let path = path.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap().display().to_string();
-        Source { path, lines: shipped.lines().map(str::to_owned).collect() }
-    };
-    let all: Vec<Source> = files("src", &["rs"]).into_iter().map(source).collect();
-    assert!(all.len() > 10, "the source is not where it was");
-    all
-}
-
-impl Source {
-    fn layer(&self) -> Option<&'static Layer> {
-        LAYERS.iter().find(|layer| self.path.starts_with(&format!("src/{}/", layer.name)))
-    }
-
-    /// The code without comments, with the number of each line.
-    fn code(&self) -> impl Iterator<Item = (usize, &str)> {
-        let strip = |line: &'_ str| match line.find("//") {
-            Some(at) if !line[..at].ends_with(':') => at,
-            _ => line.len(),
-        };
-        self.lines.iter().enumerate().map(move |(at, line)| (at + 1, &line[..strip(line)]))
-    }
-
-    /// Every line of code for which `offends` holds, to be shown.
-    fn offences(&self, offends: impl Fn(&str) -> bool) -> Vec<String> {
-        let lines = self.code().filter(|(_, code)| offends(code));
-        lines.map(|(number, code)| format!("{}:{number}: {}", self.path, code.trim())).collect()
-    }
-}
-
-fn is_name(letter: char) -> bool {
-    letter.is_alphanumeric() || letter == '_'
-}
-
-/// Whether `word` stands in `code` as a word of its own.
-fn has_word(code: &str, word: &str) -> bool {
-    code.match_indices(word).any(|(at, _)| {
-        !code[..at].ends_with(is_name) && !code[at + word.len()..].starts_with(is_name)
-    })
-}
-
-/// The first names of all paths that begin with `root::`, also inside one pair of braces.
-fn names_below<'a>(code: &'a str, root: &str) -> Vec<&'a str> {
-    let mut names = Vec::new();
-    for (at, found) in code.match_indices(&format!("{root}::")) {
-        if code[..at].ends_with(is_name) || code[..at].ends_with("::") {
-            continue;
-        }
-        let rest = &code[at + found.len()..];
-        let list = rest.strip_prefix('{').map_or(rest, |inner| inner);
-        let mut depth = 0;
-        for name in list.split_inclusive([',', '{', '}', ';']) {
-            if depth == 0 {
-                let name = name.trim_start();
-                names.push(&name[..name.find(|c| !is_name(c)).unwrap_or(name.len())]);
-            }
-            depth += i32::from(name.ends_with('{')) - i32::from(name.ends_with('}'));
-            if !rest.starts_with('{') || depth < 0 || name.ends_with(';') {
-                break;
-            }
-        }
-    }
-    names.retain(|name| !name.is_empty());
-    names
-}
-
-fn assert_none(offences: Vec<String>, rule: &str) {
-    assert!(offences.is_empty(), "{rule}:\n{}", offences.join("\n"));
-}
 
 #[test]
 fn layers_know_only_what_they_may() {
     let mut offences = Vec::new();
     for source in sources() {
-        let Some(layer) = source.layer() else { continue };
+        let Some(layer) = layer_of(&source) else { continue };
         let code: String = source.code().map(|(_, code)| format!("{code}\n")).collect();
         for root in ["crate", "fcgi"] {
             // In the program, crate:: is the program itself.
@@ -334,65 +243,6 @@ fn the_environment_is_read_in_one_place_when_the_library_begins() {
     assert_none(offences, "a setting could come from a request's parameters");
 }
 
-/// Layers whose files know each other in one direction only.
-const WITHOUT_CIRCLES: [&str; 2] = ["serve", "protocol"];
-
-/// The file of the layer, by its first name, and the files beside it that it uses.
-fn uses_beside(source: &Source, layer: &str) -> Option<(String, BTreeSet<String>)> {
-    let name = source.path.strip_prefix(&format!("src/{layer}/"))?.strip_suffix(".rs")?;
-    let used = source.code().flat_map(|(_, code)| names_below(code, "super"));
-    Some((name.to_owned(), used.map(str::to_owned).collect()))
-}
-
-#[test]
-fn files_of_a_layer_know_each_other_in_one_direction() {
-    for layer in WITHOUT_CIRCLES {
-        let mut left: BTreeMap<String, BTreeSet<String>> =
-            sources().iter().filter_map(|source| uses_beside(source, layer)).collect();
-        left.remove("mod");
-        assert!(left.len() > 5 && left.values().any(|used| !used.is_empty()));
-        // What uses nothing that is left goes, until nothing does.
-        while let Some(name) = left
-            .iter()
-            .find(|(_, used)| !used.iter().any(|used| left.contains_key(used)))
-            .map(|(name, _)| name.clone())
-        {
-            left.remove(&name);
-        }
-        assert!(
-            left.is_empty(),
-            "in src/{layer} these files know each other in a circle: {left:?}"
-        );
-    }
-}
-
-#[test]
-fn no_type_has_methods_in_several_files() {
-    let mut homes: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
-    for source in sources() {
-        let layer = source.layer().map_or("bin", |layer| layer.name).to_owned();
-        for (_, code) in source.code() {
-            let Some(rest) = code.strip_prefix("impl") else { continue };
-            // "impl<…> Type<…> {", not "impl Trait for Type".
-            let rest = if rest.starts_with('<') {
-                rest.split_once("> ").unwrap_or_default().1
-            } else {
-                rest
-            };
-            if rest.contains(" for ") || !rest.trim_end().ends_with('{') {
-                continue;
-            }
-            let name: String = rest.trim_start().chars().take_while(|c| is_name(*c)).collect();
-            homes.entry((layer.clone(), name)).or_default().insert(source.path.clone());
-        }
-    }
-    assert!(homes.len() > 30);
-    // Each says what it watches: files of the system, and children.
-    homes.remove(&("os".to_owned(), "Watch".to_owned()));
-    homes.retain(|_, files| files.len() > 1);
-    assert!(homes.is_empty(), "a type has methods in several files: {homes:?}");
-}
-
 #[test]
 fn serve_reads_the_clock_through_os_only() {
     let offences =
@@ -447,6 +297,8 @@ fn the_reader_reads() {
     assert_eq!(names_below("use crate::{os, protocol::{A, B}, serve};", "crate").len(), 3);
     assert_eq!(names_below("x = crate::os::read(fd); y(std::mem::take(z))", "crate"), ["os"]);
     assert_eq!(names_below("my_crate::x(); a::crate::y", "crate"), [""; 0]);
+    let paths = source::paths_below("use super::{a::{self, B as C}, d::*};", "super");
+    assert_eq!(paths, [vec!["a", "self"], vec!["a", "B"], vec!["d", ""]]);
     let of_static = declared_static("    pub(super) static mut A: Lock<u8> = B;");
     assert_eq!(of_static, Some(("A", "Lock<u8> = B;")));
     assert_eq!(declared_static("fn get() -> &'static Config {"), None);
