@@ -205,7 +205,7 @@ testable:
 
 # Three rings of tests: tests/README.md. The first installs nothing and runs ours alone: what the
 # original does is stored, and compared with the original by the second.
-TEST := --lib --bins $(addprefix --test , architecture headers settings differences wire c_suite)
+TEST := --lib --bins $(addprefix --test , architecture headers declarations settings differences wire c_suite)
 test: all
 	LIBFCGI_ORIGINAL=stored LIBFCGI_DIST=$(BUILDDIR) $(CARGO) test --locked --no-fail-fast $(TEST)
 

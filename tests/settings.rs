@@ -189,8 +189,10 @@ fn no_other_setting_is_named_anywhere() {
             }
         }
     }
+    let rows = read("tests/README.md");
     for name in OF_THE_TESTS {
         assert!(named.contains(name), "no test reads {name}");
+        assert!(rows.contains(&format!("\n| {name} | ")), "tests/README.md has no row {name}");
     }
 }
 
