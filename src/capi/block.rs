@@ -1,16 +1,35 @@
 //! The memory behind an accepted `FCGX_Request`.
 
+use std::ffi::c_int;
 use std::mem::ManuallyDrop;
+use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::fcgiapp::FCGX_Request;
-use super::reader::Input;
+use super::layout::{FCGX_Request, FCGX_Stream, NO_STREAM};
+use super::private_data::{INPUT, PrivateData};
 use super::writer::Output;
 use crate::os::memory::{NoMemory, boxed};
 use crate::serve::Connection;
 use crate::serve::sending::Sending;
 use crate::serve::store::{MOST, Store};
 use crate::serve::wait::Owner;
+
+/// The body's stream, and what stands behind it.
+#[repr(C)]
+#[derive(Debug)]
+pub(super) struct Input {
+    pub(super) data: PrivateData,
+    /// The block that this is part of.
+    pub(super) block: *mut Block,
+    pub(super) stream: FCGX_Stream,
+}
+
+impl Input {
+    /// For no request yet.
+    pub(super) const fn new() -> Self {
+        Self { data: PrivateData::new(&INPUT), block: ptr::null_mut(), stream: NO_STREAM }
+    }
+}
 
 /// Streams, output buffers and connection of one request.
 #[derive(Debug)]
@@ -87,6 +106,37 @@ pub fn is_any_in_progress() -> bool {
 pub unsafe fn block_of(request: *mut FCGX_Request) -> *mut Block {
     // SAFETY: the caller's promise. What is not NULL was put there by `request::begin`.
     unsafe { (*request).paramsPtr.cast() }
+}
+
+/// The connection's descriptor as the program has it.
+///
+/// # Safety
+///
+/// `block` is the live block of an accepted request.
+pub(super) unsafe fn descriptor(block: *mut Block) -> c_int {
+    // SAFETY: the caller's promise; the request was accepted into this place and has not moved.
+    unsafe { (*(*block).body.data.request).ipcFd }
+}
+
+/// The sending side of its connection, which all threads of a request may use.
+///
+/// # Safety
+///
+/// `block` is live as long as the result is used.
+pub(super) unsafe fn sending<'a>(block: *mut Block) -> &'a Sending {
+    // SAFETY: the caller's promise; there is no other kind of reference to this place.
+    unsafe { &(*block).sending }
+}
+
+/// The connection behind a stream of ours.
+///
+/// # Safety
+///
+/// `block` is the live block of an accepted request. The result is used before anything else
+/// reaches the block's connection.
+pub(super) unsafe fn connection<'a>(block: *mut Block) -> Option<&'a mut Connection> {
+    // SAFETY: the caller's promise; the place is not reached through any other reference.
+    unsafe { (*block).connection.as_mut() }
 }
 
 /// Takes a block that no request uses, or makes one, for a request.

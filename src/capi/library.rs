@@ -4,8 +4,8 @@ use std::cell::UnsafeCell;
 use std::sync::MutexGuard;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use super::fcgiapp::FCGX_Request;
-use super::{block, request};
+use super::block;
+use super::layout::{FCGX_Request, NO_REQUEST};
 use crate::os::fork::PerProcess;
 use crate::os::lock::Lock;
 use crate::os::signal;
@@ -19,7 +19,7 @@ struct TheRequest(UnsafeCell<FCGX_Request>);
 unsafe impl Sync for TheRequest {}
 
 static THE_REQUEST: TheRequest =
-    TheRequest(UnsafeCell::new(FCGX_Request { listen_sock: 0, ..request::NO_REQUEST }));
+    TheRequest(UnsafeCell::new(FCGX_Request { listen_sock: 0, ..NO_REQUEST }));
 
 /// The request behind FCGX_Accept and FCGX_Finish.
 pub fn the_request() -> *mut FCGX_Request {

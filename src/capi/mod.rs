@@ -6,11 +6,17 @@
 //! through raw pointers, slices are made for one statement, and no reference to anything C can
 //! reach is held across a call that C may answer.
 //!
-//! * [`stream`]: the cursor of an `FCGX_Stream`, whoever made it.
-//! * [`request`] and [`block`]: what stands behind an `FCGX_Request` that we accepted; [`reader`], [`writer`] and
-//!   [`envp`]: its body, its output, its parameters; `private_data`: what others know of these.
-//! * [`fcgiapp`], [`fcgi_stdio`], [`fcgios`], [`fastcgi`]: the functions, one module a header.
+//! From the ground up, each file knowing those before it:
+//!
+//! * `layout`: the C structs. `private_data`: what programs may know of what stands behind them.
+//! * [`stream`]: the cursor of an `FCGX_Stream`, whoever made it. [`writer`]: what stands behind one to
+//!   write to.
+//! * [`block`]: what stands behind an `FCGX_Request` that we accepted. [`reader`]: its body.
+//! * [`transfer`]: reading and writing streams.
+//! * [`request`], `parked` and [`envp`]: a request from its beginning to its end, its connection
+//!   afterwards, its parameters.
 //! * [`library`]: what there is once in a process. [`last_resort`]: where panics end.
+//! * [`fcgiapp`], [`fcgi_stdio`], [`fcgios`], [`fastcgi`]: the functions, one module a header.
 
 #![allow(
     non_camel_case_types,
@@ -31,10 +37,12 @@ pub mod fcgi_stdio;
 pub mod fcgiapp;
 pub mod fcgios;
 pub mod last_resort;
+mod layout;
 pub mod library;
 mod parked;
 mod private_data;
 pub mod reader;
 pub mod request;
 pub mod stream;
+pub mod transfer;
 pub mod writer;

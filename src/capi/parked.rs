@@ -5,7 +5,7 @@ use std::ffi::c_int;
 use std::{mem, ptr};
 
 use super::block::{block_of, release, release_buffers};
-use super::fcgiapp::FCGX_Request;
+use super::layout::FCGX_Request;
 use crate::os::descriptor;
 use crate::serve::key::{Key, Tenant};
 use crate::serve::last::Last;

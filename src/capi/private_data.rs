@@ -7,13 +7,13 @@
 use std::ffi::c_int;
 use std::mem::offset_of;
 
-use super::fcgiapp::{FCGX_Request, FCGX_Stream};
+use super::layout::{FCGX_Request, FCGX_Stream};
 
 /// Which of our structs begins with a [`PrivateData`]. No program has a pointer to one of these.
 #[derive(Debug)]
 pub(super) struct Kind(#[allow(dead_code, reason = "two statics need two places")] u8);
 
-/// [`super::reader::Input`].
+/// [`super::block::Input`].
 pub(super) static INPUT: Kind = Kind(0);
 /// [`super::writer::Output`].
 pub(super) static OUTPUT: Kind = Kind(1);

@@ -6,10 +6,9 @@ use std::mem::offset_of;
 use std::ptr;
 use std::slice;
 
-use super::block::Block;
-use super::fcgiapp::{FCGX_PROTOCOL_ERROR, FCGX_Stream, FCGX_UNSUPPORTED_VERSION};
+use super::block::{Block, Input, connection, descriptor, sending};
+use super::layout::{FCGX_PROTOCOL_ERROR, FCGX_Stream, FCGX_UNSUPPORTED_VERSION, NO_STREAM};
 use super::private_data::{INPUT, PrivateData};
-use super::request::{NO_STREAM, descriptor, sending};
 use super::stream::Stream;
 use crate::os::error::errno_of;
 use crate::os::io as fd_io;
@@ -20,23 +19,6 @@ use crate::serve::{Body, Connection};
 
 /// Bytes from which reading straight into the caller's memory pays.
 const DIRECT: usize = 4096;
-
-/// The body's stream, and what stands behind it.
-#[repr(C)]
-#[derive(Debug)]
-pub(super) struct Input {
-    pub(super) data: PrivateData,
-    /// The block that this is part of.
-    pub(super) block: *mut Block,
-    pub(super) stream: FCGX_Stream,
-}
-
-impl Input {
-    /// For no request yet.
-    pub(super) const fn new() -> Self {
-        Self { data: PrivateData::new(&INPUT), block: ptr::null_mut(), stream: NO_STREAM }
-    }
-}
 
 /// Whether our procedure fills the stream: then it carries its [`Input`].
 fn is_filled_by_us(stream: Stream) -> bool {
@@ -57,15 +39,26 @@ pub(super) fn input_of(stream: Stream) -> *mut Input {
     unsafe { PrivateData::before(stream_ptr, offset_of!(Input, stream), &INPUT).cast() }
 }
 
-/// The connection behind a stream of ours.
+/// Opens the body's stream of a request, where reading starts.
 ///
 /// # Safety
 ///
-/// `block` is the live block of an accepted request. The result is used before anything else
-/// reaches the block's connection.
-unsafe fn connection<'a>(block: *mut Block) -> Option<&'a mut Connection> {
-    // SAFETY: the caller's promise; the place is not reached through any other reference.
-    unsafe { (*block).connection.as_mut() }
+/// `block` is the live block of an accepted request, and nothing else reaches it during the call.
+pub(super) unsafe fn open(block: *mut Block) {
+    // SAFETY: the caller's promise; each reference ends with its line.
+    unsafe {
+        (*block).body.stream = FCGX_Stream {
+            isReader: 1,
+            isClosed: 0,
+            fillBuffProc: Some(fill),
+            data: (&raw mut (*block).body).cast(),
+            ..NO_STREAM
+        };
+        let Some(connection) = connection(block) else { return };
+        if let Some(body) = Stream::new(&raw mut (*block).body.stream) {
+            start(body, connection);
+        }
+    }
 }
 
 /// Puts the cursor of a fresh body where reading starts; what was received before may be

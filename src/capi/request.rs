@@ -5,89 +5,17 @@ use std::ptr;
 
 use super::block::{self, Block, block_of, release};
 use super::envp;
-use super::fcgiapp::{FCGX_Request, FCGX_Stream, Params};
+use super::layout::{FCGX_Request, Params};
 use super::parked::{self, close_unknown};
 use super::reader;
 use super::stream::Stream;
-use super::writer::{self, Output, Writer};
+use super::writer::{self, Output};
 use crate::os::io::Then;
 use crate::os::memory::NoMemory;
 use crate::protocol::record::RecordType;
 use crate::serve::outbound::RecordStream;
-use crate::serve::sending::Sending;
 use crate::serve::wait::Owner;
 use crate::serve::{Connection, RequestStart};
-
-/// A stream that has ended.
-pub(super) const NO_STREAM: FCGX_Stream = FCGX_Stream {
-    rdNext: ptr::null_mut(),
-    wrNext: ptr::null_mut(),
-    stop: ptr::null_mut(),
-    stopUnget: ptr::null_mut(),
-    isReader: 0,
-    isClosed: 1,
-    wasFCloseCalled: 0,
-    FCGI_errno: 0,
-    fillBuffProc: None,
-    emptyBuffProc: None,
-    data: ptr::null_mut(),
-};
-
-/// A request that was not accepted, for no listen socket.
-pub(super) const NO_REQUEST: FCGX_Request = FCGX_Request {
-    requestId: 0,
-    role: 0,
-    r#in: ptr::null_mut(),
-    out: ptr::null_mut(),
-    err: ptr::null_mut(),
-    envp: ptr::null_mut(),
-    paramsPtr: ptr::null_mut(),
-    ipcFd: -1,
-    isBeginProcessed: 0,
-    keepConnection: 0,
-    appStatus: 0,
-    nWriters: 0,
-    flags: 0,
-    listen_sock: -1,
-    detached: 0,
-};
-
-/// The connection's descriptor as the program has it.
-///
-/// # Safety
-///
-/// `block` is the live block of an accepted request.
-pub(super) unsafe fn descriptor(block: *mut Block) -> c_int {
-    // SAFETY: the caller's promise; the request was accepted into this place and has not moved.
-    unsafe { (*(*block).body.data.request).ipcFd }
-}
-
-/// The sending side of its connection, which all threads of a request may use.
-///
-/// # Safety
-///
-/// `block` is live as long as the result is used.
-pub(super) unsafe fn sending<'a>(block: *mut Block) -> &'a Sending {
-    // SAFETY: the caller's promise; there is no other kind of reference to this place.
-    unsafe { &(*block).sending }
-}
-
-/// A stream in a fresh state, of ours.
-fn fresh(is_reader: bool, data: *mut std::ffi::c_void) -> FCGX_Stream {
-    FCGX_Stream {
-        isReader: c_int::from(is_reader),
-        isClosed: 0,
-        fillBuffProc: if is_reader { Some(reader::fill) } else { None },
-        emptyBuffProc: if is_reader { None } else { Some(writer::empty) },
-        data,
-        ..NO_STREAM
-    }
-}
-
-/// A stream to write to, of ours, whose writer is `data`.
-pub(super) fn fresh_writer(data: *mut Writer) -> FCGX_Stream {
-    fresh(false, data.cast())
-}
 
 /// Takes the connection from a request whose last one is finished and kept, if the program has
 /// left it there.
@@ -161,7 +89,7 @@ pub unsafe fn begin(
         (*r).nWriters = 2;
     }
     // SAFETY: the cursors are set through the same pointers that the program gets.
-    unsafe { place_cursors(request, block) };
+    unsafe { open_streams(block) };
     Ok(())
 }
 
@@ -193,16 +121,12 @@ unsafe fn open(
 /// # Safety
 ///
 /// As for [`begin`], whose second half it is.
-unsafe fn place_cursors(request: *mut FCGX_Request, block: *mut Block) {
+unsafe fn open_streams(block: *mut Block) {
     // SAFETY: the block is live and only reached by this thread; each reference ends with its line.
     unsafe {
-        (*block).body.stream = fresh(true, (&raw mut (*block).body).cast());
+        reader::open(block);
         Output::open(&raw mut (*block).out);
         Output::open(&raw mut (*block).err);
-        let Some(connection) = (*block).connection.as_mut() else { return };
-        if let Some(body) = Stream::new((*request).r#in) {
-            reader::start(body, connection);
-        }
     }
 }
 
@@ -354,6 +278,7 @@ pub fn start_data(stream: Stream) -> bool {
 mod tests {
     use super::*;
     use crate::capi::fcgiapp::{FCGX_Finish_r, FCGX_GetStr, FCGX_PutS, FCGX_UnGetChar};
+    use crate::capi::layout::NO_REQUEST;
     use crate::os::fork::ForkEpoch;
     use crate::serve::exchange::HeadEvent;
     use std::io::Read;

@@ -6,9 +6,8 @@ use std::mem::offset_of;
 use std::ptr;
 use std::slice;
 
-use super::fcgiapp::{FCGX_Request, FCGX_Stream};
+use super::layout::{FCGX_Request, FCGX_Stream, NO_STREAM};
 use super::private_data::{OUTPUT, PrivateData};
-use super::request::fresh_writer;
 use super::stream::Stream;
 use crate::os::descriptor::shutdown_write;
 use crate::os::error::errno_of;
@@ -31,7 +30,7 @@ pub(super) struct Output {
 impl Output {
     /// For no request yet.
     pub(super) const fn new() -> Self {
-        Self { writer: Writer::new(), stream: super::request::NO_STREAM }
+        Self { writer: Writer::new(), stream: NO_STREAM }
     }
 
     /// Opens the stream, at the start of the open record.
@@ -43,7 +42,12 @@ impl Output {
     pub(super) unsafe fn open(output: *mut Self) {
         // SAFETY: the caller's promise; each reference ends with its line.
         unsafe {
-            (*output).stream = fresh_writer(&raw mut (*output).writer);
+            (*output).stream = FCGX_Stream {
+                isClosed: 0,
+                emptyBuffProc: Some(empty),
+                data: (&raw mut (*output).writer).cast(),
+                ..NO_STREAM
+            };
             if let Some(stream) = Stream::new(&raw mut (*output).stream) {
                 (*output).writer.set_cursor(stream);
             }

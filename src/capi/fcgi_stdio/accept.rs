@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use libc::{FILE, c_int};
 
-use super::{FCGI_FILE, Target, standard, standard_in, target};
+use super::target::{FCGI_FILE, Target, standard, standard_in, target};
 use crate::capi::fcgiapp::{
     FCGX_Accept, FCGX_Finish, FCGX_IsCGI, FCGX_SetExitStatus, FCGX_StartFilterData,
 };

@@ -4,7 +4,7 @@ use std::ptr;
 
 use libc::{EOF, FILE, c_char, c_int, c_long, fpos_t, size_t};
 
-use super::{FCGI_FILE, Target, standard, target};
+use super::target::{FCGI_FILE, Target, standard, target};
 use crate::capi::fcgiapp::{FCGX_FClose, FCGX_FFlush};
 use crate::os::error::set_errno;
 

@@ -3,7 +3,7 @@
 
 use libc::{c_char, c_int};
 
-use super::FCGI_FILE;
+use super::target::FCGI_FILE;
 use crate::capi::fcgiapp::va_list;
 
 unsafe extern "C" {

@@ -5,7 +5,7 @@ use std::ptr;
 
 use libc::{EOF, c_char, c_int, c_void, size_t};
 
-use super::{FCGI_FILE, Target, standard_err, standard_in, standard_out, target};
+use super::target::{FCGI_FILE, Target, standard_err, standard_in, standard_out, target};
 use crate::capi::fcgiapp::{
     FCGX_ClearError, FCGX_GetChar, FCGX_GetError, FCGX_GetLine, FCGX_GetStr, FCGX_HasSeenEOF,
     FCGX_PutChar, FCGX_PutS, FCGX_PutStr, FCGX_UnGetChar,

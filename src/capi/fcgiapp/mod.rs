@@ -3,9 +3,9 @@
 mod print;
 mod request;
 mod stream;
-mod types;
 
 pub use print::{FCGX_FPrintF, FCGX_VFPrintF};
 pub use request::*;
 pub use stream::*;
-pub use types::*;
+
+pub use super::layout::*;

@@ -3,7 +3,7 @@
 
 use std::ffi::{c_char, c_int};
 
-use super::types::{FCGX_Stream, va_list};
+use crate::capi::layout::{FCGX_Stream, va_list};
 
 unsafe extern "C" {
     /// Writes formatted text, with every conversion of the C library's fprintf.

@@ -4,8 +4,10 @@ use std::ffi::{CStr, c_char, c_int};
 use std::io;
 use std::{mem, ptr};
 
-use super::types::{FCGI_FAIL_ACCEPT_ON_INTR, FCGX_ParamArray, FCGX_Request, FCGX_Stream};
 use crate::capi::fcgios::OS_CreateLocalIpcFd;
+use crate::capi::layout::{
+    FCGI_FAIL_ACCEPT_ON_INTR, FCGX_ParamArray, FCGX_Request, FCGX_Stream, NO_REQUEST,
+};
 use crate::capi::stream::Stream;
 use crate::capi::{envp, library, parked, request};
 use crate::os::error::errno_of;
@@ -102,7 +104,7 @@ pub unsafe extern "C" fn FCGX_InitRequest(
     if request.is_null() {
         return -1;
     }
-    let fresh = FCGX_Request { listen_sock: sock, flags, ..request::NO_REQUEST };
+    let fresh = FCGX_Request { listen_sock: sock, flags, ..NO_REQUEST };
     // SAFETY: the caller's memory has room for a request.
     unsafe { request.write(fresh) };
     0

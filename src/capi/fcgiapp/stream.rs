@@ -3,9 +3,10 @@
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
 
-use super::types::{FCGX_CALL_SEQ_ERROR, FCGX_Stream};
+use crate::capi::layout::{FCGX_CALL_SEQ_ERROR, FCGX_Stream};
 use crate::capi::request;
 use crate::capi::stream::{EOF, Stream};
+use crate::capi::transfer;
 use crate::capi::writer::{self, Output};
 use crate::os::error::set_errno;
 use crate::os::memory::boxed;
@@ -44,7 +45,7 @@ pub unsafe extern "C" fn FCGX_StartFilterData(stream: *mut FCGX_Stream) -> c_int
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGX_GetChar(stream: *mut FCGX_Stream) -> c_int {
     // SAFETY: the caller passes a stream.
-    unsafe { Stream::new_unchecked(stream) }.get_char()
+    transfer::get_char(unsafe { Stream::new_unchecked(stream) })
 }
 
 /// Pushes a byte back: the next read returns it first. At least one byte fits before the first read
@@ -76,7 +77,7 @@ pub unsafe extern "C" fn FCGX_GetStr(
         return 0;
     }
     // SAFETY: the caller's memory has room for n bytes. The count fits: it is at most n.
-    unsafe { stream.get_bytes(str.cast(), n) as c_int }
+    unsafe { transfer::get_bytes(stream, str.cast(), n) as c_int }
 }
 
 /// Reads a line into str: up to and including a line feed, at most n - 1 bytes, and a NUL.
@@ -98,7 +99,7 @@ pub unsafe extern "C" fn FCGX_GetLine(
         return str;
     }
     // SAFETY: the caller's memory has room for n bytes.
-    let got = unsafe { stream.get_line(str.cast(), room - 1) };
+    let got = unsafe { transfer::get_line(stream, str.cast(), room - 1) };
     if got == 0 && room > 1 {
         return ptr::null_mut();
     }
@@ -129,7 +130,7 @@ pub unsafe extern "C" fn FCGX_HasSeenEOF(stream: *mut FCGX_Stream) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGX_PutChar(c: c_int, stream: *mut FCGX_Stream) -> c_int {
     // SAFETY: the caller passes a stream.
-    unsafe { Stream::new_unchecked(stream) }.put_char(c)
+    transfer::put_char(unsafe { Stream::new_unchecked(stream) }, c)
 }
 
 /// Writes n bytes.
@@ -158,7 +159,7 @@ pub unsafe extern "C" fn FCGX_PutStr(
     // SAFETY: the caller passes a stream.
     let stream = unsafe { Stream::new_unchecked(stream) };
     // SAFETY: the caller's memory holds n bytes. A negative n comes out larger than any room.
-    if unsafe { stream.put_bytes(str.cast(), n as isize as usize) } { n } else { EOF }
+    if unsafe { transfer::put_bytes(stream, str.cast(), n as isize as usize) } { n } else { EOF }
 }
 
 /// Writes a string, without its NUL.
@@ -174,7 +175,7 @@ pub unsafe extern "C" fn FCGX_PutS(str: *const c_char, stream: *mut FCGX_Stream)
     // SAFETY: the caller passes a C string.
     let bytes = unsafe { CStr::from_ptr(str) }.to_bytes();
     // SAFETY: `bytes` is the caller's string.
-    let put = unsafe { stream.put_bytes(bytes.as_ptr(), bytes.len()) };
+    let put = unsafe { transfer::put_bytes(stream, bytes.as_ptr(), bytes.len()) };
     if put { c_int::try_from(bytes.len()).unwrap_or(c_int::MAX) } else { EOF }
 }
 

@@ -1,6 +1,7 @@
-//! Types and constants of fcgiapp.h.
+//! Types and constants of fcgiapp.h, which its functions and what stands behind them share.
 
 use std::ffi::{c_char, c_int, c_uchar, c_void};
+use std::ptr;
 
 /// A `va_list`, seen from Rust: passed on, never looked into. The functions that take one are
 /// written in C.
@@ -102,3 +103,37 @@ pub struct FCGX_Request {
     /// Not 0 after FCGX_Detach.
     pub detached: c_int,
 }
+
+/// A stream that has ended.
+pub(super) const NO_STREAM: FCGX_Stream = FCGX_Stream {
+    rdNext: ptr::null_mut(),
+    wrNext: ptr::null_mut(),
+    stop: ptr::null_mut(),
+    stopUnget: ptr::null_mut(),
+    isReader: 0,
+    isClosed: 1,
+    wasFCloseCalled: 0,
+    FCGI_errno: 0,
+    fillBuffProc: None,
+    emptyBuffProc: None,
+    data: ptr::null_mut(),
+};
+
+/// A request that was not accepted, for no listen socket.
+pub(super) const NO_REQUEST: FCGX_Request = FCGX_Request {
+    requestId: 0,
+    role: 0,
+    r#in: ptr::null_mut(),
+    out: ptr::null_mut(),
+    err: ptr::null_mut(),
+    envp: ptr::null_mut(),
+    paramsPtr: ptr::null_mut(),
+    ipcFd: -1,
+    isBeginProcessed: 0,
+    keepConnection: 0,
+    appStatus: 0,
+    nWriters: 0,
+    flags: 0,
+    listen_sock: -1,
+    detached: 0,
+};
