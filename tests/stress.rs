@@ -8,8 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use fcgi::protocol::RecordType;
-use testkit::wire::{Connection, request};
+use testkit::wire::{Connection, request, text};
 use testkit::{Library, Listen, Numbers, Worker, signal};
 
 const CLIENTS: usize = 32;
@@ -35,9 +34,7 @@ fn ask(connection: &mut Connection, keep: bool, list: &[(&str, &str)], body: &st
     let start = Instant::now();
     connection.send(&request(1, keep, list, body.as_bytes()));
     let records = connection.until_end_of(1);
-    let out = records.iter().filter(|record| record.kind == RecordType::STDOUT);
-    let text: Vec<u8> = out.flat_map(|record| record.content.clone()).collect();
-    assert_eq!(String::from_utf8(text).unwrap(), body);
+    assert_eq!(text(&records), body);
     start.elapsed()
 }
 
