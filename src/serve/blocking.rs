@@ -35,7 +35,7 @@ pub fn accept(listen_fd: RawFd, fail_on_intr: bool, list: &PeerList) -> io::Resu
             Err(_) if signal::shutdown_requested() => {}
             Err(error) => match error.kind() {
                 io::ErrorKind::Interrupted if !fail_on_intr => {}
-                io::ErrorKind::WouldBlock if mark::is_ours(listen_fd) => {
+                io::ErrorKind::WouldBlock if mark::nonblocking_by_library(listen_fd) => {
                     is_checked = wait(listen_fd, fail_on_intr, is_checked)?;
                 }
                 _ => return Err(error),

@@ -52,7 +52,7 @@ pub fn nonblocking_by_program(fd: RawFd) -> bool {
 }
 
 /// Whether the library has made the listen socket non-blocking, in this process or another.
-pub fn is_ours(fd: RawFd) -> bool {
+pub fn nonblocking_by_library(fd: RawFd) -> bool {
     status_flags(fd).is_ok_and(|flags| flags & MARKED == MARKED)
 }
 
@@ -80,7 +80,7 @@ pub fn make_nonblocking(fd: RawFd) -> io::Result<Waiting> {
 /// Ends this process's reliance on the library's flag, and takes it away if no other process relies on
 /// it. Where that cannot be told it stays.
 pub fn take_back(fd: RawFd) {
-    if !is_ours(fd) || check_listens(fd).is_err() {
+    if !nonblocking_by_library(fd) || check_listens(fd).is_err() {
         return;
     }
     // First its own lock: of two that leave at once one would see the other's.
@@ -122,19 +122,19 @@ mod tests {
     fn the_flags_tell_who_set_them() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let fd = listener.as_raw_fd();
-        assert!(!is_ours(fd) && !nonblocking_by_program(fd));
+        assert!(!nonblocking_by_library(fd) && !nonblocking_by_program(fd));
         assert_eq!(make_nonblocking(fd).unwrap(), Waiting::Library);
         let copy = listener.try_clone().unwrap();
         for fd in [fd, copy.as_raw_fd()] {
-            assert!(is_ours(fd) && !nonblocking_by_program(fd));
+            assert!(nonblocking_by_library(fd) && !nonblocking_by_program(fd));
         }
         set_status_flags(fd, libc::O_NONBLOCK).unwrap();
-        assert!(!is_ours(fd) && nonblocking_by_program(fd));
+        assert!(!nonblocking_by_library(fd) && nonblocking_by_program(fd));
         assert_eq!(make_nonblocking(fd).unwrap(), Waiting::Program);
         listener.set_nonblocking(false).unwrap();
-        assert!(!is_ours(fd) && !nonblocking_by_program(fd));
+        assert!(!nonblocking_by_library(fd) && !nonblocking_by_program(fd));
         assert_eq!(make_nonblocking(fd).unwrap(), Waiting::Library);
-        assert!(is_ours(fd));
+        assert!(nonblocking_by_library(fd));
         take_back(fd);
         assert_eq!(status_flags(fd).unwrap() & MARKED, 0);
         set_status_flags(fd, libc::O_NONBLOCK).unwrap();
@@ -167,15 +167,15 @@ mod tests {
         make_nonblocking(fd).unwrap();
         let child = child_that_relies_on(fd);
         take_back(fd);
-        assert!(is_ours(fd));
+        assert!(nonblocking_by_library(fd));
         // SAFETY: take no pointer, and one to an int.
         unsafe {
             assert_eq!(libc::kill(child, libc::SIGKILL), 0);
             assert_eq!(libc::waitpid(child, std::ptr::null_mut(), 0), child);
         }
-        assert!(is_ours(fd));
+        assert!(nonblocking_by_library(fd));
         take_back(fd);
-        assert!(!is_ours(fd));
+        assert!(!nonblocking_by_library(fd));
     }
 
     #[test]

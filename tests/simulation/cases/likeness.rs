@@ -23,7 +23,7 @@ macro_rules! calls {
     ($($os:ident)::+, $listen:expr, $connect:expr) => {{
         use $($os)::+::descriptor::{file_number, is_nonblocking, shutdown_write, try_close};
         use $($os)::+::io::{recv_now, send_now};
-        use $($os)::+::mark::{is_ours, nonblocking_by_program, make_nonblocking, take_back};
+        use $($os)::+::mark::{nonblocking_by_library, nonblocking_by_program, make_nonblocking, take_back};
         use $($os)::+::poll::{Epoll, PollFd, READABLE, Ready, Watch, poll};
         use $($os)::+::socket::{accept, check_listens};
         use $($os)::+::signal::{check_wake_up, existing_wake_up};
@@ -45,10 +45,10 @@ macro_rules! calls {
         let receive = |fd: RawFd| said(recv_now(fd, &mut [0; 16]));
 
         all.push(("blocks", said(is_nonblocking(listen))));
-        all.push(("no mark", format!("{:?}", (is_ours(listen), nonblocking_by_program(listen)))));
+        all.push(("no mark", format!("{:?}", (nonblocking_by_library(listen), nonblocking_by_program(listen)))));
         take_back(listen);
         all.push(("the library waits", said(make_nonblocking(listen))));
-        all.push(("its mark", format!("{:?}", (is_ours(listen), nonblocking_by_program(listen)))));
+        all.push(("its mark", format!("{:?}", (nonblocking_by_library(listen), nonblocking_by_program(listen)))));
         take_back(listen);
         all.push(("blocks again", said(is_nonblocking(listen))));
         make_nonblocking(listen).expect("a listen socket");

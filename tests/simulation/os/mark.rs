@@ -72,7 +72,7 @@ pub fn nonblocking_by_program(fd: RawFd) -> bool {
 }
 
 /// As in src/os.
-pub fn is_ours(fd: RawFd) -> bool {
+pub fn nonblocking_by_library(fd: RawFd) -> bool {
     flags(fd).is_ok_and(|flags| flags == (true, true))
 }
 
@@ -90,11 +90,11 @@ pub fn make_nonblocking(fd: RawFd) -> io::Result<Waiting> {
 
 /// As in src/os.
 pub fn take_back(fd: RawFd) {
-    if !is_ours(fd) || check_listens(fd).is_err() {
+    if !nonblocking_by_library(fd) || check_listens(fd).is_err() {
         return;
     }
     if lock(fd, Lock::None).and_then(|()| lock(fd, Lock::Exclusive)).is_ok() {
-        if is_ours(fd) {
+        if nonblocking_by_library(fd) {
             let _ = set_flags(fd, (false, false));
         }
         let _ = lock(fd, Lock::None);
