@@ -10,7 +10,7 @@ use super::patience::{LUCK, MOST_EMPTY_ACCEPTS, PAUSE};
 use super::troubles::{Consequence, Troubles};
 use crate::os::descriptor::{file_number, is_nonblocking};
 use crate::os::error::AcceptTrouble;
-use crate::os::mark::{self, Waiting};
+use crate::os::mark::{self, Waiter};
 use crate::os::poll::{self, PollFd, READABLE};
 use crate::os::socket::{self, Accepted};
 use crate::os::{clock, signal};
@@ -80,7 +80,7 @@ impl Entrance {
     /// wait. If it has taken the flag away, the library sets it again.
     #[cold]
     pub(super) fn after_a_look(&self, options: AcceptOptions) -> AcceptOptions {
-        let refuses = mark::make_nonblocking(self.fd).is_ok_and(|who| who == Waiting::Program);
+        let refuses = mark::make_nonblocking(self.fd).is_ok_and(|who| who == Waiter::Program);
         self.refuses_to_wait.store(refuses, Ordering::Relaxed);
         AcceptOptions { looks: false, ..options.until(refuses.then(clock::now)) }
     }

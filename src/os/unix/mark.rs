@@ -27,40 +27,40 @@ use super::syscall::checked;
 const TRIES: u32 = 100;
 
 /// What the library sets.
-const MARKED: libc::c_int = libc::O_NONBLOCK | libc::O_APPEND;
+const LIBRARY_FLAGS: libc::c_int = libc::O_NONBLOCK | libc::O_APPEND;
 
 /// Whom a listen socket's wait depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Waiting {
+pub enum Waiter {
     /// The library waits, whether the socket is non-blocking or not.
     Library,
     /// The program has made the socket non-blocking and waits itself.
     Program,
 }
 
-fn waiting(fd: RawFd, flags: libc::c_int) -> Waiting {
-    if flags & MARKED == libc::O_NONBLOCK && !is_inherited(fd) {
-        Waiting::Program
+fn waiter(fd: RawFd, flags: libc::c_int) -> Waiter {
+    if flags & LIBRARY_FLAGS == libc::O_NONBLOCK && !is_inherited(fd) {
+        Waiter::Program
     } else {
-        Waiting::Library
+        Waiter::Library
     }
 }
 
 /// Whether the program itself has made the listen socket non-blocking, for a wait of its own.
 pub fn nonblocking_by_program(fd: RawFd) -> bool {
-    status_flags(fd).is_ok_and(|flags| waiting(fd, flags) == Waiting::Program)
+    status_flags(fd).is_ok_and(|flags| waiter(fd, flags) == Waiter::Program)
 }
 
 /// Whether the library has made the listen socket non-blocking, in this process or another.
 pub fn nonblocking_by_library(fd: RawFd) -> bool {
-    status_flags(fd).is_ok_and(|flags| flags & MARKED == MARKED)
+    status_flags(fd).is_ok_and(|flags| flags & LIBRARY_FLAGS == LIBRARY_FLAGS)
 }
 
 /// Makes the listen socket non-blocking for the library's own purposes, unless it is so already. Returns
 /// who waits. Anything else at its number is left alone: that is an error.
 ///
 /// The flag stays until [`take_back`]; it may go where locks are refused.
-pub fn make_nonblocking(fd: RawFd) -> io::Result<Waiting> {
+pub fn make_nonblocking(fd: RawFd) -> io::Result<Waiter> {
     // Before the look: whoever is about to take the flag away does so before, or not at all.
     for _ in 0..TRIES {
         match lock(fd, libc::F_RDLCK) {
@@ -70,11 +70,11 @@ pub fn make_nonblocking(fd: RawFd) -> io::Result<Waiting> {
     }
     let flags = status_flags(fd)?;
     if flags & libc::O_NONBLOCK != 0 {
-        return Ok(waiting(fd, flags));
+        return Ok(waiter(fd, flags));
     }
     check_listens(fd)?;
-    set_status_flags(fd, flags | MARKED)?;
-    Ok(Waiting::Library)
+    set_status_flags(fd, flags | LIBRARY_FLAGS)?;
+    Ok(Waiter::Library)
 }
 
 /// Ends this process's reliance on the library's flag, and takes it away if no other process relies on
@@ -87,8 +87,8 @@ pub fn take_back(fd: RawFd) {
     let is_last = lock(fd, libc::F_UNLCK).and_then(|()| lock(fd, libc::F_WRLCK)).is_ok();
     if is_last {
         if let Ok(flags) = status_flags(fd) {
-            if flags & MARKED == MARKED {
-                let _ = set_status_flags(fd, flags & !MARKED);
+            if flags & LIBRARY_FLAGS == LIBRARY_FLAGS {
+                let _ = set_status_flags(fd, flags & !LIBRARY_FLAGS);
             }
         }
         let _ = lock(fd, libc::F_UNLCK);
@@ -123,23 +123,23 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let fd = listener.as_raw_fd();
         assert!(!nonblocking_by_library(fd) && !nonblocking_by_program(fd));
-        assert_eq!(make_nonblocking(fd).unwrap(), Waiting::Library);
+        assert_eq!(make_nonblocking(fd).unwrap(), Waiter::Library);
         let copy = listener.try_clone().unwrap();
         for fd in [fd, copy.as_raw_fd()] {
             assert!(nonblocking_by_library(fd) && !nonblocking_by_program(fd));
         }
         set_status_flags(fd, libc::O_NONBLOCK).unwrap();
         assert!(!nonblocking_by_library(fd) && nonblocking_by_program(fd));
-        assert_eq!(make_nonblocking(fd).unwrap(), Waiting::Program);
+        assert_eq!(make_nonblocking(fd).unwrap(), Waiter::Program);
         listener.set_nonblocking(false).unwrap();
         assert!(!nonblocking_by_library(fd) && !nonblocking_by_program(fd));
-        assert_eq!(make_nonblocking(fd).unwrap(), Waiting::Library);
+        assert_eq!(make_nonblocking(fd).unwrap(), Waiter::Library);
         assert!(nonblocking_by_library(fd));
         take_back(fd);
-        assert_eq!(status_flags(fd).unwrap() & MARKED, 0);
+        assert_eq!(status_flags(fd).unwrap() & LIBRARY_FLAGS, 0);
         set_status_flags(fd, libc::O_NONBLOCK).unwrap();
         take_back(fd);
-        assert_eq!(status_flags(fd).unwrap() & MARKED, libc::O_NONBLOCK);
+        assert_eq!(status_flags(fd).unwrap() & LIBRARY_FLAGS, libc::O_NONBLOCK);
     }
 
     /// Makes a child that relies on the flag until it is killed.
@@ -183,6 +183,6 @@ mod tests {
     fn what_does_not_listen_is_left_alone() {
         let (a, _b) = UnixStream::pair().unwrap();
         assert!(make_nonblocking(a.as_raw_fd()).is_err());
-        assert_eq!(status_flags(a.as_raw_fd()).unwrap() & MARKED, 0);
+        assert_eq!(status_flags(a.as_raw_fd()).unwrap() & LIBRARY_FLAGS, 0);
     }
 }

@@ -9,7 +9,7 @@ use crate::kernel::tasks::call;
 
 /// As in src/os.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Waiting {
+pub enum Waiter {
     Library,
     Program,
 }
@@ -62,13 +62,13 @@ fn lock(fd: RawFd, kind: Lock) -> io::Result<()> {
     })
 }
 
-fn waiting(flags: Flags) -> Waiting {
-    if flags == (true, false) { Waiting::Program } else { Waiting::Library }
+fn waiter(flags: Flags) -> Waiter {
+    if flags == (true, false) { Waiter::Program } else { Waiter::Library }
 }
 
 /// As in src/os. No socket that is non-blocking is inherited here.
 pub fn nonblocking_by_program(fd: RawFd) -> bool {
-    flags(fd).is_ok_and(|flags| waiting(flags) == Waiting::Program)
+    flags(fd).is_ok_and(|flags| waiter(flags) == Waiter::Program)
 }
 
 /// As in src/os.
@@ -77,15 +77,15 @@ pub fn nonblocking_by_library(fd: RawFd) -> bool {
 }
 
 /// As in src/os.
-pub fn make_nonblocking(fd: RawFd) -> io::Result<Waiting> {
+pub fn make_nonblocking(fd: RawFd) -> io::Result<Waiter> {
     while lock(fd, Lock::Shared).is_err_and(|error| error.raw_os_error() == Some(libc::EAGAIN)) {}
     let flags = flags(fd)?;
     if flags.0 {
-        return Ok(waiting(flags));
+        return Ok(waiter(flags));
     }
     check_listens(fd)?;
     set_flags(fd, (true, true))?;
-    Ok(Waiting::Library)
+    Ok(Waiter::Library)
 }
 
 /// As in src/os.
