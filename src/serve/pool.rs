@@ -36,7 +36,7 @@ use super::wait::{Again, Owner, Stage};
 use super::watcher::{LISTEN, UNASKED, Watcher};
 use crate::os::descriptor::{close, file_number};
 use crate::os::lock::Lock;
-use crate::os::poll::{Epoll, Watch, says_lost};
+use crate::os::poll::{Epoll, Interest, says_lost};
 use crate::os::socket::close_at_once;
 use crate::os::{clock, fork, mark, signal, threads};
 
@@ -257,10 +257,10 @@ impl Pool {
 
     fn register(&self, fd: RawFd, key: Option<Key>, again: Again) -> io::Result<Key> {
         let epoll = self.watcher.epoll()?;
-        let (wanted, watch) = if threads::only_one() {
-            (Registration::Level, Watch::Level)
+        let (wanted, interest) = if threads::only_one() {
+            (Registration::Level, Interest::Level)
         } else {
-            (Registration::Once, again.watch())
+            (Registration::Once, again.interest())
         };
         let mut state = self.state.lock();
         let is_new = key.is_none();
@@ -275,10 +275,10 @@ impl Pool {
             (Registration::Once | Registration::Early, Registration::Once) => {
                 // Silent so far, and in no hands but the caller's: others need not wait for this.
                 drop(state);
-                return epoll.modify(fd, watch, token).map(|()| key);
+                return epoll.modify(fd, interest, token).map(|()| key);
             }
-            (Registration::No, _) => epoll.add(fd, watch, token),
-            _ => epoll.modify(fd, watch, token),
+            (Registration::No, _) => epoll.add(fd, interest, token),
+            _ => epoll.modify(fd, interest, token),
         };
         match result {
             Ok(()) => state.parking.set_registration(key, fd, wanted),
@@ -299,7 +299,7 @@ impl Pool {
             match state.parking.registration(key) {
                 // Another thread has made the instance anew meanwhile.
                 Registration::No => state.look_next_at(key.token()),
-                _ if is_early => state.rearm(key, fd, again.watch(), &self.watcher),
+                _ if is_early => state.rearm(key, fd, again.interest(), &self.watcher),
                 _ => {}
             }
             if again == Again::InTurn {

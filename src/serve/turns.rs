@@ -11,7 +11,7 @@ use super::watcher::{UNASKED, Watcher};
 use crate::os::clock;
 use crate::os::descriptor::{file_number, most_descriptors};
 use crate::os::memory::{NoMemory, push, reserve};
-use crate::os::poll::{Ready, Watch};
+use crate::os::poll::{Interest, Ready};
 
 /// A connection that was taken out of its place.
 pub(super) type TakenOut = (Key, RawFd, Parked);
@@ -230,15 +230,15 @@ impl State {
     pub(super) fn arm(&mut self, key: Key, watcher: &Watcher) {
         let Some(fd) = self.parking.take_unarmed(key) else { return };
         if self.parking.is_own(key, file_number) {
-            self.rearm(key, fd, Watch::OneShot, watcher);
+            self.rearm(key, fd, Interest::OneShot, watcher);
         } else {
             self.parking.release(key);
         }
     }
 
     /// Has the kernel speak of a parked connection, again if it has done so already.
-    pub(super) fn rearm(&mut self, key: Key, fd: RawFd, watch: Watch, watcher: &Watcher) {
-        let armed = watcher.epoll().and_then(|e| e.modify(fd, watch, key.token()));
+    pub(super) fn rearm(&mut self, key: Key, fd: RawFd, interest: Interest, watcher: &Watcher) {
+        let armed = watcher.epoll().and_then(|e| e.modify(fd, interest, key.token()));
         if armed.is_err() && watcher.is_lost() {
             // All are registered again when that is mended.
             self.look_next_at(UNASKED);
@@ -252,7 +252,7 @@ impl State {
         if !self.parking.is_parked(key, fd) || !self.parking.may_stay_unarmed(key) {
             return false;
         }
-        let silent = watcher.epoll().and_then(|e| e.modify(fd, Watch::Silent, key.token()));
+        let silent = watcher.epoll().and_then(|e| e.modify(fd, Interest::Silent, key.token()));
         if silent.is_ok() {
             self.parking.leave_unarmed(key, clock::milliseconds());
         }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::os::clock;
-use crate::os::poll::Watch;
+use crate::os::poll::Interest;
 
 /// Why a connection is parked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,10 +68,10 @@ pub(super) enum Again {
 
 impl Again {
     /// How the kernel watches it beside other threads.
-    pub(super) const fn watch(self) -> Watch {
+    pub(super) const fn interest(self) -> Interest {
         match self {
-            Self::WhenHeard => Watch::OneShot,
-            Self::InTurn => Watch::Turn,
+            Self::WhenHeard => Interest::OneShot,
+            Self::InTurn => Interest::BehindReady,
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::os::descriptor::most_descriptors;
 use crate::os::error::{AcceptTrouble, is_unwatchable, is_watched_already};
 use crate::os::io::Stderr;
 use crate::os::lock::Lock;
-use crate::os::poll::{Epoll, Ready, Watch};
+use crate::os::poll::{Epoll, Interest, Ready};
 use crate::os::{signal, threads};
 
 /// The token of the listen socket.
@@ -89,7 +89,7 @@ impl Watcher {
 
     /// Begins to watch the listen socket.
     pub(super) fn add_listen_socket(&self) -> io::Result<()> {
-        let add = || self.epoll()?.add(self.listen_fd, Watch::Exclusive, LISTEN);
+        let add = || self.epoll()?.add(self.listen_fd, Interest::Exclusive, LISTEN);
         match add() {
             // Not a socket at all; accept4 says so.
             Err(error) if is_unwatchable(&error) => Ok(()),
@@ -101,7 +101,7 @@ impl Watcher {
 
     /// Registers the listen socket if the kernel does not know it any more.
     pub(super) fn find_listen_socket(&self) -> io::Result<()> {
-        let result = self.epoll()?.add(self.listen_fd, Watch::Exclusive, LISTEN);
+        let result = self.epoll()?.add(self.listen_fd, Interest::Exclusive, LISTEN);
         let is_watched = !result.is_err_and(|error| !is_watched_already(&error));
         self.is_hidden.store(!is_watched, Ordering::Relaxed);
         Ok(())
@@ -110,7 +110,8 @@ impl Watcher {
     /// Registers the listen socket behind all others that wait for it, in this process and in others. Of
     /// two threads that do so at the same time the second finds nothing to move.
     pub(super) fn move_listen_socket_last(&self) {
-        let moved = self.epoll.get().map(|e| e.move_last(self.listen_fd, Watch::Exclusive, LISTEN));
+        let moved =
+            self.epoll.get().map(|e| e.move_last(self.listen_fd, Interest::Exclusive, LISTEN));
         if matches!(moved, Some(Err(_))) {
             self.is_hidden.store(true, Ordering::Relaxed);
         }

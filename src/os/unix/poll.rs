@@ -67,14 +67,14 @@ pub fn one(fd: RawFd, events: i16, timeout: Option<Duration>) -> io::Result<i16>
 
 /// How an [`Epoll`] watches a descriptor for something to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Watch {
+pub enum Interest {
     /// As long as there is something.
     Level,
     /// Once; then not even a hang-up is told before [`Epoll::modify`].
     OneShot,
     /// Once, behind whatever is ready already: as soon as something can be read or written, which is
     /// now, for any connection whose peer reads.
-    Turn,
+    BehindReady,
     /// Not before [`Epoll::modify`]; a hang-up may be told once.
     Silent,
     /// As long as there is something, waking about one of the processes that wait. Cannot be
@@ -82,13 +82,13 @@ pub enum Watch {
     Exclusive,
 }
 
-impl Watch {
+impl Interest {
     const fn bits(self) -> u32 {
         (match self {
             Self::Level => libc::EPOLLIN,
             Self::Silent => libc::EPOLLONESHOT,
             Self::OneShot => libc::EPOLLIN | libc::EPOLLONESHOT,
-            Self::Turn => libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLONESHOT,
+            Self::BehindReady => libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLONESHOT,
             Self::Exclusive => libc::EPOLLIN | libc::EPOLLEXCLUSIVE,
         }) as u32
     }
@@ -154,7 +154,7 @@ impl Epoll {
             .and_then(|()| witness())
             .and_then(|witness| {
                 self.witness.store(witness, Ordering::Relaxed);
-                self.add(witness, Watch::Level, self.token)
+                self.add(witness, Interest::Level, self.token)
             })
             .and_then(|()| check_one_is_left(fd));
         if is_good.is_err() {
@@ -172,7 +172,7 @@ impl Epoll {
     }
 
     fn ask_witness(&self) -> io::Result<()> {
-        self.modify(self.witness(), Watch::Level, self.token)
+        self.modify(self.witness(), Interest::Level, self.token)
     }
 
     /// Whether the instance was given up, or its number means something else, or that of the witness.
@@ -192,27 +192,27 @@ impl Epoll {
     }
 
     /// Starts watching.
-    pub fn add(&self, fd: RawFd, watch: Watch, token: u64) -> io::Result<()> {
-        match self.control(libc::EPOLL_CTL_ADD, fd, watch.bits(), token) {
+    pub fn add(&self, fd: RawFd, interest: Interest, token: u64) -> io::Result<()> {
+        match self.control(libc::EPOLL_CTL_ADD, fd, interest.bits(), token) {
             // Linux before 4.5 does not know it: every process that waits wakes.
-            Err(error) if watch == Watch::Exclusive && errno_of(&error) == libc::EINVAL => {
-                self.add(fd, Watch::Level, token)
+            Err(error) if interest == Interest::Exclusive && errno_of(&error) == libc::EINVAL => {
+                self.add(fd, Interest::Level, token)
             }
             result => result,
         }
     }
 
     /// Changes how a descriptor is watched.
-    pub fn modify(&self, fd: RawFd, watch: Watch, token: u64) -> io::Result<()> {
-        self.control(libc::EPOLL_CTL_MOD, fd, watch.bits(), token)
+    pub fn modify(&self, fd: RawFd, interest: Interest, token: u64) -> io::Result<()> {
+        self.control(libc::EPOLL_CTL_MOD, fd, interest.bits(), token)
     }
 
     /// Registers a watched descriptor anew, as with [`Epoll::add`]: behind all others that wait for it,
     /// in this process and in others. Leaves alone a descriptor that is not watched. After an error the
     /// descriptor is not watched any more.
-    pub fn move_last(&self, fd: RawFd, watch: Watch, token: u64) -> io::Result<()> {
+    pub fn move_last(&self, fd: RawFd, interest: Interest, token: u64) -> io::Result<()> {
         match self.control(libc::EPOLL_CTL_DEL, fd, 0, 0) {
-            Ok(()) => self.add(fd, watch, token),
+            Ok(()) => self.add(fd, interest, token),
             Err(_) => Ok(()),
         }
     }
@@ -305,12 +305,12 @@ mod tests {
             epoll.wait(&mut ready, 16, Some(Duration::ZERO)).unwrap();
             ready.tokens().collect::<Vec<_>>()
         };
-        epoll.add(a.as_raw_fd(), Watch::OneShot, 7).unwrap();
+        epoll.add(a.as_raw_fd(), Interest::OneShot, 7).unwrap();
         assert_eq!(look(), []);
         b.write_all(b"x").unwrap();
         assert_eq!(look(), [7]);
         assert_eq!(look(), []);
-        epoll.modify(a.as_raw_fd(), Watch::Level, 8).unwrap();
+        epoll.modify(a.as_raw_fd(), Interest::Level, 8).unwrap();
         assert_eq!(look(), [8]);
         assert_eq!(look(), [8]);
         a.read_exact(&mut [0]).unwrap();

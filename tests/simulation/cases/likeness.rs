@@ -24,7 +24,7 @@ macro_rules! calls {
         use $($os)::+::descriptor::{file_number, is_nonblocking, shutdown_write, try_close};
         use $($os)::+::io::{recv_now, send_now};
         use $($os)::+::mark::{nonblocking_by_library, nonblocking_by_program, make_nonblocking, take_back};
-        use $($os)::+::poll::{Epoll, PollFd, READABLE, Ready, Watch, poll};
+        use $($os)::+::poll::{Epoll, PollFd, READABLE, Ready, Interest, poll};
         use $($os)::+::socket::{accept, check_listens};
         use $($os)::+::signal::{check_wake_up, existing_wake_up};
         use std::time::Duration;
@@ -53,8 +53,8 @@ macro_rules! calls {
         all.push(("blocks again", said(is_nonblocking(listen))));
         make_nonblocking(listen).expect("a listen socket");
         all.push(("nothing to accept", said(accept(listen).map(drop))));
-        all.push(("add listen", said(epoll.add(listen, Watch::Exclusive, 1))));
-        all.push(("add it again", said(epoll.add(listen, Watch::Level, 1))));
+        all.push(("add listen", said(epoll.add(listen, Interest::Exclusive, 1))));
+        all.push(("add it again", said(epoll.add(listen, Interest::Level, 1))));
         all.push(("silence", events(16)));
         let peers = [connect(), connect()];
         all.push(("two wait", events(16)));
@@ -68,38 +68,38 @@ macro_rules! calls {
         let others = numbers.map(|number| numbers.iter().filter(|other| **other == number).count());
         all.push(("each is another file", format!("{others:?} {}", numbers[3])));
 
-        all.push(("modify what is not there", said(epoll.modify(first, Watch::Level, 2))));
-        all.push(("add once", said(epoll.add(first, Watch::OneShot, 2))));
-        all.push(("add level", said(epoll.add(second, Watch::Level, 3))));
+        all.push(("modify what is not there", said(epoll.modify(first, Interest::Level, 2))));
+        all.push(("add once", said(epoll.add(first, Interest::OneShot, 2))));
+        all.push(("add level", said(epoll.add(second, Interest::Level, 3))));
         all.push(("no bytes", events(16)));
         all.push(("send", said(send_now(peers[1], b"second"))));
         all.push(("send", said(send_now(peers[0], b"first"))));
         all.push(("poll", polled(&[epoll.descriptor(), first, second, listen, -1])));
         all.push(("in the order in which they came", events(16)));
         all.push(("once is over", events(16)));
-        all.push(("arm again", said(epoll.modify(first, Watch::OneShot, 4))));
+        all.push(("arm again", said(epoll.modify(first, Interest::OneShot, 4))));
         all.push(("behind the other", events(16)));
         all.push(("receive", receive(second)));
         all.push(("receive", receive(second)));
         all.push(("nothing is ready", events(16)));
         all.push(("poll", polled(&[epoll.descriptor(), first])));
-        all.push(("in turn", said(epoll.modify(first, Watch::Turn, 5))));
+        all.push(("in turn", said(epoll.modify(first, Interest::BehindReady, 5))));
         all.push(("send", said(send_now(peers[1], b"second"))));
         all.push(("its turn", events(1)));
         all.push(("the other's turn", events(1)));
-        all.push(("silent", said(epoll.modify(first, Watch::Silent, 5))));
+        all.push(("silent", said(epoll.modify(first, Interest::Silent, 5))));
         all.push(("it is not heard", events(1)));
-        all.push(("level", said(epoll.modify(first, Watch::Level, 6))));
+        all.push(("level", said(epoll.modify(first, Interest::Level, 6))));
         all.push(("by turns", (0..5).map(|_| events(1)).collect()));
         all.push(("receive", receive(first)));
         all.push(("receive", receive(second)));
 
-        all.push(("move", said(epoll.move_last(listen, Watch::Exclusive, 7))));
+        all.push(("move", said(epoll.move_last(listen, Interest::Exclusive, 7))));
         let third = connect();
         all.push(("it is watched", events(16)));
         epoll.remove(listen);
         all.push(("it is not watched", events(16)));
-        all.push(("move what is not there", said(epoll.move_last(listen, Watch::Exclusive, 7))));
+        all.push(("move what is not there", said(epoll.move_last(listen, Interest::Exclusive, 7))));
         all.push(("it is not watched", events(16)));
         let fourth = accept(listen).expect("the third").fd;
 
@@ -120,7 +120,7 @@ macro_rules! calls {
         all.push(("it is whole", format!("{}", epoll.is_lost())));
         all.push(("anew", said(epoll.renew(check_wake_up))));
         all.push(("it is whole", format!("{}", epoll.is_lost())));
-        all.push(("it watches nothing", said(epoll.modify(listen, Watch::Level, 8))));
+        all.push(("it watches nothing", said(epoll.modify(listen, Interest::Level, 8))));
         all.push(("the program closes it", said(try_close(epoll.descriptor()))));
         all.push(("it is lost", format!("{} {}", epoll.is_lost(), events(16))));
         all.push(("anew", said(epoll.renew(check_wake_up))));

@@ -8,7 +8,7 @@ use super::files::{FileId, Kind, Waiter};
 use super::stream::Life;
 use super::tasks::{Task, TaskId};
 use super::{Kernel, Process};
-use crate::os::poll::Watch;
+use crate::os::poll::Interest;
 
 /// What the kernel is to check, as far as a case does not say otherwise.
 pub struct Checks {
@@ -146,11 +146,11 @@ impl Kernel {
         let waits = |task: TaskId| !self.tasks[task].ended && self.tasks[task].process == process;
         for epoll in instances {
             let is_asked = epoll.waiters.iter().any(|&task| waits(task));
-            let parked = epoll.interests.iter().filter(|((fd, file), interest)| {
+            let parked = epoll.registrations.iter().filter(|((fd, file), registration)| {
                 let is_free = self.life(*file).is_some_and(|life| !life.in_program);
                 is_free
-                    && interest.armed
-                    && interest.watch != Watch::Silent
+                    && registration.armed
+                    && registration.interest != Interest::Silent
                     && table.get(*fd as usize) == Some(&Some(*file))
             });
             let (mut count, mut unheard) = (0, None);

@@ -7,14 +7,14 @@ use std::os::fd::RawFd;
 use super::files::{FileId, Kind, Waiter};
 use super::tasks::TaskId;
 use super::{Kernel, error};
-use crate::os::poll::Watch;
+use crate::os::poll::Interest;
 
 /// A number, and the file that it stood for.
 pub type Key = (RawFd, FileId);
 
-pub struct Interest {
+pub struct Registration {
     pub token: u64,
-    pub watch: Watch,
+    pub interest: Interest,
     /// Whether it has anything to say; one that speaks once is silent afterwards.
     pub armed: bool,
     is_queued: bool,
@@ -22,7 +22,7 @@ pub struct Interest {
 
 #[derive(Default)]
 pub struct Epoll {
-    pub interests: BTreeMap<Key, Interest>,
+    pub registrations: BTreeMap<Key, Registration>,
     pub ready: VecDeque<Key>,
     pub waiters: VecDeque<TaskId>,
     /// Whether the library has left it, and its number, alone.
@@ -39,25 +39,27 @@ impl Kernel {
 
     /// Whether a registration has an event to return now.
     pub fn has_event(&self, epoll: &Epoll, key: Key) -> bool {
-        epoll.interests.get(&key).is_some_and(|interest| {
-            let is_true = match interest.watch {
-                Watch::Turn => self.can_send(key.1) || self.is_readable(key.1),
-                Watch::Silent => self.has_hung_up(key.1),
-                Watch::Level | Watch::OneShot | Watch::Exclusive => self.is_readable(key.1),
+        epoll.registrations.get(&key).is_some_and(|registration| {
+            let is_true = match registration.interest {
+                Interest::BehindReady => self.can_send(key.1) || self.is_readable(key.1),
+                Interest::Silent => self.has_hung_up(key.1),
+                Interest::Level | Interest::OneShot | Interest::Exclusive => {
+                    self.is_readable(key.1)
+                }
             };
-            interest.armed && is_true
+            registration.armed && is_true
         })
     }
 
     /// Something has happened on a registered file. Returns whether that has woken a thread.
     pub fn announce(&mut self, epoll: FileId, fd: RawFd, file: FileId) -> bool {
         let Ok(instance) = self.epoll(epoll) else { return false };
-        let Some(interest) = instance.interests.get_mut(&(fd, file)) else { return false };
-        if !interest.armed {
+        let Some(registration) = instance.registrations.get_mut(&(fd, file)) else { return false };
+        if !registration.armed {
             return false;
         }
-        if !interest.is_queued {
-            interest.is_queued = true;
+        if !registration.is_queued {
+            registration.is_queued = true;
             instance.ready.push_back((fd, file));
         }
         self.wake_one(epoll)
@@ -79,17 +81,17 @@ impl Kernel {
         task: TaskId,
         epoll: RawFd,
         fd: RawFd,
-        watch: Watch,
+        interest: Interest,
         token: u64,
     ) -> io::Result<()> {
         let (epoll, file) = (self.file_of(task, epoll)?, self.file_of(task, fd)?);
         let instance = self.epoll(epoll)?;
-        if instance.interests.contains_key(&(fd, file)) {
+        if instance.registrations.contains_key(&(fd, file)) {
             return Err(error(libc::EEXIST));
         }
-        let interest = Interest { token, watch, armed: true, is_queued: false };
-        instance.interests.insert((fd, file), interest);
-        let exclusive = watch == Watch::Exclusive;
+        let registration = Registration { token, interest, armed: true, is_queued: false };
+        instance.registrations.insert((fd, file), registration);
+        let exclusive = interest == Interest::Exclusive;
         let waiter = Waiter::Watch { epoll, fd, exclusive };
         let queue = &mut self.files[file].queue;
         if exclusive {
@@ -106,13 +108,13 @@ impl Kernel {
         task: TaskId,
         epoll: RawFd,
         fd: RawFd,
-        watch: Watch,
+        interest: Interest,
         token: u64,
     ) -> io::Result<()> {
         let (epoll, file) = (self.file_of(task, epoll)?, self.file_of(task, fd)?);
-        let interests = &mut self.epoll(epoll)?.interests;
-        let interest = interests.get_mut(&(fd, file)).ok_or_else(|| error(libc::ENOENT))?;
-        (interest.watch, interest.token, interest.armed) = (watch, token, true);
+        let registrations = &mut self.epoll(epoll)?.registrations;
+        let registration = registrations.get_mut(&(fd, file)).ok_or_else(|| error(libc::ENOENT))?;
+        (registration.interest, registration.token, registration.armed) = (interest, token, true);
         self.look_at_once(epoll, (fd, file));
         Ok(())
     }
@@ -127,10 +129,10 @@ impl Kernel {
 
     pub fn remove(&mut self, task: TaskId, epoll: RawFd, fd: RawFd) -> io::Result<()> {
         let (epoll, file) = (self.file_of(task, epoll)?, self.file_of(task, fd)?);
-        if !self.epoll(epoll)?.interests.contains_key(&(fd, file)) {
+        if !self.epoll(epoll)?.registrations.contains_key(&(fd, file)) {
             return Err(error(libc::ENOENT));
         }
-        self.forget_interest(epoll, fd, file);
+        self.forget_registration(epoll, fd, file);
         self.forget_watch(epoll, fd, file);
         Ok(())
     }
@@ -141,10 +143,10 @@ impl Kernel {
         });
     }
 
-    pub fn forget_interest(&mut self, epoll: FileId, fd: RawFd, file: FileId) {
+    pub fn forget_registration(&mut self, epoll: FileId, fd: RawFd, file: FileId) {
         if let Ok(instance) = self.epoll(epoll) {
-            let gone = instance.interests.remove(&(fd, file));
-            if gone.is_some_and(|interest| interest.is_queued) {
+            let gone = instance.registrations.remove(&(fd, file));
+            if gone.is_some_and(|registration| registration.is_queued) {
                 instance.ready.retain(|key| *key != (fd, file));
             }
         }
@@ -160,7 +162,7 @@ impl Kernel {
 
     /// The instance is gone.
     pub fn end_epoll(&mut self, file: FileId, epoll: &Epoll) {
-        for (fd, watched) in epoll.interests.keys() {
+        for (fd, watched) in epoll.registrations.keys() {
             self.forget_watch(file, *fd, *watched);
         }
     }
@@ -179,12 +181,15 @@ impl Kernel {
             let Kind::Epoll(instance) = &self.files[epoll].kind else { break };
             let has_event = self.has_event(instance, key);
             let Ok(instance) = self.epoll(epoll) else { break };
-            let Some(interest) = instance.interests.get_mut(&key) else { continue };
-            let once = matches!(interest.watch, Watch::OneShot | Watch::Turn | Watch::Silent);
-            interest.is_queued = has_event && !once;
+            let Some(registration) = instance.registrations.get_mut(&key) else { continue };
+            let once = matches!(
+                registration.interest,
+                Interest::OneShot | Interest::BehindReady | Interest::Silent
+            );
+            registration.is_queued = has_event && !once;
             if has_event {
-                tokens.push(interest.token);
-                interest.armed = !once;
+                tokens.push(registration.token);
+                registration.armed = !once;
                 if !once {
                     instance.ready.push_back(key);
                 }

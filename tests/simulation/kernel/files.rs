@@ -158,7 +158,7 @@ impl Kernel {
         let queue = std::mem::take(&mut self.files[file].queue);
         for waiter in queue {
             if let Waiter::Watch { epoll, fd, .. } = waiter {
-                self.forget_interest(epoll, fd, file);
+                self.forget_registration(epoll, fd, file);
             }
         }
         match std::mem::replace(&mut self.files[file].kind, Kind::Nothing) {

@@ -54,10 +54,10 @@ pub fn one(fd: RawFd, events: i16, timeout: Option<Duration>) -> io::Result<i16>
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Watch {
+pub enum Interest {
     Level,
     OneShot,
-    Turn,
+    BehindReady,
     Silent,
     Exclusive,
 }
@@ -110,7 +110,7 @@ impl Epoll {
             pause();
             with_me(|kernel, me| {
                 let fd = self.descriptor();
-                kernel.add(me, fd, witness, Watch::Level, self.token)?;
+                kernel.add(me, fd, witness, Interest::Level, self.token)?;
                 if kernel.has_room(me) { Ok(()) } else { Err(error(libc::EMFILE)) }
             })
         });
@@ -128,7 +128,7 @@ impl Epoll {
     }
 
     fn ask_witness(&self) -> io::Result<()> {
-        self.modify(self.witness(), Watch::Level, self.token)
+        self.modify(self.witness(), Interest::Level, self.token)
     }
 
     /// As in src/os.
@@ -142,22 +142,22 @@ impl Epoll {
     }
 
     /// As in src/os.
-    pub fn add(&self, fd: RawFd, watch: Watch, token: u64) -> io::Result<()> {
+    pub fn add(&self, fd: RawFd, interest: Interest, token: u64) -> io::Result<()> {
         let epoll = self.descriptor();
-        call(|kernel, me| kernel.add(me, epoll, fd, watch, token))
+        call(|kernel, me| kernel.add(me, epoll, fd, interest, token))
     }
 
     /// As in src/os.
-    pub fn modify(&self, fd: RawFd, watch: Watch, token: u64) -> io::Result<()> {
+    pub fn modify(&self, fd: RawFd, interest: Interest, token: u64) -> io::Result<()> {
         let epoll = self.descriptor();
-        call(|kernel, me| kernel.modify(me, epoll, fd, watch, token))
+        call(|kernel, me| kernel.modify(me, epoll, fd, interest, token))
     }
 
     /// As in src/os.
-    pub fn move_last(&self, fd: RawFd, watch: Watch, token: u64) -> io::Result<()> {
+    pub fn move_last(&self, fd: RawFd, interest: Interest, token: u64) -> io::Result<()> {
         let epoll = self.descriptor();
         match call(|kernel, me| kernel.remove(me, epoll, fd)) {
-            Ok(()) => self.add(fd, watch, token),
+            Ok(()) => self.add(fd, interest, token),
             Err(_) => Ok(()),
         }
     }
