@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::RawFd;
 use std::time::{Duration, Instant};
 
-use fcgi::os::children::{self, End, Event, Watch};
+use fcgi::os::children::{self, End, Event, Supervision};
 use fcgi::os::error::words;
 
 use super::failure::complain;
@@ -34,11 +34,11 @@ impl<'a> Supervisor<'a> {
     /// Starts the processes, again and again, until a signal says stop; then stops them and waits
     /// for their ends, in which they finish their requests. A second signal ends them at once.
     pub(crate) fn run(mut self) -> io::Result<()> {
-        let watch = Watch::begin()?;
+        let supervision = Supervision::begin()?;
         let mut stopping = false;
         loop {
             if !stopping {
-                if let Err(error) = self.start_what_is_due(&watch) {
+                if let Err(error) = self.start_what_is_due(&supervision) {
                     // No more processes can be made now: later.
                     let (program, why) = (self.program.to_string_lossy(), words(&error));
                     complain(&format!("Could not start {program}: {why}\n"));
@@ -47,7 +47,7 @@ impl<'a> Supervisor<'a> {
             if stopping && self.running.is_empty() {
                 return Ok(());
             }
-            match watch.wait(if stopping { None } else { self.pause() })? {
+            match supervision.wait(if stopping { None } else { self.pause() })? {
                 Event::Stop => {
                     self.running.iter().for_each(|(child, _)| children::stop(*child, stopping));
                     stopping = true;
@@ -64,13 +64,13 @@ impl<'a> Supervisor<'a> {
         Some(next.saturating_duration_since(Instant::now()))
     }
 
-    fn start_what_is_due(&mut self, watch: &Watch) -> io::Result<()> {
+    fn start_what_is_due(&mut self, supervision: &Supervision) -> io::Result<()> {
         let now = Instant::now();
         let (due, later) = self.due.drain(..).partition::<Vec<_>, _>(|time| *time <= now);
         self.due = later;
         let mut result = Ok(());
         for _ in due {
-            match watch.start(self.program, self.listen_socket) {
+            match supervision.start(self.program, self.listen_socket) {
                 Ok(child) => self.running.push((child, now)),
                 Err(error) => {
                     self.due.push(now + PAUSE);

@@ -32,12 +32,12 @@ pub enum End {
 
 /// A thread that holds back the signals of [`Event`] until it asks for them: none is lost between
 /// two waits.
-pub struct Watch {
+pub struct Supervision {
     signals: libc::sigset_t,
     before: libc::sigset_t,
 }
 
-impl Watch {
+impl Supervision {
     /// Begins to hold back the signals, in the calling thread. For a process with one thread. A stop
     /// signal that is ignored (nohup) stays ignored.
     pub fn begin() -> io::Result<Self> {
@@ -146,11 +146,11 @@ mod tests {
     #[test]
     #[cfg_attr(miri, ignore = "Miri has no processes")]
     fn children_are_watched_until_their_end() {
-        let watch = Watch::begin().unwrap();
+        let supervision = Supervision::begin().unwrap();
         let (mut here, there) = UnixStream::pair().unwrap();
-        let child = watch.start(c"/bin/sh", there.as_raw_fd()).unwrap();
+        let child = supervision.start(c"/bin/sh", there.as_raw_fd()).unwrap();
         drop(there);
-        assert_eq!(watch.wait(Some(Duration::ZERO)).unwrap(), Event::Timeout);
+        assert_eq!(supervision.wait(Some(Duration::ZERO)).unwrap(), Event::Timeout);
         // The shell has the signals that are held back here.
         here.write_all(b"grep SigBlk /proc/self/status >&0; kill -s TERM $$\n").unwrap();
         let mut said = String::new();
@@ -159,7 +159,7 @@ mod tests {
         assert_eq!(wait_for(child), End::Signal(libc::SIGTERM));
 
         let (mut here, there) = UnixStream::pair().unwrap();
-        let child = watch.start(c"/bin/sh", there.as_raw_fd()).unwrap();
+        let child = supervision.start(c"/bin/sh", there.as_raw_fd()).unwrap();
         here.write_all(b"exit 3\n").unwrap();
         assert_eq!(wait_for(child), End::Exit(3));
     }
