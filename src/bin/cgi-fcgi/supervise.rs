@@ -49,7 +49,8 @@ impl<'a> Supervisor<'a> {
             }
             match supervision.wait(if stopping { None } else { self.pause() })? {
                 Event::Stop => {
-                    self.running.iter().for_each(|(child, _)| children::stop(*child, stopping));
+                    let stop = if stopping { children::kill } else { children::terminate };
+                    self.running.iter().for_each(|(child, _)| stop(*child));
                     stopping = true;
                 }
                 Event::Ended => self.note_ends(stopping),

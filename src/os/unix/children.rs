@@ -129,10 +129,19 @@ fn end_of(status: libc::c_int) -> End {
     }
 }
 
-/// Asks a child that has not been told of by [`ended`] to end, or ends it.
-pub fn stop(child: i32, at_once: bool) {
-    let signal = if at_once { libc::SIGKILL } else { libc::SIGTERM };
-    // SAFETY: takes no pointer.
+/// Asks a child to end (SIGTERM). It must be one that [`ended`] has not returned: otherwise its process
+/// id may belong to another process by now.
+pub fn terminate(child: i32) {
+    send_signal(child, libc::SIGTERM);
+}
+
+/// Kills a child (SIGKILL). It must be one that [`ended`] has not returned: see [`terminate`].
+pub fn kill(child: i32) {
+    send_signal(child, libc::SIGKILL);
+}
+
+fn send_signal(child: i32, signal: libc::c_int) {
+    // SAFETY: kill takes two numbers and no pointer.
     unsafe { libc::kill(child, signal) };
 }
 
