@@ -1,41 +1,41 @@
-//! What cgi-fcgi makes of an application's answer: the same however the bytes are cut. Their sum says how.
+//! What cgi-fcgi makes of an application's reply: the same however the bytes are cut. Their sum says how.
 #![no_main]
 
 use fuzz_support::piece;
 use libfuzzer_sys::fuzz_target;
 
 #[allow(dead_code)]
-#[path = "../../src/bin/cgi-fcgi/answer.rs"]
-mod answer;
+#[path = "../../src/bin/cgi-fcgi/reply.rs"]
+mod reply;
 
 mod request {
     pub(crate) const REQUEST_ID: u16 = 1;
 }
 
-use answer::{Record, Event};
+use reply::{ReplyEvent, ReplyReader};
 
-/// What was written, and how the answer ended: both as text.
+/// What was written, and how the reply ended: both as text.
 fn read(bytes: &[u8], piece: usize) -> (Vec<(String, u8)>, String) {
-    let (mut written, mut answer) = (Vec::new(), Record::new());
+    let (mut written, mut reply) = (Vec::new(), ReplyReader::new());
     let (mut used, mut end) = (0, 0);
     while end < bytes.len() {
         end = bytes.len().min(end + piece);
         loop {
             let pending = &bytes[used..end];
-            match answer.step(pending) {
-                Event::NeedMore => break,
-                Event::Drop(n) => {
+            match reply.step(pending) {
+                ReplyEvent::NeedMore => break,
+                ReplyEvent::Drop(n) => {
                     assert!(0 < n && n <= pending.len());
                     used += n;
                 }
-                Event::Output(output, n) => {
+                ReplyEvent::Output(output, n) => {
                     assert!(0 < n && n <= pending.len());
                     written.extend(pending[..n].iter().map(|&byte| (format!("{output:?}"), byte)));
-                    answer.written(n);
+                    reply.written(n);
                     used += n;
                 }
-                Event::End(end) => return (written, format!("{end:?}")),
-                Event::Broken(breach) => return (written, breach.to_string()),
+                ReplyEvent::End(end) => return (written, format!("{end:?}")),
+                ReplyEvent::Broken(breach) => return (written, breach.to_string()),
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Carries one request: standard input to the application, its output to standard output and error.
 //!
-//! One poll over everything that can be waited for, two buffers of the size of one record. Nothing is
-//! waited for alone, so an application may answer before it has read the body, or never read it.
+//! One poll waits for all descriptors, with two buffers of the size of one record. No descriptor is waited
+//! for alone: an application may answer before it has read the body, or without reading it.
 
 use std::io::ErrorKind;
 use std::os::fd::RawFd;
@@ -11,61 +11,61 @@ use fcgi::os::poll::{PollFd, READABLE, WRITABLE, poll};
 use fcgi::protocol::record::MAX_CONTENT;
 use fcgi::protocol::{EndRequest, HEADER_LEN, ProtocolStatus};
 
-use super::answer::{Answer, Breach, Event, Output};
 use super::environment::Variable;
 use super::failure::{Failure, PROTOCOL_STATUS, VERSION_STATUS};
+use super::reply::{Breach, Output, ReplyEvent, ReplyReader};
 use super::request::Request;
 
-/// Standard input; it is never made non-blocking, because the flag would be seen by all who share it.
+/// Standard input. It is never made non-blocking: all processes that share it would see the flag.
 const STDIN: RawFd = 0;
 const STDOUT: RawFd = 1;
 const STDERR: RawFd = 2;
 
-/// Bytes written at once: a pipe that is ready takes so many without blocking (PIPE_BUF).
+/// The most bytes in one write: a pipe that is ready takes this many without blocking (PIPE_BUF).
 const MOST_WRITTEN: usize = 4096;
 
-/// An entry for [`poll`] that waits for nothing. With the descriptor in it, a hang-up would be told
-/// again and again.
+/// An entry for [`poll`] that waits for nothing. With a descriptor in it, poll would report a hang-up again
+/// and again.
 const NOTHING: PollFd = PollFd::new(-1, 0);
 
-/// A request on its way and its answer.
+/// A request that is being sent, and its reply.
 pub(crate) struct Bridge<I> {
     connection: RawFd,
     request: Request<I>,
-    answer: Answer,
+    reply: ReplyReader,
     received: Received,
 }
 
 impl<I: Iterator<Item = Variable>> Bridge<I> {
-    /// A bridge over `connection`, which stays the caller's.
+    /// A bridge over `connection`, which the caller owns.
     pub(crate) fn new(connection: RawFd, request: Request<I>) -> Self {
-        Self { connection, request, answer: Answer::new(), received: Received::new() }
+        Self { connection, request, reply: ReplyReader::new(), received: Received::new() }
     }
 
-    /// Carries the request to its end. Gives the application's exit status.
+    /// Carries the request to its end. Returns the application's exit status.
     pub(crate) fn run(mut self) -> Result<u32, Failure> {
         loop {
             match self.next_event() {
-                Event::End(end) => return application_status(end),
-                Event::Broken(breach) => return Err(broken(breach)),
-                Event::Output(output, n) => self.pass(Some((output, n)))?,
-                Event::NeedMore | Event::Drop(_) => self.pass(None)?,
+                ReplyEvent::End(end) => return application_status(end),
+                ReplyEvent::Broken(breach) => return Err(broken(breach)),
+                ReplyEvent::Output(output, n) => self.pass(Some((output, n)))?,
+                ReplyEvent::NeedMore | ReplyEvent::Drop(_) => self.pass(None)?,
             }
         }
     }
 
-    /// What the received bytes ask for, once all that can be dropped is dropped.
-    fn next_event(&mut self) -> Event {
+    /// Drops bytes that need no attention. Returns what comes after them.
+    fn next_event(&mut self) -> ReplyEvent {
         loop {
-            match self.answer.step(self.received.bytes()) {
-                Event::Drop(n) => self.received.drop(n),
+            match self.reply.step(self.received.bytes()) {
+                ReplyEvent::Drop(n) => self.received.drop(n),
                 event => return event,
             }
         }
     }
 
-    /// Waits, then moves what can be moved: `output` if there is some, else from the connection;
-    /// and the request in any case.
+    /// Waits, then moves what can be moved: `output` if there is any, else bytes from the connection; and the
+    /// request in both cases.
     fn pass(&mut self, output: Option<(Output, usize)>) -> Result<(), Failure> {
         let to_connection = if self.request.pending().is_empty() { 0 } else { WRITABLE };
         let from_connection = if output.is_none() { READABLE } else { 0 };
@@ -94,8 +94,8 @@ impl<I: Iterator<Item = Variable>> Bridge<I> {
         Ok(())
     }
 
-    /// Sends what can be sent. An application that has closed its side may still have answered: what
-    /// it said counts, not that it did not listen.
+    /// Sends what can be sent. An application that has closed its side may have answered before: its reply
+    /// counts, not the failure to send.
     fn send(&mut self) {
         match descriptor::send_now(self.connection, self.request.pending()) {
             Ok(n) => self.request.sent(n),
@@ -128,8 +128,8 @@ impl<I: Iterator<Item = Variable>> Bridge<I> {
         }
     }
 
-    /// Writes some of the `n` bytes of output at the front. Error messages that nobody can read are
-    /// dropped.
+    /// Writes some of the first `n` bytes received, which are output. Drops error messages that cannot be
+    /// written.
     fn write(&mut self, output: Output, n: usize) -> Result<(), Failure> {
         let n = n.min(MOST_WRITTEN);
         let bytes = self.received.bytes().get(..n).unwrap_or_default();
@@ -139,7 +139,7 @@ impl<I: Iterator<Item = Variable>> Bridge<I> {
             Err(_) if output == Output::Stderr => n,
             Err(error) => return Err(Failure::system("Cannot write standard output", &error)),
         };
-        self.answer.written(written);
+        self.reply.written(written);
         self.received.drop(written);
         Ok(())
     }
@@ -189,8 +189,8 @@ impl Received {
         self.buffer.get(self.start..self.end).unwrap_or_default()
     }
 
-    /// Where more bytes go. Never empty when [`Answer::step`] needs more: it then holds less than a
-    /// header or a fixed-size content, which is moved to the front.
+    /// Returns room to receive into. Never empty when [`ReplyReader::step`] needs more: the buffer then holds
+    /// less than a header or a content of fixed size, which moves to the front.
     fn room(&mut self) -> &mut [u8] {
         self.buffer.copy_within(self.start..self.end, 0);
         (self.start, self.end) = (0, self.end - self.start);

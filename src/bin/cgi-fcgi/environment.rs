@@ -5,7 +5,7 @@ use fcgi::protocol::name_value::encode_length;
 /// A name and its value.
 pub(crate) type Variable = (Vec<u8>, Vec<u8>);
 
-/// The PARAMS stream: name-value pairs, encoded one at a time as they are asked for.
+/// The PARAMS stream: name-value pairs, encoded one at a time as they are read.
 pub(crate) struct Params<I> {
     variables: I,
     pair: Vec<u8>,
@@ -18,8 +18,8 @@ impl<I: Iterator<Item = Variable>> Params<I> {
         Self { variables, pair: Vec::new(), used: 0 }
     }
 
-    /// Fills `room` with the next bytes of the stream. Fewer bytes than there is room for, also
-    /// none, mean that the stream ends behind them.
+    /// Fills `room` with the next bytes of the stream, and returns how many. The stream has ended if they do
+    /// not fill it.
     pub(crate) fn read(&mut self, room: &mut [u8]) -> usize {
         let mut filled = 0;
         while let Some(free) = room.get_mut(filled..).filter(|free| !free.is_empty()) {
@@ -41,7 +41,7 @@ impl<I: Iterator<Item = Variable>> Params<I> {
         filled
     }
 
-    /// Makes `variable` the current pair. One that has no encoding (over 2 GB) is left out.
+    /// Makes the variable the current pair. Leaves out one of over 2 GB, which has no encoding.
     fn encode(&mut self, (name, value): Variable) {
         self.pair.clear();
         self.used = 0;
@@ -54,7 +54,7 @@ impl<I: Iterator<Item = Variable>> Params<I> {
     }
 }
 
-/// The bytes of body that CONTENT_LENGTH announces: its leading digits, 0 where there are none.
+/// Returns the length of the body that CONTENT_LENGTH announces: its leading digits, or 0 without any.
 pub(crate) fn body_length(content_length: Option<&[u8]>) -> u64 {
     let text = content_length.unwrap_or_default().trim_ascii_start();
     let text = text.strip_prefix(b"+").unwrap_or(text);

@@ -1,4 +1,4 @@
-//! Connecting, and starting the application where nothing listens.
+//! Connects to the application, and starts it if nothing listens.
 
 use std::ffi::{CString, OsStr};
 use std::io::{self, ErrorKind};
@@ -14,10 +14,10 @@ use super::failure::{Failure, NAME_STATUS, OTHER_STATUS};
 use super::options::{Application, Mode, Options, shown};
 use super::supervise::Supervisor;
 
-/// Connections that wait for the application to accept them.
+/// The backlog of the listen socket.
 const BACKLOG: i32 = 128;
 
-/// Gives the connection for the request, or none where none is to be carried.
+/// Returns the connection for the request, or `None` if the mode carries no request.
 pub(crate) fn open(options: &Options) -> Result<Option<RawFd>, Failure> {
     let name = options.name.as_slice();
     match &options.mode {
@@ -52,8 +52,8 @@ fn about_name(what: String, error: &io::Error) -> Failure {
     if is_unknown_host(error) { Failure { status: NAME_STATUS, ..failure } } else { failure }
 }
 
-/// Whether the error means that an application may be started. Not every error does: a socket that
-/// we may not use is somebody's.
+/// Whether the error means that an application may be started. Other errors do not: a socket without
+/// permission, for example, is in use.
 fn nothing_listens(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused)
 }
@@ -66,7 +66,7 @@ fn start(name: &[u8], application: &Application) -> Result<(), Failure> {
     started.map_err(|error| Failure::system(not_started(application), &error))
 }
 
-/// The same, and stays until all of them were told to stop.
+/// The same; then keeps the processes running until a signal stops them.
 fn supervise(name: &[u8], application: &Application) -> Result<(), Failure> {
     let (program, listen_socket) = prepare(name, application)?;
     let supervised = Supervisor::new(&program, listen_socket, application.servers).run();
@@ -78,14 +78,14 @@ fn not_started(application: &Application) -> String {
     format!("Could not start {}", shown(&application.path))
 }
 
-/// Nothing listens, and the application cannot be started. A directory may stand for no application
-/// at all, as in `cgi-fcgi -connect NAME /`: then the exit status is about the connection.
+/// The failure when nothing listens and the application cannot be started. A directory may stand for no
+/// application, as in `cgi-fcgi -connect NAME /`: then the exit status is that of the connection.
 fn neither(connecting: Failure, application: &Application, why: Unusable) -> Failure {
     let message = format!("{}. {}: {}", connecting.message, not_started(application), why.words);
     Failure::new(message, if why.is_directory { connecting.status } else { OTHER_STATUS })
 }
 
-/// The program to execute and its listen socket.
+/// Returns the program to execute and its listen socket.
 fn prepare(name: &[u8], application: &Application) -> Result<(CString, RawFd), Failure> {
     let program = executable(&application.path).map_err(|why| {
         Failure::new(format!("{}: {}", not_started(application), why.words), OTHER_STATUS)
@@ -101,7 +101,7 @@ struct Unusable {
     is_directory: bool,
 }
 
-/// The path of a file that can be executed.
+/// Checks that a path is that of an executable file.
 fn executable(path: &[u8]) -> Result<CString, Unusable> {
     let unusable = |words: &str| Unusable { words: words.to_owned(), is_directory: false };
     let file =

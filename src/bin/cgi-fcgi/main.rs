@@ -1,17 +1,17 @@
 //! cgi-fcgi: carries a CGI request to a FastCGI application.
 //!
-//! `options` reads the command line, `launch` makes the connection and starts applications,
-//! `supervise` starts them again when they end, `request` and `answer` are the two sides of the
-//! conversation without input or output, `bridge` moves the bytes between them and the descriptors.
+//! `options` parses the command line, `launch` connects and starts applications, `supervise` restarts them
+//! when they end. `request` encodes the request and `reply` decodes the reply, both without I/O; `bridge`
+//! moves the bytes between them and the descriptors.
 
 #![forbid(unsafe_code)]
 
-mod answer;
 mod bridge;
 mod environment;
 mod failure;
 mod launch;
 mod options;
+mod reply;
 mod request;
 mod supervise;
 
@@ -45,8 +45,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Does what the options say. Gives the exit status: the lowest byte of the application's, as every
-/// system cuts it.
+/// Executes the options. Returns the exit status: the lowest byte of the application's, which is all that a
+/// system keeps.
 fn run(options: &Options) -> Result<u8, Failure> {
     if let Some(timeout) = options.timeout {
         limit_time(timeout)?;
@@ -59,8 +59,8 @@ fn run(options: &Options) -> Result<u8, Failure> {
     Ok(status.to_le_bytes()[0])
 }
 
-/// Ends the process when `timeout` is over, wherever it is then: also looking up a host, connecting
-/// or writing, which cannot all be given a limit of their own.
+/// Starts a thread that ends the process after `timeout`, whatever it is doing: looking up a host, connecting
+/// and writing cannot all have a timeout of their own.
 fn limit_time(timeout: Duration) -> Result<(), Failure> {
     let watch = move || {
         thread::sleep(timeout);
@@ -73,7 +73,7 @@ fn limit_time(timeout: Duration) -> Result<(), Failure> {
     }
 }
 
-/// Prints on standard output.
+/// Writes to standard output.
 fn say(text: &str) -> ExitCode {
     match io::stdout().write_all(text.as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,4 +1,4 @@
-//! The command line, and the command file of `-f`.
+//! Parses the command line, and the command file of `-f`.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use fcgi::os::error;
 
-/// What `--help` prints, and what follows a complaint about the command line.
+/// The usage text: for `--help`, and after a complaint about the command line.
 pub(crate) const USAGE: &str = "\
 Usage:
     cgi-fcgi [--timeout SECONDS] -bind -connect NAME
@@ -22,13 +22,13 @@ NAME is where the application listens: the path of a unix socket, HOST:PORT,
 :PORT for this host, or [IPV6-ADDRESS]:PORT.
 ";
 
-/// The largest command file that is read. Nobody writes a longer one; a device would never end.
+/// How much of a command file is read, in bytes. The limit is for devices, which may never end.
 const MAX_COMMAND_FILE: u64 = 1 << 20;
 
-/// What the user asks for.
+/// What the command line asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command {
-    /// Show how the program is used.
+    /// Show the usage.
     Help,
     /// Show the version.
     Version,
@@ -36,14 +36,14 @@ pub(crate) enum Command {
     Run(Options),
 }
 
-/// A command line that makes sense.
+/// A valid command line.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Options {
     /// Where the application listens.
     pub(crate) name: Vec<u8>,
     /// What to do there.
     pub(crate) mode: Mode,
-    /// How long all of it may take.
+    /// The timeout for the whole run.
     pub(crate) timeout: Option<Duration>,
 }
 
@@ -52,25 +52,25 @@ pub(crate) struct Options {
 pub(crate) enum Mode {
     /// `-bind`: carry a request to an application that listens already.
     Carry,
-    /// Carry a request; start the application first where nobody listens.
+    /// Carry a request; start the application first if nothing listens.
     StartAndCarry(Application),
-    /// `-start`: start the application and leave.
+    /// `-start`: start the application and exit.
     Start(Application),
-    /// `-supervise`: start the application, and again whenever one of its processes ends.
+    /// `-supervise`: start the application, and restart each of its processes that ends.
     Supervise(Application),
 }
 
-/// A program to start, and how many times.
+/// A program to start, and in how many processes.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Application {
     pub(crate) path: Vec<u8>,
     pub(crate) servers: usize,
 }
 
-/// Everything wrong with a command line, one complaint a line.
+/// All errors of a command line, one line each.
 pub(crate) type Complaints = Vec<String>;
 
-/// The words of a command line, as they are found.
+/// The arguments found so far.
 #[derive(Default)]
 struct Words {
     bind: bool,
@@ -83,7 +83,7 @@ struct Words {
     complaints: Complaints,
 }
 
-/// Reads the arguments behind the program's name.
+/// Parses the arguments after the program's name.
 pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Complaints> {
     let mut words = Words::default();
     let mut arguments = arguments.map(OsString::into_vec);
@@ -100,7 +100,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command
 }
 
 impl Words {
-    /// Takes one argument, and what belongs to it from `rest`.
+    /// Takes one argument, and the value that it needs from `rest`.
     fn take(&mut self, argument: Vec<u8>, rest: &mut dyn Iterator<Item = Vec<u8>>) {
         match argument.as_slice() {
             b"-bind" => self.bind = true,
@@ -119,7 +119,7 @@ impl Words {
         }
     }
 
-    /// Takes an argument that is no option: the application, then the number of servers.
+    /// Takes an operand: first the application, then the number of servers.
     fn operand(&mut self, argument: Vec<u8>) {
         if self.path.is_empty() {
             self.path = argument;
@@ -133,8 +133,8 @@ impl Words {
         }
     }
 
-    /// Goes on with the words of a command file; the rest of the command line does not count, which
-    /// is what `#!` needs.
+    /// Takes the words of a command file instead of the rest of the command line, which it ignores: `#!`
+    /// needs that.
     fn read_command_file(mut self, path: Option<Vec<u8>>) -> Result<Command, Complaints> {
         let Some(path) = path else {
             self.complain("Missing command file name after -f");
@@ -155,6 +155,7 @@ impl Words {
         self.finish()
     }
 
+    /// Checks that the arguments go together.
     fn finish(mut self) -> Result<Command, Complaints> {
         if self.path.is_empty() && !self.bind {
             self.complain("Missing application pathname");
@@ -189,7 +190,7 @@ impl Words {
     }
 }
 
-/// Bytes as they are shown to people.
+/// Returns bytes as text for messages.
 pub(crate) fn shown(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
@@ -198,7 +199,7 @@ fn number(digits: &[u8]) -> Option<usize> {
     str::from_utf8(digits).ok()?.parse().ok()
 }
 
-/// A length of time in seconds, fractions allowed.
+/// Parses a time in seconds, with or without a fraction; `None` unless it is greater than 0.
 fn seconds(text: &[u8]) -> Option<Duration> {
     let seconds: f64 = str::from_utf8(text).ok()?.parse().ok()?;
     Duration::try_from_secs_f64(seconds).ok().filter(|timeout| !timeout.is_zero())
@@ -211,8 +212,8 @@ fn read_text(path: &[u8]) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-/// The words of a command file: separated by white space, on any number of lines. A line that
-/// begins with `#` is a comment.
+/// Returns the words of a command file, which are separated by white space. A line that begins with `#` is a
+/// comment.
 fn command_file_words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(|byte| *byte == b'\n')
         .filter(|line| !line.trim_ascii_start().starts_with(b"#"))

@@ -1,7 +1,7 @@
-//! The web server's side of the conversation: one request as records to send.
+//! Encodes the request: from environment and body to records to send.
 //!
-//! No input or output here: the bridge sends what [`Request::pending`] gives and brings the body.
-//! Memory is one buffer of the size of one record, however large environment and body are.
+//! No I/O here: the bridge sends the bytes of [`Request::pending`], and reads the body. The memory is one
+//! buffer of the size of one record, however large environment and body are.
 
 use std::io;
 
@@ -15,20 +15,20 @@ use super::environment::{Params, Variable};
 /// The only request on the connection.
 pub(crate) const REQUEST_ID: u16 = 1;
 
-/// Room for BEGIN_REQUEST, the largest record behind it, and the ends of PARAMS and STDIN.
+/// Room for BEGIN_REQUEST, the largest record after it, and the ends of PARAMS and STDIN.
 const CAPACITY: usize =
     (HEADER_LEN + BODY_LEN) + (HEADER_LEN + MAX_WRITTEN_CONTENT) + 2 * HEADER_LEN;
 
-/// What is still to be put into the buffer.
+/// What is to be encoded next.
 #[derive(Clone, Copy)]
 enum Stage {
     Params,
-    /// So many bytes of the body at most.
+    /// At most this many bytes of the body.
     Body(u64),
     Complete,
 }
 
-/// A request on its way to the application.
+/// A request that is being sent to the application.
 pub(crate) struct Request<I> {
     params: Params<I>,
     body_length: u64,
@@ -57,12 +57,12 @@ impl<I: Iterator<Item = Variable>> Request<I> {
         request
     }
 
-    /// The bytes to send next; none when the body has to be read first, or everything is sent.
+    /// The bytes to send next; empty if the body has to be read first, or everything is sent.
     pub(crate) fn pending(&self) -> &[u8] {
         self.buffer.get(self.sent..self.filled).unwrap_or_default()
     }
 
-    /// Takes note that `n` bytes of [`Request::pending`] were sent.
+    /// Notes that `n` bytes of [`Request::pending`] were sent.
     pub(crate) fn sent(&mut self, n: usize) {
         self.sent = self.filled.min(self.sent + n);
         if self.sent == self.filled {
@@ -78,7 +78,8 @@ impl<I: Iterator<Item = Variable>> Request<I> {
         matches!(self.stage, Stage::Body(_)) && self.pending().is_empty()
     }
 
-    /// Makes the next record of the body from what `read` gives. Nothing given ends the body.
+    /// Encodes the next record of the body from the bytes that `read` returns. If it returns none, the body
+    /// ends.
     pub(crate) fn read_body(
         &mut self,
         read: impl FnOnce(&mut [u8]) -> io::Result<usize>,
@@ -91,13 +92,13 @@ impl<I: Iterator<Item = Variable>> Request<I> {
         Ok(())
     }
 
-    /// Sends no more: the application does not listen.
+    /// Drops the rest of the request: the application does not read.
     pub(crate) fn give_up(&mut self) {
         self.stage = Stage::Complete;
         (self.sent, self.filled) = (0, 0);
     }
 
-    /// Puts the next record of parameters into the buffer, and what follows the last.
+    /// Encodes the next record of parameters, and the end of the stream after the last.
     fn put_params(&mut self) {
         let room = content_room(&mut self.buffer, self.filled, MAX_WRITTEN_CONTENT);
         let n = self.params.read(room);
@@ -117,8 +118,8 @@ impl<I: Iterator<Item = Variable>> Request<I> {
         }
     }
 
-    /// Puts a header in front of `n` bytes of content that are in place. An empty record would end
-    /// the stream: none is made.
+    /// Puts a header in front of `n` bytes of content that are in place. Makes no empty record, which would
+    /// end the stream.
     fn put_record(&mut self, kind: RecordType, n: usize) {
         if n > 0 {
             self.push(&Header::new(kind, REQUEST_ID, n as u16).to_bytes());
@@ -135,7 +136,7 @@ impl<I: Iterator<Item = Variable>> Request<I> {
     }
 }
 
-/// Where the content of the next record goes: at most `limit` bytes.
+/// Returns where the content of the next record goes: room for at most `limit` bytes.
 fn content_room(buffer: &mut [u8], filled: usize, limit: usize) -> &mut [u8] {
     let start = filled + HEADER_LEN;
     buffer.get_mut(start..start + limit.min(MAX_WRITTEN_CONTENT)).unwrap_or_default()
@@ -211,7 +212,7 @@ mod tests {
 
     #[test]
     fn large_parameters_are_cut_into_records() {
-        // Lengths that end just before, at and behind the end of a record.
+        // Some lengths end just before, at and just after the end of a record.
         for value_length in [1 << 20, 65_521, 65_522, 65_523, 2 * 65_528 - 6] {
             let mut request = Request::new(variables(value_length), 0);
             let all = flush(&mut request);

@@ -1,4 +1,4 @@
-//! Keeping an application running: a process of it that ends is started again.
+//! Keeps an application running: restarts each of its processes that ends.
 
 use std::ffi::CStr;
 use std::io;
@@ -10,7 +10,7 @@ use fcgi::os::error::words;
 
 use super::failure::complain;
 
-/// The least time between two starts of the same process: one that fails at once must not keep the
+/// The shortest time between two starts of a process, so that one that fails immediately does not keep the
 /// machine busy.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -18,28 +18,28 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub(crate) struct Supervisor<'a> {
     program: &'a CStr,
     listen_socket: RawFd,
-    /// Process ids, with the time of their start.
+    /// Process ids, with the time of each start.
     running: Vec<(i32, Instant)>,
-    /// When to start the others.
+    /// When to start each of the others.
     due: Vec<Instant>,
 }
 
 impl<'a> Supervisor<'a> {
-    /// A supervisor of so many processes, none of which is started yet.
+    /// A supervisor of `servers` processes, none of which has been started.
     pub(crate) fn new(program: &'a CStr, listen_socket: RawFd, servers: usize) -> Self {
         let due = vec![Instant::now(); servers];
         Self { program, listen_socket, running: Vec::new(), due }
     }
 
-    /// Starts the processes, again and again, until a signal says stop; then stops them and waits
-    /// for their ends, in which they finish their requests. A second signal ends them at once.
+    /// Starts the processes, and restarts them until a signal to stop. Then stops them, and waits until they
+    /// have finished their requests and ended. A second signal kills them.
     pub(crate) fn run(mut self) -> io::Result<()> {
         let supervision = Supervision::begin()?;
         let mut stopping = false;
         loop {
             if !stopping {
                 if let Err(error) = self.start_what_is_due(&supervision) {
-                    // No more processes can be made now: later.
+                    // No process can be made now: it is tried again later.
                     let (program, why) = (self.program.to_string_lossy(), words(&error));
                     complain(&format!("Could not start {program}: {why}\n"));
                 }
@@ -53,13 +53,14 @@ impl<'a> Supervisor<'a> {
                     self.running.iter().for_each(|(child, _)| stop(*child));
                     stopping = true;
                 }
-                Event::Ended => self.note_ends(stopping),
+                Event::Ended if stopping => while self.next_ended().is_some() {},
+                Event::Ended => self.replace_ended(),
                 Event::Timeout => {}
             }
         }
     }
 
-    /// How long until the next start.
+    /// Returns the time until the next start.
     fn pause(&self) -> Option<Duration> {
         let next = self.due.iter().min()?;
         Some(next.saturating_duration_since(Instant::now()))
@@ -82,22 +83,25 @@ impl<'a> Supervisor<'a> {
         result
     }
 
-    /// Takes the processes that have ended off the list. One that nobody has stopped is told of, and
-    /// is due again.
-    fn note_ends(&mut self, stopping: bool) {
-        while let Some((child, end)) = children::ended() {
-            let place = self.running.iter().position(|(running, _)| *running == child);
-            let Some((_, started)) = place.map(|place| self.running.swap_remove(place)) else {
-                continue;
+    /// Reports the processes that have ended, and schedules another start for each.
+    fn replace_ended(&mut self) {
+        while let Some((child, started, end)) = self.next_ended() {
+            let how = match end {
+                End::Exit(status) => format!("exit status {status}"),
+                End::Signal(signal) => format!("signal {signal}"),
             };
-            if !stopping {
-                let how = match end {
-                    End::Exit(status) => format!("exit status {status}"),
-                    End::Signal(signal) => format!("signal {signal}"),
-                };
-                complain(&format!("Application process {child} ended: {how}; starting another\n"));
-                self.due.push((started + PAUSE).max(Instant::now()));
+            complain(&format!("Application process {child} ended: {how}; starting another\n"));
+            self.due.push((started + PAUSE).max(Instant::now()));
+        }
+    }
+
+    /// Takes a process that has ended off the list. Returns its id, when it was started and how it ended.
+    fn next_ended(&mut self) -> Option<(i32, Instant, End)> {
+        while let Some((child, end)) = children::ended() {
+            if let Some(at) = self.running.iter().position(|(running, _)| *running == child) {
+                return Some((child, self.running.swap_remove(at).1, end));
             }
         }
+        None
     }
 }

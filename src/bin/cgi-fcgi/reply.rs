@@ -1,6 +1,6 @@
-//! The application's side of the conversation: records received, as what to do with them.
+//! Decodes the application's reply: from the records received to what the bridge does with them.
 //!
-//! No input or output here.
+//! No I/O here.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use fcgi::protocol::{EndRequest, HEADER_LEN, Header, Reader, Step};
 
 use super::request::REQUEST_ID;
 
-/// Where output of the application goes.
+/// Where output of the application is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Output {
     /// Standard output.
@@ -19,18 +19,19 @@ pub(crate) enum Output {
     Stderr,
 }
 
-/// What the front of the received bytes is.
+/// What comes next in the bytes received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Event {
-    /// Nothing can be said before more bytes arrive.
+pub(crate) enum ReplyEvent {
+    /// Nothing, until more bytes are received.
     NeedMore,
-    /// So many bytes that are dealt with: drop them.
+    /// This many bytes that need no attention: the caller drops them.
     Drop(usize),
-    /// So many bytes of output; write any number, then drop them and say so with [`Answer::written`].
+    /// This many bytes of output. The caller writes any number of them, drops these, and reports them with
+    /// [`ReplyReader::written`].
     Output(Output, usize),
-    /// The application has finished the request.
+    /// The end of the request.
     End(EndRequest),
-    /// The application breaks the protocol; nothing behind this can be understood.
+    /// A breach of the protocol; nothing after it can be understood.
     Broken(Breach),
 }
 
@@ -39,11 +40,11 @@ pub(crate) enum Event {
 pub(crate) enum Breach {
     /// A record of another protocol version.
     Version(u8),
-    /// A record of a request that was never begun.
+    /// A record of a request that does not exist.
     RequestId(u16),
-    /// A record that an application does not send.
+    /// A record that an application must not send.
     Type(RecordType),
-    /// END_REQUEST of a wrong size.
+    /// An END_REQUEST of a wrong size.
     EndLength(u16),
 }
 
@@ -65,48 +66,48 @@ enum Content {
     End,
 }
 
-/// The place within the answer.
-pub(crate) struct Answer {
+/// The position within the reply.
+pub(crate) struct ReplyReader {
     reader: Reader,
     content: Content,
 }
 
-impl Answer {
-    /// The beginning of an answer.
+impl ReplyReader {
+    /// A reader at the beginning of the reply.
     pub(crate) fn new() -> Self {
         Self { reader: Reader::new(), content: Content::End }
     }
 
-    /// Looks at `bytes`, the ones received and not yet dropped.
-    pub(crate) fn step(&mut self, bytes: &[u8]) -> Event {
+    /// Returns what comes next in `bytes`, the ones received and not yet dropped.
+    pub(crate) fn step(&mut self, bytes: &[u8]) -> ReplyEvent {
         match self.reader.step(bytes) {
-            Step::NeedMore => Event::NeedMore,
-            Step::Skip(n) => Event::Drop(n),
+            Step::NeedMore => ReplyEvent::NeedMore,
+            Step::Skip(n) => ReplyEvent::Drop(n),
             Step::Header(header) => match content_of(&header) {
                 Ok(content) => {
                     self.content = content;
-                    Event::Drop(HEADER_LEN)
+                    ReplyEvent::Drop(HEADER_LEN)
                 }
-                Err(breach) => Event::Broken(breach),
+                Err(breach) => ReplyEvent::Broken(breach),
             },
             Step::Content(n) => match self.content {
-                Content::Output(output) => Event::Output(output, n),
+                Content::Output(output) => ReplyEvent::Output(output, n),
                 Content::End => match bytes.first_chunk::<BODY_LEN>() {
-                    None => Event::NeedMore,
-                    Some(body) => Event::End(EndRequest::from_bytes(*body)),
+                    None => ReplyEvent::NeedMore,
+                    Some(body) => ReplyEvent::End(EndRequest::from_bytes(*body)),
                 },
             },
         }
     }
 
-    /// Takes note that `n` bytes of output were written.
+    /// Notes that `n` bytes of output were written.
     pub(crate) fn written(&mut self, n: usize) {
         self.reader.consume(n);
     }
 }
 
-/// Says what the content behind `header` is. An empty STDOUT or STDERR ends that stream, which means
-/// nothing here: only END_REQUEST ends the answer.
+/// Returns what the content of the record of `header` is. An empty STDOUT or STDERR record, which ends the
+/// stream, has no effect: only END_REQUEST ends the reply.
 fn content_of(header: &Header) -> Result<Content, Breach> {
     if header.version != VERSION {
         return Err(Breach::Version(header.version));
@@ -143,20 +144,20 @@ mod tests {
         bytes
     }
 
-    /// Feeds `bytes` in pieces; gives the outputs and the event that stopped it.
-    fn read(bytes: &[u8], piece: usize) -> (Vec<u8>, Vec<u8>, Event) {
+    /// Reads `bytes` in pieces. Returns both outputs, and the event that ends the reply.
+    fn read(bytes: &[u8], piece: usize) -> (Vec<u8>, Vec<u8>, ReplyEvent) {
         let (mut out, mut err, mut pending) = (Vec::new(), Vec::new(), Vec::new());
-        let mut answer = Answer::new();
+        let mut reply = ReplyReader::new();
         for chunk in bytes.chunks(piece) {
             pending.extend_from_slice(chunk);
             loop {
-                let used = match answer.step(&pending) {
-                    Event::NeedMore => break,
-                    Event::Drop(n) => n,
-                    Event::Output(output, n) => {
+                let used = match reply.step(&pending) {
+                    ReplyEvent::NeedMore => break,
+                    ReplyEvent::Drop(n) => n,
+                    ReplyEvent::Output(output, n) => {
                         let to = if output == Output::Stdout { &mut out } else { &mut err };
                         to.extend_from_slice(&pending[..n]);
-                        answer.written(n);
+                        reply.written(n);
                         n
                     }
                     event => return (out, err, event),
@@ -164,17 +165,17 @@ mod tests {
                 pending.drain(..used);
             }
         }
-        (out, err, Event::NeedMore)
+        (out, err, ReplyEvent::NeedMore)
     }
 
     #[test]
-    fn the_answer_is_the_same_however_it_is_cut() {
+    fn the_reply_is_the_same_however_it_is_cut() {
         let mut bytes = record(RecordType::STDOUT, b"hello", 3);
         bytes.extend(record(RecordType::STDERR, b"oops", 255));
         bytes.extend(record(RecordType::STDOUT, b"", 0));
         bytes.extend(end_request(REQUEST_ID, END));
         for piece in 1..=bytes.len() {
-            let expected = (b"hello".to_vec(), b"oops".to_vec(), Event::End(END));
+            let expected = (b"hello".to_vec(), b"oops".to_vec(), ReplyEvent::End(END));
             assert_eq!(read(&bytes, piece), expected, "in pieces of {piece}");
         }
     }
@@ -182,7 +183,7 @@ mod tests {
     #[test]
     fn breaches_are_named() {
         let broken = |header: Header| match read(&header.to_bytes(), 8).2 {
-            Event::Broken(breach) => breach,
+            ReplyEvent::Broken(breach) => breach,
             other => panic!("{header:?}: {other:?}"),
         };
         let header = |kind, id, length| Header::new(kind, id, length);
@@ -202,7 +203,7 @@ mod tests {
     #[test]
     fn a_cut_end_is_no_end() {
         let bytes = end_request(REQUEST_ID, END);
-        assert_eq!(read(&bytes[..15], 4).2, Event::NeedMore);
+        assert_eq!(read(&bytes[..15], 4).2, ReplyEvent::NeedMore);
     }
 
     #[test]
@@ -214,7 +215,7 @@ mod tests {
         };
         for _ in 0..2000 {
             let mut bytes: Vec<u8> = (0..64).map(|_| random()).collect();
-            // Most begin well enough to be read on.
+            // Most headers are valid, so that more is read.
             bytes[..4].copy_from_slice(&[1, 3 + random() % 6, 0, 1]);
             bytes[4] = 0;
             let whole = read(&bytes, bytes.len());
