@@ -1,9 +1,9 @@
 /*
  * authorizer: lets requests pass that carry the right bearer token.
  *
- * An authorizer answers one question for the web server: may this request go on? Status 200 means
- * yes, and every header "Variable-NAME: value" becomes the parameter NAME of the program that serves
- * the request afterwards. Any other status means no, and the answer goes to the client.
+ * An authorizer decides for the web server whether a request may go on. Status 200 means yes, and every
+ * header "Variable-NAME: value" becomes the parameter NAME of the program that then serves the request.
+ * Any other status means no, and the response goes to the client.
  *
  * The token is read from the environment variable AUTHORIZER_TOKEN when the program starts.
  *
@@ -20,7 +20,7 @@
 
 enum { BACKLOG = 128 };
 
-/* Compares without stopping at the first difference, so that the time taken tells nothing. */
+/* Compares to the end, so that the time taken does not reveal where the first difference is. */
 static bool equal_secrets(const char *given, const char *expected)
 {
     size_t given_length = strlen(given);

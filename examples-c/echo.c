@@ -1,9 +1,9 @@
 /*
- * echo: answers with the request's environment and body.
+ * echo: responds with the request's environment and body.
  *
- * The simplest way to write a FastCGI program: include fcgi_stdio.h instead of stdio.h, put a
- * loop around what a CGI program would do, and stdin, stdout and printf belong to the request.
- * Started by a web server as a plain CGI program, the same binary serves one request and ends.
+ * The simplest FastCGI program: include fcgi_stdio.h instead of stdio.h and put a loop around what a CGI
+ * program would do; stdin, stdout and printf then belong to the request. Started by a web server as a
+ * plain CGI program, the same binary serves one request and ends.
  *
  * Usage: echo        (the listen socket is descriptor 0)
  */
@@ -31,7 +31,7 @@ static size_t copy_body(void)
 
     while ((length = fread(piece, 1, sizeof piece, stdin)) > 0) {
         if (fwrite(piece, 1, length, stdout) != length) {
-            break; /* Nobody reads the response any more. */
+            break; /* The client has gone. */
         }
         total += length;
     }
@@ -40,7 +40,7 @@ static size_t copy_body(void)
 
 int main(void)
 {
-    /* 0 means that a request is there; anything else ends the program (SIGTERM does so too). */
+    /* 0: there is a request. Anything else, for example after SIGTERM, ends the program. */
     while (FCGI_Accept() == 0) {
         printf("Content-Type: text/plain\r\n\r\n");
         print_environment();

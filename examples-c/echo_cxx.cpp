@@ -1,5 +1,5 @@
 /*
- * echo_cxx: what echo_fcgiapp does, written with fcgio.h: the request's streams are C++ streams.
+ * echo_cxx: echo_fcgiapp written with fcgio.h, which makes the request's streams C++ streams.
  *
  * Usage: echo_cxx [ADDRESS]        (without ADDRESS the listen socket is descriptor 0)
  */
@@ -25,7 +25,7 @@ static void answer(FCGX_Request &request)
 
     while (in.read(piece, sizeof piece), in.gcount() > 0) {
         if (!out.write(piece, in.gcount())) {
-            return; /* Nobody reads the response any more. */
+            return; /* The client has gone. */
         }
     }
     if (FCGX_GetError(request.in) != 0) {
@@ -53,7 +53,7 @@ int main(int argc, char **argv)
         return 1;
     }
 
-    /* The C++ streams are gone when Accept finishes the request, and with it the streams below. */
+    /* The C++ streams are destroyed before Accept finishes the request and, with it, their FCGX_Streams. */
     while (FCGX_Accept_r(&request) == 0) {
         answer(request);
     }

@@ -1,8 +1,8 @@
 /*
- * echo_fcgiapp: what echo does, written with fcgiapp.h.
+ * echo_fcgiapp: echo written with fcgiapp.h.
  *
- * Nothing global is touched here: the request is a value of ours, its streams and parameters hang
- * on it. That is what programs with threads or with their own listen socket need.
+ * It uses nothing global: the request is a variable of the program, with its streams and parameters.
+ * Programs with threads or with their own listen socket need that.
  *
  * Usage: echo_fcgiapp [ADDRESS]        (without ADDRESS the listen socket is descriptor 0)
  */
@@ -26,7 +26,7 @@ static void answer(FCGX_Request *request)
 
     while ((length = FCGX_GetStr(piece, sizeof piece, request->in)) > 0) {
         if (FCGX_PutStr(piece, length, request->out) < 0) {
-            return; /* Nobody reads the response any more. */
+            return; /* The client has gone. */
         }
     }
     if (FCGX_GetError(request->in) != 0) {
@@ -54,7 +54,7 @@ int main(int argc, char **argv)
         return 1;
     }
 
-    /* Accept finishes the previous request first, and fails when SIGTERM has come. */
+    /* Accept finishes the previous request first, and fails after SIGTERM. */
     while (FCGX_Accept_r(&request) == 0) {
         answer(&request);
     }

@@ -1,9 +1,9 @@
 /*
- * filter: sends the file that the web server hands over, in capital letters.
+ * filter: responds with the file from the web server, in capital letters.
  *
- * A filter has two inputs, one after the other: the request's body, as any program has it, and then
- * the file to be changed (its length and time are the parameters FCGI_DATA_LENGTH and
- * FCGI_DATA_LAST_MOD). FCGX_StartFilterData moves the stream from the one to the other.
+ * A filter has two inputs, one after the other: the request's body, as in any program, and then the file
+ * to transform (the parameters FCGI_DATA_LENGTH and FCGI_DATA_LAST_MOD are its length and time).
+ * FCGX_StartFilterData moves the stream from the first to the second.
  *
  * Usage: filter [ADDRESS]        (without ADDRESS the listen socket is descriptor 0)
  */
@@ -35,7 +35,7 @@ static void answer(FCGX_Request *request)
         refuse(request, "This program is a filter.");
         return;
     }
-    /* The body has to be read to its end first, wanted or not. */
+    /* The body has to be read to its end first, even if it is not needed. */
     while (FCGX_GetStr(piece, sizeof piece, request->in) > 0) {
     }
     if (FCGX_StartFilterData(request->in) != 0) {
@@ -49,7 +49,7 @@ static void answer(FCGX_Request *request)
             piece[i] = (char)toupper((unsigned char)piece[i]);
         }
         if (FCGX_PutStr(piece, length, request->out) < 0) {
-            return; /* Nobody reads the response any more. */
+            return; /* The client has gone. */
         }
     }
     if (FCGX_GetError(request->in) != 0) {

@@ -1,11 +1,11 @@
 /*
- * prefork: processes of one thread serve one listen socket. Each ends after some requests, and another
- * one takes its place; SIGTERM ends all.
+ * prefork: several processes with one thread each serve one listen socket. Each process ends after some
+ * requests, and another replaces it; SIGTERM ends all.
  *
- * A process that means to end asks for it (FCGX_ShutdownPending, which is what SIGTERM does, too) and
- * then calls FCGX_Accept_r until that fails. Connections that it has already may have a request on its
- * way, which no other process can answer: Accept waits for these a moment, and takes no new ones. A
- * process that just exits loses them.
+ * A process that is to end requests a shutdown (FCGX_ShutdownPending, as SIGTERM does) and then calls
+ * FCGX_Accept_r until it fails. The connections of the process may carry a request that no other process
+ * can answer: Accept waits for these a moment, and takes no new connections. A process that just exits
+ * loses such requests.
  *
  * Usage: prefork [ADDRESS]         (without ADDRESS the listen socket is descriptor 0)
  */
@@ -32,7 +32,7 @@ static int serve(int listen_socket, int most)
         return 1;
     }
     while (FCGX_Accept_r(&request) == 0) {
-        /* Before the request is finished, so that its connection ends with the answer. */
+        /* Before the request is finished, so that its connection ends with the response. */
         if (++served == most) {
             FCGX_ShutdownPending();
         }
@@ -46,7 +46,7 @@ static int serve(int listen_socket, int most)
     return 0;
 }
 
-/* A process with a number, which tells it how long it lives: not all begin anew at the same time. */
+/* Starts a process. The number sets how long it lives, so that not all are replaced at the same time. */
 static pid_t start(int listen_socket, int number, const sigset_t *signals)
 {
     pid_t process = fork();
@@ -105,7 +105,7 @@ int main(int argc, char **argv)
     sigset_t signals;
     int listen_socket = 0;
 
-    /* Before the processes are made: their handler for SIGTERM is there when it comes. */
+    /* Before the processes are started, so that they have the handler for SIGTERM from the beginning. */
     if (FCGX_Init() != 0) {
         fprintf(stderr, "prefork: the library does not start\n");
         return 1;
@@ -120,7 +120,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "prefork: cannot listen\n");
         return 1;
     }
-    /* Signals that may be ignored do not wait. */
+    /* Without a handler, a blocked SIGCHLD may be discarded instead of staying pending. */
     memset(&action, 0, sizeof action);
     action.sa_handler = on_child;
     sigaction(SIGCHLD, &action, NULL);

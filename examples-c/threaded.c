@@ -1,8 +1,8 @@
 /*
  * threaded: several threads serve one listen socket.
  *
- * Every thread has a request of its own and waits in FCGX_Accept_r; no lock is needed around it.
- * The one thing that the threads share, the number of requests served, has a mutex.
+ * Every thread has its own request and waits in FCGX_Accept_r, which needs no lock. The only thing that the
+ * threads share, the number of requests served, has a mutex.
  *
  * Usage: threaded [ADDRESS]        (without ADDRESS the listen socket is descriptor 0)
  */
@@ -45,7 +45,7 @@ static void block_sigterm(void)
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
 }
 
-/* A library that wakes one waiting thread only leaves the others to us: each wakes the next. */
+/* A library may wake only one waiting thread on SIGTERM, so each thread wakes the next. */
 static void pass_sigterm_on(void)
 {
     block_sigterm();
@@ -68,7 +68,7 @@ static void *serve(void *argument)
                      "Content-Type: text/plain\r\n\r\n"
                      "path: %s\nthread: %d of %d\nrequest: %lu\n",
                      path != NULL ? path : "", worker->number, THREADS, count_request());
-        /* Sends the end of the response now: Accept would do so, but not before it is called. */
+        /* Sends the end of the response now, rather than at the next call of Accept. */
         FCGX_Finish_r(&request);
     }
     FCGX_Free(&request, 1);
@@ -105,11 +105,11 @@ int main(int argc, char **argv)
         int error = pthread_create(&worker->thread, NULL, serve, worker);
         if (error != 0) {
             fprintf(stderr, "threaded: thread %d: %s\n", worker->number, strerror(error));
-            break; /* The threads that are there go on. */
+            break; /* The threads that have started go on. */
         }
         started++;
     }
-    /* From here on SIGTERM is for the threads that wait in FCGX_Accept_r. */
+    /* From here on, SIGTERM goes to the threads that wait in FCGX_Accept_r. */
     block_sigterm();
 
     for (int i = 0; i < started; i++) {

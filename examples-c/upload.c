@@ -1,8 +1,8 @@
 /*
- * upload: reads a body of any size in pieces; answers with its length and its Adler-32 checksum.
+ * upload: reads a body of any size in pieces; responds with its length and its Adler-32 checksum.
  *
- * Memory stays the same however large the body is. A body that ends before CONTENT_LENGTH bytes
- * have come must not be taken for a complete one: see is_complete.
+ * The memory does not depend on the size of the body. A body that ends before CONTENT_LENGTH bytes have
+ * arrived must not be taken as complete: see is_complete.
  *
  * Usage: upload [ADDRESS]        (without ADDRESS the listen socket is descriptor 0)
  */
@@ -30,7 +30,7 @@ static uint32_t adler32(uint32_t checksum, const char *bytes, int length)
     return high << 16 | low;
 }
 
-/* Is this all that the client announced? Without CONTENT_LENGTH the end of the stream decides. */
+/* Returns whether the body has the announced length. Without CONTENT_LENGTH any end is complete. */
 static bool is_complete(FCGX_Request *request, unsigned long long received)
 {
     const char *text = FCGX_GetParam("CONTENT_LENGTH", request->envp);
@@ -53,7 +53,7 @@ static void answer(FCGX_Request *request, char *piece)
     uint32_t checksum = 1;
     int length;
 
-    /* GetStr returns fewer bytes than asked for at the end of the body only, and 0 after it. */
+    /* GetStr returns fewer bytes than requested only at the end of the body, and 0 after it. */
     while ((length = FCGX_GetStr(piece, PIECE, request->in)) > 0) {
         checksum = adler32(checksum, piece, length);
         received += (unsigned int)length;
@@ -62,7 +62,7 @@ static void answer(FCGX_Request *request, char *piece)
     if (!is_complete(request, received)) {
         FCGX_PutS("Status: 400 Bad Request\r\n", request->out);
     }
-    /* Plain conversions only (%lu, %08lx): the original library knows no others. */
+    /* Only plain conversions (%lu, %08lx): the original library supports no others. */
     FCGX_FPrintF(request->out,
                  "Content-Type: text/plain\r\n\r\n"
                  "length: %lu\nadler32: %08lx\n",

@@ -1,14 +1,14 @@
-// FastCGI streams as C++ streams; what the classes are for is said in fcgio.h.
+// FastCGI streams as C++ streams. fcgio.h documents the classes.
 //
 // A stream buffer works in one of two ways.
 //
-// With a buffer of the program's, it reads ahead into it and collects output in it, as any stream
-// buffer does.
+// With a buffer from the program, it reads ahead and collects output in that buffer, as any stream buffer
+// does.
 //
-// Without one, the program may use the FCGX_Stream beside us: what was read here is read there, and
-// nothing more. A virtual call for each byte is slow, though, so a program that has been looking at
-// single bytes for a while (std::getline, operator>>) gets the rest of the line as get area, inside
-// the stream's own memory. After a line was read to its end, both are again at the same place.
+// Without a buffer, the program may use the FCGX_Stream at the same time: the stream is never read ahead of
+// the program. But a virtual call for each byte is slow. So a program that has read single bytes for a
+// while (std::getline, operator>>) gets the rest of the line as its get area, inside the stream's own
+// memory. At the end of the line, both are at the same position again.
 
 #include "fcgio.h"
 
@@ -18,17 +18,17 @@
 
 namespace {
 
-// Bytes that are looked at and taken one by one before the program gets the rest of a line at once.
-// Each counts twice: see underflow and uflow.
+// How many bytes are read one by one before the rest of the line becomes the get area. Each counts twice: see
+// underflow and uflow.
 const std::streamsize SINGLE_BYTES = 2 * 32;
 
-// How much of `n` the C functions, which take an int, can do at once.
+// Returns how much of `n` one call of a C function, which takes an int, can handle.
 int portion(std::streamsize n)
 {
     return n > INT_MAX ? INT_MAX : static_cast<int>(n);
 }
 
-// Writes `n` bytes. Gives how many the stream has taken. A stream can fail and still have room.
+// Writes `n` bytes. Returns how many the stream has taken. A stream can fail although it has room.
 std::streamsize put(FCGX_Stream *stream, const char *s, std::streamsize n)
 {
     std::streamsize done = 0;
@@ -43,7 +43,7 @@ std::streamsize put(FCGX_Stream *stream, const char *s, std::streamsize n)
     return done;
 }
 
-// Reads `n` bytes. Gives how many there were before the end.
+// Reads `n` bytes. Returns how many were read before the end.
 std::streamsize get(FCGX_Stream *stream, char *s, std::streamsize n)
 {
     std::streamsize done = 0;
@@ -60,14 +60,14 @@ std::streamsize get(FCGX_Stream *stream, char *s, std::streamsize n)
     return done;
 }
 
-// Whether the next byte lies in the stream's memory. If not, the library has to be asked for it.
-bool at_hand(const FCGX_Stream *stream)
+// Whether the next byte is in the stream's memory. If not, the library has to receive it.
+bool is_buffered(const FCGX_Stream *stream)
 {
     return stream->rdNext != stream->stop && stream->isReader && !stream->isClosed;
 }
 
-// Gives bytes from `next` to `end`, a get area inside the stream's memory, back to the stream, unless
-// the program has read on from the stream itself.
+// Returns the bytes from `next` to `end`, the rest of a get area inside the stream's memory, to the stream,
+// unless the program has read on from the stream itself.
 void give_back(FCGX_Stream *stream, char *next, char *end)
 {
     if (next != end && stream->rdNext == reinterpret_cast<unsigned char *>(end))
@@ -93,7 +93,7 @@ fcgi_streambuf::fcgi_streambuf(FCGX_Stream *stream)
 
 fcgi_streambuf::~fcgi_streambuf(void)
 {
-    // Without pending output the stream is left alone: it may have gone with its request.
+    // Without pending output the stream is not touched: it may be gone with its request.
     if (pptr() > pbase())
         overflow(traits_type::eof());
 }
@@ -107,7 +107,7 @@ void fcgi_streambuf::init(FCGX_Stream *stream, std::streambuf::char_type *buffer
     reset();
 }
 
-// Forgets all that was read ahead or not yet written.
+// Drops all bytes that were read ahead or are not written.
 void fcgi_streambuf::reset(void)
 {
     setg(0, 0, 0);
@@ -132,8 +132,7 @@ std::streambuf *fcgi_streambuf::setbuf(std::streambuf::char_type *buffer, std::s
     return this;
 }
 
-// Passes on what is in the buffer, which is empty then, and `c`. The put area is made here and not
-// before: a reader must not have one.
+// Writes the buffer, which is empty afterwards, and `c`. Sets the put area up, which a reader must not have.
 fcgi_streambuf::int_type fcgi_streambuf::overflow(int_type c)
 {
     const std::streamsize pending = pptr() - pbase();
@@ -158,7 +157,7 @@ std::streamsize fcgi_streambuf::xsputn(const std::streambuf::char_type *s, std::
     if (buf == 0) {
         if (fcgx == 0 || fcgx->isReader)
             return 0;
-        // Where there is room in the stream's own memory, no call is needed.
+        // If the stream's own memory has room, no call is needed.
         if (n > 0 && n <= fcgx->stop - fcgx->wrNext && !fcgx->isClosed) {
             std::memcpy(fcgx->wrNext, s, static_cast<std::size_t>(n));
             fcgx->wrNext += n;
@@ -175,8 +174,8 @@ std::streamsize fcgi_streambuf::xsputn(const std::streambuf::char_type *s, std::
     return put(fcgx, s, n);
 }
 
-// Makes the stream say what the program has read and written here. What was read ahead into a buffer
-// of the program's stays there.
+// Brings the stream up to date with what the program has read and written here. Bytes that were read ahead
+// into the program's own buffer stay there.
 int fcgi_streambuf::sync()
 {
     if (fcgx == 0)
@@ -192,9 +191,9 @@ int fcgi_streambuf::sync()
     return FCGX_FFlush(fcgx) == 0 ? 0 : -1;
 }
 
-// Shows the next byte. Without a buffer, `bufsize` is even when the last byte was taken by uflow, and
-// odd when the program has looked at the next one since; other ways to read set it back to 0. Behind
-// a line it is two short of the limit, so that the next line needs no more than its first byte alone.
+// Returns the next byte without taking it. Without a buffer, `bufsize` is even after uflow has taken a
+// byte, and odd after the program has looked at the next one; any other way of reading sets it to 0. After
+// a line it is two below the limit, so that of the next line only the first byte is read alone.
 fcgi_streambuf::int_type fcgi_streambuf::underflow()
 {
     if (gptr() < egptr())
@@ -204,13 +203,13 @@ fcgi_streambuf::int_type fcgi_streambuf::underflow()
     if (buf != 0) {
         const std::streamsize got = get(fcgx, buf, bufsize);
 
-        // At the end the last bytes stay, to be put back.
+        // At the end the last bytes stay, so that they can be put back.
         if (got == 0)
             return traits_type::eof();
         setg(buf, buf, buf + got);
         return traits_type::to_int_type(*buf);
     }
-    if (!at_hand(fcgx)) {
+    if (!is_buffered(fcgx)) {
         const int c = FCGX_GetChar(fcgx);
 
         if (c == EOF)
@@ -232,8 +231,8 @@ fcgi_streambuf::int_type fcgi_streambuf::underflow()
     return traits_type::to_int_type(*next);
 }
 
-// Takes the next byte. The one behind is looked at alone again if a line has ended: nothing of the
-// next line is taken before the program takes its first byte.
+// Takes the next byte. If it ends a line, the byte after it is read alone again: nothing of the next line is
+// taken before the program takes its first byte.
 fcgi_streambuf::int_type fcgi_streambuf::uflow()
 {
     if (buf != 0 || gptr() < egptr()) {
@@ -245,10 +244,10 @@ fcgi_streambuf::int_type fcgi_streambuf::uflow()
     }
     if (fcgx == 0)
         return traits_type::eof();
-    // What could be put back is no longer what was read last.
+    // The get area's bytes could be put back, but they are no longer those read last.
     setg(0, 0, 0);
     bufsize = bufsize & 1 ? bufsize + 1 : 0;
-    const int c = at_hand(fcgx) ? *fcgx->rdNext++ : FCGX_GetChar(fcgx);
+    const int c = is_buffered(fcgx) ? *fcgx->rdNext++ : FCGX_GetChar(fcgx);
 
     if (c == '\n' && bufsize == SINGLE_BYTES)
         bufsize -= 2;

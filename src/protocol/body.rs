@@ -1,26 +1,26 @@
-//! Contents of fixed size: BEGIN_REQUEST (specification 5.1), END_REQUEST (5.5), UNKNOWN_TYPE (4.2).
+//! The contents of fixed size: BEGIN_REQUEST (specification 5.1), END_REQUEST (5.5), UNKNOWN_TYPE (4.2).
 
-/// Bytes in each of the three fixed-size contents.
+/// The size of each of these contents, in bytes.
 pub const BODY_LEN: usize = 8;
 
 /// The flag bit that asks to keep the connection open (FCGI_KEEP_CONN).
 pub const KEEP_CONN: u8 = 1;
 
-/// What the web server wants of the application for one request.
+/// The part that the application plays in one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// Answer the request (6.2).
     Responder,
     /// Decide whether the request may go on (6.3).
     Authorizer,
-    /// Answer the request by changing a file (6.4).
+    /// Answer the request by transforming a file (6.4).
     Filter,
     /// A role that the specification does not know.
     Unknown(u16),
 }
 
 impl Role {
-    /// The role that a number stands for.
+    /// Decodes a role number.
     pub const fn from_number(number: u16) -> Self {
         match number {
             1 => Self::Responder,
@@ -44,47 +44,47 @@ impl Role {
 /// The content of BEGIN_REQUEST.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BeginRequest {
-    /// What is asked for.
+    /// The role that the application is to play.
     pub role: Role,
-    /// The flag bits; all but [`KEEP_CONN`] are to be ignored.
+    /// The flag bits; only [`KEEP_CONN`] has a meaning.
     pub flags: u8,
 }
 
 impl BeginRequest {
-    /// Reads the content.
+    /// Decodes the content.
     pub const fn from_bytes(b: [u8; BODY_LEN]) -> Self {
         Self { role: Role::from_number(u16::from_be_bytes([b[0], b[1]])), flags: b[2] }
     }
 
-    /// The content's bytes; reserved ones are zero.
+    /// Encodes the content; reserved bytes are zero.
     pub const fn to_bytes(self) -> [u8; BODY_LEN] {
         let role = self.role.number().to_be_bytes();
         [role[0], role[1], self.flags, 0, 0, 0, 0, 0]
     }
 
-    /// Whether the connection is to stay open after the request.
+    /// Whether the web server wants the connection to stay open after the request.
     pub const fn keep_connection(self) -> bool {
         self.flags & KEEP_CONN != 0
     }
 }
 
-/// How a request ended, seen from the protocol.
+/// How a request ended, for the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProtocolStatus {
-    /// Normally.
+    /// It was answered.
     RequestComplete,
-    /// Refused: one request at a time on this connection.
+    /// Refused: the connection has another active request.
     CantMpxConn,
-    /// Refused: out of some resource.
+    /// Refused: the application is out of some resource.
     Overloaded,
-    /// Refused: the role is not known.
+    /// Refused: the application does not know the role.
     UnknownRole,
-    /// Any other number.
+    /// A status that the specification does not know.
     Unknown(u8),
 }
 
 impl ProtocolStatus {
-    /// The status that a byte stands for.
+    /// Decodes a status byte.
     pub const fn from_byte(byte: u8) -> Self {
         match byte {
             0 => Self::RequestComplete,
@@ -117,7 +117,7 @@ pub struct EndRequest {
 }
 
 impl EndRequest {
-    /// Reads the content.
+    /// Decodes the content.
     pub const fn from_bytes(b: [u8; BODY_LEN]) -> Self {
         Self {
             app_status: u32::from_be_bytes([b[0], b[1], b[2], b[3]]),
@@ -125,14 +125,14 @@ impl EndRequest {
         }
     }
 
-    /// The content's bytes; reserved ones are zero.
+    /// Encodes the content; reserved bytes are zero.
     pub const fn to_bytes(self) -> [u8; BODY_LEN] {
         let s = self.app_status.to_be_bytes();
         [s[0], s[1], s[2], s[3], self.protocol_status.to_byte(), 0, 0, 0]
     }
 }
 
-/// The content of UNKNOWN_TYPE: the type byte that was not understood.
+/// Encodes the content of UNKNOWN_TYPE: the type byte that is not known.
 pub const fn unknown_type(type_byte: u8) -> [u8; BODY_LEN] {
     [type_byte, 0, 0, 0, 0, 0, 0, 0]
 }

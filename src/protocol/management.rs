@@ -1,15 +1,15 @@
-//! Management records (specification 4): what the web server may ask of the application as a whole.
+//! Management records (specification 4): questions about the application rather than one request.
 
 use super::name_value::Pairs;
 use super::record::{HEADER_LEN, Header, NULL_REQUEST_ID, RecordType};
 use super::writer::Record;
 
-/// What the application can take at once (specification 4.1), as the numbers sent.
+/// What the application can take at the same time (specification 4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capacity {
-    /// FCGI_MAX_CONNS: connections at the same time.
+    /// FCGI_MAX_CONNS: the most connections.
     pub max_conns: u32,
-    /// FCGI_MAX_REQS: requests at the same time.
+    /// FCGI_MAX_REQS: the most requests.
     pub max_reqs: u32,
     /// FCGI_MPXS_CONNS: whether requests may share a connection.
     pub multiplexes: bool,
@@ -22,10 +22,10 @@ impl Capacity {
 
 const NAMES: [&[u8]; 3] = [b"FCGI_MAX_CONNS", b"FCGI_MAX_REQS", b"FCGI_MPXS_CONNS"];
 
-/// Digits in the largest `u32`.
+/// The digits of the largest `u32`.
 const MAX_DIGITS: usize = 10;
 
-/// Adds one pair with a decimal value; names and values of management are short.
+/// Appends one pair with a decimal value. Name and value are shorter than 128 bytes.
 fn push_pair(result: &mut Record, name: &[u8], number: u32) {
     let mut digits = [0; MAX_DIGITS];
     let value = decimal(number, &mut digits);
@@ -34,7 +34,7 @@ fn push_pair(result: &mut Record, name: &[u8], number: u32) {
     result.push(value);
 }
 
-/// Writes `number` at the end of `digits` and gives the digits used.
+/// Writes `number` at the end of `digits`, and returns the digits used.
 fn decimal(mut number: u32, digits: &mut [u8; MAX_DIGITS]) -> &[u8] {
     let mut start = MAX_DIGITS;
     for (at, digit) in digits.iter_mut().enumerate().rev() {
@@ -48,8 +48,8 @@ fn decimal(mut number: u32, digits: &mut [u8; MAX_DIGITS]) -> &[u8] {
     digits.get(start..).unwrap_or_default()
 }
 
-/// Answers GET_VALUES with the given content: each known name once, in the order asked, unknown
-/// names left out. A cut pair ends the list.
+/// Returns the answer to GET_VALUES with this content: each known name once, in the order asked. Leaves
+/// unknown names out, and stops at a pair that is cut off.
 pub fn get_values_result(content: &[u8], capacity: Capacity) -> Record {
     let numbers = [capacity.max_conns, capacity.max_reqs, u32::from(capacity.multiplexes)];
     let mut answered = [false; NAMES.len()];

@@ -1,7 +1,7 @@
 //! The FastCGI 1.0 specification as values: bytes in, values out, and back.
 //!
-//! This layer contains no input or output, reads no clock and needs `core` only. Nothing in it
-//! allocates or panics, whatever the bytes are.
+//! This layer has no I/O, reads no clock and needs `core` only. Nothing in it allocates, and no bytes make
+//! it panic.
 //!
 //! Reading order: [`record`] (the 8-byte header), [`body`] (fixed-size contents), [`name_value`]
 //! (pairs), [`reader`] (where one record ends and the next begins), [`route`] (what a record means

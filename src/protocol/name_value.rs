@@ -1,9 +1,9 @@
 //! Name-value pairs (specification 3.4).
 //!
-//! A length below 128 takes one byte, any other four bytes with the highest bit set. The long form is
-//! also legal for short lengths.
+//! A length below 128 takes one byte, any other four bytes with the highest bit set. The long form is valid
+//! for short lengths, too.
 
-/// Reads one length. Gives the length and the bytes behind it, or `None` when bytes are missing.
+/// Decodes one length. Returns it and the bytes after it, or `None` if bytes are missing.
 pub fn split_length(bytes: &[u8]) -> Option<(usize, &[u8])> {
     let (&first, rest) = bytes.split_first()?;
     if first < 0x80 {
@@ -16,7 +16,7 @@ pub fn split_length(bytes: &[u8]) -> Option<(usize, &[u8])> {
 /// A name and its value.
 pub type Pair<'a> = (&'a [u8], &'a [u8]);
 
-/// Reads one pair. Gives the pair and the bytes behind it, or `None` when the bytes end within it.
+/// Decodes one pair. Returns it and the bytes after it, or `None` if the bytes end within it.
 pub fn split_pair(bytes: &[u8]) -> Option<(Pair<'_>, &[u8])> {
     let (name_length, rest) = split_length(bytes)?;
     let (value_length, rest) = split_length(rest)?;
@@ -25,7 +25,7 @@ pub fn split_pair(bytes: &[u8]) -> Option<(Pair<'_>, &[u8])> {
     Some(((name, value), rest))
 }
 
-/// The pairs of a whole stream or record. Ends early where the bytes end within a pair; see
+/// Iterates over the pairs of a whole stream or record. Stops early if the bytes end within a pair; see
 /// [`Pairs::is_complete`].
 #[derive(Clone, Debug)]
 pub struct Pairs<'a> {
@@ -38,7 +38,7 @@ impl<'a> Pairs<'a> {
         Self { rest: bytes }
     }
 
-    /// Whether nothing is left over: false while pairs remain, and for ever when the last is cut.
+    /// Whether all bytes are decoded. Stays false if the last pair is cut off.
     pub const fn is_complete(&self) -> bool {
         self.rest.is_empty()
     }
@@ -54,8 +54,8 @@ impl<'a> Iterator for Pairs<'a> {
     }
 }
 
-/// The bytes of one encoded length and how many of them count. Lengths above 2^31 - 1 cannot be
-/// encoded: `None`.
+/// Encodes one length. Returns the bytes and how many of them count; `None` for a length above 2^31 - 1,
+/// which has no encoding.
 pub fn encode_length(length: usize) -> Option<([u8; 4], usize)> {
     match u32::try_from(length) {
         Ok(short) if short < 0x80 => Some(([short as u8, 0, 0, 0], 1)),

@@ -1,26 +1,26 @@
 //! Where one record ends and the next begins.
 //!
-//! A [`Reader`] looks at the bytes received and not yet used, and says what comes next. It keeps no
-//! bytes itself: a header is read once its eight bytes lie together, contents are handed on in
-//! pieces as they arrive, padding and unwanted contents are counted off.
+//! A [`Reader`] looks at the bytes received and not yet used, and returns what comes next. It keeps no bytes:
+//! it decodes a header once all eight bytes have arrived, passes contents on in pieces as they arrive, and
+//! counts padding and unwanted contents off.
 
 use super::record::{HEADER_LEN, Header};
 
-/// What the front of the bytes is.
+/// What comes next in the bytes received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Nothing can be said before more bytes arrive.
+    /// Nothing, until more bytes are received.
     NeedMore,
-    /// A header, already consumed: drop [`HEADER_LEN`] bytes.
+    /// A header, already consumed: the caller drops [`HEADER_LEN`] bytes.
     Header(Header),
-    /// So many bytes of content of the last header; use any number of them, then say so with
+    /// This many bytes of content of the last header. The caller uses any number of them, and reports it with
     /// [`Reader::consume`].
     Content(usize),
-    /// So many bytes that mean nothing, already consumed: drop them.
+    /// This many bytes to ignore, already consumed: the caller drops them.
     Skip(usize),
 }
 
-/// The place within the record that is being read. Zero at the start of a connection.
+/// The position within the current record: how many bytes of content, and then of padding, are still to come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reader {
     content: u16,
@@ -33,7 +33,7 @@ impl Reader {
         Self { content: 0, skip: 0 }
     }
 
-    /// Looks at `bytes`, the ones received and not yet used.
+    /// Returns what comes next in `bytes`, the ones received and not yet used.
     pub fn step(&mut self, bytes: &[u8]) -> Step {
         if self.content > 0 {
             return match bytes.len().min(usize::from(self.content)) {
@@ -57,19 +57,19 @@ impl Reader {
         }
     }
 
-    /// Takes note that `n` bytes of content were used.
+    /// Notes that `n` bytes of content were used.
     pub fn consume(&mut self, n: usize) {
         let n = u16::try_from(n).unwrap_or(u16::MAX);
         self.content = self.content.saturating_sub(n);
     }
 
-    /// Declares what is left of the current content unwanted.
+    /// Skips the rest of the current content.
     pub fn skip_content(&mut self) {
         self.skip += u32::from(self.content);
         self.content = 0;
     }
 
-    /// Bytes of content that the current record still has to give.
+    /// Returns how many bytes of the current content are not used.
     pub const fn content_left(&self) -> usize {
         self.content as usize
     }
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
     use crate::protocol::record::RecordType;
 
-    /// Reads `bytes` given in pieces of `piece` bytes; returns headers and contents in order.
+    /// Reads `bytes` in pieces of `piece` bytes. Returns headers and contents in order.
     fn read(bytes: &[u8], piece: usize) -> (Vec<Header>, Vec<u8>) {
         let (mut headers, mut contents) = (Vec::new(), Vec::new());
         let (mut reader, mut pending) = (Reader::new(), Vec::new());

@@ -1,29 +1,29 @@
 //! The record header (specification 3.3) and the record types (8).
 
-/// The only protocol version there is (FCGI_VERSION_1).
+/// The only protocol version (FCGI_VERSION_1).
 pub const VERSION: u8 = 1;
 
-/// Bytes in a record header.
+/// The size of a record header, in bytes.
 pub const HEADER_LEN: usize = 8;
 
 /// The largest content of one record, in bytes.
 pub const MAX_CONTENT: usize = 0xffff;
 
-/// The largest content we write into one record: a multiple of eight, so that records that follow
-/// each other stay aligned without padding.
+/// The largest content that the library writes into one record: a multiple of eight, so that successive
+/// records stay aligned without padding.
 pub const MAX_WRITTEN_CONTENT: usize = 65_528;
 
 /// The request id of management records (specification 3.3, FCGI_NULL_REQUEST_ID).
 pub const NULL_REQUEST_ID: u16 = 0;
 
-/// What a record is about: the type byte of its header (specification 8).
+/// The type of a record, from its header (specification 8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecordType(u8);
 
 impl RecordType {
     /// The web server starts a request.
     pub const BEGIN_REQUEST: Self = Self(1);
-    /// The web server gives a request up.
+    /// The web server aborts a request.
     pub const ABORT_REQUEST: Self = Self(2);
     /// The application has finished a request.
     pub const END_REQUEST: Self = Self(3);
@@ -31,7 +31,7 @@ impl RecordType {
     pub const PARAMS: Self = Self(4);
     /// The body of a request.
     pub const STDIN: Self = Self(5);
-    /// The application's answer.
+    /// The application's response.
     pub const STDOUT: Self = Self(6);
     /// The application's error messages.
     pub const STDERR: Self = Self(7);
@@ -44,7 +44,7 @@ impl RecordType {
     /// Management: the answer to a management record of unknown type.
     pub const UNKNOWN_TYPE: Self = Self(11);
 
-    /// The type that a type byte stands for; above 11 the specification knows none.
+    /// Wraps a type byte; the specification knows none above 11.
     pub const fn from_byte(byte: u8) -> Self {
         Self(byte)
     }
@@ -55,18 +55,18 @@ impl RecordType {
     }
 }
 
-/// A record header: what follows it, how much of it, and for which request.
+/// A record header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// The protocol version; anything but [`VERSION`] is not ours to read.
+    /// The protocol version; only [`VERSION`] can be decoded.
     pub version: u8,
-    /// What the record is about.
+    /// The record type.
     pub kind: RecordType,
     /// The request it belongs to; [`NULL_REQUEST_ID`] for management records.
     pub request_id: u16,
-    /// Bytes of content behind the header.
+    /// How many bytes of content follow the header.
     pub content_length: u16,
-    /// Bytes to ignore behind the content.
+    /// How many bytes to ignore follow the content.
     pub padding_length: u8,
 }
 
@@ -76,7 +76,7 @@ impl Header {
         Self { version: VERSION, kind, request_id, content_length, padding_length: 0 }
     }
 
-    /// Reads a header. Every eight bytes are a header; what they say is for the caller to judge.
+    /// Decodes a header. Any eight bytes are one; the caller checks its fields.
     pub const fn from_bytes(b: [u8; HEADER_LEN]) -> Self {
         Self {
             version: b[0],
@@ -87,7 +87,7 @@ impl Header {
         }
     }
 
-    /// The header's bytes; the reserved byte is zero.
+    /// Encodes the header; the reserved byte is zero.
     pub const fn to_bytes(self) -> [u8; HEADER_LEN] {
         let id = self.request_id.to_be_bytes();
         let len = self.content_length.to_be_bytes();

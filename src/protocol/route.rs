@@ -1,21 +1,21 @@
-//! What a record means to an application at this moment.
+//! What a record means to the application, given the active request.
 
 use super::record::{Header, NULL_REQUEST_ID, RecordType, VERSION};
 
-/// How far the web server's side of a request has come.
+/// How far the input of a request has been read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// BEGIN_REQUEST was read; parameters are arriving.
+    /// After BEGIN_REQUEST: the parameters are next.
     Params,
-    /// The empty PARAMS record was read; the body is arriving.
+    /// After the end of PARAMS: the body is next.
     Stdin,
-    /// The program has gone on to the file of a Filter.
+    /// The program has moved on to the file of a Filter.
     Data,
-    /// Nothing more of the request is wanted.
+    /// The current stream has ended; records for the request are ignored.
     Ended,
 }
 
-/// A request that has begun and has not ended: the application owes it an END_REQUEST.
+/// A request that has begun and has not ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Active {
     /// Its request id.
@@ -24,31 +24,31 @@ pub struct Active {
     pub phase: Phase,
 }
 
-/// What to do with a record.
+/// What a record is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route {
-    /// A request begins; its content is the fixed body.
+    /// Begins a request.
     Begin,
-    /// Content of the stream that the active request is reading; an empty one ends the stream.
+    /// Belongs to the stream that the active request reads; an empty record ends the stream.
     Stream,
-    /// The active request is given up.
+    /// Aborts the active request.
     Abort,
-    /// GET_VALUES: answer when its content is there.
+    /// GET_VALUES, to answer once its content has arrived.
     GetValues,
-    /// A management record of another type: answer UNKNOWN_TYPE.
+    /// A management record of another type, to answer with UNKNOWN_TYPE.
     UnknownManagement(u8),
-    /// A request begins while another is active: answer CANT_MPX_CONN for this id.
+    /// Begins a request while another is active, to answer with CANT_MPX_CONN for its id.
     CannotMultiplex,
-    /// The active request is begun again: the connection cannot be trusted any more.
+    /// Begins the active request again: the connection cannot be trusted any more.
     BegunTwice,
-    /// Not the protocol's first version: nothing behind this header can be understood.
+    /// Another version of the protocol: nothing after this header can be understood.
     UnsupportedVersion,
-    /// Skip it: a record of a request that is not active, or out of place.
+    /// To be skipped: out of place, or of a request that is not active.
     Ignore,
 }
 
-/// Says what `header` means while `active` is the request of this connection (specification 3.3:
-/// records of inactive requests are ignored; 4: id 0 is management).
+/// Returns what the record of `header` is for while `active` is the request of this connection (specification
+/// 3.3: records of inactive requests are ignored; 4: id 0 is management).
 pub fn route(header: &Header, active: Option<Active>) -> Route {
     if header.version != VERSION {
         return Route::UnsupportedVersion;

@@ -1,15 +1,15 @@
-//! Small whole records to send.
+//! Encodes small whole records.
 
 use super::body::{BODY_LEN, EndRequest, unknown_type};
 use super::record::{HEADER_LEN, Header, NULL_REQUEST_ID, RecordType};
 
-/// Bytes in a record whose content is one fixed-size body.
+/// The size of a record with a content of fixed size, in bytes.
 pub const FIXED_RECORD_LEN: usize = HEADER_LEN + BODY_LEN;
 
-/// The most bytes that an [`Record`] holds.
+/// The most bytes that a [`Record`] holds.
 pub const MAX_RECORD: usize = 96;
 
-/// Copies bytes as far as there is room. Unlike `copy_from_slice`, it cannot panic.
+/// Copies as many bytes as fit. Unlike `copy_from_slice`, it cannot panic.
 pub fn copy(room: &mut [u8], bytes: &[u8]) {
     for (to, from) in room.iter_mut().zip(bytes) {
         *to = *from;
@@ -24,7 +24,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// Nothing yet.
+    /// An empty record.
     pub const fn new() -> Self {
         Self { bytes: [0; MAX_RECORD], len: 0 }
     }
@@ -34,7 +34,7 @@ impl Record {
         self.bytes.get(..self.len).unwrap_or_default()
     }
 
-    /// Adds bytes at the end; what does not fit in whole is left out.
+    /// Appends bytes; leaves out those that do not all fit.
     pub fn push(&mut self, bytes: &[u8]) {
         let end = self.len + bytes.len();
         if let Some(room) = self.bytes.get_mut(self.len..end) {
@@ -43,7 +43,7 @@ impl Record {
         }
     }
 
-    /// Puts a header in front, over the bytes that were pushed there as its place.
+    /// Writes the header over the first bytes, which the caller pushed to keep room for it.
     pub fn set_header(&mut self, header: Header) {
         if let Some(room) = self.bytes.first_chunk_mut() {
             *room = header.to_bytes();
@@ -59,9 +59,9 @@ impl Default for Record {
 
 impl From<[u8; FIXED_RECORD_LEN]> for Record {
     fn from(record: [u8; FIXED_RECORD_LEN]) -> Self {
-        let mut answer = Self::new();
-        answer.push(&record);
-        answer
+        let mut whole = Self::new();
+        whole.push(&record);
+        whole
     }
 }
 
@@ -71,17 +71,17 @@ const fn fixed(kind: RecordType, request_id: u16, body: [u8; BODY_LEN]) -> [u8; 
     [h[0], h[1], h[2], h[3], h[4], h[5], h[6], h[7], b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]
 }
 
-/// A whole END_REQUEST record (specification 5.5).
+/// Encodes a whole END_REQUEST record (specification 5.5).
 pub const fn end_request(request_id: u16, end: EndRequest) -> [u8; FIXED_RECORD_LEN] {
     fixed(RecordType::END_REQUEST, request_id, end.to_bytes())
 }
 
-/// A whole UNKNOWN_TYPE record (specification 4.2).
+/// Encodes a whole UNKNOWN_TYPE record (specification 4.2).
 pub const fn unknown_type_record(type_byte: u8) -> [u8; FIXED_RECORD_LEN] {
     fixed(RecordType::UNKNOWN_TYPE, NULL_REQUEST_ID, unknown_type(type_byte))
 }
 
-/// The record that ends a stream: a header without content (specification 3.3).
+/// Encodes the record that ends a stream: a header without content (specification 3.3).
 pub const fn end_of_stream(kind: RecordType, request_id: u16) -> [u8; HEADER_LEN] {
     Header::new(kind, request_id, 0).to_bytes()
 }

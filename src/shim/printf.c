@@ -1,10 +1,10 @@
 /*
- * The printf family: functions with a variable number of arguments cannot be written in stable Rust.
+ * The printf family, in C: stable Rust cannot define variadic functions.
  *
- * The C library formats, straight into the stream's buffer where the text fits. Memory is asked for
- * only when the text is larger than the whole buffer.
+ * The C library formats the text, straight into the stream's buffer if it fits. Memory is allocated only for
+ * a text that is larger than the whole buffer.
  */
-/* However the library is built, no format ends the process: a fortified vsnprintf would, on %n. */
+/* A fortified vsnprintf ends the process on %n: no build of the library may use it. */
 #undef _FORTIFY_SOURCE
 #define NO_FCGI_DEFINES
 #include "fcgi_stdio.h"
@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Bytes that fit into the stream's buffer now, and 0 for a stream that cannot be written to. */
+/* Returns how many bytes fit into the stream's buffer now; 0 if the stream cannot be written to. */
 static size_t free_room(const FCGX_Stream *stream)
 {
     if (stream->isClosed || stream->isReader || stream->wrNext >= stream->stop)
@@ -25,13 +25,13 @@ static size_t free_room(const FCGX_Stream *stream)
     return (size_t)(stream->stop - stream->wrNext);
 }
 
-/* Where a text is being put together. */
+/* The room in which a text is composed. */
 struct text {
     char *next;
     char *end;
 };
 
-/* Adds bytes; 0 if there is no room for them. */
+/* Appends bytes. Returns 0 if they do not fit. */
 static int add(struct text *text, const char *bytes, size_t length)
 {
     if ((size_t)(text->end - text->next) < length)
@@ -42,7 +42,7 @@ static int add(struct text *text, const char *bytes, size_t length)
     return 1;
 }
 
-/* Adds a number in decimal, with its sign. */
+/* Appends a number in decimal, with its sign. Returns 0 if it does not fit. */
 static int add_number(struct text *text, unsigned long number, int is_negative)
 {
     char digits[3 * sizeof number + 1];
@@ -62,7 +62,7 @@ static int add_signed(struct text *text, long number)
     return add_number(text, number < 0 ? -(unsigned long)number : (unsigned long)number, number < 0);
 }
 
-/* Adds what a conversion without flags, width and precision stands for; 0 for any other. */
+/* Appends the result of a conversion without flags, width and precision. Returns 0 for any other. */
 static int add_conversion(struct text *text, const char **format, va_list *arg)
 {
     const char *string;
@@ -97,9 +97,9 @@ static int add_conversion(struct text *text, const char **format, va_list *arg)
 }
 
 /*
- * Most formats are made of %s, %d, %u, %ld, %lu, %c and %% as they are: these take a fraction of the
- * time here. Gives the length of the text; negative for any other format, for a text that does not
- * fit, and for NULL as a string: all that is for the C library.
+ * Formats what most formats consist of: plain %s, %d, %u, %ld, %lu, %c and %%. It takes a fraction of the C
+ * library's time. Returns the length of the text; negative for any other format, for a text that does not
+ * fit, and for NULL as a string: the C library handles these.
  */
 static int print_plainly(char *room, size_t size, const char *format, va_list *arg)
 {
@@ -122,8 +122,8 @@ static int print_plainly(char *room, size_t size, const char *format, va_list *a
 }
 
 /*
- * Formats into the stream's buffer. Gives the length of the text, negative if it cannot be formatted;
- * the text is written if it and its NUL fit, else the stream is as it was.
+ * Formats into the stream's buffer. Returns the length of the text, negative if it cannot be formatted. The
+ * text is written only if it fits together with its NUL; otherwise the stream does not change.
  */
 static int print_in_buffer(FCGX_Stream *stream, const char *format, va_list arg)
 {
@@ -146,7 +146,7 @@ static int print_in_buffer(FCGX_Stream *stream, const char *format, va_list arg)
     return length;
 }
 
-/* Formats a text of known length into memory of its own, and writes that. */
+/* Formats a text of known length into allocated memory, and writes it from there. */
 static int print_through_heap(FCGX_Stream *stream, int length, const char *format, va_list arg)
 {
     char *text = malloc((size_t)length + 1);
