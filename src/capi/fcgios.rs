@@ -12,7 +12,7 @@ use crate::os::error::{errno_of, set_errno, words};
 use crate::os::memory::boxed;
 use crate::os::{descriptor, io as fd_io, signal, socket, spawn};
 use crate::serve::peers::PeerList;
-use crate::serve::{blocking, config, connection, registry};
+use crate::serve::{blocking, blocking::OnSignal, config, connection, registry};
 
 /// The argument that a program passes to an asynchronous operation and receives in its procedure.
 pub type ClientData = *mut c_void;
@@ -429,7 +429,8 @@ pub unsafe extern "C" fn OS_Accept(
     // SAFETY: the caller passes NULL or a C string.
     let list = PeerList::parse(unsafe { bytes(webServerAddrs) });
     let _ = library::go_on();
-    value(blocking::accept(listen_sock, fail_on_intr != 0, &list))
+    let on_signal = if fail_on_intr != 0 { OnSignal::Fail } else { OnSignal::WaitOn };
+    value(blocking::accept(listen_sock, on_signal, &list))
 }
 
 /// Closes a connection, as OS_Close does.

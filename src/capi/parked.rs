@@ -92,7 +92,7 @@ fn key_of(
 ) -> Result<Option<Key>, Connection> {
     connection.keep();
     let config = config::get();
-    let connection = match connection.go_home(listen_sock, owner, config) {
+    let connection = match connection.return_to_pool(listen_sock, owner, config) {
         Ok(key) => return Ok(Some(key)),
         Err(connection) => connection,
     };
@@ -123,7 +123,8 @@ pub(super) unsafe fn end(
         return close_unknown(fd, close);
     }
     match registry::take_out(key, fd) {
-        Some(connection) if close => connection.close(detached),
+        Some(connection) if close && detached => connection.close_detached_copy(),
+        Some(connection) if close => connection.close(),
         Some(connection) => connection.release(),
         // SAFETY: as above. The number is not the request's any more.
         None => unsafe { (*request).ipcFd = -1 },

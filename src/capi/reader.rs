@@ -15,7 +15,7 @@ use crate::os::io as fd_io;
 use crate::serve::inbound::MARGIN;
 use crate::serve::incoming::Fault;
 use crate::serve::sending::Sending;
-use crate::serve::{Body, Connection};
+use crate::serve::{BodyEvent, Connection};
 
 /// Bytes from which reading straight into the caller's memory pays.
 const DIRECT: usize = 4096;
@@ -81,23 +81,23 @@ pub(super) unsafe extern "C" fn fill(stream: *mut FCGX_Stream) {
     // SAFETY: as above.
     let Some(connection) = (unsafe { connection(block) }) else { return stream.set_closed(1) };
     loop {
-        match connection.exchange.body() {
-            Body::Content(range) => {
+        match connection.exchange.body_event() {
+            BodyEvent::Content(range) => {
                 let (memory, _) = connection.exchange.memory();
                 let base = memory.as_mut_ptr();
                 let next = base.wrapping_add(range.start);
                 return stream.set_readable(next, base.wrapping_add(range.end));
             }
             // SAFETY: as above; the sending side is for all threads.
-            Body::NeedMore => receive(connection, fd, unsafe { sending(block) }, stream),
-            Body::End => return stream.set_closed(1),
-            Body::Answer(answer) => {
+            BodyEvent::NeedMore => receive(connection, fd, unsafe { sending(block) }, stream),
+            BodyEvent::End => return stream.set_closed(1),
+            BodyEvent::Answer(answer) => {
                 // SAFETY: as above; it lies beside the connection, and is for all threads.
                 if unsafe { sending(block) }.answer(fd, &answer).is_err() {
                     connection.exchange.incoming().break_off(Fault::Protocol);
                 }
             }
-            Body::Fault(fault) => return stream.fail(code(fault)),
+            BodyEvent::Fault(fault) => return stream.fail(code(fault)),
         }
     }
 }

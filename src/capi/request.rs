@@ -53,7 +53,7 @@ pub unsafe fn begin(
         match block::take() {
             Ok(ready) => block = ready,
             Err(error) => {
-                connection.close(false);
+                connection.close();
                 return Err(error);
             }
         }
@@ -236,7 +236,8 @@ pub unsafe fn end(request: *mut FCGX_Request, close: bool) {
             connection.release();
             close_unknown(fd, close);
         }
-        Some(connection) if close => connection.close(detached),
+        Some(connection) if close && detached => connection.close_detached_copy(),
+        Some(connection) if close => connection.close(),
         Some(connection) => connection.release(),
         None => close_unknown(fd, close),
     }
@@ -301,7 +302,9 @@ mod tests {
             let received = [HEAD, BODY].concat();
             incoming.room().unwrap()[..received.len()].copy_from_slice(&received);
             incoming.received(received.len());
-            let HeadEvent::Ready(start) = connection.exchange.head(1000) else { panic!("no head") };
+            let HeadEvent::Ready(start) = connection.exchange.head_event(1000) else {
+                panic!("no head")
+            };
             let mut text = [0_u8; 8];
             // SAFETY: `r` points to a request that stays where it is; the streams are its own.
             unsafe {

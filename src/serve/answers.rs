@@ -1,4 +1,4 @@
-//! Answers to management records that wait for whoever sends next.
+//! The queue of answers to management records, for the thread that sends next.
 
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
@@ -6,24 +6,24 @@ use once_cell::race::OnceBox;
 
 use crate::os::memory::{NoMemory, boxed, extend};
 
-/// Bytes that may wait: over forty answers of the longest kind. A power of two.
+/// Size of the queue: over forty answers of the longest kind. A power of two.
 const ROOM: usize = 4096;
 
 /// Bytes sent at a time.
 const PIECE: usize = 256;
 
-/// Whole records, put in by the one thread that reads the connection and taken out by one thread at a
-/// time. There is no lock that a fork could leave locked.
+/// A queue of whole records. The one thread that reads the connection puts them in; one thread at a time
+/// takes them out. There is no lock that a fork could leave locked.
 #[derive(Debug)]
 pub(super) struct Answers {
-    /// Made when the first record has to wait.
+    /// Allocated for the first record.
     ring: OnceBox<Ring>,
     /// Bytes put in and taken out so far; both wrap.
     put: AtomicUsize,
     taken: AtomicUsize,
 }
 
-/// `ROOM` bytes, of which any may be the first.
+/// A ring buffer of `ROOM` bytes.
 #[derive(Debug)]
 struct Ring(Vec<AtomicU8>);
 
@@ -34,25 +34,25 @@ impl Ring {
         boxed(Self(bytes))
     }
 
-    /// The places from this byte on, once around.
-    fn places(&self, start: usize) -> impl Iterator<Item = &AtomicU8> {
+    /// All bytes, from this one on and once around.
+    fn bytes_from(&self, start: usize) -> impl Iterator<Item = &AtomicU8> {
         let start = start % ROOM;
         self.0.iter().skip(start).chain(self.0.iter().take(start))
     }
 }
 
 impl Answers {
-    /// None yet.
+    /// An empty queue.
     pub(super) const fn new() -> Self {
         Self { ring: OnceBox::new(), put: AtomicUsize::new(0), taken: AtomicUsize::new(0) }
     }
 
-    /// Whether none waits. In one order with everything that is sequentially consistent.
+    /// Whether the queue is empty. The loads are sequentially consistent.
     pub(super) fn is_empty(&self) -> bool {
         self.put.load(Ordering::SeqCst) == self.taken.load(Ordering::SeqCst)
     }
 
-    /// Puts a record in. Without room or memory for it that is an error.
+    /// Puts a record in. Fails if the queue is full, or out of memory.
     pub(super) fn put(&self, record: &[u8]) -> Result<(), NoMemory> {
         let ring = self.ring.get_or_try_init(Ring::new)?;
         let start = self.put.load(Ordering::Relaxed);
@@ -60,34 +60,34 @@ impl Answers {
         if record.len() > ROOM.saturating_sub(waiting) {
             return Err(NoMemory);
         }
-        for (place, byte) in ring.places(start).zip(record) {
-            place.store(*byte, Ordering::Relaxed);
+        for (stored, byte) in ring.bytes_from(start).zip(record) {
+            stored.store(*byte, Ordering::Relaxed);
         }
         self.put.store(start.wrapping_add(record.len()), Ordering::SeqCst);
         Ok(())
     }
 
-    /// Returns what is next to be sent: so many of these bytes. They stay until [`Answers::sent`], so that
-    /// what is not sent at all is still there from the start of a record on.
+    /// Returns the next bytes to send, and how many they are. They stay in the queue until [`Answers::sent`]:
+    /// if none can be sent, the queue still begins with a whole record.
     pub(super) fn next(&self) -> ([u8; PIECE], usize) {
         let start = self.taken.load(Ordering::Relaxed);
         let count = self.put.load(Ordering::SeqCst).wrapping_sub(start).min(PIECE);
         let mut bytes = [0; PIECE];
         if let Some(ring) = self.ring.get() {
-            for (byte, place) in bytes.iter_mut().zip(ring.places(start)).take(count) {
-                *byte = place.load(Ordering::Relaxed);
+            for (byte, stored) in bytes.iter_mut().zip(ring.bytes_from(start)).take(count) {
+                *byte = stored.load(Ordering::Relaxed);
             }
         }
         (bytes, count)
     }
 
-    /// Takes out as many bytes. Once none is left, whole records have been sent.
+    /// Takes `count` bytes out. Once the queue is empty, only whole records have been sent.
     pub(super) fn sent(&self, count: usize) {
         let start = self.taken.load(Ordering::Relaxed);
         self.taken.store(start.wrapping_add(count), Ordering::SeqCst);
     }
 
-    /// Forgets all of them.
+    /// Drops all records.
     pub(super) fn clear(&mut self) {
         *self.taken.get_mut() = *self.put.get_mut();
     }

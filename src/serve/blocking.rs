@@ -1,4 +1,4 @@
-//! Accepting a connection for programs that do the rest by themselves.
+//! Accepting a connection for programs that read and answer its requests themselves.
 
 use std::io;
 use std::os::fd::RawFd;
@@ -11,32 +11,47 @@ use crate::os::signal::{self, UNCHECKED};
 use crate::os::socket::{self, Peer};
 use crate::os::{descriptor, mark, threads};
 
-/// Waits for the next connection of a peer that `list` admits and, on a unix socket, says
-/// something before the keeper timeout; closes all others. Bytes are not read.
+/// What a signal that would interrupt accept(2) does to the wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnSignal {
+    /// The wait goes on.
+    WaitOn,
+    /// The wait ends with `Interrupted`.
+    Fail,
+}
+
+/// Whether the wake-up descriptor is known to be the library's; if not, a wait is short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum WakeUp {
+    Unchecked,
+    Checked,
+}
+
+/// Waits for the next connection of a peer that `list` admits and that, on a unix socket, sends something
+/// within the keeper timeout. Closes all other connections. Reads no bytes.
 ///
-/// `Interrupted` when shutting down is asked for, and with `fail_on_intr` after a signal that
-/// interrupts accept(2); `WouldBlock` when the program has made the listen socket non-blocking, or its
-/// time limit there is over.
-pub fn accept(listen_fd: RawFd, fail_on_intr: bool, list: &PeerList) -> io::Result<RawFd> {
-    // In accept4 one of several threads would not hear of a signal that another one takes.
+/// Fails with `Interrupted` if shutdown is requested, and with [`OnSignal::Fail`] after a signal; with
+/// `WouldBlock` if the program has made the listen socket non-blocking, or after its receive timeout there.
+pub fn accept(listen_fd: RawFd, on_signal: OnSignal, list: &PeerList) -> io::Result<RawFd> {
+    // A thread that blocks in accept4 would not notice a signal that another thread takes.
     if !threads::only_one() {
         let _ = mark::make_nonblocking(listen_fd);
     }
     let _accepting = signal::Accepting::on(listen_fd, descriptor::file_number(listen_fd));
-    let mut is_checked = false;
+    let mut wake_up = WakeUp::Unchecked;
     loop {
         if signal::shutdown_requested() {
             return Err(io::ErrorKind::Interrupted.into());
         }
         match socket::accept(listen_fd) {
-            Ok(new) if list.admits(&new.peer) && speaks(new.fd, &new.peer) => return Ok(new.fd),
+            Ok(new) if list.admits(&new.peer) && is_usable(new.fd, &new.peer) => return Ok(new.fd),
             Ok(new) => descriptor::close(new.fd),
-            // Whatever it says: the socket may have been set aside.
+            // The error may come from the shutdown, which can set the listen socket aside.
             Err(_) if signal::shutdown_requested() => {}
             Err(error) => match error.kind() {
-                io::ErrorKind::Interrupted if !fail_on_intr => {}
+                io::ErrorKind::Interrupted if on_signal == OnSignal::WaitOn => {}
                 io::ErrorKind::WouldBlock if mark::nonblocking_by_library(listen_fd) => {
-                    is_checked = wait(listen_fd, fail_on_intr, is_checked)?;
+                    wake_up = wait(listen_fd, on_signal, wake_up)?;
                 }
                 _ => return Err(error),
             },
@@ -44,35 +59,36 @@ pub fn accept(listen_fd: RawFd, fail_on_intr: bool, list: &PeerList) -> io::Resu
     }
 }
 
-/// Waits until the listen socket has a connection or shutting down is asked for. `is_checked`: whether
-/// the wake-up has been; returns whether it is now.
-fn wait(listen_fd: RawFd, fail_on_intr: bool, is_checked: bool) -> io::Result<bool> {
+/// Waits until the listen socket is readable or shutdown is requested. Returns what is known of the wake-up
+/// descriptor afterwards.
+fn wait(listen_fd: RawFd, on_signal: OnSignal, wake_up: WakeUp) -> io::Result<WakeUp> {
     let own = socket::time_limit(listen_fd);
-    let limit = own.or((!is_checked).then_some(UNCHECKED));
+    let limit = own.or((wake_up == WakeUp::Unchecked).then_some(UNCHECKED));
     let fds = [listen_fd, signal::wake_up_descriptor().unwrap_or(-1)];
     let mut fds = fds.map(|fd| PollFd::new(fd, poll::READABLE));
     match poll::poll(&mut fds, limit) {
         Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
-        Err(error) if fail_on_intr && signal::would_interrupt_accept() => Err(error),
+        Err(error) if on_signal == OnSignal::Fail && signal::would_interrupt_accept() => Err(error),
         Ok(0) if own.is_some() => Err(would_block()),
         Ok(_) if socket::is_shut_down(listen_fd) => Err(shut_down()),
-        // Without it, whether shutting down is asked for has to be looked up now and then.
-        Ok(0) => Ok(signal::check_wake_up().is_ok()),
+        // Without a wake-up descriptor the caller has to poll for a requested shutdown.
+        Ok(0) if signal::check_wake_up().is_ok() => Ok(WakeUp::Checked),
+        Ok(0) => Ok(WakeUp::Unchecked),
         Ok(_) if fds[1].revents != 0 => {
             signal::ignore_wake_up();
-            Ok(false)
+            Ok(WakeUp::Unchecked)
         }
-        _ => Ok(is_checked),
+        _ => Ok(wake_up),
     }
 }
 
-/// Makes a fresh connection ready; false for a unix peer that has nothing to say.
-fn speaks(fd: RawFd, peer: &Peer) -> bool {
+/// Prepares a new connection. Returns false for a unix peer that sends nothing within the keeper timeout.
+fn is_usable(fd: RawFd, peer: &Peer) -> bool {
     if *peer == Peer::Unix {
-        let patience = config::get().keeper_timeout;
-        return poll::one(fd, poll::READABLE, Some(patience)).is_ok_and(|events| events != 0);
+        let timeout = config::get().keeper_timeout;
+        return poll::one(fd, poll::READABLE, Some(timeout)).is_ok_and(|events| events != 0);
     }
-    // Without it the connection is slower, nothing else.
+    // If it fails, the connection is slower but works.
     let _ = socket::set_nodelay(fd);
     true
 }
@@ -97,7 +113,7 @@ mod tests {
     fn a_silent_tcp_peer_is_accepted() {
         let listener = listener();
         let _client = connect(&listener);
-        let fd = accept(listener.as_raw_fd(), false, &PeerList::default()).unwrap();
+        let fd = accept(listener.as_raw_fd(), OnSignal::WaitOn, &PeerList::default()).unwrap();
         descriptor::close(fd);
     }
 
@@ -108,7 +124,7 @@ mod tests {
         let mut client = connect(&listener);
         listener.set_nonblocking(true).unwrap();
         let list = PeerList::parse(b"192.0.2.1");
-        let error = accept(listener.as_raw_fd(), false, &list).unwrap_err();
+        let error = accept(listener.as_raw_fd(), OnSignal::WaitOn, &list).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
         // The first write may be taken before the peer's end has arrived.
         while client.write_all(b"x").is_ok() {}

@@ -1,8 +1,7 @@
-//! Settings for unmodified programs: environment variables, read when the library is initialised and
-//! never later.
+//! Settings for unmodified programs: environment variables, read only when the library is initialised.
 //!
-//! [`SETTINGS`] is their one home: they are read by it and complained about by it, and
-//! docs/operating.md, man/libfcgi.7 and the headers say what it says (tests/settings.rs).
+//! [`SETTINGS`] is the one table of them. The code that reads and checks them follows it, and so do
+//! docs/operating.md, man/libfcgi.7 and the headers (tests/settings.rs).
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
@@ -20,44 +19,44 @@ use crate::os::latest::Latest;
 pub struct Setting {
     /// The variable.
     pub name: &'static str,
-    /// What may be its value.
+    /// Which values it may have.
     pub value: Value,
-    /// What it is for, in one sentence without a full stop.
+    /// Its meaning, as one sentence without a full stop.
     pub says: &'static str,
 }
 
-/// What may be a variable's value, and where in [`Config`] it is put.
+/// Which values a variable may have, and which field of [`Config`] it sets.
 #[derive(Debug)]
 pub enum Value {
-    /// A number; anything else is refused with a line on stderr, and the default kept.
+    /// A number. Any other value is rejected with a message on stderr, and the default is used.
     Number {
-        /// What is counted.
+        /// The unit.
         unit: &'static str,
-        /// The least and the greatest.
+        /// The smallest and the largest number.
         range: RangeInclusive<u32>,
-        /// The number without the variable.
+        /// The number if the variable is not set.
         default: u32,
-        /// What 0 does, as the rest of a sentence.
+        /// What 0 does, as the end of a sentence.
         zero: &'static str,
-        /// Puts it into its field.
+        /// Sets the field.
         put: fn(&mut Config, u32),
     },
     /// Any text.
     Text {
-        /// How it is written.
+        /// How the text is written.
         form: &'static str,
-        /// What holds without the variable.
+        /// The effect if the variable is not set.
         default: &'static str,
-        /// Puts it into its field.
+        /// Sets the field.
         put: fn(&mut Config, &[u8]),
     },
 }
 
-/// The range of a number that has no reason for another.
+/// The range of a number, unless there is a reason for another.
 pub const ANY: RangeInclusive<u32> = 0..=i32::MAX as u32;
 
-/// All of them, in the order of the documents. After a change `UPDATE_SETTINGS=1 cargo test --test
-/// settings` writes the tables of docs/operating.md and man/libfcgi.7 anew.
+/// All settings, in the order of the documents. After a change run `UPDATE_SETTINGS=1 cargo test --test
+/// settings`, which writes the tables of docs/operating.md and man/libfcgi.7.
 pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "LIBFCGI_OS_CLOSE_POLL_TIMEOUT",
@@ -155,7 +154,7 @@ pub const SETTINGS: &[Setting] = &[
             range: ANY,
             default: 0,
             zero: "means four times LIBFCGI_MAX_PARAMS_BYTES",
-            // That row is above this one, and in its place.
+            // The row of that setting is above: its field is set.
             put: |config, number| {
                 config.max_heads =
                     limit(number).map_or(config.max_params.saturating_mul(4), |most| most as usize);
@@ -176,42 +175,42 @@ pub const SETTINGS: &[Setting] = &[
     },
 ];
 
-/// What the environment says, or the defaults: a field for each of [`SETTINGS`].
+/// The values of [`SETTINGS`], from the environment or the defaults.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Config {
-    /// How long closing waits for a peer that still sends.
+    /// How long to drain a connection before closing it.
     pub close_timeout: Duration,
-    /// How long a peer on a unix socket may stay silent after connecting.
+    /// How long a new connection on a unix socket may stay silent.
     pub keeper_timeout: Duration,
-    /// How long any other peer may stay silent after connecting.
+    /// How long any other new connection may stay silent.
     pub first_byte_timeout: Option<Duration>,
-    /// How long the head of a request may take from its first byte on.
+    /// How long the head of a request may take, from its first byte to its last.
     pub head_timeout: Option<Duration>,
-    /// How long a connection without a request may be silent when shutting down.
+    /// How long a connection without a request may stay silent during a shutdown.
     pub drain: Duration,
-    /// Bytes of parameters that one request may have.
+    /// The most bytes of parameters in one request.
     pub max_params: usize,
-    /// Bytes that heads which are not complete may hold in all.
+    /// The most bytes in all incomplete heads together.
     pub max_heads: usize,
-    /// Connections without a request that one listen socket may have.
+    /// The most connections without a request for one listen socket.
     pub max_waiting: usize,
-    /// Web servers that may connect.
+    /// The web servers that may connect.
     pub peers: PeerList,
 }
 
 static CONFIG: Latest<Config> = Latest::empty();
-/// What holds until the environment is read.
+
+/// The settings until the environment is read.
 static DEFAULTS: Latest<Config> = Latest::empty();
 
-/// The settings of this process: the defaults, until [`read`] is called.
+/// Returns the settings of this process: the defaults until [`read`] is called.
 pub fn get() -> &'static Config {
     CONFIG.get().unwrap_or_else(|| DEFAULTS.get_or_make(|| Config::of(&|_| None)))
 }
 
-/// Reads the environment, for what asks for the settings from now on. To be called by one thread at a
-/// time: when the library is initialised, and again when it begins anew. Where a request's environment
-/// has taken the place of the program's own, the settings stay as they are, and so without memory for
-/// new ones.
+/// Reads the settings from the environment; later calls of [`get`] return them. Called by one thread at a
+/// time, when the library is initialised and when it is started again. Keeps the settings if a request's
+/// environment has replaced the program's own, or if out of memory.
 pub fn read() {
     if CONFIG.get().is_none() {
         CONFIG.get_or_make(Config::of_environment);
@@ -224,7 +223,7 @@ const fn milliseconds(number: u32) -> Duration {
     Duration::from_millis(number as u64)
 }
 
-/// 0 stands for no limit.
+/// Returns `None`, no limit, for 0.
 fn limit(number: u32) -> Option<u32> {
     (number != 0).then_some(number)
 }
@@ -264,7 +263,7 @@ fn parse(text: &OsStr, range: &RangeInclusive<u32>) -> Option<u32> {
 fn complain(name: &str, text: &OsStr, range: &RangeInclusive<u32>, default: u32) {
     let (least, most) = (range.start(), range.end());
     let value = text.to_string_lossy();
-    // Nobody is left to tell when stderr is closed.
+    // If stderr is closed, the message is lost.
     let _ = writeln!(
         Stderr,
         "libfcgi: {name}={value} is not a number from {least} to {most}; using {default}"

@@ -1,4 +1,4 @@
-//! A connection in a thread's hands: its descriptor, what was received on it, where it came from.
+//! A connection in use: its descriptor, the exchange on it, and the pool that it came from.
 
 use std::os::fd::RawFd;
 use std::sync::Arc;
@@ -20,25 +20,26 @@ use crate::os::memory::NoMemory;
 use crate::os::socket::close_at_once;
 use crate::os::{descriptor, fork, socket};
 
-/// A connection and the pool that watches it while it has no request. It is closed, parked, or left to
-/// the program, never dropped.
+/// A connection that one thread uses, with its exchange. It ends by being closed, parked or left to the
+/// program; it is never dropped.
 #[derive(Debug)]
 pub struct Connection {
-    /// The descriptor that it was accepted or found as.
+    /// The descriptor under which it was accepted or found.
     pub fd: RawFd,
-    /// What was received.
+    /// The request on it, with the bytes received.
     pub exchange: Box<Exchange>,
-    home: Option<(Arc<Pool>, Key)>,
-    /// From when on a child may have a copy.
+    /// The pool that watches it while it has no request, and its key there; `None` if it was never parked.
+    pool: Option<(Arc<Pool>, Key)>,
+    /// A child forked after this epoch may have a copy.
     pub(super) epoch: ForkEpoch,
-    /// [`fork::generation`] when it last belonged to this process beyond doubt.
+    /// [`fork::generation`] of the process that accepted it or last finished a request on it.
     generation: usize,
     obligation: Obligation,
 }
 
 impl Connection {
-    /// A connection just accepted, or found in the program's hands; a child made since that moment
-    /// may have a copy. Without memory for what it is going to say it is closed.
+    /// Wraps a descriptor that was just accepted, or that the program holds. A child forked after `epoch`
+    /// may have a copy. Closes the descriptor if there is no memory for an exchange.
     pub fn open(fd: RawFd, epoch: ForkEpoch) -> Result<Self, NoMemory> {
         match new_exchange() {
             Ok(exchange) => Ok(Self::new(fd, exchange, epoch)),
@@ -51,22 +52,22 @@ impl Connection {
 
     fn new(fd: RawFd, exchange: Box<Exchange>, epoch: ForkEpoch) -> Self {
         let (generation, obligation) = (fork::generation(), Obligation::new());
-        Self { fd, exchange, home: None, epoch, generation, obligation }
+        Self { fd, exchange, pool: None, epoch, generation, obligation }
     }
 
-    /// A connection that was parked, in the caller's hands. Without memory for what it is going to
-    /// say it is closed.
+    /// Wraps a connection that the caller has taken out of the pool. Closes it and returns `None` if
+    /// there is no memory for an exchange.
     pub(super) fn taken_out(pool: &Arc<Pool>, (key, fd, parked): TakenOut) -> Option<Self> {
         let Parked { exchange, wait, epoch } = parked;
         let Some(exchange) = exchange.or_else(|| new_exchange().ok()) else {
             pool.discard((key, fd, Parked { exchange: None, wait, epoch }));
             return None;
         };
-        let home = Some((Arc::clone(pool), key));
-        Some(Self { home, ..Self::new(fd, exchange, epoch) })
+        let pool = Some((Arc::clone(pool), key));
+        Some(Self { pool, ..Self::new(fd, exchange, epoch) })
     }
 
-    /// Puts it where the pool watches it. The caller gets it back when that is not possible.
+    /// Parks the connection in `pool`. Returns it to the caller if it cannot be watched there.
     pub(super) fn park(
         self,
         pool: &Pool,
@@ -74,7 +75,7 @@ impl Connection {
         again: Again,
         config: &Config,
     ) -> Result<Key, Self> {
-        let key = self.home.as_ref().map(|(_, key)| *key);
+        let key = self.pool.as_ref().map(|(_, key)| *key);
         let Ok(key) = pool.watch(self.fd, key, again) else { return Err(self) };
         let (fd, mut parked) = self.into_parked(wait);
         let mut spare = None;
@@ -82,8 +83,8 @@ impl Connection {
             if !exchange.incoming().is_fresh() {
                 exchange.shrink();
             } else if !key.is_among_the_first() {
-                // Most have nothing to remember; their memory serves others. That of the first, which are
-                // few, is used again soon.
+                // A fresh exchange holds nothing to remember: another connection may use its memory. The
+                // few connections with the first keys keep theirs, which is used again soon.
                 spare = parked.exchange.take();
             }
         }
@@ -96,10 +97,10 @@ impl Connection {
         Ok(key)
     }
 
-    /// Gives it back after a request that was answered, to the pool of this listen socket if it has a
-    /// place there. Returns that; the caller gets it back when that is not possible.
-    pub fn go_home(self, fd: RawFd, owner: Owner, config: &Config) -> Result<Key, Self> {
-        match &self.home {
+    /// Parks the connection of an answered request in the pool of the listen socket `fd`, if it came from
+    /// there. Returns its key, or the connection to the caller if it cannot be parked.
+    pub fn return_to_pool(self, fd: RawFd, owner: Owner, config: &Config) -> Result<Key, Self> {
+        match &self.pool {
             Some((pool, _)) if pool.listen_fd() == fd => {
                 let pool = Arc::clone(pool);
                 self.give_back(&pool, owner, config)
@@ -108,8 +109,8 @@ impl Connection {
         }
     }
 
-    /// Gives it back to the pool after a request that was answered. Returns where it waits; the caller
-    /// gets it back when that is not possible.
+    /// Parks the connection of an answered request in `pool`. Returns its key, or the connection to the
+    /// caller if it cannot be parked.
     pub(super) fn give_back(
         mut self,
         pool: &Pool,
@@ -128,10 +129,10 @@ impl Connection {
         Ok(key)
     }
 
-    /// Puts it back into its place, if that needs no system call.
+    /// Puts the connection back into its slot, if that needs no system call.
     fn put_back(self, pool: &Pool, owner: Owner, config: &Config) -> Result<Key, Self> {
-        // The memory of others is given back.
-        let Some((_, key)) = self.home.as_ref().filter(|(_, p)| p.is_among_the_first()) else {
+        // Only these keep their exchange: see `park`.
+        let Some((_, key)) = self.pool.as_ref().filter(|(_, p)| p.is_among_the_first()) else {
             return Err(self);
         };
         let (key, mut this) = (*key, Some(self));
@@ -146,82 +147,89 @@ impl Connection {
         (fd, Parked { exchange: Some(exchange), wait, epoch })
     }
 
-    /// Whether it has no place in a pool: it was never parked.
+    /// Whether the connection was never parked.
     pub(super) const fn is_new(&self) -> bool {
-        self.home.is_none()
+        self.pool.is_none()
     }
 
-    /// Whether the request, or the kept connection, is the parent's: this process was forked since.
+    /// Whether the request or the keep-alive connection belongs to the parent: this process is a child forked
+    /// since it was taken.
     pub fn is_inherited(&self) -> bool {
         self.generation != fork::generation()
     }
 
-    /// The program has finished a request on it and it stays open: from now on it is this
-    /// process's.
+    /// Ends a request after which the connection stays open. From now on the connection belongs to this
+    /// process.
     pub fn keep(&mut self) {
         if self.is_inherited() {
             self.generation = fork::generation();
-            self.home = None;
+            self.pool = None;
         }
         self.exchange.end_kept();
     }
 
-    /// Leaves any pool but this one: the program waits here now.
+    /// Leaves any other pool: the program now waits at `pool`.
     pub(super) fn join(&mut self, pool: &Arc<Pool>) {
-        if self.home.as_ref().is_some_and(|(home, _)| !Arc::ptr_eq(home, pool)) {
-            self.leave_home();
+        if self.pool.as_ref().is_some_and(|(own, _)| !Arc::ptr_eq(own, pool)) {
+            self.leave_pool();
         }
     }
 
-    /// Stops watching it: it is closed, or goes to the program. Returns false if the program has closed it.
-    fn leave_home(&mut self) -> bool {
+    /// Has the pool stop watching the connection, before it is closed or left to the program. Returns false
+    /// if the program has closed the descriptor.
+    fn leave_pool(&mut self) -> bool {
         let fd = self.fd;
-        self.take_home().is_none_or(|(pool, key)| pool.forget(fd, key))
+        self.take_pool().is_none_or(|(pool, key)| pool.forget(fd, key))
     }
 
-    /// The pool that watches it and the place there; a parent's pool is not this process's.
-    fn take_home(&mut self) -> Option<(Arc<Pool>, Key)> {
-        let home = self.home.take();
-        home.filter(|_| !self.is_inherited())
+    /// Takes the pool and the key; `None` for those of a parent, whose pool is not this process's.
+    fn take_pool(&mut self) -> Option<(Arc<Pool>, Key)> {
+        let pool = self.pool.take();
+        pool.filter(|_| !self.is_inherited())
     }
 
-    /// Closes it after a request. The peer sees the end of what was sent even if another process
-    /// holds a copy, and loses nothing of it even if it is still sending. A detached connection
-    /// goes on in another process: only this process's copy is closed.
-    pub fn close(mut self, detached: bool) {
+    /// Closes the connection after a request. The peer receives all that was sent, even if it is still
+    /// sending, and sees the end, even if another process holds a copy.
+    pub fn close(mut self) {
         let complete = self.exchange.end();
-        if !self.leave_home() {
-            // The number is the program's by now.
-        } else if detached {
-            descriptor::close(self.fd);
+        if !self.leave_pool() {
+            // The program has closed the descriptor; the number may be in use for something else.
         } else if complete && !self.exchange.is_to_stay() {
             close_at_once(self.fd, self.epoch);
         } else {
-            // What came after the request is only taken out of the way.
-            let patience = if complete { Duration::ZERO } else { config::get().close_timeout };
-            // Nobody is left to tell about a connection that cannot be closed.
-            let _ = close_draining(self.fd, self.exchange.incoming().inbound(), patience);
+            // After a complete request, only what has arrived already is drained.
+            let timeout = if complete { Duration::ZERO } else { config::get().close_timeout };
+            // An error has no one to report to: the request is over.
+            let _ = close_draining(self.fd, self.exchange.incoming().inbound(), timeout);
         }
         self.end();
     }
 
-    /// Closes it while it has no request: nothing that was sent on it matters.
+    /// Closes this process's copy of a detached connection, which another process goes on using.
+    pub fn close_detached_copy(mut self) {
+        if self.leave_pool() {
+            descriptor::close(self.fd);
+        }
+        self.end();
+    }
+
+    /// Closes the connection while it has no request: no data in either direction matters.
     pub(super) fn discard(mut self) {
-        if self.leave_home() {
+        if self.leave_pool() {
             close_at_once(self.fd, self.epoch);
         }
         self.end();
     }
 
-    /// Closes this process's copy of a connection that is the parent's.
+    /// Closes this process's copy of a connection that belongs to the parent.
     pub fn close_copy(self) {
         descriptor::close(self.fd);
         self.end();
     }
 
-    /// Leaves the descriptor to the program, open, or whatever it has put in its place.
+    /// Leaves the descriptor to the program, open, even if the number now stands for something else.
     pub fn release(mut self) {
-        self.leave_home();
+        self.leave_pool();
         self.end();
     }
 
@@ -231,24 +239,24 @@ impl Connection {
     }
 }
 
-/// Closes a connection whose peer may still be sending: closing with unread bytes would destroy
-/// what the peer has not read yet. Nothing more is sent; what comes in is thrown away until the
-/// peer ends, `patience` is over or 64 MB have come. Closes anything but a connection at once.
-pub fn close_gracefully(fd: RawFd, patience: Duration) -> std::io::Result<()> {
+/// Drains a connection whose peer may still be sending, then closes it: closing with unread bytes would
+/// destroy what the peer has not read yet. Sends nothing more, and discards input until the peer ends,
+/// `timeout` is over or 64 MB have come. Closes any other descriptor without waiting.
+pub fn close_gracefully(fd: RawFd, timeout: Duration) -> std::io::Result<()> {
     let mut exchange = new_exchange().ok();
     let mut none = Inbound::new();
     let inbound = exchange.as_mut().map_or(&mut none, |exchange| exchange.incoming().inbound());
-    let result = close_draining(fd, inbound, patience);
+    let result = close_draining(fd, inbound, timeout);
     if let Some(exchange) = exchange {
         recycle(exchange);
     }
     result
 }
 
-/// As [`close_gracefully`], with the memory of what was received.
-fn close_draining(fd: RawFd, inbound: &mut Inbound, patience: Duration) -> std::io::Result<()> {
-    if let Some(mut lingering) = socket::LingeringClose::begin(fd, patience) {
-        // Without memory it takes more system calls.
+/// As [`close_gracefully`]; receives into the memory of `inbound`.
+fn close_draining(fd: RawFd, inbound: &mut Inbound, timeout: Duration) -> std::io::Result<()> {
+    if let Some(mut lingering) = socket::LingeringClose::begin(fd, timeout) {
+        // Stands in when out of memory; it takes more system calls.
         let mut small = [0; 256];
         loop {
             inbound.advance(usize::MAX);
@@ -271,7 +279,7 @@ mod tests {
 
     #[test]
     #[cfg_attr(miri, ignore = "no shutdown in Miri")]
-    fn closing_gracefully_waits_for_the_peer_but_not_for_ever() {
+    fn closing_gracefully_waits_for_the_peer_within_the_timeout() {
         let (a, mut b) = UnixStream::pair().unwrap();
         b.write_all(b"unread").unwrap();
         let closer = std::thread::spawn(move || {
@@ -284,10 +292,10 @@ mod tests {
         assert!(closer.join().unwrap() < Duration::from_secs(20));
 
         let (a, _b) = UnixStream::pair().unwrap();
-        let patience = Duration::from_millis(50);
+        let timeout = Duration::from_millis(50);
         let start = Instant::now();
-        close_gracefully(a.into_raw_fd(), patience).unwrap();
-        assert!(start.elapsed() >= patience);
+        close_gracefully(a.into_raw_fd(), timeout).unwrap();
+        assert!(start.elapsed() >= timeout);
         assert!(close_gracefully(1_000_003, Duration::ZERO).is_err());
     }
 

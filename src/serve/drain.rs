@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use super::accept_options::AcceptOptions;
 use super::connection::Connection;
-use super::head::{AcceptedRequest, Outcome, receive_head};
+use super::head::{AcceptedRequest, HeadProgress, receive_head};
 use super::patience::POLL_INTERVALS;
 use super::pool::Pool;
 use super::wait::{Again, Stage, Wait};
@@ -166,7 +166,7 @@ impl Drain {
         unready: &mut Vec<Unready>,
     ) -> Option<AcceptedRequest> {
         let outcome = receive_head(&mut connection, options);
-        if let Outcome::Ready(begin) = outcome {
+        if let HeadProgress::Ready(begin) = outcome {
             return Some((connection, begin));
         }
         let wait = match outcome.next_wait(before, options.config) {

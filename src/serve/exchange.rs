@@ -5,18 +5,23 @@
 use std::ops::Range;
 use std::sync::atomic::AtomicPtr;
 
-use super::incoming::{Event, Fault, Incoming, refusal};
+use super::incoming::{Fault, Incoming, IncomingEvent, refusal};
 use super::params::{KEPT, Params, ParamsError, RoleString};
+use crate::os::io::Then;
 use crate::protocol::body::{BeginRequest, ProtocolStatus, Role};
 use crate::protocol::route::Phase;
 use crate::protocol::writer::Record;
 
-/// What BEGIN_REQUEST said.
+const RESPONDER: RoleString = RoleString::new(b"FCGI_ROLE=RESPONDER");
+const AUTHORIZER: RoleString = RoleString::new(b"FCGI_ROLE=AUTHORIZER");
+const FILTER: RoleString = RoleString::new(b"FCGI_ROLE=FILTER");
+
+/// The content of BEGIN_REQUEST, with the request's id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestStart {
     /// The request's id.
     pub id: u16,
-    /// What is asked for; never unknown.
+    /// The role that the program is to play; never unknown.
     pub role: Role,
     /// Whether the connection stays open after the request.
     pub keep: bool,
@@ -25,48 +30,48 @@ pub struct RequestStart {
 /// What comes next while the head of a request is read.
 #[derive(Clone, Copy, Debug)]
 pub enum HeadEvent {
-    /// More bytes have to be received first.
+    /// Nothing, until more bytes are received.
     NeedMore,
-    /// This record is to be sent; with `close` the connection is to be closed then.
-    Record {
+    /// A record to send.
+    Answer {
         /// The record.
-        answer: Record,
-        /// Whether the connection ends with it.
-        close: bool,
+        record: Record,
+        /// What happens to the connection when the record is sent.
+        then: Then,
     },
-    /// The head is complete: the request can be given to the program.
+    /// The end of the head: the program can have the request.
     Ready(RequestStart),
-    /// The connection is of no use any more.
+    /// A fault, after which the connection cannot be used.
     Broken,
 }
 
 /// What comes next while the body of a request is read.
 #[derive(Clone, Debug)]
-pub enum Body {
-    /// More bytes have to be received first.
+pub enum BodyEvent {
+    /// Nothing, until more bytes are received.
     NeedMore,
-    /// Content, at these offsets of [`Exchange::memory`]; already used up.
+    /// Content, at these offsets of [`Exchange::memory`]; it is already marked as read.
     Content(Range<usize>),
-    /// The stream has ended.
+    /// The end of the stream.
     End,
-    /// This record is to be sent.
+    /// A record to send.
     Answer(Record),
-    /// The stream has ended before its end.
+    /// A fault, which cuts the stream off.
     Fault(Fault),
 }
 
-/// A connection and the request on it.
+/// One request on a connection, with what was received there.
 #[derive(Debug)]
 pub struct Exchange {
     incoming: Incoming,
     params: Params,
     start: RequestStart,
-    /// Whether the input stream that is read, or has ended, is the request's last one.
+    /// Whether the current input stream, which may have ended, is the request's last one.
     on_last: bool,
 }
 
 impl Exchange {
-    /// An exchange without a request, on a connection without bytes.
+    /// An exchange without a request, on a connection on which no bytes have been received.
     pub const fn new() -> Self {
         Self {
             incoming: Incoming::new(),
@@ -76,104 +81,108 @@ impl Exchange {
         }
     }
 
-    /// Whether the peer takes the connection for one that stays after the request.
+    /// Whether the peer expects the connection to stay open after the request.
     pub const fn is_to_stay(&self) -> bool {
         self.start.keep
     }
 
-    /// Makes it a new exchange; keeps the memory.
+    /// Resets it to a new exchange; keeps the memory.
     pub fn reset(&mut self) {
         self.incoming.reset();
         self.params.clear();
         self.start.keep = false;
     }
 
-    /// Gives back memory that a connection need not hold while it waits.
+    /// Frees memory that a parked connection does not need.
     pub fn shrink(&mut self) {
         self.incoming.inbound().shrink();
     }
 
-    /// Returns how much memory it holds that counts: what is beyond `KEPT`, in bytes.
+    /// Returns how much memory it holds beyond `KEPT`, in bytes: what counts for the limit.
     pub fn held(&self) -> usize {
         (self.params.size() + self.incoming.size()).saturating_sub(KEPT)
     }
 
-    /// Gives up the request whose head holds too much; the record that says so. `None` if none has begun:
-    /// then it is a management record that holds it.
+    /// Ends the request whose head holds too much memory, and returns the END_REQUEST record for it. `None`
+    /// if no request has begun: then a management record holds the memory.
     pub fn overload(&mut self) -> Option<Record> {
         let id = self.incoming.active()?.id;
         self.incoming.end_request();
         Some(refusal(id, ProtocolStatus::Overloaded))
     }
 
-    /// The connection's side.
+    /// The decoder of the connection's records.
     pub fn incoming(&mut self) -> &mut Incoming {
         &mut self.incoming
     }
 
-    /// Pointers to the parameters' strings, with NULL behind them, once the head was [`HeadEvent::Ready`].
-    /// They are valid until the exchange is used for another request.
+    /// Returns the pointers to the parameters' strings, with NULL after the last, once the head was
+    /// [`HeadEvent::Ready`]. They are valid until the exchange is used for another request.
     pub fn params(&mut self) -> &mut [AtomicPtr<u8>] {
         self.params.pointers()
     }
 
-    /// The buffer that [`Body::Content`] points into, and the first place in it that is unread.
+    /// Returns the buffer that [`BodyEvent::Content`] points into, and the offset of its first unread byte.
     pub fn memory(&mut self) -> (&mut Vec<u8>, usize) {
         let inbound = self.incoming.inbound();
         let position = inbound.position();
         (inbound.memory(), position)
     }
 
-    /// Reads on in the head of a request. `limit`: bytes of parameters taken at most.
-    pub fn head(&mut self, limit: usize) -> HeadEvent {
+    /// Decodes more of the head of a request. Refuses more than `limit` bytes of parameters.
+    pub fn head_event(&mut self, limit: usize) -> HeadEvent {
         loop {
             match self.incoming.step() {
-                Event::NeedMore => return HeadEvent::NeedMore,
-                Event::Begin(id, begin) => {
+                IncomingEvent::NeedMore => return HeadEvent::NeedMore,
+                IncomingEvent::Begin(id, begin) => {
                     if let Some(refused) = self.begin_request(id, begin) {
                         return refused;
                     }
                 }
-                Event::Content(n) => {
+                IncomingEvent::Content(n) => {
                     if self.params.append(self.incoming.content(n), limit).is_err() {
-                        return self.refuse(ProtocolStatus::Overloaded, true);
+                        return self.refuse(ProtocolStatus::Overloaded, Then::ShutDown);
                     }
                     self.incoming.use_content(n);
                 }
-                Event::EndOfStream => return self.ready(limit),
-                Event::Abort => {
-                    return self.refuse(ProtocolStatus::RequestComplete, !self.start.keep);
+                IncomingEvent::EndOfStream => return self.ready(limit),
+                IncomingEvent::Abort => {
+                    return self.refuse(ProtocolStatus::RequestComplete, self.then_as_asked());
                 }
-                Event::Answer(answer) => return HeadEvent::Record { answer, close: false },
-                Event::Broken(_) => return HeadEvent::Broken,
+                IncomingEvent::Answer(record) => {
+                    return HeadEvent::Answer { record, then: Then::KeepOpen };
+                }
+                IncomingEvent::Broken(_) => return HeadEvent::Broken,
             }
         }
     }
 
     fn begin_request(&mut self, id: u16, begin: BeginRequest) -> Option<HeadEvent> {
         self.start = RequestStart { id, role: begin.role, keep: begin.keep_connection() };
-        const RESPONDER: RoleString = RoleString::new(b"FCGI_ROLE=RESPONDER");
-        const AUTHORIZER: RoleString = RoleString::new(b"FCGI_ROLE=AUTHORIZER");
-        const FILTER: RoleString = RoleString::new(b"FCGI_ROLE=FILTER");
         let role = match begin.role {
             Role::Responder => &RESPONDER,
             Role::Authorizer => &AUTHORIZER,
             Role::Filter => &FILTER,
             Role::Unknown(_) => {
-                return Some(self.refuse(ProtocolStatus::UnknownRole, !self.start.keep));
+                return Some(self.refuse(ProtocolStatus::UnknownRole, self.then_as_asked()));
             }
         };
         match self.params.begin(role) {
             Ok(()) => None,
-            Err(_) => Some(self.refuse(ProtocolStatus::Overloaded, true)),
+            Err(_) => Some(self.refuse(ProtocolStatus::Overloaded, Then::ShutDown)),
         }
     }
 
+    /// What the web server wants to happen to the connection after the request.
+    const fn then_as_asked(&self) -> Then {
+        if self.start.keep { Then::KeepOpen } else { Then::ShutDown }
+    }
+
     /// Ends a request that the program never sees.
-    fn refuse(&mut self, status: ProtocolStatus, close: bool) -> HeadEvent {
+    fn refuse(&mut self, status: ProtocolStatus, then: Then) -> HeadEvent {
         self.incoming.end_request();
         self.params.clear();
-        HeadEvent::Record { answer: refusal(self.start.id, status), close }
+        HeadEvent::Answer { record: refusal(self.start.id, status), then }
     }
 
     fn ready(&mut self, limit: usize) -> HeadEvent {
@@ -188,36 +197,36 @@ impl Exchange {
                 HeadEvent::Broken
             }
             Err(ParamsError::TooMany | ParamsError::NoMemory) => {
-                self.refuse(ProtocolStatus::Overloaded, true)
+                self.refuse(ProtocolStatus::Overloaded, Then::ShutDown)
             }
         }
     }
 
-    /// Reads on in the body.
-    pub fn body(&mut self) -> Body {
+    /// Decodes more of the body.
+    pub fn body_event(&mut self) -> BodyEvent {
         if !self.is_reading() {
-            return Body::End;
+            return BodyEvent::End;
         }
         match self.incoming.step() {
-            Event::NeedMore => Body::NeedMore,
-            Event::Content(n) => {
+            IncomingEvent::NeedMore => BodyEvent::NeedMore,
+            IncomingEvent::Content(n) => {
                 let start = self.incoming.inbound().position();
                 self.incoming.use_content(n);
-                Body::Content(start..start + n)
+                BodyEvent::Content(start..start + n)
             }
-            Event::EndOfStream => {
+            IncomingEvent::EndOfStream => {
                 self.incoming.set_phase(Phase::Ended);
-                Body::End
+                BodyEvent::End
             }
-            Event::Abort => {
+            IncomingEvent::Abort => {
                 self.incoming.set_phase(Phase::Ended);
                 self.on_last = true;
-                Body::Fault(Fault::Protocol)
+                BodyEvent::Fault(Fault::Protocol)
             }
-            Event::Answer(answer) => Body::Answer(answer),
-            Event::Broken(fault) => Body::Fault(fault),
-            // Not while a request is active: the protocol layer routes it elsewhere.
-            Event::Begin(..) => Body::Fault(Fault::Protocol),
+            IncomingEvent::Answer(answer) => BodyEvent::Answer(answer),
+            IncomingEvent::Broken(fault) => BodyEvent::Fault(fault),
+            // Does not happen: while a request is active, `route` refuses another one.
+            IncomingEvent::Begin(..) => BodyEvent::Fault(Fault::Protocol),
         }
     }
 
@@ -228,7 +237,7 @@ impl Exchange {
         )
     }
 
-    /// Goes on to the file of a Filter, from the end of its STDIN. False in any other state.
+    /// Moves from the end of a Filter's STDIN on to its file. Returns false in any other state.
     pub fn start_data(&mut self) -> bool {
         let ended = matches!(self.incoming.active(), Some(a) if a.phase == Phase::Ended);
         let ok = ended && !self.on_last;
@@ -239,35 +248,38 @@ impl Exchange {
         ok
     }
 
-    /// Ends the request: what still comes for it is ignored. True when the web server has said all
-    /// that it had to say, as far as can be told without receiving more: closing the connection
-    /// now loses nothing.
+    /// Ends the request: records that still arrive for it are ignored. Returns true if all input has been
+    /// received, so that closing now loses nothing. Does not receive to find out.
     pub fn end(&mut self) -> bool {
-        let complete = self.look_for_the_end();
+        let complete = self.find_end_of_input();
         self.incoming.end_request();
         self.incoming.skip_rest();
         complete && self.incoming.is_idle() && self.incoming.is_sound()
     }
 
-    fn look_for_the_end(&mut self) -> bool {
+    /// Returns whether the end of the last input stream is among the bytes received.
+    fn find_end_of_input(&mut self) -> bool {
         loop {
             let Some(active) = self.incoming.active() else { return true };
             if active.phase == Phase::Ended && !self.start_data() {
                 return true;
             }
             match self.incoming.step() {
-                Event::Content(n) => self.incoming.use_content(n),
-                Event::EndOfStream => self.incoming.set_phase(Phase::Ended),
-                Event::Answer(_) => {}
-                Event::NeedMore | Event::Abort | Event::Begin(..) | Event::Broken(_) => {
+                IncomingEvent::Content(n) => self.incoming.use_content(n),
+                IncomingEvent::EndOfStream => self.incoming.set_phase(Phase::Ended),
+                IncomingEvent::Answer(_) => {}
+                IncomingEvent::NeedMore
+                | IncomingEvent::Abort
+                | IncomingEvent::Begin(..)
+                | IncomingEvent::Broken(_) => {
                     return false;
                 }
             }
         }
     }
 
-    /// Ends the request on a connection that stays: like [`Exchange::end`], without looking at
-    /// what was received; that is for whoever takes the next request from it.
+    /// Ends the request on a connection that stays open. Unlike [`Exchange::end`], leaves the received bytes
+    /// to the reader of the next request.
     pub fn end_kept(&mut self) {
         self.incoming.end_request();
         self.params.clear();
@@ -309,12 +321,15 @@ mod tests {
         exchange.incoming().received(bytes.len());
     }
 
-    fn read_all(exchange: &mut Exchange) -> Vec<u8> {
+    /// Reads all content that has arrived. Returns it, and the event after it.
+    fn read_all(exchange: &mut Exchange) -> (Vec<u8>, BodyEvent) {
         let mut all = Vec::new();
-        while let Body::Content(range) = exchange.body() {
-            all.extend_from_slice(&exchange.memory().0[range]);
+        loop {
+            match exchange.body_event() {
+                BodyEvent::Content(range) => all.extend_from_slice(&exchange.memory().0[range]),
+                event => return (all, event),
+            }
         }
-        all
     }
 
     #[test]
@@ -322,23 +337,24 @@ mod tests {
         let bytes = [request(1, 1, b"hello"), record(RecordType::STDIN, 1, b"")].concat();
         for piece in [bytes.len(), 1, 7] {
             let mut exchange = Exchange::new();
-            let (mut begin, mut body, mut ended) = (None, Vec::new(), false);
+            let (mut start, mut body, mut ended) = (None, Vec::new(), false);
             for chunk in bytes.chunks(piece) {
                 feed(&mut exchange, chunk);
-                if begin.is_none() {
-                    match exchange.head(LIMIT) {
+                if start.is_none() {
+                    match exchange.head_event(LIMIT) {
                         HeadEvent::NeedMore => continue,
-                        HeadEvent::Ready(b) => begin = Some(b),
+                        HeadEvent::Ready(ready) => start = Some(ready),
                         other => panic!("{other:?}"),
                     }
                 }
-                body.extend(read_all(&mut exchange));
-                ended = matches!(exchange.body(), Body::End);
+                let (content, event) = read_all(&mut exchange);
+                body.extend(content);
+                ended = matches!(event, BodyEvent::End);
             }
-            assert_eq!(begin, Some(RequestStart { id: 1, role: Role::Responder, keep: true }));
+            assert_eq!(start, Some(RequestStart { id: 1, role: Role::Responder, keep: true }));
             assert_eq!(body, b"hello");
             assert!(ended);
-            // The role, the parameter, NULL.
+            // The role, the parameter and NULL.
             assert_eq!(exchange.params().len(), 3);
             assert!(exchange.end());
         }
@@ -350,10 +366,10 @@ mod tests {
         let hidden = request(1, 0, b"");
         let late = record(RecordType::STDIN, 1, b"late");
         feed(&mut exchange, &[request(1, 1, &hidden), late, request(2, 1, b"")].concat());
-        assert!(matches!(exchange.head(LIMIT), HeadEvent::Ready(_)));
+        assert!(matches!(exchange.head_event(LIMIT), HeadEvent::Ready(_)));
         exchange.end_kept();
-        match exchange.head(LIMIT) {
-            HeadEvent::Ready(begin) => assert_eq!(begin.role, Role::Authorizer),
+        match exchange.head_event(LIMIT) {
+            HeadEvent::Ready(start) => assert_eq!(start.role, Role::Authorizer),
             other => panic!("{other:?}"),
         }
     }
@@ -364,7 +380,7 @@ mod tests {
         for (bytes, complete) in [(&whole[..], true), (&whole[..whole.len() - 1], false)] {
             let mut exchange = Exchange::new();
             feed(&mut exchange, bytes);
-            assert!(matches!(exchange.head(LIMIT), HeadEvent::Ready(_)));
+            assert!(matches!(exchange.head_event(LIMIT), HeadEvent::Ready(_)));
             assert_eq!(exchange.end(), complete);
         }
     }
@@ -372,15 +388,15 @@ mod tests {
     #[test]
     fn heads_that_no_program_sees() {
         for (bytes, expected) in [
-            (request(9, 0, b""), Some((3, true))),
-            (request(9, 1, b""), Some((3, false))),
+            (request(9, 0, b""), Some((3, Then::ShutDown))),
+            (request(9, 1, b""), Some((3, Then::KeepOpen))),
             (record(RecordType::BEGIN_REQUEST, 1, b"short"), None),
         ] {
             let mut exchange = Exchange::new();
             feed(&mut exchange, &bytes);
-            match (exchange.head(LIMIT), expected) {
-                (HeadEvent::Record { answer, close }, Some((status, closes))) => {
-                    assert_eq!((answer.as_bytes()[12], close), (status, closes));
+            match (exchange.head_event(LIMIT), expected) {
+                (HeadEvent::Answer { record, then }, Some(expected)) => {
+                    assert_eq!((record.as_bytes()[12], then), expected);
                 }
                 (HeadEvent::Broken, None) => {}
                 other => panic!("{other:?}"),
@@ -388,7 +404,7 @@ mod tests {
         }
         let mut exchange = Exchange::new();
         feed(&mut exchange, &request(1, 1, b""));
-        assert!(matches!(exchange.head(3), HeadEvent::Record { close: true, .. }));
+        assert!(matches!(exchange.head_event(3), HeadEvent::Answer { then: Then::ShutDown, .. }));
     }
 
     #[test]
@@ -396,9 +412,12 @@ mod tests {
         let mut exchange = Exchange::new();
         let abort = record(RecordType::ABORT_REQUEST, 1, b"");
         feed(&mut exchange, &[request(1, 1, b"x"), abort].concat());
-        assert!(matches!(exchange.head(LIMIT), HeadEvent::Ready(_)));
-        assert_eq!(read_all(&mut exchange), b"x");
-        assert!(matches!(exchange.body(), Body::End));
+        assert!(matches!(exchange.head_event(LIMIT), HeadEvent::Ready(_)));
+        let (content, event) = read_all(&mut exchange);
+        assert_eq!(content, b"x");
+        assert!(matches!(event, BodyEvent::Fault(Fault::Protocol)), "{event:?}");
+        assert!(matches!(exchange.body_event(), BodyEvent::End));
+        // The fault is the stream's, not the connection's.
         assert!(exchange.incoming().is_sound());
     }
 
@@ -411,11 +430,11 @@ mod tests {
             record(RecordType::DATA, 1, b""),
         ];
         feed(&mut exchange, &[request(3, 0, b"in"), rest.concat()].concat());
-        assert!(matches!(exchange.head(LIMIT), HeadEvent::Ready(_)));
+        assert!(matches!(exchange.head_event(LIMIT), HeadEvent::Ready(_)));
         assert!(!exchange.start_data());
-        assert_eq!(read_all(&mut exchange), b"in");
+        assert_eq!(read_all(&mut exchange).0, b"in");
         assert!(exchange.start_data());
-        assert_eq!(read_all(&mut exchange), b"file");
+        assert_eq!(read_all(&mut exchange).0, b"file");
         assert!(!exchange.start_data());
         assert!(exchange.end());
     }
@@ -425,8 +444,8 @@ mod tests {
         let mut exchange = Exchange::new();
         let all = [request(3, 0, b"in"), record(RecordType::STDIN, 1, b"")].concat();
         feed(&mut exchange, &all);
-        assert!(matches!(exchange.head(LIMIT), HeadEvent::Ready(_)));
-        assert_eq!(read_all(&mut exchange), b"in");
+        assert!(matches!(exchange.head_event(LIMIT), HeadEvent::Ready(_)));
+        assert_eq!(read_all(&mut exchange).0, b"in");
         assert!(!exchange.end());
     }
 }

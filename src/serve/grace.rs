@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::accept_options::AcceptOptions;
 use super::connection::Connection;
-use super::head::{Outcome, receive_head};
+use super::head::{HeadProgress, receive_head};
 use super::patience::{GRACE_SHARE, LONGEST_GRACE, MOST_LOOKS, MOST_RECEIVED, WASTED_GRACES};
 use crate::os::lock::Lock;
 use crate::os::poll::{self, PollFd, READABLE};
@@ -53,7 +53,7 @@ impl Budget {
 #[derive(Debug)]
 pub(super) struct End {
     /// The last look at the connection.
-    pub(super) outcome: Outcome,
+    pub(super) outcome: HeadProgress,
     /// Whether a signal came meanwhile.
     pub(super) signalled: bool,
 }
@@ -63,7 +63,7 @@ pub(super) struct End {
 /// asked for, or the process has become another one. `outcome`: of the first look.
 pub(super) fn wait(
     connection: &mut Connection,
-    outcome: Outcome,
+    outcome: HeadProgress,
     budget: &Lock<Budget>,
     options: &AcceptOptions,
 ) -> End {
@@ -93,7 +93,7 @@ pub(super) fn wait(
         }
         state.outcome = receive_head(connection, options);
     }
-    if !matches!(state.outcome, Outcome::Ready(_)) {
+    if !matches!(state.outcome, HeadProgress::Ready(_)) {
         budget.lock().spend(clock::now().saturating_duration_since(begin));
     }
     state

@@ -1,7 +1,8 @@
-//! Receiving the head of a request, without waiting or on one connection alone.
+//! Receives the head of a request: without waiting, or waiting on one connection alone.
 
 use std::io::{self, ErrorKind};
-use std::time::Duration;
+use std::os::fd::RawFd;
+use std::time::{Duration, Instant};
 
 use super::accept_options::AcceptOptions;
 use super::config::Config;
@@ -12,52 +13,51 @@ use super::wait::{Stage, Wait};
 use crate::os::clock;
 use crate::os::descriptor::{is_open, shutdown_write};
 use crate::os::error::{interrupted, not_open};
-use crate::os::io::{recv_now, send_now};
+use crate::os::io::{Then, recv_now, send_now};
 use crate::os::poll::{self, PollFd, READABLE};
 use crate::os::signal::{self, UNCHECKED};
 
 /// A connection whose request head is complete.
 pub type AcceptedRequest = (Connection, RequestStart);
 
-/// What one turn of waiting comes to: a request, or none, and the caller looks again.
+/// The result of one turn of waiting: a request, or `None` if the caller is to look again.
 pub(super) type Turn = io::Result<Option<AcceptedRequest>>;
 
-/// What a look at a connection gave.
+/// How far the head of a request has come, after one look at its connection.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Outcome {
-    /// A request.
+pub(super) enum HeadProgress {
+    /// The head is complete.
     Ready(RequestStart),
-    /// Nothing new.
+    /// No bytes have arrived.
     Silent,
-    /// Records that needed at most an answer; nothing of a request.
+    /// Only management records have arrived, which were answered.
     Idle,
-    /// A request that the program never sees was answered; the connection stays.
+    /// A request that the program never sees was answered; the connection stays open.
     Answered,
-    /// No whole head yet.
+    /// Part of the head has arrived.
     Partial,
-    /// A request that was refused; the connection ends once the peer has read that.
+    /// The request was refused; the connection ends once the peer has read the refusal.
     Refused,
-    /// The connection is of no use any more.
+    /// The connection cannot be used any more.
     Over,
 }
 
-impl Outcome {
-    /// Whether the connection may yet have a request, and has none so far.
+impl HeadProgress {
+    /// Whether a request may still arrive, and is not complete.
     pub(super) const fn lacks_head(self) -> bool {
         matches!(self, Self::Silent | Self::Idle | Self::Partial)
     }
 
-    /// How a connection waits from now on that has waited as in `before`; `None` when it has a
-    /// request, or is over.
+    /// Returns the wait that follows `before`; `None` if there is a request, or the connection is over.
     pub(super) fn next_wait(self, before: Wait, config: &Config) -> Option<Wait> {
         match self {
             Self::Silent => Some(before),
             Self::Answered => Some(Wait::IDLE),
             Self::Idle if before.stage.has_had_request() => Some(Wait::IDLE),
-            // Its time goes on, whatever is said that is no request.
+            // Management records do not extend the deadline.
             Self::Idle => Some(before),
             Self::Partial => Some(match before.stage {
-                // The time is that of the whole head.
+                // The timeout is for the whole head.
                 Stage::First | Stage::Next | Stage::Lingering => before,
                 Stage::Silent => Wait::new(Stage::First, config.head_timeout),
                 Stage::Idle => Wait::new(Stage::Next, config.head_timeout),
@@ -68,58 +68,60 @@ impl Outcome {
     }
 }
 
-/// Receives what is there, as far as others need not wait for it, and reads on in the head, without waiting.
-pub(super) fn receive_head(connection: &mut Connection, options: &AcceptOptions) -> Outcome {
-    let mut heard = 0;
+/// Receives and decodes what has arrived, without waiting. Stops after `MOST_RECEIVED` bytes, so that one
+/// connection does not hold up the others.
+pub(super) fn receive_head(connection: &mut Connection, options: &AcceptOptions) -> HeadProgress {
+    let mut received = 0;
     loop {
-        if let Some(outcome) = step(connection, options) {
-            return outcome;
+        if let Some(progress) = decode_head(connection, options) {
+            return progress;
         }
-        if heard >= MOST_RECEIVED {
-            return unfinished(connection, true);
+        if received >= MOST_RECEIVED {
+            return unfinished(connection, received);
         }
         let incoming = connection.exchange.incoming();
         let room = incoming.room().map_err(io::Error::from);
         match room.and_then(|room| recv_now(connection.fd, room)) {
             Ok(n) => {
                 incoming.received(n);
-                heard += n;
+                received += n;
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                return unfinished(connection, heard > 0);
+                return unfinished(connection, received);
             }
-            Err(_) => return Outcome::Over,
+            Err(_) => return HeadProgress::Over,
         }
     }
 }
 
-fn unfinished(connection: &mut Connection, heard: bool) -> Outcome {
+/// Returns the progress of a head that is not complete, after `received` more bytes.
+fn unfinished(connection: &mut Connection, received: usize) -> HeadProgress {
     if connection.exchange.incoming().is_in_head() {
-        Outcome::Partial
+        HeadProgress::Partial
     } else if connection.exchange.is_to_stay() {
-        Outcome::Answered
-    } else if heard {
-        Outcome::Idle
+        HeadProgress::Answered
+    } else if received > 0 {
+        HeadProgress::Idle
     } else {
-        Outcome::Silent
+        HeadProgress::Silent
     }
 }
 
-/// Reads on in the head; `None` when more has to be received.
-fn step(connection: &mut Connection, options: &AcceptOptions) -> Option<Outcome> {
+/// Decodes the bytes received, and answers what the program never sees. `None` if more have to be received.
+fn decode_head(connection: &mut Connection, options: &AcceptOptions) -> Option<HeadProgress> {
     loop {
-        match connection.exchange.head(options.config.max_params) {
-            HeadEvent::Ready(begin) => return Some(Outcome::Ready(begin)),
-            HeadEvent::Broken => return Some(Outcome::Over),
-            HeadEvent::Record { answer, close } => {
-                let bytes = answer.as_bytes();
-                // A peer that does not even take a short answer is not waited for.
+        match connection.exchange.head_event(options.config.max_params) {
+            HeadEvent::Ready(start) => return Some(HeadProgress::Ready(start)),
+            HeadEvent::Broken => return Some(HeadProgress::Over),
+            HeadEvent::Answer { record, then } => {
+                let bytes = record.as_bytes();
+                // Does not wait for a peer that has no room even for a short answer.
                 if !send_now(connection.fd, bytes).is_ok_and(|sent| sent == bytes.len()) {
-                    return Some(Outcome::Over);
+                    return Some(HeadProgress::Over);
                 }
-                if close {
+                if then == Then::ShutDown {
                     shutdown_write(connection.fd);
-                    return Some(Outcome::Refused);
+                    return Some(HeadProgress::Refused);
                 }
             }
             HeadEvent::NeedMore => return None,
@@ -127,79 +129,125 @@ fn step(connection: &mut Connection, options: &AcceptOptions) -> Option<Outcome>
     }
 }
 
-/// Throws away what a refused peer still sends, without waiting.
-pub(super) fn linger(connection: &mut Connection) -> Outcome {
+/// Discards what a refused peer still sends, without waiting.
+pub(super) fn linger(connection: &mut Connection) -> HeadProgress {
     let room = connection.exchange.incoming().room().map_err(io::Error::from);
     match room.and_then(|room| recv_now(connection.fd, room)) {
-        Err(error) if error.kind() == ErrorKind::WouldBlock => Outcome::Silent,
-        Ok(0) | Err(_) => Outcome::Over,
-        Ok(_) => Outcome::Silent,
+        Err(error) if error.kind() == ErrorKind::WouldBlock => HeadProgress::Silent,
+        Ok(0) | Err(_) => HeadProgress::Over,
+        Ok(_) => HeadProgress::Silent,
     }
 }
 
-/// Waits for a request on this connection and no other. `None` when it ends without one, or after
-/// `patience`. When shutting down is asked for, it has the time that every open connection has.
-// Seldom needed where it is called, and large.
+/// Waits for a request on this connection only. Returns `None` if the connection ends without one, or after
+/// `timeout`. Once shutdown is requested, waits as long as for any open connection.
+// Rarely needed by its callers, and large.
 #[inline(never)]
 pub fn wait_alone(
     mut connection: Connection,
     mut wait: Wait,
-    patience: Option<Duration>,
+    timeout: Option<Duration>,
     options: &AcceptOptions,
 ) -> Turn {
-    let mut end = patience.and_then(|patience| clock::now().checked_add(patience));
-    let (mut is_last, mut is_checked) = (false, false);
+    let mut watch = LoneWait::new(timeout, options.config);
     loop {
-        if !is_last && signal::shutdown_requested() {
-            is_last = true;
-            end = clock::now().checked_add(options.config.drain);
+        watch.note_shutdown();
+        let progress = receive_head(&mut connection, options);
+        if let HeadProgress::Ready(mut start) = progress {
+            start.keep &= !watch.is_draining;
+            return Ok(Some((connection, start)));
         }
-        let outcome = receive_head(&mut connection, options);
-        if let Outcome::Ready(mut begin) = outcome {
-            begin.keep &= !is_last;
-            return Ok(Some((connection, begin)));
-        }
-        match outcome.next_wait(wait, options.config) {
+        match progress.next_wait(wait, options.config) {
             Some(next) if next.stage != Stage::Lingering => {
-                if is_last && next.stage != wait.stage {
-                    // A head has begun.
-                    end = clock::now().checked_add(options.config.drain);
+                if next.stage != wait.stage {
+                    watch.note_new_stage();
                 }
                 wait = next;
             }
             _ => break,
         }
-        // It stays readable from then on.
-        let wake_up = if is_last { -1 } else { signal::wake_up_descriptor().unwrap_or(-1) };
-        let mut fds = [PollFd::new(connection.fd, READABLE), PollFd::new(wake_up, READABLE)];
-        let deadline = wait.deadline.into_iter().chain(end).min();
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(clock::now()));
-        let is_short = !is_last && !is_checked;
-        let wait = if is_short { left.or(Some(UNCHECKED)).min(Some(UNCHECKED)) } else { left };
-        match poll::poll(&mut fds, wait) {
-            Ok(0) if wait != left => is_checked = signal::check_wake_up().is_ok(),
-            Ok(0) => {
+        match watch.wait(connection.fd, wait.deadline) {
+            Ok(Woken::ToLook) => {}
+            Ok(Woken::AtDeadline) => {
                 connection.discard();
-                return if is_last { Err(interrupted()) } else { Ok(None) };
+                return if watch.is_draining { Err(interrupted()) } else { Ok(None) };
             }
-            Ok(_) if fds[1].revents != 0 && !signal::shutdown_requested() => {
-                signal::ignore_wake_up();
-                is_checked = false;
-            }
-            Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::Interrupted => {
                 if !is_open(connection.fd) {
                     connection.release();
                     return Err(not_open());
                 }
                 if options.ends_by_signal() {
-                    connection.close(false);
+                    connection.close();
                     return Err(error);
                 }
             }
             Err(_) => break,
         }
     }
-    connection.close(false);
+    connection.close();
     Ok(None)
+}
+
+/// Why [`LoneWait::wait`] returns.
+#[derive(Clone, Copy, Debug)]
+enum Woken {
+    /// There may be something to do.
+    ToLook,
+    /// The deadline has passed.
+    AtDeadline,
+}
+
+/// The state of [`wait_alone`] but for its connection.
+struct LoneWait {
+    end: Option<Instant>,
+    drain: Duration,
+    /// Whether shutdown is requested.
+    is_draining: bool,
+    /// Whether the wake-up descriptor is known to be the library's.
+    is_checked: bool,
+}
+
+impl LoneWait {
+    fn new(timeout: Option<Duration>, config: &Config) -> Self {
+        let end = timeout.and_then(|timeout| clock::now().checked_add(timeout));
+        Self { end, drain: config.drain, is_draining: false, is_checked: false }
+    }
+
+    /// Begins to drain once shutdown is requested.
+    fn note_shutdown(&mut self) {
+        if !self.is_draining && signal::shutdown_requested() {
+            self.is_draining = true;
+            self.end = clock::now().checked_add(self.drain);
+        }
+    }
+
+    /// Gives a head that begins while draining the whole drain time.
+    fn note_new_stage(&mut self) {
+        if self.is_draining {
+            self.end = clock::now().checked_add(self.drain);
+        }
+    }
+
+    /// Waits until the connection is readable, the deadline has passed or shutdown is requested.
+    fn wait(&mut self, fd: RawFd, deadline: Option<Instant>) -> io::Result<Woken> {
+        // Once shutdown is requested, the wake-up descriptor stays readable.
+        let wake_up =
+            if self.is_draining { -1 } else { signal::wake_up_descriptor().unwrap_or(-1) };
+        let mut fds = [PollFd::new(fd, READABLE), PollFd::new(wake_up, READABLE)];
+        let deadline = deadline.into_iter().chain(self.end).min();
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(clock::now()));
+        let is_short = !self.is_draining && !self.is_checked;
+        let timeout = if is_short { left.or(Some(UNCHECKED)).min(Some(UNCHECKED)) } else { left };
+        match poll::poll(&mut fds, timeout)? {
+            0 if timeout == left => return Ok(Woken::AtDeadline),
+            0 => self.is_checked = signal::check_wake_up().is_ok(),
+            _ if fds[1].revents != 0 && !signal::shutdown_requested() => {
+                signal::ignore_wake_up();
+                self.is_checked = false;
+            }
+            _ => {}
+        }
+        Ok(Woken::ToLook)
+    }
 }

@@ -71,7 +71,10 @@ mod tests {
             let now = bytes.len().min(room.len());
             room[..now].copy_from_slice(&bytes[..now]);
             exchange.incoming().received(now);
-            assert!(matches!(exchange.head(16 << 20), crate::serve::exchange::HeadEvent::NeedMore));
+            assert!(matches!(
+                exchange.head_event(16 << 20),
+                crate::serve::exchange::HeadEvent::NeedMore
+            ));
             bytes = &bytes[now..];
         }
     }

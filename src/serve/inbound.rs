@@ -1,21 +1,25 @@
-//! Bytes received and not yet used, of one connection.
+//! The bytes received on one connection and not yet used.
 
 use crate::os::memory::{NoMemory, zeroed};
+use crate::protocol::record::{HEADER_LEN, MAX_CONTENT};
 use crate::protocol::writer::copy;
 
-/// Dead bytes in front of the unread ones, always: a program may push back what it has read.
+/// Spare bytes kept in front of the unread ones, for what the program pushes back.
 pub const MARGIN: usize = 16;
 
-/// Bytes of a buffer at first: a usual request head with a small body fits.
+/// Size of a buffer at first: a usual request head with a small body fits.
 const FIRST_SIZE: usize = 6 * 1024;
 
-/// Bytes of a buffer once a peer has filled the first one: a whole record of the largest size.
-const FULL_SIZE: usize = MARGIN + 8 + 0xffff + 0xff;
+/// Size of a buffer after a peer has filled the first one: the largest record fits, with its padding.
+const FULL_SIZE: usize = MARGIN + HEADER_LEN + MAX_CONTENT + MAX_PADDING;
 
-/// Unread bytes with which a waiting connection gives its buffer up.
+/// The largest padding of one record, in bytes.
+const MAX_PADDING: usize = u8::MAX as usize;
+
+/// Most unread bytes with which a parked connection exchanges its buffer for a small one.
 const FEW: usize = 512;
 
-/// A buffer whose front is used up as its end is filled.
+/// A buffer that is filled at its end and read from its front.
 ///
 /// Offsets stay valid until [`Inbound::room`] or [`Inbound::shrink`] is called next.
 #[derive(Debug, Default)]
@@ -26,7 +30,7 @@ pub struct Inbound {
 }
 
 impl Inbound {
-    /// An empty buffer that holds no memory yet.
+    /// An empty buffer without memory.
     pub const fn new() -> Self {
         Self { bytes: Vec::new(), start: 0, end: 0 }
     }
@@ -36,47 +40,48 @@ impl Inbound {
         self.bytes.get(self.start..self.end).unwrap_or_default()
     }
 
-    /// Whether there are none.
+    /// Whether there are no unread bytes.
     pub const fn is_empty(&self) -> bool {
         self.start == self.end
     }
 
-    /// How much memory it takes, in bytes.
+    /// Returns how much memory it takes, in bytes.
     pub fn size(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Where the unread bytes start.
+    /// The offset of the first unread byte.
     pub const fn position(&self) -> usize {
         self.start
     }
 
-    /// The whole buffer, for a caller that was given offsets into it.
+    /// The whole buffer, for a caller that has offsets into it.
     pub fn memory(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
     }
 
-    /// Uses up `n` unread bytes.
+    /// Marks `n` unread bytes as read.
     pub fn advance(&mut self, n: usize) {
         self.start = self.end.min(self.start.saturating_add(n));
     }
 
-    /// Gives the buffer up for one that just holds the unread bytes, if these are few.
+    /// Replaces the buffer by one that just holds the unread bytes, if these are few.
     pub fn shrink(&mut self) {
         let unread = self.unread();
         if unread.len() > FEW || self.bytes.len() < FIRST_SIZE {
             return;
         }
         let end = MARGIN + unread.len();
-        // Without memory for a small buffer the large one has to stay.
+        // When out of memory, the large buffer stays.
         let Ok(mut small) = zeroed(end) else { return };
-        if let Some(place) = small.get_mut(MARGIN..) {
-            copy(place, unread);
+        if let Some(room) = small.get_mut(MARGIN..) {
+            copy(room, unread);
         }
         self.bytes = small;
         (self.start, self.end) = (MARGIN, end);
     }
 
+    /// Moves the unread bytes to the front.
     fn compact(&mut self) {
         if MARGIN <= self.start && self.start <= self.end && self.end <= self.bytes.len() {
             self.bytes.copy_within(self.start..self.end, MARGIN);
@@ -85,7 +90,7 @@ impl Inbound {
         }
     }
 
-    /// Room to receive into; never empty.
+    /// Returns room to receive into; never empty.
     pub fn room(&mut self) -> Result<&mut [u8], NoMemory> {
         if self.start == self.end {
             if self.end == self.bytes.len() && self.end < FULL_SIZE {
@@ -102,7 +107,8 @@ impl Inbound {
         self.bytes.get_mut(self.end..).ok_or(NoMemory)
     }
 
-    /// A peer that fills the buffer gets a larger one: what has arrived decides, not what it claims.
+    /// Enlarges the buffer, which a peer has filled. Its size follows from what has arrived, not from the
+    /// lengths that the peer announces.
     fn grow(&mut self) -> Result<(), NoMemory> {
         let size = match self.bytes.len() {
             ..FIRST_SIZE => FIRST_SIZE,
@@ -111,7 +117,7 @@ impl Inbound {
         };
         let unread = self.end - self.start;
         if unread == 0 {
-            // Nothing to move: the old memory is free to become part of the new.
+            // Nothing has to be copied: the old memory is freed first, and may become part of the new.
             (self.start, self.end) = (0, 0);
             self.bytes = Vec::new();
         }
@@ -121,12 +127,12 @@ impl Inbound {
         Ok(())
     }
 
-    /// Takes note that `n` bytes were put into [`Inbound::room`].
+    /// Notes that `n` bytes were received into [`Inbound::room`].
     pub fn received(&mut self, n: usize) {
         self.end = self.bytes.len().min(self.end.saturating_add(n));
     }
 
-    /// Forgets everything and gives back memory beyond one full-size buffer.
+    /// Drops all bytes, and frees a buffer that is larger than `FULL_SIZE`.
     pub fn reset(&mut self) {
         if self.bytes.len() > FULL_SIZE {
             self.bytes = Vec::new();

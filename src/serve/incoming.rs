@@ -1,7 +1,7 @@
-//! One connection: the bytes received, and what the records in them mean for its request.
+//! Decodes the records of one connection: from the bytes received to what they mean for its request.
 //!
-//! No I/O here: whoever owns the descriptor receives into [`Incoming::room`] when
-//! [`Event::NeedMore`] asks for it, and sends what [`Event::Answer`] holds.
+//! No I/O here: the owner of the descriptor receives into [`Incoming::room`] after
+//! [`IncomingEvent::NeedMore`], and sends the record of [`IncomingEvent::Answer`].
 
 use super::inbound::Inbound;
 use crate::os::memory::NoMemory;
@@ -15,7 +15,7 @@ use crate::protocol::writer::{self, Record};
 /// Why a connection cannot be read on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The bytes break the protocol, or end where they must not.
+    /// The bytes break the protocol, or end too early.
     Protocol,
     /// A record of another protocol version.
     Version,
@@ -23,32 +23,32 @@ pub enum Fault {
 
 /// What comes next on a connection.
 #[derive(Clone, Copy, Debug)]
-pub enum Event {
-    /// More bytes have to be received first.
+pub enum IncomingEvent {
+    /// Nothing, until more bytes are received.
     NeedMore,
-    /// A request begins, with this id.
+    /// The beginning of a request: its id and the content of BEGIN_REQUEST.
     Begin(u16, BeginRequest),
-    /// So many bytes of content of the stream that the active request reads; to be used in whole or
-    /// in part with [`Incoming::use_content`].
+    /// This many bytes of content of the stream that the active request reads. The caller takes all or some
+    /// of them with [`Incoming::use_content`].
     Content(usize),
-    /// The stream that the active request reads has ended.
+    /// The end of the stream that the active request reads.
     EndOfStream,
-    /// The web server gives the active request up.
+    /// The web server aborts the active request.
     Abort,
-    /// This record is to be sent.
+    /// A record to send in answer.
     Answer(Record),
-    /// Nothing more can be read.
+    /// A fault, after which the connection cannot be read.
     Broken(Fault),
 }
 
-/// A record whose content is only of use in one piece.
+/// A record whose content is decoded in one piece.
 #[derive(Clone, Copy, Debug)]
 enum Whole {
     Begin(u16),
     GetValues,
 }
 
-/// The reading side of a connection.
+/// The decoder of a connection's records, with the bytes received and not yet used.
 #[derive(Debug, Default)]
 pub struct Incoming {
     inbound: Inbound,
@@ -59,7 +59,7 @@ pub struct Incoming {
 }
 
 impl Incoming {
-    /// A connection on which nothing was received.
+    /// A connection on which no bytes have been received.
     pub const fn new() -> Self {
         Self {
             inbound: Inbound::new(),
@@ -70,29 +70,29 @@ impl Incoming {
         }
     }
 
-    /// Makes it a connection on which nothing was received; keeps the memory.
+    /// Resets it to a connection on which no bytes have been received; keeps the memory.
     pub fn reset(&mut self) {
         self.inbound.reset();
         self.reader = Reader::new();
         (self.whole, self.active, self.fault) = (None, None, None);
     }
 
-    /// The buffer of received bytes, for a caller that was given offsets into it.
+    /// The buffer of received bytes, for a caller that has offsets into it.
     pub fn inbound(&mut self) -> &mut Inbound {
         &mut self.inbound
     }
 
-    /// How much memory it takes, in bytes.
+    /// Returns how much memory it takes, in bytes.
     pub fn size(&self) -> usize {
         self.inbound.size()
     }
 
-    /// Room to receive into; never empty.
+    /// Returns room to receive into; never empty.
     pub fn room(&mut self) -> Result<&mut [u8], NoMemory> {
         self.inbound.room()
     }
 
-    /// Takes note of what a receive call gave: `n` bytes, 0 for the end.
+    /// Notes the result of a receive call: `n` bytes, or 0 for the end.
     pub fn received(&mut self, n: usize) {
         if n == 0 {
             self.break_off(Fault::Protocol);
@@ -100,7 +100,7 @@ impl Incoming {
         self.inbound.received(n);
     }
 
-    /// Nothing more can come, or be trusted.
+    /// Notes that no more bytes can be received, or that they cannot be trusted. The first fault counts.
     pub fn break_off(&mut self, fault: Fault) {
         self.fault.get_or_insert(fault);
     }
@@ -110,24 +110,24 @@ impl Incoming {
         self.fault.is_none()
     }
 
-    /// Whether there is nothing to remember: no byte, no request, no fault.
+    /// Whether nothing has to be remembered: no bytes, no request, no fault.
     pub const fn is_fresh(&self) -> bool {
         self.is_idle() && self.is_sound() && self.active.is_none()
     }
 
-    /// Whether part of something was received that is wanted in whole: of a header, of a management
-    /// record, of a request. Not what is left of the body of a request that has ended.
+    /// Whether a header, a management record or the head of a request has arrived in part. The remaining
+    /// body of a request that has ended does not count.
     pub const fn is_in_head(&self) -> bool {
         let in_header = self.reader.at_header() && !self.inbound.is_empty();
         in_header || self.whole.is_some() || self.active.is_some()
     }
 
-    /// Whether nothing of a record, needed or not, waits here.
+    /// Whether no part of a record is left, wanted or not.
     pub const fn is_idle(&self) -> bool {
         self.inbound.is_empty() && self.reader.at_header()
     }
 
-    /// The request that has begun and not ended.
+    /// The request that has begun and has not ended.
     pub const fn active(&self) -> Option<Active> {
         self.active
     }
@@ -139,7 +139,7 @@ impl Incoming {
         }
     }
 
-    /// The active request has ended: whatever still comes for it is ignored.
+    /// Ends the active request: records that still arrive for it are ignored.
     pub fn end_request(&mut self) {
         self.active = None;
         if self.whole.is_none() {
@@ -147,7 +147,7 @@ impl Incoming {
         }
     }
 
-    /// Skips what was received of a record that nobody wants any more.
+    /// Skips the received part of a record that is no longer wanted.
     pub fn skip_rest(&mut self) {
         while !self.reader.at_header() {
             let Step::Skip(n) = self.reader.step(self.inbound.unread()) else { return };
@@ -155,7 +155,7 @@ impl Incoming {
         }
     }
 
-    /// Skips what was received of requests that have ended. Returns whether something else has come.
+    /// Skips received records of requests that have ended. Returns whether anything else has arrived.
     pub fn skip_ended(&mut self) -> bool {
         loop {
             let before = self.reader;
@@ -174,11 +174,13 @@ impl Incoming {
         }
     }
 
-    /// Looks at what was received and says what comes next.
-    pub fn step(&mut self) -> Event {
+    /// Decodes received bytes up to the next event.
+    pub fn step(&mut self) -> IncomingEvent {
         loop {
             match self.reader.step(self.inbound.unread()) {
-                Step::NeedMore => return self.fault.map_or(Event::NeedMore, Event::Broken),
+                Step::NeedMore => {
+                    return self.fault.map_or(IncomingEvent::NeedMore, IncomingEvent::Broken);
+                }
                 Step::Skip(n) => self.inbound.advance(n),
                 Step::Header(header) => {
                     self.inbound.advance(HEADER_LEN);
@@ -187,9 +189,9 @@ impl Incoming {
                     }
                 }
                 Step::Content(n) => match self.whole {
-                    None => return Event::Content(n),
+                    None => return IncomingEvent::Content(n),
                     Some(_) if n < self.reader.content_left() => {
-                        return self.fault.map_or(Event::NeedMore, Event::Broken);
+                        return self.fault.map_or(IncomingEvent::NeedMore, IncomingEvent::Broken);
                     }
                     Some(whole) => return self.on_whole(whole, n),
                 },
@@ -197,7 +199,7 @@ impl Incoming {
         }
     }
 
-    fn on_header(&mut self, header: &Header) -> Option<Event> {
+    fn on_header(&mut self, header: &Header) -> Option<IncomingEvent> {
         let id = header.request_id;
         let empty = header.content_length == 0;
         match route(header, self.active) {
@@ -208,19 +210,19 @@ impl Incoming {
                 self.whole = Some(Whole::Begin(id));
                 None
             }
-            Route::Stream => empty.then_some(Event::EndOfStream),
+            Route::Stream => empty.then_some(IncomingEvent::EndOfStream),
             Route::GetValues if empty => Some(self.values(0)),
             Route::GetValues => {
                 self.whole = Some(Whole::GetValues);
                 None
             }
-            Route::Abort => self.skipping(Event::Abort),
+            Route::Abort => self.skipping(IncomingEvent::Abort),
             Route::UnknownManagement(byte) => {
-                self.skipping(Event::Answer(writer::unknown_type_record(byte).into()))
+                self.skipping(IncomingEvent::Answer(writer::unknown_type_record(byte).into()))
             }
             Route::CannotMultiplex => {
                 let status = ProtocolStatus::CantMpxConn;
-                self.skipping(Event::Answer(refusal(id, status)))
+                self.skipping(IncomingEvent::Answer(refusal(id, status)))
             }
             Route::BegunTwice => Some(self.refuse(Fault::Protocol)),
             Route::UnsupportedVersion => Some(self.refuse(Fault::Version)),
@@ -231,20 +233,21 @@ impl Incoming {
         }
     }
 
-    fn skipping(&mut self, event: Event) -> Option<Event> {
+    /// Skips the content of the record, which `event` does not need.
+    fn skipping(&mut self, event: IncomingEvent) -> Option<IncomingEvent> {
         self.reader.skip_content();
         Some(event)
     }
 
-    /// Nothing behind this point can be understood.
-    fn refuse(&mut self, fault: Fault) -> Event {
+    /// Drops all received bytes: nothing after a fault can be understood.
+    fn refuse(&mut self, fault: Fault) -> IncomingEvent {
         self.break_off(fault);
         self.inbound.advance(usize::MAX);
         self.reader = Reader::new();
-        Event::Broken(fault)
+        IncomingEvent::Broken(fault)
     }
 
-    fn on_whole(&mut self, whole: Whole, n: usize) -> Event {
+    fn on_whole(&mut self, whole: Whole, n: usize) -> IncomingEvent {
         self.whole = None;
         let Whole::Begin(id) = whole else { return self.values(n) };
         let Some(body) = self.inbound.unread().first_chunk::<BODY_LEN>() else {
@@ -254,43 +257,43 @@ impl Incoming {
         self.use_content(BODY_LEN);
         self.reader.skip_content();
         self.active = Some(Active { id, phase: Phase::Params });
-        Event::Begin(id, begin)
+        IncomingEvent::Begin(id, begin)
     }
 
     /// Answers GET_VALUES, whose content is the next `n` bytes.
-    fn values(&mut self, n: usize) -> Event {
+    fn values(&mut self, n: usize) -> IncomingEvent {
         let result = get_values_result(self.content(n), Capacity::ONE);
         self.use_content(n);
-        Event::Answer(result)
+        IncomingEvent::Answer(result)
     }
 
-    /// The next `n` bytes of content, from [`Event::Content`].
+    /// The next `n` bytes of content, as announced by [`IncomingEvent::Content`].
     pub fn content(&self, n: usize) -> &[u8] {
         self.inbound.unread().get(..n).unwrap_or_default()
     }
 
-    /// Uses up `n` bytes of content.
+    /// Removes `n` bytes of content.
     pub fn use_content(&mut self, n: usize) {
         self.reader.consume(n);
         self.inbound.advance(n);
     }
 
-    /// Bytes of content that can go from the socket straight into the caller's memory: nothing is
-    /// left in the buffer, and the current record has more to give.
+    /// Returns how many bytes of content the caller may receive straight into its own memory: the rest of
+    /// the current record if the buffer is empty, else 0.
     pub fn direct(&self) -> usize {
         let possible = self.inbound.is_empty() && self.whole.is_none() && self.is_sound();
         if possible { self.reader.content_left() } else { 0 }
     }
 
-    /// Takes note that `direct` bytes of content went straight into the caller's memory, and
-    /// `more` bytes behind them into [`Incoming::room`].
+    /// Notes that `direct` bytes of content were received straight into the caller's memory, and `more`
+    /// bytes after them into [`Incoming::room`].
     pub fn received_directly(&mut self, direct: usize, more: usize) {
         self.reader.consume(direct);
         self.inbound.received(more);
     }
 }
 
-/// An END_REQUEST record for a request that the program never sees.
+/// The END_REQUEST record for a request that the program never sees.
 pub fn refusal(id: u16, status: ProtocolStatus) -> Record {
     writer::end_request(id, EndRequest { app_status: 0, protocol_status: status }).into()
 }

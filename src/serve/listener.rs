@@ -33,7 +33,7 @@ use super::entrance::Entrance;
 use super::entry::Entry;
 use super::event::Event;
 use super::grace::{self, Budget, End};
-use super::head::{AcceptedRequest, Outcome, Turn, linger, receive_head, wait_alone};
+use super::head::{AcceptedRequest, HeadProgress, Turn, linger, receive_head, wait_alone};
 use super::hold::hold;
 use super::key::{Key, Tenant};
 use super::last::Last;
@@ -205,7 +205,7 @@ impl Listener {
                 return Ok(None);
             }
         }
-        if let Outcome::Ready(begin) = end.outcome {
+        if let HeadProgress::Ready(begin) = end.outcome {
             return Ok(Some((connection, begin)));
         }
         let patience = match peer {
@@ -260,11 +260,11 @@ impl Listener {
     fn settle(
         &self,
         connection: Connection,
-        outcome: Outcome,
+        outcome: HeadProgress,
         wait: Wait,
         options: &AcceptOptions,
     ) -> Turn {
-        if let Outcome::Ready(begin) = outcome {
+        if let HeadProgress::Ready(begin) = outcome {
             return Ok(Some((connection, begin)));
         }
         let Some(wait) = outcome.next_wait(wait, options.config) else {
@@ -464,7 +464,7 @@ impl Listener {
             return None;
         }
         let mut connection = Connection::taken_out(&self.pool, taken_out)?;
-        if let Outcome::Ready(begin) = receive_head(&mut connection, options) {
+        if let HeadProgress::Ready(begin) = receive_head(&mut connection, options) {
             return Some((connection, begin));
         }
         connection.discard();

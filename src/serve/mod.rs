@@ -160,4 +160,4 @@ mod watcher;
 
 pub use accept_options::AcceptOptions;
 pub use connection::Connection;
-pub use exchange::{Body, Exchange, RequestStart};
+pub use exchange::{BodyEvent, Exchange, RequestStart};

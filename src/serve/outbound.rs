@@ -1,9 +1,9 @@
-//! Records of one output stream on their way out.
+//! The buffer of one output stream's records.
 //!
-//! The program writes content where a record header has already been given its eight bytes, so a
-//! flush fills in the header and sends header, content and whatever ends the request as one piece.
-//! A first buffer holds one record of 8 KB; an answer that is longer borrows one of a few large
-//! buffers, for two records of the largest size, until the request ends.
+//! Eight bytes stay free for a header in front of the content that the program writes. A flush fills the
+//! header in, and sends header, content and the records that end the request in one piece. The first buffer
+//! holds one record of 8 KB. A longer response borrows one of a few large buffers, for two records of the
+//! largest size, until the request ends.
 
 use std::io::{self, IoSlice};
 use std::iter::once;
@@ -15,29 +15,30 @@ use crate::os::memory::{NoMemory, PartList, zeroed};
 use crate::protocol::record::{HEADER_LEN, Header, MAX_WRITTEN_CONTENT, RecordType};
 use crate::protocol::writer::{FIXED_RECORD_LEN, end_of_stream};
 
-/// Room behind the content for the ends of both streams and END_REQUEST.
+/// Room after the content for the ends of both streams and END_REQUEST.
 const TAIL: usize = 2 * HEADER_LEN + FIXED_RECORD_LEN;
 
-/// Content bytes of a first buffer: with its header 8 KB, after which old programs that stream
-/// progress expect their first bytes to be on their way.
+/// Content bytes of a first buffer: with the header 8 KB. Old programs that report progress expect their
+/// first bytes to be sent after 8 KB.
 pub const FIRST_CONTENT: usize = 8192 - HEADER_LEN;
 
-/// The same for STDERR: what a program says there belongs into the web server's log soon, also when
-/// the program hangs or is killed afterwards.
+/// The same for STDERR: messages are to reach the web server's log soon, in case the program then hangs or
+/// is killed.
 pub const ERROR_CONTENT: usize = 512 - HEADER_LEN;
 
-/// Bytes of a large buffer.
+/// Size of a large buffer, in bytes.
 const LARGE: usize = 2 * (HEADER_LEN + MAX_WRITTEN_CONTENT) + TAIL;
 
-/// Large buffers that nobody uses at the moment: not one for each idle request.
+/// Unused large buffers, shared by all requests: an idle request holds none.
 static SPARE: Store<Vec<u8>> = Store::new(4);
 
-/// Records of one large content that go into one system call: few, listed on the stack, or many, on
-/// the heap.
+/// Most records of one large content that one system call sends with a list of parts on the stack.
 const FEW: usize = 4;
+
+/// The same with a list on the heap.
 const MANY: usize = 68;
 
-/// Which stream of which request the records belong to.
+/// The stream and the request that records belong to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecordStream {
     /// The record type.
@@ -46,22 +47,22 @@ pub struct RecordStream {
     pub id: u16,
 }
 
-/// A buffer of records: sealed ones, then the open one that the program is writing.
+/// A buffer of records: sealed records, and after them the open one that the program writes.
 #[derive(Debug, Default)]
 pub struct Outbound {
     bytes: Vec<u8>,
     /// The first buffer, while `bytes` is a large one.
     first: Vec<u8>,
-    /// Serves a stream without a buffer, which can only end.
+    /// Used in place of `bytes` by a stream without a buffer, which can only end.
     ends: [u8; TAIL],
     sealed: usize,
     limit: usize,
-    /// For the parts of a large content; memory from the first one on.
+    /// The list of parts of a large content; it has memory once one was sent.
     parts: PartList,
 }
 
 impl Outbound {
-    /// No buffer yet.
+    /// A stream without a buffer.
     pub const fn new() -> Self {
         Self {
             bytes: Vec::new(),
@@ -73,7 +74,7 @@ impl Outbound {
         }
     }
 
-    /// Gets a buffer for one record of `content` bytes.
+    /// Allocates a buffer for one record of `content` bytes.
     pub fn allocate(&mut self, content: usize) -> Result<(), NoMemory> {
         let content = content.min(MAX_WRITTEN_CONTENT);
         self.bytes = zeroed(HEADER_LEN + content + TAIL)?;
@@ -81,18 +82,17 @@ impl Outbound {
         Ok(())
     }
 
-    /// Goes on with the buffer of an earlier request, if there is one.
+    /// Reuses the buffer of the previous request, if there is one.
     pub fn reuse(&mut self) {
         self.limit = self.bytes.len().saturating_sub(HEADER_LEN + TAIL);
     }
 
-    /// Content bytes of a full record.
+    /// How many content bytes a full record has.
     pub const fn capacity(&self) -> usize {
         self.limit
     }
 
-    /// Goes over to a large buffer; without memory for one everything stays. Nothing may be sealed
-    /// or written.
+    /// Moves to a large buffer; when out of memory, keeps the first one. The buffer must be empty.
     pub fn enlarge(&mut self) {
         if !self.first.is_empty() {
             return;
@@ -102,7 +102,7 @@ impl Outbound {
         self.limit = MAX_WRITTEN_CONTENT;
     }
 
-    /// Gives up the records, and a large buffer.
+    /// Drops the records, and returns a large buffer to the spare ones.
     pub fn release(&mut self) {
         if !self.first.is_empty() {
             let first = std::mem::take(&mut self.first);
@@ -111,25 +111,25 @@ impl Outbound {
         (self.sealed, self.limit) = (0, 0);
     }
 
-    /// The memory, for a caller that uses the offsets of [`Outbound::window`].
+    /// The buffer that the offsets of [`Outbound::window`] refer to.
     pub fn memory(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
     }
 
-    /// Where the content of the open record may lie: its start and its end.
+    /// Returns where the content of the open record may start, and where it has to end.
     pub fn window(&self) -> (usize, usize) {
         let start = self.sealed + HEADER_LEN;
         let end = self.bytes.len().saturating_sub(TAIL);
         if start > end { (0, 0) } else { (start, end.min(start + self.limit)) }
     }
 
-    /// Whether there is room worth writing into behind an open record with `used` bytes.
+    /// Whether another record of at least half the full size fits after an open one with `used` bytes.
     pub fn has_room_behind(&self, used: usize) -> bool {
         let start = self.sealed + 2 * HEADER_LEN + used;
         self.limit > 0 && start + self.limit / 2 < self.bytes.len().saturating_sub(TAIL)
     }
 
-    /// Closes the open record, which has `used` bytes of content; without any there is no record.
+    /// Seals the open record, which has `used` bytes of content. Without content there is no record.
     pub fn seal(&mut self, stream: RecordStream, used: usize) {
         if used == 0 {
             return;
@@ -140,19 +140,19 @@ impl Outbound {
         }
     }
 
-    /// Adds the empty record that ends the stream.
+    /// Appends the empty record that ends the stream.
     pub fn end(&mut self, stream: RecordStream) {
         self.append(&end_of_stream(stream.kind, stream.id));
     }
 
-    /// Adds a whole record, or the header of one whose content lies there already. There is always
-    /// room for those that end a request.
+    /// Appends a whole record, or the header of a record whose content is in place. Returns false if it does
+    /// not fit; the records that end a request always do.
     pub fn append<const N: usize>(&mut self, record: &[u8; N]) -> bool {
         let room = if self.bytes.is_empty() { &mut self.ends[..] } else { &mut self.bytes };
-        let place = room.get_mut(self.sealed..).and_then(<[u8]>::first_chunk_mut);
-        let fits = place.is_some();
-        if let Some(place) = place {
-            *place = *record;
+        let free = room.get_mut(self.sealed..).and_then(<[u8]>::first_chunk_mut);
+        let fits = free.is_some();
+        if let Some(free) = free {
+            *free = *record;
             self.sealed += N;
         }
         fits
@@ -163,7 +163,7 @@ impl Outbound {
         sealed(&self.bytes, &self.ends, self.sealed)
     }
 
-    /// Forgets the sealed records.
+    /// Drops the sealed records.
     pub fn clear(&mut self) {
         self.sealed = 0;
     }
@@ -175,8 +175,8 @@ impl Outbound {
         result
     }
 
-    /// Sends the sealed records, and behind them as much of `content` as goes into one call, in
-    /// records made on the way, without copying it. Returns how much of `content` that was.
+    /// Sends the sealed records, and after them as much of `content` as one call takes, in records of its own
+    /// and without copying it. Returns how many bytes of `content` were sent.
     pub fn send_with(
         &mut self,
         fd: RawFd,
@@ -194,7 +194,7 @@ impl Outbound {
         let pieces = once(sealed(&self.bytes, &self.ends, self.sealed)).chain(records);
         let is_large = content.len() > FEW * MAX_WRITTEN_CONTENT;
         let mut few = [IoSlice::new(&[]); part_count(FEW)];
-        // Without memory it takes more system calls.
+        // When out of memory, sending takes more system calls.
         let many = if is_large { self.parts.entries(part_count(MANY)).ok() } else { None };
         let list = many.unwrap_or(&mut few);
         let result = send_all_parts(fd, pieces, list, Then::KeepOpen);
@@ -203,12 +203,12 @@ impl Outbound {
     }
 }
 
-/// Gives back the large buffers that nobody uses.
+/// Frees the unused large buffers.
 pub fn clear_spare() {
     SPARE.clear();
 }
 
-/// Sends the sealed records of both, in this order, in one piece.
+/// Sends the sealed records of both buffers in one piece, in this order.
 pub fn send_both(
     fd: RawFd,
     first: &mut Outbound,
@@ -226,14 +226,14 @@ pub fn send_both(
     result
 }
 
-/// The sealed records, which fill `count` bytes of a buffer, or of its substitute if there is none.
+/// Returns the sealed records: the first `count` bytes of the buffer, or of `ends` if there is no buffer.
 fn sealed<'a>(bytes: &'a [u8], ends: &'a [u8], count: usize) -> &'a [u8] {
     let room = if bytes.is_empty() { ends } else { bytes };
     room.get(..count).unwrap_or_default()
 }
 
-/// Entries that so many records take in a list of parts: each has a header and its content, and
-/// something goes ahead.
+/// Returns how many entries a list of parts needs for `records` records: a header and a content for each,
+/// and one for the sealed records in front.
 const fn part_count(records: usize) -> usize {
     1 + 2 * records
 }

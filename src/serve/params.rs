@@ -1,12 +1,12 @@
 //! The parameters of a request, in one arena.
 //!
-//! The PARAMS stream is collected as it is and turned into `NAME=value` strings where it lies, once
-//! its end has come. An encoded pair has at least two bytes of lengths in front of its name: the name
-//! moves down by one, `=` takes the place that becomes free between name and value, and NUL the
-//! first byte of the next pair, whose lengths have been read by then. Values never move.
+//! The PARAMS stream is collected as it is, and decoded in place into `NAME=value` strings once it has ended.
+//! An encoded pair has at least two bytes of lengths in front of its name. The name moves one byte down, `=`
+//! takes the byte that becomes free between name and value, and NUL the first byte of the next pair, whose
+//! lengths have been read by then. Values never move.
 //!
-//! What a large stream takes is bounded by its limit, whatever the pairs: once for the bytes, and on 64 bits
-//! eight thirds of it for the pointers to the strings.
+//! The memory of a large stream is bounded by its limit, however long its pairs are: the limit itself for the
+//! bytes, and on 64 bits eight thirds of it for the pointers to the strings.
 
 use std::ptr;
 use std::sync::atomic::AtomicPtr;
@@ -17,12 +17,12 @@ use crate::protocol::name_value::{Pairs, split_length};
 /// Room for the first string, `FCGI_ROLE=…`.
 const ROLE_ROOM: usize = 32;
 
-/// The first string of a request's environment, with NULs behind it.
+/// The first string of a request's environment, filled up with NULs.
 #[derive(Clone, Copy, Debug)]
 pub struct RoleString([u8; ROLE_ROOM]);
 
 impl RoleString {
-    /// The string; its first 31 bytes count.
+    /// The string `text`, cut after 31 bytes.
     pub const fn new(text: &[u8]) -> Self {
         let mut room = [0; ROLE_ROOM];
         let mut at = 0;
@@ -40,17 +40,17 @@ pub(super) const KEPT: usize = 64 * 1024;
 /// Pointers kept between requests.
 const KEPT_POINTERS: usize = 1024;
 
-/// Bytes of the limit for each pair of a large stream: two lengths, and a name of one byte.
+/// The share of each pair of a large stream in the limit, in bytes: two lengths and a name of one byte.
 const LEAST_PAIR: usize = 3;
 
-/// Why parameters cannot be taken.
+/// Why parameters are refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ParamsError {
-    /// They are more than the limit.
+    /// They exceed the limit.
     TooMany,
     /// The stream ended within a pair.
     Cut,
-    /// There is no memory for them.
+    /// The process is out of memory.
     NoMemory,
 }
 
@@ -60,28 +60,28 @@ impl From<memory::NoMemory> for ParamsError {
     }
 }
 
-/// Strings, each ended by NUL, and pointers to them, ended by NULL.
+/// Strings that end with NUL, and pointers to them, with NULL after the last.
 #[derive(Debug, Default)]
 pub struct Params {
     arena: Vec<u8>,
-    /// The type is that of pointers that may be seen by any thread.
+    /// Plain pointers could not be sent to another thread; these can.
     pointers: Vec<AtomicPtr<u8>>,
 }
 
 impl Params {
-    /// No parameters, no memory.
+    /// No parameters, and no memory.
     pub const fn new() -> Self {
         Self { arena: Vec::new(), pointers: Vec::new() }
     }
 
-    /// Starts a request with the string that says the role.
+    /// Begins a request with the string that names its role.
     pub fn begin(&mut self, role: &RoleString) -> Result<(), ParamsError> {
         self.clear();
         memory::append(&mut self.arena, &role.0)?;
         Ok(())
     }
 
-    /// Forgets the parameters, and gives back what an unusual number of them has taken.
+    /// Drops the parameters, and frees the memory if it is more than usual.
     pub fn clear(&mut self) {
         self.pointers.clear();
         self.arena.clear();
@@ -95,7 +95,7 @@ impl Params {
         self.arena.capacity() + self.pointers.capacity() * size_of::<AtomicPtr<u8>>()
     }
 
-    /// Collects a piece of the PARAMS stream. `limit`: bytes of the whole stream.
+    /// Collects a piece of the PARAMS stream, of which at most `limit` bytes may come in all.
     pub fn append(&mut self, content: &[u8], limit: usize) -> Result<(), ParamsError> {
         let length = self.arena.len().saturating_add(content.len());
         if length > limit.saturating_add(ROLE_ROOM) {
@@ -108,7 +108,7 @@ impl Params {
         Ok(())
     }
 
-    /// Makes room for `length` bytes, for a quarter more if the limit lets so many come, and for a NUL.
+    /// Makes room for `length` bytes, for a quarter more as far as the limit allows, and for a NUL.
     #[cold]
     fn grow(&mut self, length: usize, limit: usize) -> Result<(), ParamsError> {
         if length < self.arena.capacity() {
@@ -121,17 +121,17 @@ impl Params {
         Ok(())
     }
 
-    /// Turns the collected stream into strings. `limit`: as before.
+    /// Decodes the collected stream into strings, with the `limit` of [`Params::append`].
     #[inline(never)]
     pub fn decode(&mut self, limit: usize) -> Result<(), ParamsError> {
         if self.arena.len() > KEPT {
             self.make_pointers(limit)?;
         }
-        // The NUL of the last string lies behind the stream.
+        // The NUL of the last string comes after the stream.
         push(&mut self.arena, 0).map_err(|_| ParamsError::NoMemory)?;
-        // It stays where it is from now on.
+        // The arena does not move any more.
         let base = self.arena.as_mut_ptr();
-        let behind = base.wrapping_add(self.arena.len() - 1);
+        let end = base.wrapping_add(self.arena.len() - 1);
         let pointers = &mut self.pointers;
         point(pointers, base)?;
         let stream = self.arena.get_mut(ROLE_ROOM..).unwrap_or_default();
@@ -139,16 +139,16 @@ impl Params {
         loop {
             match *rest {
                 [] => break,
-                // Nearly every pair: both lengths in one byte.
+                // The usual pair: each length takes one byte.
                 [name, value, ..] if (name | value) < 0x80 => {
-                    point(pointers, behind.wrapping_sub(rest.len() - 1))?;
+                    point(pointers, end.wrapping_sub(rest.len() - 1))?;
                     let lengths = (usize::from(name), usize::from(value));
                     rest = into_string(rest, 2, lengths).ok_or(ParamsError::Cut)?;
                 }
                 _ => {
                     let left = rest.len();
                     let (head, others) = long_into_string(rest).ok_or(ParamsError::Cut)?;
-                    point(pointers, behind.wrapping_sub(left + 1 - head))?;
+                    point(pointers, end.wrapping_sub(left + 1 - head))?;
                     rest = others;
                 }
             }
@@ -157,19 +157,19 @@ impl Params {
         point(pointers, ptr::null_mut())
     }
 
-    /// Makes room for the pointers to the strings of a large stream, and no more.
+    /// Makes room for exactly the pointers to the strings of a large stream.
     #[cold]
     fn make_pointers(&mut self, limit: usize) -> Result<(), ParamsError> {
         let pairs = Pairs::new(self.arena.get(ROLE_ROOM..).unwrap_or_default()).count();
         if pairs > limit / LEAST_PAIR {
             return Err(ParamsError::TooMany);
         }
-        // The role's, and NULL.
+        // Two more: the role's, and NULL.
         reserve_exact(&mut self.pointers, pairs + 2)?;
         Ok(())
     }
 
-    /// Returns the pointers to the strings, with NULL behind them.
+    /// Returns the pointers to the strings, with NULL after the last.
     pub fn pointers(&mut self) -> &mut [AtomicPtr<u8>] {
         &mut self.pointers
     }
@@ -180,14 +180,15 @@ fn point(pointers: &mut Vec<AtomicPtr<u8>>, to: *mut u8) -> Result<(), ParamsErr
     push(pointers, AtomicPtr::new(to)).map_err(|_| ParamsError::NoMemory)
 }
 
-/// Turns the first pair of a stream, whose lengths take `head` bytes, into a string one byte before the
-/// name, and ends the string before it. Returns what lies behind; `None` where the stream ends within it.
+/// Decodes the first pair of a stream, whose lengths take `head` bytes, into a string that starts one byte
+/// before the name, and ends the string before it. Returns the rest of the stream; `None` if the stream ends
+/// within the pair.
 #[inline(always)]
 fn into_string(stream: &mut [u8], head: usize, (name, value): (usize, usize)) -> Option<&mut [u8]> {
-    // One length is less than 2^31, both together may be more than a word of 32 bits.
+    // Each length is less than 2^31; their sum may overflow on 32 bits.
     let end = (head + name).checked_add(value)?;
     let (pair, behind) = stream.split_at_mut_checked(end)?;
-    // The lengths have been read.
+    // The lengths have been read: their first byte becomes the NUL of the string before.
     *pair.first_mut()? = 0;
     let moved = pair.get_mut(head - 1..head + name)?;
     moved.copy_within(1.., 0);
@@ -195,7 +196,7 @@ fn into_string(stream: &mut [u8], head: usize, (name, value): (usize, usize)) ->
     Some(behind)
 }
 
-/// As [`into_string`], for lengths in any form. Returns how many bytes they took, too.
+/// As [`into_string`], for lengths of any form. Returns also how many bytes they take.
 #[cold]
 fn long_into_string(stream: &mut [u8]) -> Option<(usize, &mut [u8])> {
     let (name, rest) = split_length(stream)?;
@@ -208,7 +209,7 @@ fn long_into_string(stream: &mut [u8]) -> Option<(usize, &mut [u8])> {
 mod tests {
     use super::*;
 
-    /// Where each string starts in the arena.
+    /// Returns where each string starts in the arena.
     fn starts(params: &mut Params) -> Vec<usize> {
         let base = params.arena.as_ptr().addr();
         let (last, pointers) = params.pointers().split_last_mut().unwrap();
@@ -275,7 +276,7 @@ mod tests {
         assert_eq!(strings(&stream).unwrap()[1..], expected);
     }
 
-    /// What a head of a megabyte takes at most while it comes, and when it is there.
+    /// The memory of a megabyte of parameters, while they arrive and once they are decoded.
     #[test]
     #[cfg_attr(miri, ignore = "takes minutes")]
     fn no_stream_takes_four_times_its_limit() {
@@ -294,7 +295,7 @@ mod tests {
             assert_eq!(params.pointers().len(), LIMIT / pair.len() + 2);
             assert!(params.size() < LIMIT / 3 * 11 + 100, "{}", params.size());
         }
-        // Pairs of nothing would take more.
+        // Empty pairs would take more.
         assert_eq!(decoded(&[0; LIMIT], LIMIT).err(), Some(ParamsError::TooMany));
         assert_eq!(starts(&mut decoded(&[0; LIMIT / 2], LIMIT).unwrap()).len(), LIMIT / 4 + 1);
     }

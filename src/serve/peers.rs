@@ -1,41 +1,41 @@
-//! Who may connect: the address list of FCGI_WEB_SERVER_ADDRS.
+//! Which peers may connect: the address list of FCGI_WEB_SERVER_ADDRS.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::os::memory::push;
 use crate::os::socket::Peer;
 
-/// One entry of the list. An entry that is not an address is not kept: it matches no peer.
+/// A valid entry of the list. Invalid ones are dropped: they match no peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Entry {
     V4(Ipv4Addr),
     V6(Ipv6Addr),
 }
 
-/// The peers that may connect: everybody, or those of a list.
+/// The peers that may connect: all, or those of a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PeerList {
     entries: Option<Vec<Entry>>,
 }
 
 impl PeerList {
-    /// Reads comma-separated addresses. Nothing at all is no list; anything else restricts, even
-    /// if none of it is an address. An entry ends at white space; one that begins with it is no
-    /// address. IPv4 entries may have any form that inet_addr(3) knows.
+    /// Parses comma-separated addresses. An empty text means no list; any other restricts, even if all
+    /// entries are invalid. An entry ends at white space; one that begins with white space is invalid. IPv4
+    /// entries may have any form of inet_addr(3).
     pub fn parse(list: &[u8]) -> Self {
         if list.is_empty() {
             return Self::default();
         }
         let mut entries = Vec::new();
         for entry in list.split(|&byte| byte == b',').filter_map(entry) {
-            // A peer for whose entry there is no memory is not admitted.
+            // When out of memory, the entry is lost and its peer refused.
             let _ = push(&mut entries, entry);
         }
         Self { entries: Some(entries) }
     }
 
-    /// Whether the peer may connect. Unix peers always may: the variable is often exported for all
-    /// programs of a machine.
+    /// Whether the peer may connect. Peers on unix sockets always may, because the variable is often set
+    /// for all programs of a machine.
     pub fn admits(&self, peer: &Peer) -> bool {
         let Some(entries) = &self.entries else { return true };
         match *peer {
@@ -47,6 +47,7 @@ impl PeerList {
     }
 }
 
+/// Parses one entry; `None` if it is invalid.
 fn entry(text: &[u8]) -> Option<Entry> {
     let word = text.split(|&byte| is_space(byte)).next()?;
     let word = std::str::from_utf8(word).ok()?;
@@ -61,7 +62,7 @@ const fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t'..=b'\r')
 }
 
-/// One to four numbers; the last one fills all the bytes that are left.
+/// Parses one to four numbers; the last one fills all remaining bytes.
 fn v4(word: &str) -> Option<Ipv4Addr> {
     let mut parts = word.split('.').rev();
     let last = number(parts.next()?)?;
@@ -73,14 +74,14 @@ fn v4(word: &str) -> Option<Ipv4Addr> {
         if before > 3 {
             return None;
         }
-        // The parts come from the right: each one further left moves those read so far down.
+        // The parts come from the right: each one moves those to its right down by a byte.
         value = (value >> 8) | (byte << 24);
     }
     let room = u32::MAX.checked_shr(8 * before)?;
     (last <= room).then(|| Ipv4Addr::from(value | last))
 }
 
-/// A number in decimal, octal (0…) or hexadecimal (0x…) digits.
+/// Parses a number in decimal, octal (0…) or hexadecimal (0x…) digits.
 fn number(digits: &str) -> Option<u32> {
     let hexadecimal = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X"));
     let (digits, radix) = match hexadecimal {
@@ -105,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn no_list_admits_everybody() {
+    fn no_list_admits_all_peers() {
         for peer in [LOCAL, Peer::V6(Ipv6Addr::LOCALHOST), Peer::Unix, Peer::Other] {
             assert!(admits("", peer));
         }

@@ -1,10 +1,10 @@
-//! Sending on a connection whose request several threads use: records go out whole.
+//! Sending whole records on a connection whose request several threads use.
 //!
-//! One thread may write to the out stream while another writes to the err stream and a third reads
-//! the body, where it meets management records that want an answer. Whoever sends holds the
-//! connection's lock for as long as records are on their way: for one system call, or for a few
-//! where the kernel takes less than all. A reader does not wait for it, since the peer may be one that
-//! does not read before all of the body is taken: it leaves its answer to the thread that sends.
+//! One thread may write to the out stream while another writes to the err stream and a third reads the
+//! body, where it finds management records to answer. A thread that sends holds the connection's lock until
+//! its records are sent: for one system call, or for a few if the kernel takes only a part. A reader does
+//! not wait for the lock, because the peer may refuse to read until all of the body is taken. It queues its
+//! answer for the thread that sends.
 
 use std::io;
 use std::os::fd::RawFd;
@@ -19,27 +19,27 @@ use crate::os::poll;
 use crate::os::robust_lock::RobustLock;
 use crate::protocol::writer::Record;
 
-/// How long a peer may take to read a short answer while its body is waited for.
-const ANSWER_PATIENCE: Duration = Duration::from_secs(2);
+/// How long a peer may take to read a short answer while the program reads the body.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Long enough for what one thread has stored to be seen by all others.
+/// Long enough for all threads to see what one has stored.
 const MOMENT: Duration = Duration::from_millis(20);
 
 /// The sending side of one connection.
 #[derive(Debug)]
 pub struct Sending {
     lock: RobustLock,
-    /// Whether whoever holds the lock is sending. Who finds it set, in the same process, comes after a
-    /// thread that has left in the middle: by its end, or by siglongjmp.
+    /// Whether the holder of the lock is sending. A thread that takes the lock and finds this set comes, in
+    /// the same process, after one that has left in the middle of a record: it ended, or called siglongjmp.
     is_midway: AtomicBool,
-    /// Answers that a reader has left, because another thread was sending.
+    /// Answers that a reader has queued because another thread was sending.
     answers: Answers,
     /// [`fork::generation`] of the process that the request belongs to.
     generation: usize,
 }
 
 impl Sending {
-    /// On this connection nothing is being sent.
+    /// A connection on which nothing is being sent.
     pub const fn new() -> Self {
         Self {
             lock: RobustLock::new(),
@@ -49,8 +49,7 @@ impl Sending {
         }
     }
 
-    /// Prepares it for another connection or request: nothing is left of the last one, whatever has
-    /// become of its threads.
+    /// Prepares for another connection or request, even if threads of the last one have left while sending.
     pub fn reset(&mut self) {
         self.lock = RobustLock::new();
         *self.is_midway.get_mut() = false;
@@ -58,8 +57,8 @@ impl Sending {
         self.generation = fork::generation();
     }
 
-    /// To be called by who holds the lock, before it sends. Where a thread has left in the middle of a
-    /// record nothing may follow it: sending fails from now on.
+    /// Begins to send; the caller holds the lock. If a thread has left in the middle of a record, nothing may
+    /// follow it: sending fails from now on.
     #[inline]
     fn begin(&self, fd: RawFd) {
         if self.is_midway.load(Ordering::Relaxed) {
@@ -68,7 +67,8 @@ impl Sending {
         self.is_midway.store(true, Ordering::Relaxed);
     }
 
-    /// A child has none of its parent's threads, which go on there.
+    /// Shuts the connection down for writing, but not in a child: the thread that seems to have left goes
+    /// on in the parent.
     #[cold]
     fn cut_off(&self, fd: RawFd) {
         if self.generation == fork::generation() {
@@ -76,15 +76,15 @@ impl Sending {
         }
     }
 
-    /// What was being sent is sent, or has failed.
+    /// Notes that the records are sent, or that sending them has failed.
     #[inline]
     fn end(&self) {
         self.is_midway.store(false, Ordering::Relaxed);
     }
 
-    /// Runs `send`, which sends whole records, while no other thread sends; it fails where a thread has
-    /// left in the middle of one. Answers that were left meanwhile go out behind them. After
-    /// an error nothing can follow.
+    /// Runs `send`, which sends whole records, while no other thread sends. Then sends the answers that were
+    /// queued meanwhile. `send` fails if a thread has left in the middle of a record. After an error nothing
+    /// more can be sent.
     #[inline]
     pub fn exclusively<T>(&self, fd: RawFd, send: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         let held = self.lock.lock();
@@ -99,30 +99,30 @@ impl Sending {
         result
     }
 
-    /// Sends the answer to a management record, or leaves it to the thread that is sending. An error
-    /// when too many have been left, or the peer does not take it.
+    /// Sends the answer to a management record, or queues it for the thread that is sending. Fails if too
+    /// many are queued, or the peer does not take it.
     pub fn answer(&self, fd: RawFd, answer: &Record) -> io::Result<()> {
         self.answers.put(answer.as_bytes())?;
-        self.send_answers(fd, Some(ANSWER_PATIENCE))
+        self.send_answers(fd, Some(ANSWER_TIMEOUT))
     }
 
-    /// Looks after answers that this reader has left, before it waits for more to receive. A thread
-    /// that gave the lock back at the same moment may not have seen them; any that does so later will.
+    /// Sends answers that this reader has queued, before it waits to receive. A thread that released the lock
+    /// at the same moment may not have seen them; any that releases it later does.
     pub fn look_after_answers(&self, fd: RawFd) -> io::Result<()> {
         if self.answers.is_empty() || poll::one(fd, poll::READABLE, Some(MOMENT))? != 0 {
             return Ok(());
         }
-        self.send_answers(fd, Some(ANSWER_PATIENCE))
+        self.send_answers(fd, Some(ANSWER_TIMEOUT))
     }
 
-    /// Sends the answers that wait, unless another thread is sending: that one sees to them. Without
-    /// `patience` the time is that of anything sent.
+    /// Sends the queued answers, unless another thread is sending, which then sends them too. Without
+    /// `timeout`, the program's own timeout for sending holds.
     #[cold]
-    fn send_answers(&self, fd: RawFd, patience: Option<Duration>) -> io::Result<()> {
+    fn send_answers(&self, fd: RawFd, timeout: Option<Duration>) -> io::Result<()> {
         while !self.answers.is_empty() {
             let Some(held) = self.lock.try_lock() else { break };
             self.begin(fd);
-            let result = self.send_those_left(fd, patience);
+            let result = self.send_queued(fd, timeout);
             self.end();
             drop(held);
             result?;
@@ -130,18 +130,18 @@ impl Sending {
         Ok(())
     }
 
-    /// Sends the answers that wait, in the caller's turn.
-    fn send_those_left(&self, fd: RawFd, patience: Option<Duration>) -> io::Result<()> {
+    /// Sends the queued answers; the caller holds the lock.
+    fn send_queued(&self, fd: RawFd, timeout: Option<Duration>) -> io::Result<()> {
         let mut is_first = true;
         while !self.answers.is_empty() {
             let (bytes, count) = self.answers.next();
             let mut left = bytes.get(..count).unwrap_or_default();
-            let result = match patience {
-                Some(patience) => send_all_within(fd, &mut left, patience),
+            let result = match timeout {
+                Some(timeout) => send_all_within(fd, &mut left, timeout),
                 None => send_all(fd, std::mem::take(&mut left), Then::KeepOpen),
             };
             if result.is_err() && !(is_first && left.len() == count) {
-                // Part of a record may be on its way: nothing can follow it.
+                // Part of a record may be sent: nothing can follow it.
                 shutdown_write(fd);
             }
             result?;
@@ -233,14 +233,14 @@ mod tests {
         while let Ok(sent) = crate::os::io::send_now(fd, &[7; 64]) {
             full += sent;
         }
-        let patience = Some(Duration::ZERO);
+        let timeout = Some(Duration::ZERO);
         for _ in 0..20 {
             sending.answers.put(answer(70).as_bytes()).unwrap();
-            sending.send_answers(fd, patience).unwrap_err();
+            sending.send_answers(fd, timeout).unwrap_err();
         }
         let mut all = vec![0; full + 20 * 16];
         peer.read_exact(&mut all[..full]).unwrap();
-        sending.send_answers(fd, patience).unwrap();
+        sending.send_answers(fd, timeout).unwrap();
         peer.read_exact(&mut all[full..]).unwrap();
         assert!(all[full..].chunks(16).all(|record| record == answer(70).as_bytes()));
 

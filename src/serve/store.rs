@@ -1,55 +1,55 @@
-//! Memory kept between requests, so that the steady state needs no allocation.
+//! Memory kept for reuse, so that the steady state allocates nothing.
 
 use super::exchange::Exchange;
 use crate::os::fork::PerProcess;
 use crate::os::lock::Lock;
 use crate::os::memory::{NoMemory, boxed, push};
 
-/// A bounded heap of things for reuse. After fork the child starts with an empty one.
+/// A bounded stock of values for reuse. A child starts with an empty one after fork.
 pub struct Store<T: Send + 'static> {
-    things: PerProcess<Lock<Vec<T>>>,
+    values: PerProcess<Lock<Vec<T>>>,
     most: usize,
 }
 
 impl<T: Send + 'static> Store<T> {
-    /// An empty store, in which one process keeps at most so many.
+    /// An empty store, in which one process keeps at most `most` values.
     pub const fn new(most: usize) -> Self {
-        Self { things: PerProcess::new(Lock::new(Vec::new())), most }
+        Self { values: PerProcess::new(Lock::new(Vec::new())), most }
     }
 
-    /// A thing given back earlier.
+    /// Takes a value out, if there is one.
     pub fn take(&self) -> Option<T> {
-        self.things.get()?.lock().pop()
+        self.values.get()?.lock().pop()
     }
 
-    /// Keeps a thing; beyond the bound, and without memory, it is dropped.
-    pub fn put(&self, thing: T) {
-        let Some(things) = self.things.get() else { return };
-        let mut things = things.lock();
+    /// Keeps a value; drops it if the store is full, or out of memory.
+    pub fn put(&self, value: T) {
+        let Some(values) = self.values.get() else { return };
+        let mut values = values.lock();
         let refused =
-            if things.len() < self.most { push(&mut things, thing).err() } else { Some(thing) };
-        drop(things);
+            if values.len() < self.most { push(&mut values, value).err() } else { Some(value) };
+        drop(values);
         drop(refused);
     }
 
-    /// Drops everything kept.
+    /// Drops all values.
     pub fn clear(&self) {
-        let things = self.things.get().map(|things| std::mem::take(&mut *things.lock()));
-        drop(things);
+        let values = self.values.get().map(|values| std::mem::take(&mut *values.lock()));
+        drop(values);
     }
 }
 
-/// Exchanges, and blocks, that one process keeps for reuse at most.
+/// The most exchanges that one process keeps for reuse, and the most blocks.
 pub const MOST: usize = 32;
 
 pub(super) static EXCHANGES: Store<Box<Exchange>> = Store::new(MOST);
 
-/// An exchange for a connection, from the store if there is one.
+/// Returns an exchange for a connection: from the store if there is one, else a new one.
 pub(super) fn new_exchange() -> Result<Box<Exchange>, NoMemory> {
     EXCHANGES.take().map_or_else(|| boxed(Exchange::new()), Ok)
 }
 
-/// Gives an exchange back.
+/// Returns an exchange to the store.
 pub(super) fn recycle(mut exchange: Box<Exchange>) {
     exchange.reset();
     EXCHANGES.put(exchange);

@@ -130,14 +130,14 @@ pub fn finish(request: Request, how: Finish) -> Given {
     if stays && connection.exchange.incoming().is_sound() {
         return give_back(connection, owner);
     }
-    connection.close(false);
+    connection.close();
     Given::Nothing
 }
 
 fn give_back(mut connection: Connection, owner: Owner) -> Given {
     connection.keep();
     let (fd, config) = (connection.fd, config::get());
-    let key = connection.go_home(LISTEN_FD, owner, config).or_else(|connection| {
+    let key = connection.return_to_pool(LISTEN_FD, owner, config).or_else(|connection| {
         registry::of(LISTEN_FD).expect("memory").take_back(connection, owner, config)
     });
     match key {

@@ -184,7 +184,7 @@ unsafe fn accept(request: *mut FCGX_Request) -> io::Result<()> {
     let mut listener = match registry::of(sock) {
         Ok(listener) => listener,
         Err(error) => {
-            given.into_iter().for_each(|given| given.close(false));
+            given.into_iter().for_each(Connection::close);
             return Err(error.into());
         }
     };
