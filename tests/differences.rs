@@ -79,6 +79,12 @@ fn source(file: &str) -> String {
     if root(&path).exists() { path } else { format!("tests/{file}/main.rs") }
 }
 
+/// Tells whether a file of tests has a test of that name.
+fn is_test(file: &str, name: &str) -> bool {
+    // The whole line, because a name may be the beginning of another.
+    read(&source(file)).contains(&format!("#[test]\nfn {name}() {{"))
+}
+
 #[test]
 fn every_row_is_listed_once() {
     let mut names = BTreeSet::new();
@@ -101,15 +107,39 @@ fn every_test_of_a_row_exists() {
                     );
                 }
                 Test::Function { file, name } => {
-                    let path = source(file);
-                    // The whole line, because a name may be the beginning of another.
-                    let found = read(&path).contains(&format!("#[test]\nfn {name}() {{"));
-                    assert!(found, "{what}: {path} has no test {name}");
+                    assert!(is_test(file, name), "{what}: tests/{file} has no test {name}");
                 }
             }
             assert!(seen.insert(test), "{what}: a test is listed twice");
         }
     }
+}
+
+/// The page that cites the tests which show what the original does.
+const ORIGINAL: &str = "docs/original.md";
+
+#[test]
+fn every_test_that_the_page_about_the_original_cites_exists() {
+    let text = read(ORIGINAL);
+    // The forms themselves, which the page explains.
+    let is_form = |name: &str| name.contains(['*', ' ', '\n']) || name == "FILE::FUNCTION";
+    let mut cited = BTreeSet::new();
+    for name in text.split('`').skip(1).step_by(2).filter(|name| !is_form(name)) {
+        if let Some((file, function)) = name.split_once("::").filter(|(file, _)| is_path(file)) {
+            assert!(is_test(file, function), "{ORIGINAL}: there is no test {name}");
+        } else if name.starts_with("tests/") || name.starts_with("c-tests/") {
+            assert!(root(name).exists(), "{ORIGINAL}: there is no {name}");
+        } else {
+            continue;
+        }
+        cited.insert(name);
+    }
+    assert!(cited.len() > 100, "{ORIGINAL} cites {} tests only", cited.len());
+}
+
+/// Tells whether a text can be a path: letters, `_` and `/`.
+fn is_path(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphabetic() || "_/".contains(c))
 }
 
 #[test]

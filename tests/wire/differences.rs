@@ -117,6 +117,45 @@ fn a_second_request_within_the_first_is_refused() {
 }
 
 #[test]
+fn a_request_that_begins_twice_ends_with_its_connection() {
+    let bytes = |again: Vec<u8>| {
+        let before = [begin(ID, true), params(ID, &[]), record(RecordType::STDIN, ID, b"part ")];
+        [before.concat(), again, stdin(ID, b"and rest"), request(2, false, &[], b"next")].concat()
+    };
+    let ours = reply(ID, "FCGI_ROLE=RESPONDER\nbody: part \nerror: -3\n");
+    // It refuses the second one, goes on, and loses the pipelined request.
+    let refused = end(ID, 0, ProtocolStatus::CantMpxConn);
+    let original = [vec![refused], echo(ID, "", "part and rest")].concat();
+    differ(&bytes(begin(ID, true)), &ours, &original);
+}
+
+#[test]
+fn a_record_out_of_place_is_ignored() {
+    let part = record(RecordType::STDIN, ID, b"part ");
+    for kind in [RecordType::PARAMS, RecordType::DATA, RecordType::STDOUT] {
+        let stray = record(kind, ID, &pairs(&[("C", "D")]));
+        let bytes = [begin(ID, true), params(ID, &[]), part.clone(), stray, stdin(ID, b"rest")];
+        let original = reply(ID, "FCGI_ROLE=RESPONDER\nbody: part \nerror: -3\n");
+        differ(&bytes.concat(), &echo(ID, "", "part rest"), &original);
+    }
+    for kind in [RecordType::STDIN, RecordType::DATA, RecordType::STDOUT] {
+        let first = record(RecordType::PARAMS, ID, &pairs(&[("A", "B")]));
+        let stray = record(kind, ID, b"stray");
+        let bytes = [begin(ID, true), first, stray, params(ID, &[("C", "D")]), stdin(ID, b"body")];
+        let original = reply(ID, "FCGI_ROLE=RESPONDER\nA=B\nbody: \nerror: -3\n");
+        differ(&bytes.concat(), &echo(ID, "A=B\nC=D\n", "body"), &original);
+    }
+}
+
+#[test]
+fn a_longer_begin_request_is_read() {
+    let longer = [begin(ID, false).split_off(8), vec![1; 8]].concat();
+    let beginning = record(RecordType::BEGIN_REQUEST, ID, &longer);
+    let bytes = [beginning, params(ID, &[]), stdin(ID, b"body")];
+    differ(&bytes.concat(), &echo(ID, "", "body"), &[]);
+}
+
+#[test]
 fn an_empty_record_of_another_request_takes_nothing_with_it() {
     let bytes =
         [begin(ID, false), params(ID, &[]), record(RecordType::STDIN, 9, b""), stdin(ID, b"whole")];
