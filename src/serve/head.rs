@@ -133,9 +133,9 @@ fn decode_head(connection: &mut Connection, options: &AcceptOptions) -> Option<H
 pub(super) fn linger(connection: &mut Connection) -> HeadProgress {
     let room = connection.exchange.incoming().room().map_err(io::Error::from);
     match room.and_then(|room| recv_now(connection.fd, room)) {
+        Ok(1..) => HeadProgress::Silent,
         Err(error) if error.kind() == ErrorKind::WouldBlock => HeadProgress::Silent,
         Ok(0) | Err(_) => HeadProgress::Over,
-        Ok(_) => HeadProgress::Silent,
     }
 }
 

@@ -16,7 +16,7 @@ const FULL_SIZE: usize = MARGIN + HEADER_LEN + MAX_CONTENT + MAX_PADDING;
 /// The largest padding of one record, in bytes.
 const MAX_PADDING: usize = u8::MAX as usize;
 
-/// Most unread bytes with which a parked connection exchanges its buffer for a small one.
+/// A parked connection with at most this many unread bytes gets a small buffer.
 const FEW: usize = 512;
 
 /// A buffer that is filled at its end and read from its front.

@@ -52,8 +52,8 @@ fn about_name(what: String, error: &io::Error) -> Failure {
     if is_unknown_host(error) { Failure { status: NAME_STATUS, ..failure } } else { failure }
 }
 
-/// Whether the error means that an application may be started. Other errors do not: a socket without
-/// permission, for example, is in use.
+/// Whether the error means that an application may be started. Other errors do not: a socket for which the
+/// permission is missing, for example, belongs to another program.
 fn nothing_listens(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused)
 }
