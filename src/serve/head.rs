@@ -145,51 +145,45 @@ pub(super) fn linger(connection: &mut Connection) -> HeadProgress {
 #[inline(never)]
 pub fn wait_alone(
     mut connection: Connection,
-    mut wait: Wait,
+    wait: Wait,
     timeout: Option<Duration>,
     options: &AcceptOptions,
 ) -> Turn {
-    let mut watch = LoneWait::new(timeout, options.config);
+    let mut lone = LoneWait::new(wait, timeout, options.config);
     loop {
-        watch.note_shutdown();
+        lone.note_shutdown();
         let progress = receive_head(&mut connection, options);
         if let HeadProgress::Ready(mut start) = progress {
-            start.keep &= !watch.is_draining;
+            start.keep &= !lone.is_draining;
             return Ok(Some((connection, start)));
         }
-        match progress.next_wait(wait, options.config) {
-            Some(next) if next.stage != Stage::Lingering => {
-                if next.stage != wait.stage {
-                    watch.note_new_stage();
-                }
-                wait = next;
-            }
+        match progress.next_wait(lone.wait, options.config) {
+            Some(next) if next.stage != Stage::Lingering => lone.go_on(next),
             _ => break,
         }
-        match watch.wait(connection.fd, wait.deadline) {
+        match lone.poll(connection.fd) {
             Ok(Woken::ToLook) => {}
             Ok(Woken::AtDeadline) => {
                 connection.discard();
-                return if watch.is_draining { Err(interrupted()) } else { Ok(None) };
+                return if lone.is_draining { Err(interrupted()) } else { Ok(None) };
             }
-            Err(error) if error.kind() == ErrorKind::Interrupted => {
-                if !is_open(connection.fd) {
-                    connection.release();
-                    return Err(not_open());
-                }
-                if options.ends_by_signal() {
-                    connection.close();
-                    return Err(error);
-                }
+            Err(error) if error.kind() != ErrorKind::Interrupted => break,
+            Err(_) if !is_open(connection.fd) => {
+                connection.release();
+                return Err(not_open());
             }
-            Err(_) => break,
+            Err(error) if options.ends_by_signal() => {
+                connection.close();
+                return Err(error);
+            }
+            Err(_) => {}
         }
     }
     connection.close();
     Ok(None)
 }
 
-/// Why [`LoneWait::wait`] returns.
+/// Why [`LoneWait::poll`] returns.
 #[derive(Clone, Copy, Debug)]
 enum Woken {
     /// There may be something to do.
@@ -198,20 +192,22 @@ enum Woken {
     AtDeadline,
 }
 
-/// The state of [`wait_alone`] but for its connection.
+/// How [`wait_alone`] waits, and until when.
 struct LoneWait {
+    wait: Wait,
+    /// The end by the caller's timeout, or of the drain.
     end: Option<Instant>,
     drain: Duration,
     /// Whether shutdown is requested.
     is_draining: bool,
-    /// Whether the wake-up descriptor is known to be the library's.
+    /// Whether the wake-up descriptor is known to be the library's; if not, a wait is short.
     is_checked: bool,
 }
 
 impl LoneWait {
-    fn new(timeout: Option<Duration>, config: &Config) -> Self {
+    fn new(wait: Wait, timeout: Option<Duration>, config: &Config) -> Self {
         let end = timeout.and_then(|timeout| clock::now().checked_add(timeout));
-        Self { end, drain: config.drain, is_draining: false, is_checked: false }
+        Self { wait, end, drain: config.drain, is_draining: false, is_checked: false }
     }
 
     /// Begins to drain once shutdown is requested.
@@ -222,20 +218,21 @@ impl LoneWait {
         }
     }
 
-    /// Gives a head that begins while draining the whole drain time.
-    fn note_new_stage(&mut self) {
-        if self.is_draining {
+    /// Goes on with the `next` wait. A head that begins while draining has the whole drain time.
+    fn go_on(&mut self, next: Wait) {
+        if self.is_draining && next.stage != self.wait.stage {
             self.end = clock::now().checked_add(self.drain);
         }
+        self.wait = next;
     }
 
     /// Waits until the connection is readable, the deadline has passed or shutdown is requested.
-    fn wait(&mut self, fd: RawFd, deadline: Option<Instant>) -> io::Result<Woken> {
+    fn poll(&mut self, fd: RawFd) -> io::Result<Woken> {
         // Once shutdown is requested, the wake-up descriptor stays readable.
         let wake_up =
             if self.is_draining { -1 } else { signal::wake_up_descriptor().unwrap_or(-1) };
         let mut fds = [PollFd::new(fd, READABLE), PollFd::new(wake_up, READABLE)];
-        let deadline = deadline.into_iter().chain(self.end).min();
+        let deadline = self.wait.deadline.into_iter().chain(self.end).min();
         let left = deadline.map(|deadline| deadline.saturating_duration_since(clock::now()));
         let is_short = !self.is_draining && !self.is_checked;
         let timeout = if is_short { left.or(Some(UNCHECKED)).min(Some(UNCHECKED)) } else { left };
