@@ -44,7 +44,7 @@ pub fn of(fd: RawFd) -> Result<Arc<Listener>, NoMemory> {
 
 #[cold]
 fn add(fd: RawFd, list: &mut Vec<Arc<Listener>>) -> Result<Arc<Listener>, NoMemory> {
-    fork::at_child(abandon_parents);
+    fork::set_child_clean_up(abandon_parents);
     // An inherited TCP socket may be without it; connections get it from there. Any other socket
     // refuses.
     let _ = socket::set_nodelay(fd);

@@ -6,27 +6,27 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use super::memory::boxed;
 
 static GENERATION: AtomicUsize = AtomicUsize::new(0);
-static BEGUN: AtomicUsize = AtomicUsize::new(0);
-static ENDED: AtomicUsize = AtomicUsize::new(0);
+static FORKS_BEGUN: AtomicUsize = AtomicUsize::new(0);
+static FORKS_ENDED: AtomicUsize = AtomicUsize::new(0);
 /// Two times a `fn()`, or NULL. No OnceLock: a child must not wait for a thread that it does not have.
-static CLEAN_UPS: [AtomicPtr<()>; 2] = [const { AtomicPtr::new(ptr::null_mut()) }; 2];
+static CHILD_CLEAN_UPS: [AtomicPtr<()>; 2] = [const { AtomicPtr::new(ptr::null_mut()) }; 2];
 
 extern "C" fn before() {
-    BEGUN.fetch_add(1, Ordering::SeqCst);
+    FORKS_BEGUN.fetch_add(1, Ordering::SeqCst);
 }
 
 extern "C" fn in_parent() {
-    ENDED.fetch_add(1, Ordering::SeqCst);
+    FORKS_ENDED.fetch_add(1, Ordering::SeqCst);
 }
 
 extern "C" fn in_child() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
     // Other threads' forks go on in the parent alone.
-    ENDED.store(BEGUN.load(Ordering::SeqCst), Ordering::SeqCst);
-    for clean_up in &CLEAN_UPS {
+    FORKS_ENDED.store(FORKS_BEGUN.load(Ordering::SeqCst), Ordering::SeqCst);
+    for clean_up in &CHILD_CLEAN_UPS {
         let clean_up = clean_up.load(Ordering::SeqCst);
         if !clean_up.is_null() {
-            // SAFETY: `at_child` and `at_child_last` alone write the places, with functions of this type.
+            // SAFETY: `set_child_clean_up` and `set_last_child_clean_up` alone write the places, with functions of this type.
             let clean_up: fn() = unsafe { std::mem::transmute(clean_up) };
             clean_up();
         }
@@ -35,16 +35,16 @@ extern "C" fn in_child() {
 
 /// Sets what a child does first of all, before its descriptors' numbers can mean anything else.
 /// Everything in it must be async-signal-safe, and a lock may be held for ever.
-pub fn at_child(clean_up: fn()) {
+pub fn set_child_clean_up(clean_up: fn()) {
     // There is one user; for the second time it says the same.
-    let [first, _] = &CLEAN_UPS;
+    let [first, _] = &CHILD_CLEAN_UPS;
     first.store(clean_up as *mut (), Ordering::SeqCst);
 }
 
 /// Sets what a child does after that. The wake-up is given up here: by it the epoll instances are known
 /// that are given up above.
-pub(super) fn at_child_last(clean_up: fn()) {
-    let [_, last] = &CLEAN_UPS;
+pub(super) fn set_last_child_clean_up(clean_up: fn()) {
+    let [_, last] = &CHILD_CLEAN_UPS;
     last.store(clean_up as *mut (), Ordering::SeqCst);
 }
 
@@ -52,13 +52,13 @@ pub(super) fn at_child_last(clean_up: fn()) {
 ///
 /// Waits for no other thread, which a child might not have. Threads that come at the same time each
 /// install them; the handlers do no harm when they run twice.
-pub fn watch() {
-    static WATCHED: AtomicBool = AtomicBool::new(false);
-    if !WATCHED.load(Ordering::Acquire) {
+pub fn install_handlers() {
+    static INSTALLED: AtomicBool = AtomicBool::new(false);
+    if !INSTALLED.load(Ordering::Acquire) {
         // SAFETY: the handlers touch atomics and close descriptors, which is allowed at any moment;
         // the clean-up keeps to that. A failure (ENOMEM) leaves forks unnoticed, as they were.
         unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) };
-        WATCHED.store(true, Ordering::Release);
+        INSTALLED.store(true, Ordering::Release);
     }
 }
 
@@ -68,9 +68,9 @@ pub fn generation() -> usize {
 }
 
 /// Whether another process may have been made by fork of this one, or this one of another: both may wait for
-/// the same listen socket. Forks count from [`watch`] on.
+/// the same listen socket. Forks count from [`install_handlers`] on.
 pub fn has_family() -> bool {
-    generation() > 0 || BEGUN.load(Ordering::Relaxed) > 0
+    generation() > 0 || FORKS_BEGUN.load(Ordering::Relaxed) > 0
 }
 
 /// A moment among the forks of this process and its ancestors.
@@ -78,14 +78,14 @@ pub fn has_family() -> bool {
 pub struct ForkEpoch(usize);
 
 impl ForkEpoch {
-    /// Now: to be asked before a descriptor is made. Forks count from [`watch`] on.
+    /// Now: to be asked before a descriptor is made. Forks count from [`install_handlers`] on.
     pub fn now() -> Self {
-        Self(ENDED.load(Ordering::SeqCst))
+        Self(FORKS_ENDED.load(Ordering::SeqCst))
     }
 
     /// Whether a child has been made since, or is just being made: it may have copies.
     pub fn is_before_a_fork(self) -> bool {
-        self.0 != BEGUN.load(Ordering::SeqCst)
+        self.0 != FORKS_BEGUN.load(Ordering::SeqCst)
     }
 }
 
@@ -120,7 +120,7 @@ impl<T: Default + Send + Sync + 'static> PerProcess<T> {
     /// This process's value. `None` in a child that has no memory for it.
     pub fn get(&self) -> Option<&T> {
         if generation() == 0 {
-            watch();
+            install_handlers();
             return Some(&self.first);
         }
         match self.newest() {

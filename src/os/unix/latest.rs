@@ -61,7 +61,7 @@ impl<T: PartialEq> Latest<T> {
 
     #[cold]
     fn make(&self, make: fn() -> T) {
-        fork::watch();
+        fork::install_handlers();
         let me = fork::generation() + 1;
         let maker = self.maker.load(Ordering::Acquire);
         // An ancestor that did not come to its end before the fork does not go on here.

@@ -43,7 +43,7 @@ pub fn id() -> u32 {
     if asked_in == generation {
         return id;
     }
-    fork::watch();
+    fork::install_handlers();
     // SAFETY: takes no pointer.
     let id = unsafe { libc::syscall(libc::SYS_gettid) } as u32;
     ID.set((generation, id));

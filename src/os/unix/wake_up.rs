@@ -69,7 +69,7 @@ pub(super) fn sound() -> io::Result<RawFd> {
         return Ok(fd);
     }
     let _turn = TURN_TO_MAKE.get().ok_or(NoMemory)?.lock();
-    fork::at_child_last(forget);
+    fork::set_last_child_clean_up(forget);
     if let Some(fd) = both() {
         return Ok(fd);
     }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::kernel::tasks::{here, with};
 
 /// As in src/os.
-pub fn at_child(clean_up: fn()) {
+pub fn set_child_clean_up(clean_up: fn()) {
     here(|process| process.clean_up = Some(clean_up));
 }
 
