@@ -11,37 +11,38 @@ use super::error::set_errno;
 use super::poll::{self, PollFd};
 
 /// Sockets that are noted. If there are more, each socket counts as inherited.
-const MOST: usize = 64;
+const MAX_SOCKETS: usize = 64;
 
 /// Numbers that are asked about together. The search ends with a row in which none is open.
-const ROW: RawFd = 64;
+const BATCH: RawFd = 64;
 
 /// The first number that is not looked at.
-const END: RawFd = 1024;
+const DESCRIPTORS_END: RawFd = 1024;
 
-struct Noted {
+struct InheritedSocket {
     device: AtomicUsize,
-    file: AtomicUsize,
+    inode: AtomicUsize,
 }
 
-static NOTED: [Noted; MOST] =
-    [const { Noted { device: AtomicUsize::new(0), file: AtomicUsize::new(0) } }; MOST];
+static INHERITED: [InheritedSocket; MAX_SOCKETS] =
+    [const { InheritedSocket { device: AtomicUsize::new(0), inode: AtomicUsize::new(0) } };
+        MAX_SOCKETS];
 
 /// How many there are, noted or not.
-static COUNT: AtomicUsize = AtomicUsize::new(0);
+static INHERITED_COUNT: AtomicUsize = AtomicUsize::new(0);
 
 /// The loader calls what stands in this section. Miri has no fstat for sockets.
 #[cfg(not(miri))]
 #[used]
 #[unsafe(link_section = ".init_array")]
-static AT_LOAD: extern "C" fn() = note_all;
+static AT_LOAD: extern "C" fn() = record_open_sockets;
 
 /// Notes the sockets that are open.
 #[cfg_attr(miri, expect(dead_code, reason = "see AT_LOAD"))]
-extern "C" fn note_all() {
+extern "C" fn record_open_sockets() {
     let errno = std::io::Error::last_os_error().raw_os_error();
-    for first in (0..END).step_by(ROW as usize) {
-        let mut row = [PollFd::new(-1, 0); ROW as usize];
+    for first in (0..DESCRIPTORS_END).step_by(BATCH as usize) {
+        let mut row = [PollFd::new(-1, 0); BATCH as usize];
         (first..).zip(&mut row).for_each(|(fd, entry)| entry.fd = fd);
         // It fails where the process may have fewer descriptors than that: each is looked at then.
         let _ = poll::poll(&mut row, Some(Duration::ZERO));
@@ -49,25 +50,25 @@ extern "C" fn note_all() {
         if open.peek().is_none() {
             break;
         }
-        open.filter_map(|entry| identity(entry.fd)).for_each(note);
+        open.filter_map(|entry| identity(entry.fd)).for_each(record);
     }
     set_errno(errno.unwrap_or(0));
 }
 
-fn note((device, file): (usize, usize)) {
-    let count = COUNT.load(Ordering::Relaxed);
-    if let Some(place) = NOTED.get(count) {
-        place.device.store(device, Ordering::Relaxed);
-        place.file.store(file, Ordering::Relaxed);
+fn record((device, inode): (usize, usize)) {
+    let count = INHERITED_COUNT.load(Ordering::Relaxed);
+    if let Some(slot) = INHERITED.get(count) {
+        slot.device.store(device, Ordering::Relaxed);
+        slot.inode.store(inode, Ordering::Relaxed);
     }
-    COUNT.store(count + 1, Ordering::Release);
+    INHERITED_COUNT.store(count + 1, Ordering::Release);
 }
 
 /// What tells a socket from others, whatever its number. `None` for what is not an open socket.
 fn identity(fd: RawFd) -> Option<(usize, usize)> {
     // SAFETY: stat is plain data, for which zero is a value.
     let mut stat: libc::stat = unsafe { std::mem::zeroed() };
-    // SAFETY: writes one stat to a place that outlives the call.
+    // SAFETY: writes one stat to a slot that outlives the call.
     let result = unsafe { libc::fstat(fd, &raw mut stat) };
     let is_socket = result == 0 && stat.st_mode & libc::S_IFMT == libc::S_IFSOCK;
     // Linux counts sockets in 32 bits.
@@ -77,11 +78,11 @@ fn identity(fd: RawFd) -> Option<(usize, usize)> {
 /// Whether the process was started with this socket. Async-signal-safe.
 pub fn is_inherited(fd: RawFd) -> bool {
     let Some(identity) = identity(fd) else { return false };
-    let count = COUNT.load(Ordering::Acquire);
-    let is_it = |noted: &Noted| {
-        (noted.device.load(Ordering::Relaxed), noted.file.load(Ordering::Relaxed)) == identity
+    let count = INHERITED_COUNT.load(Ordering::Acquire);
+    let is_it = |socket: &InheritedSocket| {
+        (socket.device.load(Ordering::Relaxed), socket.inode.load(Ordering::Relaxed)) == identity
     };
-    count > MOST || NOTED.iter().take(count).any(is_it)
+    count > MAX_SOCKETS || INHERITED.iter().take(count).any(is_it)
 }
 
 #[cfg(test)]
