@@ -262,7 +262,8 @@ fn the_examples_touch_the_files_that_they_name_and_satisfy_the_tests() {
     cargo_test(copy.path(), &["--test", "headers"], Some("UPDATE_HEADERS"));
     cargo_test(copy.path(), &["--test", "settings", "documents"], Some("UPDATE_SETTINGS"));
     cargo_test(copy.path(), &["--test", "headers", "--test", "architecture"], None);
-    cargo_test(copy.path(), &["--test", "settings", "--", "table", "names", "row"], None);
+    let tables = ["--test", "settings", "--", "documents", "names_every_setting", "named_anywhere"];
+    cargo_test(copy.path(), &tables, None);
     let without_programs =
         ["--test", "declarations", "--", "--skip", "the_programs_of_the_overviews"];
     cargo_test(copy.path(), &without_programs, None);
