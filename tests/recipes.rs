@@ -200,8 +200,8 @@ impl Edit {
     }
 }
 
-/// What is not part of the sources.
-const NOT_COPIED: [&str; 3] = [".git", "target", "artifacts"];
+/// Directories that are not part of the sources.
+const NOT_COPIED: [&str; 4] = [".git", "target", "corpus", "artifacts"];
 
 /// The files below a directory, as paths from it.
 fn files(top: &Path) -> BTreeSet<PathBuf> {
@@ -210,7 +210,7 @@ fn files(top: &Path) -> BTreeSet<PathBuf> {
         for entry in fs::read_dir(top.join(&at)).unwrap() {
             let entry = entry.unwrap();
             let path = at.join(entry.file_name());
-            if NOT_COPIED.iter().any(|name| path == Path::new(name)) {
+            if NOT_COPIED.iter().any(|name| path.ends_with(name)) {
                 continue;
             }
             match entry.file_type().unwrap() {
