@@ -29,11 +29,11 @@ static ACCEPTING: AtomicI32 = AtomicI32::new(-1);
 static ACCEPTING_FILE: AtomicU32 = AtomicU32::new(0);
 
 /// The listen socket, while something else stands at its number; `BUSY` while that is being arranged.
-static ASIDE: AtomicI32 = AtomicI32::new(-1);
+static SAVED_LISTENER: AtomicI32 = AtomicI32::new(-1);
 const BUSY: RawFd = -2;
 /// The descriptor flags of that number, and the file that stands there.
-static FLAGS: AtomicI32 = AtomicI32::new(0);
-static COVER: AtomicU32 = AtomicU32::new(0);
+static SAVED_FLAGS: AtomicI32 = AtomicI32::new(0);
+static PLACEHOLDER_FILE: AtomicU32 = AtomicU32::new(0);
 
 /// Asks every thread that waits for a request, now or later, to stop waiting. Async-signal-safe;
 /// errno is left alone.
@@ -43,7 +43,7 @@ pub fn request_shutdown() {
     SHUTDOWN.store(ASKED, Ordering::SeqCst);
     wake_up::write();
     let fd = ACCEPTING.load(Ordering::SeqCst);
-    if fd >= 0 && !set_aside(fd) {
+    if fd >= 0 && !replace_listener(fd) {
         // For good: siblings may come to rely on it.
         let _ = mark::make_nonblocking(fd);
     }
@@ -53,50 +53,51 @@ pub fn request_shutdown() {
 
 /// Puts something else at a listen socket's number, in this process alone. False with other threads,
 /// which may be using the number, where it stands for something else, and without descriptors.
-fn set_aside(fd: RawFd) -> bool {
+fn replace_listener(fd: RawFd) -> bool {
     if !threads::only_one() || file_number(fd) != ACCEPTING_FILE.load(Ordering::SeqCst) {
         return false;
     }
-    if ASIDE.compare_exchange(-1, BUSY, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+    if SAVED_LISTENER.compare_exchange(-1, BUSY, Ordering::SeqCst, Ordering::SeqCst).is_err() {
         // An earlier signal has done it, or is doing it.
         return true;
     }
     // SAFETY: these calls take numbers, and are async-signal-safe.
-    let (flags, aside, cover) = unsafe {
+    let (flags, saved, placeholder) = unsafe {
         let flags = libc::fcntl(fd, libc::F_GETFD);
-        let aside = libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 3);
+        let saved = libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 3);
         // Not an eventfd: those are all the same file.
         let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC;
-        (flags, aside, libc::socket(libc::AF_UNIX, kind, 0))
+        (flags, saved, libc::socket(libc::AF_UNIX, kind, 0))
     };
     // SAFETY: as above.
-    let covered =
-        aside >= 0 && cover >= 0 && unsafe { libc::dup3(cover, fd, libc::O_CLOEXEC) } >= 0;
-    COVER.store(file_number(fd), Ordering::SeqCst);
-    if cover >= 0 {
-        close(cover);
+    let replaced = saved >= 0
+        && placeholder >= 0
+        && unsafe { libc::dup3(placeholder, fd, libc::O_CLOEXEC) } >= 0;
+    PLACEHOLDER_FILE.store(file_number(fd), Ordering::SeqCst);
+    if placeholder >= 0 {
+        close(placeholder);
     }
-    if !covered && aside >= 0 {
-        close(aside);
+    if !replaced && saved >= 0 {
+        close(saved);
     }
-    FLAGS.store(flags, Ordering::SeqCst);
-    ASIDE.store(if covered { aside } else { -1 }, Ordering::SeqCst);
-    covered
+    SAVED_FLAGS.store(flags, Ordering::SeqCst);
+    SAVED_LISTENER.store(if replaced { saved } else { -1 }, Ordering::SeqCst);
+    replaced
 }
 
 /// Puts the listen socket back, unless the program has closed its number meanwhile.
 #[cold]
-fn put_back(fd: RawFd) {
-    let aside = ASIDE.swap(-1, Ordering::SeqCst);
-    if aside < 0 {
+fn restore_listener(fd: RawFd) {
+    let saved = SAVED_LISTENER.swap(-1, Ordering::SeqCst);
+    if saved < 0 {
         return;
     }
-    if file_number(fd) == COVER.load(Ordering::SeqCst) {
-        let keeps = FLAGS.load(Ordering::SeqCst) & libc::FD_CLOEXEC == 0;
+    if file_number(fd) == PLACEHOLDER_FILE.load(Ordering::SeqCst) {
+        let keeps = SAVED_FLAGS.load(Ordering::SeqCst) & libc::FD_CLOEXEC == 0;
         // SAFETY: takes numbers.
-        unsafe { libc::dup3(aside, fd, if keeps { 0 } else { libc::O_CLOEXEC }) };
+        unsafe { libc::dup3(saved, fd, if keeps { 0 } else { libc::O_CLOEXEC }) };
     }
-    close(aside);
+    close(saved);
 }
 
 /// Whether shutting down was asked for.
@@ -182,8 +183,8 @@ impl Drop for Accepting {
     fn drop(&mut self) {
         ACCEPTING.store(-1, Ordering::SeqCst);
         // Only this thread's signal handlers change it.
-        if ASIDE.load(Ordering::Relaxed) != -1 {
-            put_back(self.fd);
+        if SAVED_LISTENER.load(Ordering::Relaxed) != -1 {
+            restore_listener(self.fd);
         }
     }
 }
