@@ -127,6 +127,6 @@ pub fn shut_down() {
     block::clear();
     signal::shutdown_is_done();
     if !is_waited_on && !signal::is_accepting() && !block::is_any_in_progress() {
-        signal::withdraw();
+        signal::uninstall();
     }
 }

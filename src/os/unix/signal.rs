@@ -197,15 +197,15 @@ extern "C" fn on_shutdown_signal(_: libc::c_int) {
 extern "C" fn on_broken_pipe(_: libc::c_int) {}
 
 /// What `signal` did before [`install`]: SIG_DFL or SIG_IGN, all that a handler of ours replaces.
-struct Before {
+struct ReplacedAction {
     signal: libc::c_int,
     action: AtomicUsize,
 }
 
 /// The signals that ask for shutting down.
-static WISHES: [Before; 2] = [
-    Before { signal: libc::SIGUSR1, action: AtomicUsize::new(libc::SIG_DFL) },
-    Before { signal: libc::SIGTERM, action: AtomicUsize::new(libc::SIG_DFL) },
+static REPLACED_ACTIONS: [ReplacedAction; 2] = [
+    ReplacedAction { signal: libc::SIGUSR1, action: AtomicUsize::new(libc::SIG_DFL) },
+    ReplacedAction { signal: libc::SIGTERM, action: AtomicUsize::new(libc::SIG_DFL) },
 ];
 
 /// What is done about a signal now: SIG_DFL, SIG_IGN or a handler.
@@ -279,19 +279,19 @@ pub fn outlive_broken_pipes() {
 /// SA_RESTART: a signal interrupts a program's own waits.
 pub fn install() {
     outlive_broken_pipes();
-    for before in &WISHES {
-        if let Some(old) = install_one(before.signal, on_shutdown_signal) {
-            before.action.store(old, Ordering::SeqCst);
+    for replaced in &REPLACED_ACTIONS {
+        if let Some(old) = install_one(replaced.signal, on_shutdown_signal) {
+            replaced.action.store(old, Ordering::SeqCst);
         }
     }
 }
 
 /// Lets SIGTERM and SIGUSR1 do again what they did before [`install`], unless the program has set
 /// another handler since. The one for SIGPIPE stays: programs go on writing.
-pub fn withdraw() {
-    for before in &WISHES {
-        if action_of(before.signal) == Some(address(on_shutdown_signal)) {
-            set_action(before.signal, before.action.load(Ordering::SeqCst), 0);
+pub fn uninstall() {
+    for replaced in &REPLACED_ACTIONS {
+        if action_of(replaced.signal) == Some(address(on_shutdown_signal)) {
+            set_action(replaced.signal, replaced.action.load(Ordering::SeqCst), 0);
         }
     }
 }
