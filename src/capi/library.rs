@@ -77,7 +77,7 @@ fn begin() {
     let state = state();
     signal::install();
     if state & SHUT_DOWN != 0 {
-        signal::begin_anew();
+        signal::restart();
     }
     if state & READ == 0 {
         config::read();

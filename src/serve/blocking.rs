@@ -7,7 +7,7 @@ use super::config;
 use super::peers::PeerList;
 use crate::os::error::{shut_down, would_block};
 use crate::os::poll::{self, PollFd};
-use crate::os::signal::{self, UNCHECKED};
+use crate::os::signal::{self, MAX_UNCHECKED_WAIT};
 use crate::os::socket::{self, Peer};
 use crate::os::{descriptor, mark, threads};
 
@@ -63,7 +63,7 @@ pub fn accept(listen_fd: RawFd, on_signal: OnSignal, list: &PeerList) -> io::Res
 /// descriptor afterwards.
 fn wait(listen_fd: RawFd, on_signal: OnSignal, wake_up: WakeUp) -> io::Result<WakeUp> {
     let own = socket::time_limit(listen_fd);
-    let limit = own.or((wake_up == WakeUp::Unchecked).then_some(UNCHECKED));
+    let limit = own.or((wake_up == WakeUp::Unchecked).then_some(MAX_UNCHECKED_WAIT));
     let fds = [listen_fd, signal::wake_up_descriptor().unwrap_or(-1)];
     let mut fds = fds.map(|fd| PollFd::new(fd, poll::READABLE));
     match poll::poll(&mut fds, limit) {

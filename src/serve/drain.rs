@@ -36,8 +36,8 @@ use crate::os::{clock, mark, signal};
 /// When a drain is over.
 #[derive(Clone, Copy, Debug)]
 struct End {
-    /// [`signal::beginning`] of that time: a library that begins anew has another drain.
-    beginning: usize,
+    /// [`signal::restarts`] of that time: a library that begins anew has another drain.
+    restarts: usize,
     /// `None` only where clocks end.
     at: Option<Instant>,
 }
@@ -141,10 +141,10 @@ impl Drain {
     /// Returns until when connections are waited for. The first thread that asks decides it for those
     /// that are silent from then on.
     fn end(&self, drain: Duration) -> Option<Instant> {
-        let beginning = signal::beginning();
+        let restarts = signal::restarts();
         let mut end = self.end.lock();
-        if end.is_none_or(|end| end.beginning != beginning) {
-            *end = Some(End { beginning, at: clock::now().checked_add(drain) });
+        if end.is_none_or(|end| end.restarts != restarts) {
+            *end = Some(End { restarts, at: clock::now().checked_add(drain) });
         }
         end.and_then(|end| end.at)
     }

@@ -15,7 +15,7 @@ use crate::os::descriptor::{is_open, shutdown_write};
 use crate::os::error::{interrupted, not_open};
 use crate::os::io::{Then, recv_now, send_now};
 use crate::os::poll::{self, PollFd, READABLE};
-use crate::os::signal::{self, UNCHECKED};
+use crate::os::signal::{self, MAX_UNCHECKED_WAIT};
 
 /// A connection whose request head is complete.
 pub type AcceptedRequest = (Connection, RequestStart);
@@ -235,7 +235,11 @@ impl LoneWait {
         let deadline = self.wait.deadline.into_iter().chain(self.end).min();
         let left = deadline.map(|deadline| deadline.saturating_duration_since(clock::now()));
         let is_short = !self.is_draining && !self.is_checked;
-        let timeout = if is_short { left.or(Some(UNCHECKED)).min(Some(UNCHECKED)) } else { left };
+        let timeout = if is_short {
+            left.or(Some(MAX_UNCHECKED_WAIT)).min(Some(MAX_UNCHECKED_WAIT))
+        } else {
+            left
+        };
         match poll::poll(&mut fds, timeout)? {
             0 if timeout == left => return Ok(Woken::AtDeadline),
             0 => self.is_checked = signal::check_wake_up().is_ok(),

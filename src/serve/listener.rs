@@ -153,7 +153,7 @@ impl Listener {
         has_waited: bool,
         options: &AcceptOptions,
     ) -> Option<AcceptedRequest> {
-        signal::forget_who_jumped_out();
+        signal::forget_abandoned_accept();
         self.pool.call_reserve();
         let is_called = self.pool.take_announced() || has_waited;
         let new =

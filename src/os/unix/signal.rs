@@ -16,13 +16,13 @@ use super::descriptor::{close, file_number};
 use super::{mark, threads, wake_up};
 
 /// The wish to shut down.
-static SHUTDOWN: AtomicU8 = AtomicU8::new(NOT_ASKED);
-const NOT_ASKED: u8 = 0;
-const ASKED: u8 = 1;
+static SHUTDOWN: AtomicU8 = AtomicU8::new(NOT_REQUESTED);
+const NOT_REQUESTED: u8 = 0;
+const REQUESTED: u8 = 1;
 /// The library has been shut down since: the wish holds until it begins anew.
 const DONE: u8 = 2;
 /// How many times the wish was forgotten.
-static BEGINNING: AtomicUsize = AtomicUsize::new(0);
+static RESTARTS: AtomicUsize = AtomicUsize::new(0);
 static ACCEPTING: AtomicI32 = AtomicI32::new(-1);
 /// The file that had that number when its listener was made: a thread may leave by siglongjmp, and the
 /// number come to mean something else.
@@ -40,7 +40,7 @@ static PLACEHOLDER_FILE: AtomicU32 = AtomicU32::new(0);
 pub fn request_shutdown() {
     // SAFETY: errno's place is the thread's own and always there.
     let errno = unsafe { *libc::__errno_location() };
-    SHUTDOWN.store(ASKED, Ordering::SeqCst);
+    SHUTDOWN.store(REQUESTED, Ordering::SeqCst);
     wake_up::write();
     let fd = ACCEPTING.load(Ordering::SeqCst);
     if fd >= 0 && !replace_listener(fd) {
@@ -102,18 +102,18 @@ fn restore_listener(fd: RawFd) {
 
 /// Whether shutting down was asked for.
 pub fn shutdown_requested() -> bool {
-    SHUTDOWN.load(Ordering::SeqCst) != NOT_ASKED
+    SHUTDOWN.load(Ordering::SeqCst) != NOT_REQUESTED
 }
 
-/// Notes that the library has been shut down, for [`begin_anew`]. A wish that comes later is a new one.
+/// Notes that the library has been shut down, for [`restart`]. A wish that comes later is a new one.
 pub fn shutdown_is_done() {
-    let _ = SHUTDOWN.compare_exchange(ASKED, DONE, Ordering::SeqCst, Ordering::SeqCst);
+    let _ = SHUTDOWN.compare_exchange(REQUESTED, DONE, Ordering::SeqCst, Ordering::SeqCst);
 }
 
 /// Forgets the wish to shut down if it was there at [`shutdown_is_done`].
-pub fn begin_anew() {
-    if SHUTDOWN.compare_exchange(DONE, NOT_ASKED, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
-        BEGINNING.fetch_add(1, Ordering::SeqCst);
+pub fn restart() {
+    if SHUTDOWN.compare_exchange(DONE, NOT_REQUESTED, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+        RESTARTS.fetch_add(1, Ordering::SeqCst);
         // What watches the descriptor goes on watching it.
         wake_up::read();
         if shutdown_requested() {
@@ -123,15 +123,15 @@ pub fn begin_anew() {
 }
 
 /// Tells the times apart between which a wish to shut down was forgotten.
-pub fn beginning() -> usize {
-    BEGINNING.load(Ordering::SeqCst)
+pub fn restarts() -> usize {
+    RESTARTS.load(Ordering::SeqCst)
 }
 
 /// How long a wait may be that watches a wake-up which was not checked. Those that begin after the check
 /// may be longer: a wait does not lose what it watches already, and the loss of the other end wakes it.
-pub const UNCHECKED: Duration = Duration::from_secs(1);
+pub const MAX_UNCHECKED_WAIT: Duration = Duration::from_secs(1);
 
-/// Returns the descriptor that becomes readable, until [`begin_anew`], when shutting down is asked for.
+/// Returns the descriptor that becomes readable, until [`restart`], when shutting down is asked for.
 /// Made at the first call. Every process has its own. The program may have put something else at its
 /// number: see [`check_wake_up`].
 pub fn wake_up_descriptor() -> io::Result<RawFd> {
@@ -298,7 +298,7 @@ pub fn uninstall() {
 
 /// Takes back what the process's only thread has announced and left by siglongjmp: it is here now.
 #[cold]
-pub fn forget_who_jumped_out() {
+pub fn forget_abandoned_accept() {
     let fd = ACCEPTING.load(Ordering::Relaxed);
     if fd >= 0 && threads::only_one() {
         drop(Accepting { fd });
@@ -307,6 +307,6 @@ pub fn forget_who_jumped_out() {
 
 /// Whether a thread is about to block in accept4, or does.
 pub fn is_accepting() -> bool {
-    forget_who_jumped_out();
+    forget_abandoned_accept();
     ACCEPTING.load(Ordering::SeqCst) >= 0
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::kernel::tasks::{here, with, with_me};
 
 /// As in src/os.
-pub const UNCHECKED: Duration = Duration::from_secs(1);
+pub const MAX_UNCHECKED_WAIT: Duration = Duration::from_secs(1);
 
 /// As in src/os.
 pub fn shutdown_requested() -> bool {
@@ -15,7 +15,7 @@ pub fn shutdown_requested() -> bool {
 }
 
 /// As in src/os.
-pub fn beginning() -> usize {
+pub fn restarts() -> usize {
     0
 }
 
@@ -46,7 +46,7 @@ pub fn would_interrupt_accept() -> bool {
 }
 
 /// As in src/os: no thread jumps here.
-pub fn forget_who_jumped_out() {}
+pub fn forget_abandoned_accept() {}
 
 #[derive(Debug)]
 pub struct Accepting(());
