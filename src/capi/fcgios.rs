@@ -253,7 +253,7 @@ fn start(
     };
     let transfer = Transfer { fd, direction, buffer: buffer.cast(), len, proc, data };
     let action = boxed(move || transfer.run()).map_err(io::Error::from);
-    status(action.and_then(|action| async_io::arm(fd, direction, action)))
+    status(action.and_then(|action| async_io::register(fd, direction, action)))
 }
 
 /// Starts an asynchronous read of descriptor 0, as OS_AsyncRead does.

@@ -41,7 +41,7 @@ impl Direction {
 /// What to do once, when the time has come.
 pub type Action = Box<dyn FnOnce() + Send>;
 
-struct Armed {
+struct PendingAction {
     fd: RawFd,
     direction: Direction,
     /// Tells an action from a later one for the same descriptor and direction.
@@ -50,47 +50,48 @@ struct Armed {
 }
 
 #[derive(Default)]
-struct Table {
+struct PendingActions {
     next_number: u64,
     /// In no order; programs have few at a time.
-    armed: Vec<Armed>,
+    actions: Vec<PendingAction>,
 }
 
-static TABLE: PerProcess<Lock<Table>> = PerProcess::new(Lock::new(Table::new()));
+static PENDING: PerProcess<Lock<PendingActions>> =
+    PerProcess::new(Lock::new(PendingActions::new()));
 
-/// This process's table. The lock is never held while an action runs or the kernel is waited for.
+/// Returns this process's pending actions. The lock is never held while an action runs or the kernel is waited for.
 ///
 /// A child begins with what waits in its parent, unless another thread of the parent was using the
-/// table at the moment of the fork.
-fn table() -> Result<MutexGuard<'static, Table>, NoMemory> {
-    let parents = TABLE.inherited();
-    let mut table = TABLE.get().ok_or(NoMemory)?.lock();
+/// pending at the moment of the fork.
+fn pending() -> Result<MutexGuard<'static, PendingActions>, NoMemory> {
+    let parents = PENDING.inherited();
+    let mut pending = PENDING.get().ok_or(NoMemory)?.lock();
     // This copy of the parent's is the child's alone. With the child's own lock held, the first
     // thread that comes takes all of it.
     if let Some(mut parents) = parents.and_then(Lock::try_lock) {
-        if table.next_number == 0 {
-            *table = std::mem::take(&mut *parents);
+        if pending.next_number == 0 {
+            *pending = std::mem::take(&mut *parents);
         }
     }
-    Ok(table)
+    Ok(pending)
 }
 
-impl Table {
+impl PendingActions {
     const fn new() -> Self {
-        Self { next_number: 0, armed: Vec::new() }
+        Self { next_number: 0, actions: Vec::new() }
     }
 
     fn find(&self, fd: RawFd, direction: Direction) -> Option<usize> {
-        self.armed.iter().position(|armed| armed.fd == fd && armed.direction == direction)
+        self.actions.iter().position(|waiting| waiting.fd == fd && waiting.direction == direction)
     }
 
     /// Takes the action out if it was armed no later than `newest`.
     fn take(&mut self, fd: RawFd, direction: Direction, newest: u64) -> Option<Action> {
         let at = self.find(fd, direction)?;
-        let armed = self.armed.get(at).filter(|armed| armed.number <= newest);
-        armed?;
-        let last = self.armed.pop()?;
-        match self.armed.get_mut(at) {
+        let waiting = self.actions.get(at).filter(|waiting| waiting.number <= newest);
+        waiting?;
+        let last = self.actions.pop()?;
+        match self.actions.get_mut(at) {
             Some(place) => Some(std::mem::replace(place, last).action),
             None => Some(last.action),
         }
@@ -99,46 +100,46 @@ impl Table {
 
 /// Lets `action` wait for the descriptor. EBUSY when one waits already for this direction, EBADF
 /// for a negative number, ENOMEM.
-pub fn arm(fd: RawFd, direction: Direction, action: Action) -> io::Result<()> {
+pub fn register(fd: RawFd, direction: Direction, action: Action) -> io::Result<()> {
     if fd < 0 {
         return Err(io::Error::from_raw_os_error(libc::EBADF));
     }
-    let mut table = table()?;
-    if table.find(fd, direction).is_some() {
+    let mut pending = pending()?;
+    if pending.find(fd, direction).is_some() {
         return Err(io::Error::from_raw_os_error(libc::EBUSY));
     }
-    table.next_number += 1;
-    let armed = Armed { fd, direction, number: table.next_number, action };
-    let refused = push(&mut table.armed, armed);
-    drop(table);
+    pending.next_number += 1;
+    let waiting = PendingAction { fd, direction, number: pending.next_number, action };
+    let refused = push(&mut pending.actions, waiting);
+    drop(pending);
     refused.map_err(|_| NoMemory.into())
 }
 
 /// Forgets the action that waits for this direction of the descriptor.
 pub fn cancel(fd: RawFd, direction: Direction) {
-    let cancelled = table().map(|mut table| table.take(fd, direction, u64::MAX));
+    let cancelled = pending().map(|mut pending| pending.take(fd, direction, u64::MAX));
     drop(cancelled);
 }
 
 /// Forgets every action.
 pub fn cancel_all() {
-    let cancelled = table().map(|mut table| std::mem::take(&mut table.armed));
+    let cancelled = pending().map(|mut pending| std::mem::take(&mut pending.actions));
     drop(cancelled);
 }
 
 /// One entry for each descriptor that an action waits for, and the number of the newest action.
 fn snapshot() -> Result<(Vec<PollFd>, u64), NoMemory> {
-    let table = table()?;
+    let pending = pending()?;
     let mut fds: Vec<PollFd> = Vec::new();
-    reserve(&mut fds, table.armed.len())?;
-    for armed in &table.armed {
-        let event = armed.direction.event();
-        match fds.iter_mut().find(|entry| entry.fd == armed.fd) {
+    reserve(&mut fds, pending.actions.len())?;
+    for waiting in &pending.actions {
+        let event = waiting.direction.event();
+        match fds.iter_mut().find(|entry| entry.fd == waiting.fd) {
             Some(entry) => entry.events |= event,
-            None => push(&mut fds, PollFd::new(armed.fd, event)).map_err(|_| NoMemory)?,
+            None => push(&mut fds, PollFd::new(waiting.fd, event)).map_err(|_| NoMemory)?,
         }
     }
-    Ok((fds, table.next_number))
+    Ok((fds, pending.next_number))
 }
 
 /// Waits until a descriptor is ready, then runs the actions of all that are, in the order of their
@@ -163,7 +164,7 @@ pub fn wait(timeout: Option<Duration>) -> io::Result<Option<Duration>> {
         done = entry.fd;
         for direction in [Direction::Read, Direction::Write] {
             if direction.is_ready(entry.revents) {
-                let action = table()?.take(entry.fd, direction, newest);
+                let action = pending()?.take(entry.fd, direction, newest);
                 if let Some(action) = action {
                     action();
                 }
@@ -181,7 +182,7 @@ mod tests {
     use std::os::unix::net::UnixStream;
     use std::sync::mpsc::{Sender, channel};
 
-    /// There is one table: the tests take turns.
+    /// The pending actions are the process's: the tests take turns.
     static TURN: Lock<()> = Lock::new(());
 
     fn turn() -> MutexGuard<'static, ()> {
@@ -203,17 +204,17 @@ mod tests {
         let (sender, told) = channel();
         let (a, mut b) = UnixStream::pair().unwrap();
         let fd = a.as_raw_fd();
-        arm(fd, Direction::Read, tell(&sender, "read")).unwrap();
-        let error = arm(fd, Direction::Read, tell(&sender, "again")).unwrap_err();
+        register(fd, Direction::Read, tell(&sender, "read")).unwrap();
+        let error = register(fd, Direction::Read, tell(&sender, "again")).unwrap_err();
         assert_eq!(error.raw_os_error(), Some(libc::EBUSY));
         run();
         assert!(told.try_recv().is_err());
-        arm(fd, Direction::Write, tell(&sender, "write")).unwrap();
+        register(fd, Direction::Write, tell(&sender, "write")).unwrap();
         b.write_all(b"x").unwrap();
         run();
         run();
         assert_eq!(told.try_iter().collect::<Vec<_>>(), ["read", "write"]);
-        assert!(table().unwrap().armed.is_empty());
+        assert!(pending().unwrap().actions.is_empty());
     }
 
     #[test]
@@ -226,17 +227,17 @@ mod tests {
         let (first, second) = (*fds.iter().min().unwrap(), *fds.iter().max().unwrap());
         let again = tell(&sender, "again");
         let done = tell(&sender, "first");
-        arm(
+        register(
             first,
             Direction::Read,
             Box::new(move || {
                 done();
                 cancel(second, Direction::Read);
-                arm(first, Direction::Read, again).unwrap();
+                register(first, Direction::Read, again).unwrap();
             }),
         )
         .unwrap();
-        arm(second, Direction::Read, tell(&sender, "never")).unwrap();
+        register(second, Direction::Read, tell(&sender, "never")).unwrap();
         b.write_all(b"x").unwrap();
         run();
         assert_eq!(told.try_iter().collect::<Vec<_>>(), ["first"]);
@@ -249,13 +250,13 @@ mod tests {
         let _turn = turn();
         let (sender, told) = channel();
         let (mut a, b) = UnixStream::pair().unwrap();
-        arm(1_000_004, Direction::Read, tell(&sender, "closed")).unwrap();
+        register(1_000_004, Direction::Read, tell(&sender, "closed")).unwrap();
         drop(b);
-        arm(a.as_raw_fd(), Direction::Read, tell(&sender, "end")).unwrap();
+        register(a.as_raw_fd(), Direction::Read, tell(&sender, "end")).unwrap();
         wait(None).unwrap();
         assert_eq!(told.try_iter().collect::<Vec<_>>(), ["end", "closed"]);
         assert_eq!(a.read(&mut [0]).unwrap(), 0);
-        assert!(arm(-1, Direction::Read, tell(&sender, "negative")).is_err());
+        assert!(register(-1, Direction::Read, tell(&sender, "negative")).is_err());
     }
 
     #[test]
@@ -264,10 +265,10 @@ mod tests {
         let day = Duration::from_secs(86_400);
         let (a, mut b) = UnixStream::pair().unwrap();
         b.write_all(b"x").unwrap();
-        arm(a.as_raw_fd(), Direction::Read, Box::new(|| ())).unwrap();
+        register(a.as_raw_fd(), Direction::Read, Box::new(|| ())).unwrap();
         let left = wait(Some(day)).unwrap().unwrap();
         assert!(left <= day && left > day / 2);
-        arm(b.as_raw_fd(), Direction::Read, Box::new(|| ())).unwrap();
+        register(b.as_raw_fd(), Direction::Read, Box::new(|| ())).unwrap();
         cancel_all();
         assert_eq!(wait(Some(Duration::from_millis(5))).unwrap(), Some(Duration::ZERO));
     }
@@ -276,16 +277,16 @@ mod tests {
     #[cfg_attr(miri, ignore = "no fork in Miri")]
     fn a_child_does_not_wait_for_a_thread_of_its_parent() {
         let _turn = turn();
-        let held = table().unwrap();
+        let held = pending().unwrap();
         // SAFETY: the child only touches memory and leaves by _exit, at the latest by SIGALRM.
         let child = unsafe { libc::fork() };
         if child == 0 {
             // SAFETY: as above.
             unsafe { libc::alarm(10) };
             cancel(0, Direction::Read);
-            let armed = arm(0, Direction::Read, Box::new(|| ())).is_ok();
+            let is_registered = register(0, Direction::Read, Box::new(|| ())).is_ok();
             // SAFETY: ends the child without running the parent's handlers.
-            unsafe { libc::_exit(i32::from(!armed)) };
+            unsafe { libc::_exit(i32::from(!is_registered)) };
         }
         let mut status = 0;
         // SAFETY: `status` is a place for one int.
