@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::library;
 use crate::os::async_io::{self, Direction};
-use crate::os::error::{errno_of, set_errno, words};
+use crate::os::error::{errno_of, message, set_errno};
 use crate::os::memory::boxed;
 use crate::os::{descriptor, io as fd_io, signal, socket, spawn};
 use crate::serve::peers::PeerList;
@@ -109,7 +109,7 @@ pub unsafe extern "C" fn OS_CreateLocalIpcFd(bindPath: *const c_char, backlog: c
     let name = unsafe { bytes(bindPath) };
     let result = socket::listen(name, backlog).inspect(|&fd| registry::opened(fd));
     if let Err(reason) = &result {
-        let (name, reason) = (String::from_utf8_lossy(name), words(reason));
+        let (name, reason) = (String::from_utf8_lossy(name), message(reason));
         let _ = writeln!(fd_io::Stderr, "libfcgi: cannot listen on {name}: {reason}");
     }
     value(result)

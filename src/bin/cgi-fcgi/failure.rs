@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 
-use fcgi::os::error::{errno_of, words};
+use fcgi::os::error::{errno_of, message};
 
 /// The exit status when the application breaks the protocol or refuses the request.
 pub(crate) const PROTOCOL_STATUS: u8 = 253;
@@ -37,7 +37,7 @@ impl Failure {
     pub(crate) fn system(what: impl Display, error: &io::Error) -> Self {
         let errno = u8::try_from(errno_of(error)).ok();
         let status = errno.filter(|status| *status != 0).unwrap_or(OTHER_STATUS);
-        Self::new(format!("{what}: {}", words(error)), status)
+        Self::new(format!("{what}: {}", message(error)), status)
     }
 }
 

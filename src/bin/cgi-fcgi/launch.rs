@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 
 use fcgi::os::address::is_unknown_host;
-use fcgi::os::error::words;
+use fcgi::os::error::message;
 use fcgi::os::{descriptor, socket, spawn};
 
 use super::failure::{Failure, NAME_STATUS, OTHER_STATUS};
@@ -104,8 +104,8 @@ struct Unusable {
 /// Checks that a path is that of an executable file.
 fn executable(path: &[u8]) -> Result<CString, Unusable> {
     let unusable = |words: &str| Unusable { words: words.to_owned(), is_directory: false };
-    let file =
-        std::fs::metadata(OsStr::from_bytes(path)).map_err(|e| unusable(&words(&e).to_string()))?;
+    let file = std::fs::metadata(OsStr::from_bytes(path))
+        .map_err(|e| unusable(&message(&e).to_string()))?;
     if file.is_dir() {
         return Err(Unusable { is_directory: true, ..unusable("it is a directory") });
     }

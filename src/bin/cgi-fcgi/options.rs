@@ -143,7 +143,7 @@ impl Words {
         let text = match read_text(&path) {
             Ok(text) => text,
             Err(error) => {
-                let why = error::words(&error);
+                let why = error::message(&error);
                 self.complain(format!("Cannot open command file {}: {why}", shown(&path)));
                 return Err(self.complaints);
             }

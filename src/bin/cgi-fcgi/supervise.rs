@@ -6,7 +6,7 @@ use std::os::fd::RawFd;
 use std::time::{Duration, Instant};
 
 use fcgi::os::children::{self, End, Event, Supervision};
-use fcgi::os::error::words;
+use fcgi::os::error::message;
 
 use super::failure::complain;
 
@@ -40,7 +40,7 @@ impl<'a> Supervisor<'a> {
             if !stopping {
                 if let Err(error) = self.start_what_is_due(&supervision) {
                     // No process can be made now: it is tried again later.
-                    let (program, why) = (self.program.to_string_lossy(), words(&error));
+                    let (program, why) = (self.program.to_string_lossy(), message(&error));
                     complain(&format!("Could not start {program}: {why}\n"));
                 }
             }

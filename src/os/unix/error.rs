@@ -26,12 +26,12 @@ pub fn errno_of(error: &io::Error) -> libc::c_int {
 #[derive(Debug)]
 struct Explained {
     errno: libc::c_int,
-    words: &'static str,
+    message: &'static str,
 }
 
 impl fmt::Display for Explained {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.words)
+        f.write_str(self.message)
     }
 }
 
@@ -42,24 +42,24 @@ fn explanation(error: &io::Error) -> Option<&Explained> {
 }
 
 /// Makes an error with an errno value for programs and words for people.
-pub fn explained(errno: libc::c_int, words: &'static str) -> io::Error {
-    io::Error::new(io::Error::from_raw_os_error(errno).kind(), Explained { errno, words })
+pub fn explained(errno: libc::c_int, message: &'static str) -> io::Error {
+    io::Error::new(io::Error::from_raw_os_error(errno).kind(), Explained { errno, message })
 }
 
 /// What went wrong in plain words, to be printed.
 #[derive(Clone, Copy, Debug)]
-pub struct Words<'a>(&'a io::Error);
+pub struct Message<'a>(&'a io::Error);
 
 /// Returns the explanation of an error, or the system's words for its errno value. (Where std prints
 /// them it adds the number, and could panic.)
-pub fn words(error: &io::Error) -> Words<'_> {
-    Words(error)
+pub fn message(error: &io::Error) -> Message<'_> {
+    Message(error)
 }
 
-impl fmt::Display for Words<'_> {
+impl fmt::Display for Message<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(explained) = explanation(self.0) {
-            return f.write_str(explained.words);
+            return f.write_str(explained.message);
         }
         let Some(errno) = self.0.raw_os_error() else { return self.0.fmt(f) };
         let mut text = [0; 128];
@@ -71,8 +71,8 @@ impl fmt::Display for Words<'_> {
 }
 
 /// Whether the error has this explanation.
-pub fn is_explained_by(error: &io::Error, words: &str) -> bool {
-    explanation(error).is_some_and(|explained| explained.words == words)
+pub fn is_explained_by(error: &io::Error, message: &str) -> bool {
+    explanation(error).is_some_and(|explained| explained.message == message)
 }
 
 /// Nothing is there, or the time for it is over: EAGAIN.
@@ -169,11 +169,11 @@ mod tests {
     }
 
     #[test]
-    fn words_are_for_people_and_numbers_for_programs() {
+    fn messages_are_for_people_and_numbers_for_programs() {
         let system = io::Error::from_raw_os_error(libc::ENOENT);
-        assert_eq!(words(&system).to_string(), "No such file or directory");
+        assert_eq!(message(&system).to_string(), "No such file or directory");
         let ours = explained(libc::EEXIST, "it is there");
-        assert_eq!(words(&ours).to_string(), "it is there");
+        assert_eq!(message(&ours).to_string(), "it is there");
         assert_eq!(errno_of(&ours), libc::EEXIST);
         assert_eq!(ours.kind(), io::ErrorKind::AlreadyExists);
     }
