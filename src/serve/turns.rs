@@ -9,7 +9,7 @@ use super::patience::{LONG_UNARMED, MOST_STEPS, PLACES_BETWEEN_LOOKS};
 use super::slot::Registration;
 use super::watcher::{UNASKED, Watcher};
 use crate::os::clock;
-use crate::os::descriptor::{file_number, most_descriptors};
+use crate::os::descriptor::{descriptor_limit, file_number};
 use crate::os::memory::{NoMemory, push, reserve};
 use crate::os::poll::{Interest, Ready};
 
@@ -109,7 +109,7 @@ impl State {
     /// A place for a connection that has none.
     pub(super) fn new_key(&mut self) -> Result<Key, NoMemory> {
         if self.new_places % PLACES_BETWEEN_LOOKS == 0 {
-            let descriptors = most_descriptors();
+            let descriptors = descriptor_limit();
             self.room = descriptors - descriptors / 4;
         }
         self.new_places = self.new_places.wrapping_add(1);
@@ -328,7 +328,7 @@ mod tests {
     #[cfg_attr(miri, ignore = "no getrlimit in Miri")]
     fn a_quarter_of_the_descriptors_is_the_programs() {
         let mut state = State::new(0);
-        let most = most_descriptors();
+        let most = descriptor_limit();
         state.new_key().unwrap();
         assert_eq!(state.most(usize::MAX), most - most / 4);
         assert_eq!(state.most(1), 1);

@@ -11,7 +11,7 @@ use once_cell::sync::OnceCell;
 
 use super::accept_options::AcceptOptions;
 use super::patience::{FIRST_WAIT, SHORTAGE_WAIT};
-use crate::os::descriptor::most_descriptors;
+use crate::os::descriptor::descriptor_limit;
 use crate::os::error::{AcceptTrouble, is_unwatchable, is_watched_already};
 use crate::os::io::Stderr;
 use crate::os::lock::Lock;
@@ -172,7 +172,7 @@ impl Watcher {
 fn say_what_is_missing(error: &io::Error) {
     static SAID: AtomicBool = AtomicBool::new(false);
     if AcceptTrouble::of(error) == AcceptTrouble::Shortage && !SAID.swap(true, Ordering::Relaxed) {
-        let most = most_descriptors();
+        let most = descriptor_limit();
         let _ = writeln!(
             Stderr,
             "libfcgi: too few descriptors (RLIMIT_NOFILE is {most}) to wait for several connections \

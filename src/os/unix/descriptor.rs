@@ -7,7 +7,7 @@ use super::error::AcceptTrouble;
 use super::syscall::checked;
 
 /// Returns how many descriptors the process may have open (RLIMIT_NOFILE).
-pub fn most_descriptors() -> usize {
+pub fn descriptor_limit() -> usize {
     let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
     // SAFETY: the kernel writes one rlimit to a place that outlives the call.
     unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };

@@ -6,7 +6,7 @@ use std::os::fd::RawFd;
 use crate::kernel::tasks::{call, here};
 
 /// As in src/os.
-pub fn most_descriptors() -> usize {
+pub fn descriptor_limit() -> usize {
     here(|process| process.limit)
 }
 
