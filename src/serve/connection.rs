@@ -17,7 +17,7 @@ use super::turns::TakenOut;
 use super::wait::{Again, Owner, Stage, Wait};
 use crate::os::fork::ForkEpoch;
 use crate::os::memory::NoMemory;
-use crate::os::socket::close_at_once;
+use crate::os::socket::close_without_lingering;
 use crate::os::{descriptor, fork, socket};
 
 /// A connection that one thread uses, with its exchange. It ends by being closed, parked or left to the
@@ -195,7 +195,7 @@ impl Connection {
         if !self.leave_pool() {
             // The program has closed the descriptor; the number may be in use for something else.
         } else if complete && !self.exchange.is_to_stay() {
-            close_at_once(self.fd, self.epoch);
+            close_without_lingering(self.fd, self.epoch);
         } else {
             // After a complete request, only what has arrived already is drained.
             let timeout = if complete { Duration::ZERO } else { config::get().close_timeout };
@@ -216,7 +216,7 @@ impl Connection {
     /// Closes the connection while it has no request: no data in either direction matters.
     pub(super) fn discard(mut self) {
         if self.leave_pool() {
-            close_at_once(self.fd, self.epoch);
+            close_without_lingering(self.fd, self.epoch);
         }
         self.end();
     }

@@ -37,7 +37,7 @@ use super::watcher::{LISTEN, UNASKED, Watcher};
 use crate::os::descriptor::{close, file_number};
 use crate::os::lock::Lock;
 use crate::os::poll::{Epoll, Interest, says_lost};
-use crate::os::socket::close_at_once;
+use crate::os::socket::close_without_lingering;
 use crate::os::{clock, fork, mark, signal, threads};
 
 /// Pools of this process so far: their places have different generations.
@@ -471,7 +471,7 @@ impl Pool {
     /// Closes a connection that was just taken out of its place, unless the program has.
     pub(super) fn discard(&self, (key, fd, parked): TakenOut) {
         if self.forget(fd, key) {
-            close_at_once(fd, parked.epoch);
+            close_without_lingering(fd, parked.epoch);
         }
         if let Some(exchange) = parked.exchange {
             recycle(exchange);

@@ -243,7 +243,7 @@ pub fn is_shut_down(listen_fd: RawFd) -> bool {
 
 /// Closes a connection that needs no care: nothing more comes, or nothing that matters was sent.
 /// `since`: from when on a child may have a copy.
-pub fn close_at_once(fd: RawFd, epoch: ForkEpoch) {
+pub fn close_without_lingering(fd: RawFd, epoch: ForkEpoch) {
     if epoch.is_before_a_fork() {
         shutdown_write(fd);
     }

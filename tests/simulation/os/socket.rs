@@ -58,7 +58,7 @@ pub fn set_nodelay(_fd: RawFd) -> io::Result<()> {
 }
 
 /// As in src/os.
-pub fn close_at_once(fd: RawFd, epoch: ForkEpoch) {
+pub fn close_without_lingering(fd: RawFd, epoch: ForkEpoch) {
     if epoch.is_before_a_fork() {
         shutdown_write(fd);
     }
