@@ -329,7 +329,7 @@ pub unsafe extern "C" fn FCGX_Accept(
     let request = library::the_request();
     // SAFETY: the library's own request, initialised above.
     let result = unsafe { FCGX_Accept_r(request) };
-    environment::written_to(envp);
+    environment::note_written(envp);
     // SAFETY: the caller passes NULL or places of its own. After a failure the request's pointers
     // are NULL.
     unsafe {

@@ -10,7 +10,7 @@ unsafe extern "C" {
 
 /// Whether the environment has ever been a request's. Then it never counts as the program's again:
 /// the vector that was there before may be gone, and the one that came after is invalid or empty.
-static IS_REQUESTS: AtomicBool = AtomicBool::new(false);
+static BELONGED_TO_REQUEST: AtomicBool = AtomicBool::new(false);
 
 /// Makes a vector of strings the environment. NULL stands for an empty one.
 ///
@@ -19,22 +19,22 @@ static IS_REQUESTS: AtomicBool = AtomicBool::new(false);
 /// `envp` is NULL or a vector of strings that ends with NULL and lives as long as it is the
 /// environment. No other thread uses the environment.
 pub unsafe fn replace(envp: *mut *mut c_char) {
-    IS_REQUESTS.store(true, Ordering::Relaxed);
+    BELONGED_TO_REQUEST.store(true, Ordering::Relaxed);
     // SAFETY: `environ` is one pointer of the C library's, aligned, and lives as long as the process.
     unsafe { AtomicPtr::from_ptr(&raw mut environ) }.store(envp, Ordering::Relaxed);
 }
 
 /// A request's environment is written to `place`, which the program has chosen.
-pub fn written_to(place: *mut *mut *mut c_char) {
+pub fn note_written(place: *mut *mut *mut c_char) {
     if ptr::eq(place, &raw const environ) {
-        IS_REQUESTS.store(true, Ordering::Relaxed);
+        BELONGED_TO_REQUEST.store(true, Ordering::Relaxed);
     }
 }
 
 /// Returns whether the environment is the program's own: it has never been a request's, and is no copy
 /// of one, in which FCGI_ROLE would be found.
 pub fn belongs_to_program() -> bool {
-    !IS_REQUESTS.load(Ordering::Relaxed) && variable("FCGI_ROLE").is_none()
+    !BELONGED_TO_REQUEST.load(Ordering::Relaxed) && variable("FCGI_ROLE").is_none()
 }
 
 /// Returns the value of a variable.
@@ -50,9 +50,9 @@ mod tests {
     #[cfg_attr(miri, ignore = "no environ in Miri")]
     fn what_is_written_to_another_place_leaves_the_environment_the_programs() {
         let mut place = ptr::null_mut();
-        written_to(&raw mut place);
+        note_written(&raw mut place);
         assert!(belongs_to_program());
-        written_to(&raw mut environ);
+        note_written(&raw mut environ);
         assert!(!belongs_to_program());
     }
 }
