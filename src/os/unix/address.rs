@@ -103,12 +103,12 @@ pub(super) fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
 }
 
 /// The address under which every IPv4 interface listens on `port`.
-pub(super) fn any(port: u16) -> SocketAddr {
+pub(super) fn any_interface(port: u16) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port)
 }
 
 /// The address of this machine's own `port`.
-pub(super) fn this_machine(port: u16) -> SocketAddr {
+pub(super) fn loopback(port: u16) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
 }
 
@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn an_address_resolves_to_itself_and_nonsense_to_nothing() {
-        assert_eq!(resolve("127.0.0.1", 7).unwrap(), [this_machine(7)]);
+        assert_eq!(resolve("127.0.0.1", 7).unwrap(), [loopback(7)]);
         let error = resolve("not a host", 7).unwrap_err();
         assert_eq!(errno_of(&error), libc::EADDRNOTAVAIL);
         assert!(is_unknown_host(&error));

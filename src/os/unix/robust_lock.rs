@@ -16,7 +16,7 @@ use std::time::Duration;
 use super::{poll, threads};
 
 /// Another thread waits for the lock.
-const WAITED: u32 = 1 << 31;
+const CONTENDED: u32 = 1 << 31;
 
 /// How often a thread that waits looks whether the lock is free by now, or its owner gone.
 const RECHECK: Duration = Duration::from_millis(20);
@@ -25,7 +25,7 @@ const RECHECK: Duration = Duration::from_millis(20);
 /// other thread waits for it, one atomic operation.
 #[derive(Debug, Default)]
 pub struct RobustLock {
-    /// The owner's thread id, perhaps with [`WAITED`]; 0 when free.
+    /// The owner's thread id, perhaps with [`CONTENDED`]; 0 when free.
     owner: AtomicU32,
 }
 
@@ -80,13 +80,13 @@ impl RobustLock {
     /// Takes the lock from an owner that cannot give it back any more. Those who wait are woken when
     /// it is given back next.
     fn take_over(&self, held: u32, me: u32) -> bool {
-        let owner = held & !WAITED;
+        let owner = held & !CONTENDED;
         let is_left = owner != 0 && (owner == me || !threads::exists(owner));
-        is_left && self.replace(held, me | WAITED)
+        is_left && self.replace(held, me | CONTENDED)
     }
 
     #[cold]
-    fn give_back_to_others(&self) {
+    fn release_to_waiter(&self) {
         self.owner.store(0, Ordering::SeqCst);
         futex_wake_one(&self.owner);
     }
@@ -97,13 +97,13 @@ impl RobustLock {
             let held = self.owner.load(Ordering::SeqCst);
             if held == 0 {
                 // Others may wait as well.
-                if self.replace(0, me | WAITED) {
+                if self.replace(0, me | CONTENDED) {
                     return;
                 }
             } else if self.take_over(held, me) {
                 return;
-            } else if held & WAITED != 0 || self.replace(held, held | WAITED) {
-                futex_wait(&self.owner, held | WAITED, RECHECK);
+            } else if held & CONTENDED != 0 || self.replace(held, held | CONTENDED) {
+                futex_wait(&self.owner, held | CONTENDED, RECHECK);
                 // A cancellation point, as the system call is that the lock is for.
                 let _ = poll::poll(&mut [], Some(Duration::ZERO));
             }
@@ -118,7 +118,7 @@ impl Drop for Held<'_> {
         if lock.owner.load(Ordering::Relaxed) == me {
             lock.owner.store(0, Ordering::Release);
         } else {
-            lock.give_back_to_others();
+            lock.release_to_waiter();
         }
     }
 }

@@ -141,7 +141,7 @@ pub fn wake_up_descriptor() -> io::Result<RawFd> {
 /// Returns the same, and makes it anew if the program has closed it or uses its number: whatever
 /// watches the earlier one does not hear of the wish to shut down.
 pub fn check_wake_up() -> io::Result<RawFd> {
-    let fd = wake_up::sound()?;
+    let fd = wake_up::ensure()?;
     // The signal may have come before there was anything to write to.
     if shutdown_requested() {
         wake_up::write();

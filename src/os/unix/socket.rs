@@ -43,7 +43,7 @@ pub enum Peer {
 pub fn listen(name: &[u8], backlog: libc::c_int) -> io::Result<RawFd> {
     match Address::parse(name)? {
         Address::Path(path) => listening(bind_path(as_path(path))?, backlog),
-        Address::Port(port) => listen_tcp(&[address::any(port)], backlog),
+        Address::Port(port) => listen_tcp(&[address::any_interface(port)], backlog),
         Address::Socket(address) => listen_tcp(&[address], backlog),
         Address::HostPort { host, port } => listen_tcp(&address::resolve(host, port)?, backlog),
     }
@@ -101,7 +101,7 @@ fn remove_stale(path: &Path) -> io::Result<()> {
 pub fn connect(name: &[u8]) -> io::Result<RawFd> {
     match Address::parse(name)? {
         Address::Path(path) => clear_cloexec(UnixStream::connect(as_path(path))?),
-        Address::Port(port) => connect_tcp(&[address::this_machine(port)]),
+        Address::Port(port) => connect_tcp(&[address::loopback(port)]),
         Address::Socket(address) => connect_tcp(&[address]),
         Address::HostPort { host, port } => connect_tcp(&address::resolve(host, port)?),
     }

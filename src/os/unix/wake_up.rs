@@ -22,13 +22,13 @@ struct End {
     file: AtomicU32,
 }
 
-static READER: End = End::none();
-static WRITER: End = End::none();
+static READER: End = End::empty();
+static WRITER: End = End::empty();
 /// Makers take turns. Signal handlers do not make any.
 static TURN_TO_MAKE: PerProcess<Lock<()>> = PerProcess::new(Lock::new(()));
 
 impl End {
-    const fn none() -> Self {
+    const fn empty() -> Self {
         Self { fd: AtomicI32::new(-1), file: AtomicU32::new(0) }
     }
 
@@ -40,7 +40,7 @@ impl End {
     }
 
     /// Returns the number if it still stands for this end.
-    fn own(&self) -> Option<RawFd> {
+    fn valid(&self) -> Option<RawFd> {
         let fd = self.fd.load(Ordering::SeqCst);
         (fd >= 0 && file_number(fd) == self.file.load(Ordering::SeqCst)).then_some(fd)
     }
@@ -57,19 +57,19 @@ pub(super) fn descriptor(make: fn() -> io::Result<RawFd>) -> io::Result<RawFd> {
 
 /// Returns the number of the end that becomes readable, if it stands for that.
 pub(super) fn existing() -> Option<RawFd> {
-    READER.own()
+    READER.valid()
 }
 
 /// Returns the number of the end that becomes readable. Both ends are the library's at this moment:
 /// they are made anew unless they are. Signal handlers that have come before have not written to them
 /// then.
-pub(super) fn sound() -> io::Result<RawFd> {
-    let both = || WRITER.own().and(READER.own());
+pub(super) fn ensure() -> io::Result<RawFd> {
+    let both = || WRITER.valid().and(READER.valid());
     if let Some(fd) = both() {
         return Ok(fd);
     }
     let _turn = TURN_TO_MAKE.get().ok_or(NoMemory)?.lock();
-    fork::set_last_child_clean_up(forget);
+    fork::set_last_child_clean_up(close_in_child);
     if let Some(fd) = both() {
         return Ok(fd);
     }
@@ -111,7 +111,7 @@ fn pair() -> io::Result<[(RawFd, u32); 2]> {
 
 /// Makes the one end readable, if the other one is the library's. Async-signal-safe.
 pub(super) fn write() {
-    if let Some(fd) = WRITER.own() {
+    if let Some(fd) = WRITER.valid() {
         // When it can take no more, the other one is readable.
         let _ = send_now(fd, &[0]);
     }
@@ -119,15 +119,15 @@ pub(super) fn write() {
 
 /// Reads all there is from the one end, if it is the library's.
 pub(super) fn read() {
-    if let Some(fd) = READER.own() {
+    if let Some(fd) = READER.valid() {
         while recv_now(fd, &mut [0; 64]).is_ok_and(|n| n > 0) {}
     }
 }
 
 /// Gives up the parent's ends, in the child after fork. Async-signal-safe.
-fn forget() {
+fn close_in_child() {
     for end in [&READER, &WRITER] {
-        let own = end.own();
+        let own = end.valid();
         end.fd.store(-1, Ordering::SeqCst);
         if let Some(fd) = own {
             close(fd);
@@ -160,18 +160,18 @@ mod tests {
     #[test]
     #[cfg_attr(miri, ignore = "no dup2 in Miri")]
     fn a_number_that_means_something_else_is_left_alone_and_the_ends_are_made_anew() {
-        let end = End::none();
+        let end = End::empty();
         let (a, b) = UnixStream::pair().unwrap();
         let ours = a.try_clone().unwrap().into_raw_fd();
         end.set(ours, file_number(ours));
-        assert_eq!(end.own(), Some(ours));
+        assert_eq!(end.valid(), Some(ours));
         put(ours, &b);
-        assert_eq!(end.own(), None);
+        assert_eq!(end.valid(), None);
         close(ours);
 
         for end in [&READER, &WRITER] {
-            let first = sound().unwrap();
-            assert_eq!(sound().unwrap(), first);
+            let first = ensure().unwrap();
+            assert_eq!(ensure().unwrap(), first);
             write();
             assert!(is_readable(first));
             read();
@@ -189,7 +189,7 @@ mod tests {
                 assert!(is_readable(b.as_raw_fd()));
                 assert_eq!(recv_now(b.as_raw_fd(), &mut [0; 4]).unwrap(), 1);
             }
-            let second = sound().unwrap();
+            let second = ensure().unwrap();
             assert_ne!(second, lost);
             write();
             assert!(is_readable(second));
