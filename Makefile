@@ -3,7 +3,7 @@
 #   make                      everything into $(BUILDDIR)
 #   make test                 the tests that need nothing but compilers, in a minute
 #   make check                every test, beside the original
-#   make check-servers        of these, the ones behind web servers and with programs of others
+#   make check-servers        of these, the ones behind web servers and with programs of other projects
 #   make check-i386           whether it compiles and links for a machine of 32 bits
 #   make check-musl           small stacks with musl
 #   make demo                 one request through a FastCGI program
@@ -37,17 +37,16 @@ CXX_SHARED  := $(CXX_SONAME).0.0
 
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 BUILDDIR   ?= $(TARGET_DIR)/dist
-# What cargo makes has the names of what we make from it, so it lives in a directory of its own.
+# Cargo's files have the names of ours, so they are in a directory of their own.
 CARGO_DIR  := $(TARGET_DIR)/cargo
 CARGO_OUT  := $(CARGO_DIR)$(CARGO_BUILD_TARGET:%=/%)/dist
 ARCHIVE    := $(CARGO_OUT)/libfcgi.a
 BRIDGE     := $(CARGO_OUT)/cgi-fcgi
-# One target by name: with "lib" among the crate types, plain "cargo build" leaves LTO out.
-# (Not RUSTC: make would hand that on to cargo, where it was in the environment.)
+# Not named RUSTC: if that is in the environment, make would export the new value to cargo.
 CRATE      := $(CARGO) rustc --locked --profile dist --target-dir $(CARGO_DIR)
 
 SYMBOL_LISTS := abi/libfcgi.so.0.symbols $(wildcard abi-extensions.symbols)
-# Distributions put -flto into CFLAGS; nothing here is left for the C compiler to optimise.
+# Distributions put -flto into CFLAGS; rustc's objects leave it nothing to optimise.
 LINK := $(CC) $(CFLAGS) -fno-lto -Wl,--gc-sections @$(BUILDDIR)/roots @$(BUILDDIR)/panics
 
 HEADERS := $(notdir $(wildcard include/*.h))
@@ -60,7 +59,7 @@ all: $(addprefix $(BUILDDIR)/, $(SHARED) $(SONAME) libfcgi.so libfcgi.a fcgi.pc 
        $(CXX_SHARED) $(CXX_SONAME) libfcgi++.so libfcgi++.a fcgi++.pc \
        $(HEADERS:%=include/%) $(HEADERS:%=include/fastcgi/%))
 
-# Cargo knows what is out of date. It leaves the files alone if nothing is, and so do we.
+# Cargo knows what is out of date. It leaves a fresh file as it is, and then nothing below is made again.
 $(ARCHIVE): FORCE
 	$(CRATE) --lib --crate-type staticlib
 # After the archive, because cargo lets only one of them work at a time.
@@ -71,13 +70,13 @@ $(BUILDDIR)/symbols: $(SYMBOL_LISTS)
 	mkdir -p $(@D)
 	sed 's/[[:space:]].*//' $(SYMBOL_LISTS) | sort > $@
 
-# What the linker starts from when it looks for the sections in use.
+# The names from which the linker finds the sections in use.
 $(BUILDDIR)/roots: $(BUILDDIR)/symbols
 	{ sed 's/^/-Wl,-u,/' $<; echo -Wl,-u,fcgi_last_resort; } > $@
 
-# Where a panic would go, and what would unwind the stack then: not to Rust's backtrace printer, which
-# is larger than the whole library, nor to libgcc_s, which every process would have to load. Some of
-# the names contain a hash of the compiler. (readelf, because nm stumbles over rustc's archives.)
+# Redirects Rust's panic functions, and those that would then unwind the stack, to fcgi_last_resort. Rust's
+# backtrace printer is larger than the whole library, and every process would have to load libgcc_s. Some of
+# the names contain a hash of the compiler. (readelf, because nm cannot read rustc's archives.)
 PANIC_NAMES := rust_begin_unwind\|__rust_alloc_error_handler\|rust_eh_personality\|_Unwind_[A-Za-z]*
 $(BUILDDIR)/panics: $(ARCHIVE)
 	mkdir -p $(@D)
@@ -88,8 +87,7 @@ $(BUILDDIR)/panics: $(ARCHIVE)
 $(BUILDDIR)/version-script: $(BUILDDIR)/symbols
 	{ echo '{ global:'; sed 's/$$/;/' $<; echo 'local: *; };'; } > $@
 
-# The names stay preemptible (no -Bsymbolic): programs hold their own copy of _fcgi_sF. The code stays
-# after the last dlclose (nodelete): signal and fork handlers, and what threads do as they end, are in it.
+# Without -Bsymbolic, and with nodelete: CONTRIBUTING.md.
 $(BUILDDIR)/$(SHARED): $(ARCHIVE) $(addprefix $(BUILDDIR)/, version-script roots panics)
 	$(LINK) -shared $(LDFLAGS) -Wl,-soname,$(SONAME) \
 	  -Wl,--version-script=$(BUILDDIR)/version-script -Wl,--no-undefined-version \
@@ -101,10 +99,8 @@ $(BUILDDIR)/$(SONAME): $(BUILDDIR)/$(SHARED)
 $(BUILDDIR)/libfcgi.so: $(BUILDDIR)/$(SONAME)
 	ln -sf $(SONAME) $@
 
-# One object with our names global and all of Rust's local, instead of the 20 MB that cargo makes;
-# without the bitcode of Rust's standard library, which other versions of LLVM choke on. Groups are
-# dissolved: of two with one name the linker keeps the first, also where ours has it local. Our names
-# are weak: where the program defines one, its own counts.
+# One object with our names global and weak, and all of Rust's local, instead of the 20 MB that cargo makes:
+# CONTRIBUTING.md. Without the bitcode of Rust's standard library, which other versions of LLVM cannot read.
 $(BUILDDIR)/libfcgi.a: $(ARCHIVE) $(addprefix $(BUILDDIR)/, symbols roots panics)
 	$(LINK) -Wl,--force-group-allocation -r -nostdlib -o $(BUILDDIR)/fcgi.o $(ARCHIVE)
 	$(OBJCOPY) --keep-global-symbols=$(BUILDDIR)/symbols --weaken-symbols=$(BUILDDIR)/symbols --strip-unneeded \
@@ -112,8 +108,8 @@ $(BUILDDIR)/libfcgi.a: $(ARCHIVE) $(addprefix $(BUILDDIR)/, symbols roots panics
 	rm -f $@
 	$(AR) rcs $@ $(BUILDDIR)/fcgi.o
 
-# The classes of fcgio.h. How a streamsize and an offset are spelled in a name depends on the machine;
-# the list has those of x86_64.
+# The classes of fcgio.h. Mangled names contain the types of streamsize and of an offset, which depend on the
+# machine; the list has those of x86_64.
 $(BUILDDIR)/version-script++: abi/libfcgi++.so.0.symbols
 	mkdir -p $(@D)
 	{ echo '{ global:'; sed 's/Pcl$$/Pc?/; s/PKcl$$/PKc?/; s/_n24_/_n*_/; s/$$/;/' $<; \
@@ -142,7 +138,7 @@ $(BUILDDIR)/cgi-fcgi: $(BRIDGE)
 	mkdir -p $(@D)
 	cp $< $@
 
-# The prefix may differ from one call to the next: always written anew.
+# Always written anew, because the prefix may differ from that of the last call.
 $(BUILDDIR)/%.pc: pkgconfig/%.pc.in FORCE
 	mkdir -p $(@D)
 	$(PKGCONFIG_FILE) $< > $@
@@ -166,8 +162,8 @@ INSTALLED := $(addprefix $(DESTDIR), \
   $(addprefix $(INCLUDEDIR)/, $(HEADERS) $(HEADERS:%=fastcgi/%)) \
   $(foreach m,$(MANUALS),$(MANDIR)/man$(patsubst .%,%,$(suffix $(m)))/$(notdir $(m))))
 
-# Builds only what was never built: under sudo there is often no cargo. What it makes can be read by
-# everybody, whatever the umask; directories that are there stay as they are.
+# Builds only what is missing: under sudo there is often no cargo. Installed files are readable for all users
+# with any umask; existing directories stay as they are.
 install:
 	test -e $(BUILDDIR)/libfcgi++.a -a -e $(BUILDDIR)/cgi-fcgi || $(MAKE) all
 	umask 022 && mkdir -p $(sort $(dir $(INSTALLED)))
@@ -192,7 +188,7 @@ uninstall:
 	rm -f $(INSTALLED)
 	-rmdir $(DESTDIR)$(INCLUDEDIR)/fastcgi
 
-# What building and testing need beyond Rust: installs it, or says how.
+# Installs what building and testing need beyond Rust, or prints the command.
 deps:
 	scripts/deps.sh install check
 deps-check:
@@ -212,7 +208,7 @@ test: all
 check: testable
 	env -u LIBFCGI_ORIGINAL $(CARGO) test --locked --workspace --no-fail-fast
 
-# The part of it that needs web servers and other people's programs.
+# The part that needs web servers and the programs of other projects.
 check-servers: testable
 	$(CARGO) test --locked --no-fail-fast --test web_servers --test programs
 

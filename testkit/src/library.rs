@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::original::has_original;
 use super::process::{TempDir, need, run};
 
-/// A build from nothing, with link-time optimisation, on a slow machine.
+/// A build from nothing on a slow machine.
 const BUILD_LIMIT: Duration = Duration::from_secs(900);
 
 /// A path inside the repository.
