@@ -1,4 +1,4 @@
-//! Every cell of the table "Who owns what" at the head of `serve`, by descriptors that are open or
+//! Every cell of the table "Who owns what" at the head of `capi`, by descriptors that are open or
 //! not and by memory that grows or does not. The cells themselves are in testkit/programs/ownership.c.
 
 use std::process::Command;

@@ -17,6 +17,9 @@
 //!   afterwards, its parameters.
 //! * [`library`]: what there is once in a process. [`last_resort`]: where panics end.
 //! * [`fcgiapp`], [`fcgi_stdio`], [`fcgios`], [`fastcgi`]: the functions, one module a header.
+//!
+//! Who owns the descriptor, exchange and block of a request in each of its states is a table of
+//! docs/architecture.md; tests/ownership.rs checks every cell.
 
 #![allow(
     non_camel_case_types,

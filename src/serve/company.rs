@@ -1,12 +1,13 @@
-//! With whom a connection waits.
+//! Which connections a connection without a request waits with.
 
 use std::time::Duration;
 
-/// With whom a connection without a request waits.
+/// How a connection without a request waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Company {
-    /// With all others.
+    /// In the pool, with all others.
     Pool,
-    /// With a thread of its own, for so long; without a limit as long as its deadline lets it.
+    /// Alone: a thread waits for it and for nothing else. For this time at most, or without limit until
+    /// its deadline.
     Alone(Option<Duration>),
 }

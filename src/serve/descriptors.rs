@@ -1,18 +1,18 @@
-//! Slots by their descriptors.
+//! The latest slot of each descriptor.
 
 use std::os::fd::RawFd;
 
 use crate::os::memory::{NoMemory, push};
 
-/// The slot that each descriptor was given last.
+/// A map from descriptors to the slots in which they were noted last.
 #[derive(Debug, Default)]
 pub(super) struct Descriptors {
-    /// One more than the slot; 0 for none.
+    /// The number of the slot plus one; 0 without one.
     slots: Vec<u32>,
 }
 
 impl Descriptors {
-    /// Makes room for a descriptor.
+    /// Reserves memory for a descriptor.
     pub(super) fn make_room(&mut self, fd: RawFd) -> Result<(), NoMemory> {
         let wanted = usize::try_from(fd).map_or(0, |fd| fd + 1);
         while self.slots.len() < wanted {
@@ -26,7 +26,7 @@ impl Descriptors {
         self.slots.get(usize::try_from(fd).ok()?)?.checked_sub(1)
     }
 
-    /// Notes the slot of a descriptor for which there is room.
+    /// Notes the slot of a descriptor for which [`Descriptors::make_room`] has reserved memory.
     pub(super) fn set(&mut self, fd: RawFd, slot: u32) {
         let key = usize::try_from(fd).ok().and_then(|fd| self.slots.get_mut(fd));
         if let Some(key) = key {

@@ -1,20 +1,20 @@
 //! Shutting down without losing a request.
 //!
-//! No new connection is taken any more. But whoever is connected may be sending a request already,
-//! which no other process can answer: on a new connection for certain, on a kept one while there is
-//! load, and a web server has no way to tell whether what it sent was read. So all of them are waited
-//! for, and a request that comes is served, and its connection closed with the answer. So is a
-//! connection that this process was woken for and had not accepted yet, because the kernel woke no
-//! other for it.
+//! No new connection is accepted any more. But a connected peer may already have sent a request that only
+//! this process can answer: on a new connection for certain, on a kept one while there is load. A web
+//! server cannot tell whether what it sent was read. So the process waits for all its connections, serves
+//! a request that arrives, and closes the connection with the answer. It does the same for a connection
+//! that it was woken for and had not accepted yet, because the kernel woke no other process for it.
 //!
-//! How long is a setting, `drain`: a connection on which nothing comes for so long is given up, counted
-//! from the moment when the first thread looks, or from the connection's own last request if that ends
-//! later. A head that has begun by then has as much time again to be complete. So nothing that a peer
-//! sends holds a thread for more than twice that time, and a web server that closes its idle
-//! connections sooner than this library does loses no request on one. (A busy one ends with its last
-//! answer: over TCP in one packet. On a unix socket the web server may send another request in between.)
+//! The setting `drain` says for how long. A connection on which nothing arrives in that time is closed;
+//! the time counts from the moment when the first thread looks, or from the connection's own last request
+//! if that ends later. A head that has begun by then has the same time again to be complete. So a peer
+//! cannot keep a thread for more than twice that time, and a web server that closes its idle connections
+//! sooner loses no request on one. (A busy connection ends with its last answer: over TCP in one packet.
+//! On a unix socket the web server may send another request in between.)
 
 use std::io::{self, ErrorKind};
+use std::mem;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -33,12 +33,12 @@ use crate::os::poll::{self, PollFd, READABLE};
 use crate::os::socket::{self, Accepted};
 use crate::os::{clock, mark, signal};
 
-/// When a drain is over.
+/// The end of a drain.
 #[derive(Clone, Copy, Debug)]
 struct End {
-    /// [`signal::restarts`] of that time: a library that begins anew has another drain.
+    /// [`signal::restarts`] at that time: a library that is initialised again has another drain.
     restarts: usize,
-    /// `None` only where clocks end.
+    /// `None` only beyond the range of the clock.
     at: Option<Instant>,
 }
 
@@ -48,98 +48,63 @@ type Unready = (Connection, Wait);
 /// The drain of one listener, for all of its threads.
 #[derive(Debug)]
 pub(super) struct Drain {
-    /// Until when connections are waited for; `None` before the first thread asks.
+    /// `None` before the first thread asks.
     end: Lock<Option<End>>,
-    /// Threads that wait for connections of their own.
+    /// Threads that have connections for which they wait.
     drainers: AtomicU32,
 }
 
 impl Drain {
-    /// One that has not begun.
+    /// A drain that has not begun.
     pub(super) const fn new() -> Self {
         Self { end: Lock::new(None), drainers: AtomicU32::new(0) }
     }
 
-    /// Returns one more request, if there is any; then every parked connection is closed. `given`: the
-    /// thread's own connection. `new`: one that was accepted last.
+    /// Returns one more request, if there is any. Otherwise every parked connection is closed. `kept`: the
+    /// connection of the thread's last request. `new`: the one that was accepted last.
     #[cold]
     pub(super) fn next(
         &self,
         pool: &Arc<Pool>,
-        given: Option<Connection>,
+        kept: Option<Connection>,
         new: Option<Connection>,
         options: &AcceptOptions,
     ) -> Option<AcceptedRequest> {
-        let drain = options.config.drain;
-        let end = self.end(drain);
-        // Milliseconds that may still be waited by number, should the clock stand still.
-        let mut unspent = 2 * drain.as_millis() as u64;
-        let mut unready = Vec::new();
-        let mut drainer = None;
+        let limit = options.config.drain;
+        let mut search = Search {
+            drain: self,
+            pool,
+            options,
+            end: self.end(limit),
+            unready: Vec::new(),
+            drainer: None,
+            unspent: 2 * limit.as_millis() as u64,
+            interval: POLL_INTERVALS[0],
+        };
         if let Some(connection) = new {
-            keep_waiting((connection, self.prolonged(Stage::Silent, drain)), &mut unready);
+            search.keep_waiting((connection, self.prolonged(Stage::Silent, limit)));
         }
-        let mut next = given.map(|given| (given, self.prolonged(Stage::Idle, drain)));
-        let mut interval = POLL_INTERVALS[0];
+        let mut kept = kept.map(|kept| (kept, self.prolonged(Stage::Idle, limit)));
         loop {
-            // From before the first look on, or others see no thread with a connection, and leave.
-            drainer.get_or_insert_with(|| Drainer::begin(&self.drainers));
-            while let Some((connection, wait)) = next.take().or_else(|| take_any(pool)) {
-                if wait.stage == Stage::Lingering {
-                    connection.discard();
-                    continue;
+            if let Some(accepted) = search.ask_parked(kept.take()) {
+                return Some(accepted);
+            }
+            match search.wait() {
+                Step::AskParked => {}
+                Step::AskUnready => {
+                    if let Some(accepted) = search.ask_unready() {
+                        return Some(accepted);
+                    }
                 }
-                let wait = Wait { deadline: within(drain, wait.deadline, end), ..wait };
-                if let Some(accepted) = self.ask((connection, wait), options, &mut unready) {
-                    return Some(closing_request(pool, accepted, unready.into_iter(), options));
-                }
-            }
-            let patience = if unready.is_empty() {
-                drainer = None;
-                self.end(drain)
-            } else {
-                unready.iter().filter_map(|(_, wait)| wait.deadline).min()
-            };
-            let left =
-                patience.map_or(Duration::ZERO, |end| end.saturating_duration_since(clock::now()));
-            // Another thread gives back what it has when it gets a request, and only then leaves.
-            let others = self.drainers.load(Ordering::SeqCst) > u32::from(drainer.is_some());
-            if !pool.is_empty() {
-                continue;
-            }
-            if unready.is_empty() && (left.is_zero() || !others) {
-                return None;
-            }
-            if !left.is_zero() && unspent == 0 {
-                break;
-            }
-            let longest = if others { Duration::from_millis(interval) } else { left };
-            interval = (2 * interval).min(POLL_INTERVALS[1]);
-            let wait = left.min(longest).min(Duration::from_millis(unspent));
-            match wait_for_any(&unready, wait) {
-                Ok(true) => {}
-                Ok(false) => unspent = unspent.saturating_sub(wait.as_millis() as u64 + 1),
-                Err(_) => break,
-            }
-            // What came true, if anything, shows when they are asked.
-            let mut asked = std::mem::take(&mut unready).into_iter();
-            while let Some(connection) = asked.next() {
-                if let Some(accepted) = self.ask(connection, options, &mut unready) {
-                    return Some(closing_request(
-                        pool,
-                        accepted,
-                        unready.into_iter().chain(asked),
-                        options,
-                    ));
-                }
+                Step::Stop => break,
             }
         }
-        unready.into_iter().for_each(|(connection, _)| connection.discard());
+        search.unready.into_iter().for_each(|(connection, _)| connection.discard());
         None
     }
 
-    /// Returns until when connections are waited for. The first thread that asks decides it for those
-    /// that are silent from then on.
+    /// Returns when the drain ends. The first thread that asks sets the end for connections that are silent
+    /// from then on.
     fn end(&self, drain: Duration) -> Option<Instant> {
         let restarts = signal::restarts();
         let mut end = self.end.lock();
@@ -149,7 +114,7 @@ impl Drain {
         end.and_then(|end| end.at)
     }
 
-    /// Lets a connection wait for so long from now on, and other threads for it.
+    /// Returns a wait of the drain's length for a connection, and prolongs the drain for all threads.
     fn prolonged(&self, stage: Stage, drain: Duration) -> Wait {
         let wait = Wait::new(stage, Some(drain));
         if let Some(end) = &mut *self.end.lock() {
@@ -157,42 +122,139 @@ impl Drain {
         }
         wait
     }
+}
 
-    /// Looks for a request on a connection. One that may yet have one goes to the unready.
-    fn ask(
-        &self,
-        (mut connection, before): Unready,
-        options: &AcceptOptions,
-        unready: &mut Vec<Unready>,
-    ) -> Option<AcceptedRequest> {
-        let outcome = receive_head(&mut connection, options);
+/// One call of [`Drain::next`].
+struct Search<'a> {
+    drain: &'a Drain,
+    pool: &'a Arc<Pool>,
+    options: &'a AcceptOptions,
+    /// The end of the drain when the call began.
+    end: Option<Instant>,
+    /// Connections for which this thread waits.
+    unready: Vec<Unready>,
+    drainer: Option<Drainer<'a>>,
+    /// Milliseconds of waiting that are left, by count: the clock may stand still.
+    unspent: u64,
+    /// Milliseconds until the next look at what other threads have parked.
+    interval: u64,
+}
+
+/// What a thread does next in a [`Search`].
+enum Step {
+    AskParked,
+    AskUnready,
+    Stop,
+}
+
+impl Search<'_> {
+    /// Looks for a request on `first` and on all parked connections.
+    fn ask_parked(&mut self, first: Option<Unready>) -> Option<AcceptedRequest> {
+        // Counted before the first look: other threads leave when they see no thread with a connection.
+        self.drainer.get_or_insert_with(|| Drainer::begin(&self.drain.drainers));
+        let mut next = first;
+        while let Some((connection, wait)) = next.take().or_else(|| take_any(self.pool)) {
+            if wait.stage == Stage::Lingering {
+                connection.discard();
+                continue;
+            }
+            let deadline = within(self.options.config.drain, wait.deadline, self.end);
+            if let Some(accepted) = self.ask((connection, Wait { deadline, ..wait })) {
+                let unready = mem::take(&mut self.unready).into_iter();
+                return Some(closing_request(self.pool, accepted, unready, self.options));
+            }
+        }
+        None
+    }
+
+    /// Looks for a request on the connections for which this thread waits. Which of them are readable, if
+    /// any, shows when they are read.
+    fn ask_unready(&mut self) -> Option<AcceptedRequest> {
+        let mut asked = mem::take(&mut self.unready).into_iter();
+        while let Some(connection) = asked.next() {
+            if let Some(accepted) = self.ask(connection) {
+                let unready = mem::take(&mut self.unready).into_iter().chain(asked);
+                return Some(closing_request(self.pool, accepted, unready, self.options));
+            }
+        }
+        None
+    }
+
+    /// Waits for these connections, or for other threads to park theirs.
+    fn wait(&mut self) -> Step {
+        let left = self.left();
+        // A thread that gets a request parks its other connections, and only then leaves.
+        let drainers = self.drain.drainers.load(Ordering::SeqCst);
+        let others = drainers > u32::from(self.drainer.is_some());
+        if !self.pool.is_empty() {
+            return Step::AskParked;
+        }
+        let is_done = self.unready.is_empty() && (left.is_zero() || !others);
+        if is_done || (!left.is_zero() && self.unspent == 0) {
+            return Step::Stop;
+        }
+        let longest = if others { Duration::from_millis(self.interval) } else { left };
+        self.interval = (2 * self.interval).min(POLL_INTERVALS[1]);
+        let wait = left.min(longest).min(Duration::from_millis(self.unspent));
+        match wait_for_any(&self.unready, wait) {
+            Ok(true) => {}
+            Ok(false) => {
+                self.unspent = self.unspent.saturating_sub(wait.as_millis() as u64 + 1);
+            }
+            Err(_) => return Step::Stop,
+        }
+        Step::AskUnready
+    }
+
+    /// Returns how long this thread may wait. Without a connection of its own it does not count as a drainer.
+    fn left(&mut self) -> Duration {
+        let deadline = if self.unready.is_empty() {
+            self.drainer = None;
+            self.drain.end(self.options.config.drain)
+        } else {
+            self.unready.iter().filter_map(|(_, wait)| wait.deadline).min()
+        };
+        deadline.map_or(Duration::ZERO, |end| end.saturating_duration_since(clock::now()))
+    }
+
+    /// Looks for a request on a connection. Keeps the connection waiting if one may still come.
+    fn ask(&mut self, (mut connection, before): Unready) -> Option<AcceptedRequest> {
+        let outcome = receive_head(&mut connection, self.options);
         if let HeadProgress::Ready(begin) = outcome {
             return Some((connection, begin));
         }
-        let wait = match outcome.next_wait(before, options.config) {
+        let config = self.options.config;
+        let wait = match outcome.next_wait(before, config) {
             // A head has begun.
             Some(wait) if outcome.lacks_head() && wait.stage != before.stage => {
-                let deadline = self.prolonged(wait.stage, options.config.drain).deadline;
+                let deadline = self.drain.prolonged(wait.stage, config.drain).deadline;
                 Some(Wait { deadline: wait.deadline.into_iter().chain(deadline).min(), ..wait })
             }
-            // Whatever it says that is no request.
+            // Nothing, or records that are not a request.
             Some(wait) if wait.stage == before.stage => Some(before),
-            // What had begun was part of an earlier request that is over.
+            // What had begun belonged to an earlier request, which is over.
             Some(Wait { stage: Stage::Idle, .. }) if before.stage == Stage::Next => Some(before),
-            // A request that was answered without the program is its last one, too.
+            // A request that was answered without the program is the last one, too.
             _ => None,
         };
         match wait {
             Some(wait) if wait.deadline.is_some_and(|deadline| deadline > clock::now()) => {
-                keep_waiting((connection, wait), unready);
+                self.keep_waiting((connection, wait));
             }
             _ => connection.discard(),
         }
         None
     }
+
+    /// Waits for a connection, too. Closes it if out of memory.
+    fn keep_waiting(&mut self, connection: Unready) {
+        if let Err((connection, _)) = push(&mut self.unready, connection) {
+            connection.discard();
+        }
+    }
 }
 
-/// A request after which its connection is closed. The unready wait for the next call.
+/// Returns a request after which its connection is closed. Parks the unready for the next call.
 fn closing_request(
     pool: &Arc<Pool>,
     accepted: AcceptedRequest,
@@ -209,9 +271,9 @@ fn closing_request(
     (connection, begin)
 }
 
-/// Accepts the connection that this thread was woken for, if there is one.
+/// Accepts the connection for which this thread was woken, if there is one.
 pub(super) fn accept_announced(listen_fd: RawFd, options: &AcceptOptions) -> Option<Connection> {
-    // The number may stand for a new socket of the program's.
+    // The number may have become that of a new socket of the program.
     mark::make_nonblocking(listen_fd).ok()?;
     let Accepted { fd, peer, epoch } = socket::accept(listen_fd).ok()?;
     if options.config.peers.admits(&peer) {
@@ -221,7 +283,7 @@ pub(super) fn accept_announced(listen_fd: RawFd, options: &AcceptOptions) -> Opt
     None
 }
 
-/// Takes any parked connection out, and how it has waited.
+/// Takes a parked connection out of the pool. Returns it and how it has waited.
 fn take_any(pool: &Arc<Pool>) -> Option<Unready> {
     loop {
         let taken_out = pool.take_least_worth()?;
@@ -232,20 +294,14 @@ fn take_any(pool: &Arc<Pool>) -> Option<Unready> {
     }
 }
 
-/// Returns the end of a connection's time: its own if that is a matter of the drain already, or
-/// comes before one that begins now would end; otherwise that of all.
-fn within(drain: Duration, own: Option<Instant>, of_all: Option<Instant>) -> Option<Instant> {
+/// Returns a connection's deadline in the drain: the one that it has, unless a wait of the drain's length
+/// that begins now would end earlier; otherwise the end of the drain.
+fn within(drain: Duration, deadline: Option<Instant>, end: Option<Instant>) -> Option<Instant> {
     let latest = clock::now().checked_add(drain);
-    own.filter(|own| latest.is_none_or(|latest| *own <= latest)).or(of_all)
+    deadline.filter(|deadline| latest.is_none_or(|latest| *deadline <= latest)).or(end)
 }
 
-fn keep_waiting(one: Unready, unready: &mut Vec<Unready>) {
-    if let Err((connection, _)) = push(unready, one) {
-        connection.discard();
-    }
-}
-
-/// While it lives, a thread looks at connections or has unready ones.
+/// Counts a thread that looks at connections or has unready ones, until it is dropped.
 struct Drainer<'a>(&'a AtomicU32);
 
 impl<'a> Drainer<'a> {
@@ -261,7 +317,7 @@ impl Drop for Drainer<'_> {
     }
 }
 
-/// Waits until something happens on one of the connections; false when nothing has.
+/// Waits until one of the connections is readable. Returns false after a timeout.
 fn wait_for_any(unready: &[Unready], patience: Duration) -> io::Result<bool> {
     let mut fds = Vec::new();
     extend(&mut fds, unready.iter().map(|(connection, _)| PollFd::new(connection.fd, READABLE)))?;

@@ -1,25 +1,21 @@
-//! What a thread that is going to sleep is needed for.
+//! The duty of a thread that is going to sleep.
 
 use super::accept_options::AcceptOptions;
 
-/// What a thread is needed for, while it sleeps in the pool.
+/// What a thread has to do while it sleeps in the pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Duty {
-    /// It asks the kernel at once: its time is over, or something else is to be done.
+    /// It asks the kernel without waiting: its time is over, or other work is due.
     Ask,
-    /// Connections are unarmed, and one thread sees to them in a moment.
+    /// It wakes in a moment to see to connections that are unarmed.
     Unarmed,
-    /// Nothing but what comes.
+    /// It waits for events.
     None,
 }
 
 impl Duty {
-    /// Returns what one is needed for that waits on these terms.
-    pub(super) fn of(is_any_unarmed: bool, options: &AcceptOptions) -> Self {
-        match is_any_unarmed {
-            _ if options.is_over() => Self::Ask,
-            true => Self::Unarmed,
-            false => Self::None,
-        }
+    /// Returns [`Duty::Ask`] if the options say that the wait is over, otherwise this duty.
+    pub(super) fn unless_over(self, options: &AcceptOptions) -> Self {
+        if options.is_over() { Self::Ask } else { self }
     }
 }

@@ -1,12 +1,11 @@
 //! How long a process with one thread waits for the head of a connection that it has just accepted.
 //!
-//! Most web servers connect first and send at once, some in several pieces. Until the head is there the
-//! thread looks at nothing else: it would go into the program with a connection in its hands that no
-//! other process can serve any more. That connection would wait for the end of this process's request
-//! although a sibling is idle, and it would be lost if the process ended with that request.
+//! Most web servers connect first and send immediately, some in several pieces. Until the head is there, the
+//! thread does nothing else: otherwise it would enter the program with an accepted connection that no other
+//! process can serve any more. That connection would wait for the end of this process's request although a
+//! sibling is idle, and it would be lost if the process ended with that request.
 //!
-//! Connections that say nothing make everybody else wait meanwhile. So there is a [`Budget`] for
-//! graces that pass in vain.
+//! Silent connections delay all others meanwhile. So a [`Budget`] limits the graces that pass without a head.
 
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
@@ -19,22 +18,22 @@ use crate::os::lock::Lock;
 use crate::os::poll::{self, PollFd, READABLE};
 use crate::os::{clock, signal};
 
-/// What graces may still take in vain.
+/// The time that graces may still waste.
 #[derive(Debug)]
 pub(super) struct Budget {
     /// In microseconds.
     left: u64,
-    /// When `left` was true; `None` before the first grace.
+    /// When `left` was computed; `None` before the first grace.
     at: Option<Instant>,
 }
 
 impl Budget {
-    /// The whole budget.
+    /// Returns the whole budget.
     pub(super) const fn new() -> Self {
         Self { left: WASTED_GRACES.as_micros() as u64, at: None }
     }
 
-    /// Returns how long a grace that begins now may take; whole milliseconds, as poll takes them.
+    /// Returns how long a grace that begins now may take, in whole milliseconds as for poll.
     fn grace(&mut self, now: Instant) -> Duration {
         let passed = self.at.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
         self.at = Some(now);
@@ -43,24 +42,24 @@ impl Budget {
         Duration::from_millis(self.left / 1000).min(LONGEST_GRACE)
     }
 
-    /// Notes a grace that has passed in vain.
+    /// Subtracts a grace that passed without a head.
     fn spend(&mut self, took: Duration) {
         self.left = self.left.saturating_sub(took.as_micros() as u64);
     }
 }
 
-/// How a grace has ended.
+/// The result of a grace.
 #[derive(Debug)]
 pub(super) struct End {
-    /// The last look at the connection.
+    /// What was received last.
     pub(super) outcome: HeadProgress,
-    /// Whether a signal came meanwhile.
+    /// Whether a signal interrupted the wait.
     pub(super) signalled: bool,
 }
 
-/// Waits for the whole head of a connection, as long as the budget and the caller's terms let it. Signals
-/// do not end it: the connection is the program's next request. Ends early when shutting down is
-/// asked for, or the process has become another one. `outcome`: of the first look.
+/// Waits for the whole head of a connection, as long as the budget and the caller's options allow.
+/// Signals do not end the wait: the connection is the program's next request. A request to shut down ends
+/// it, and so does a fork that makes this process another one. `outcome`: of the first look.
 pub(super) fn wait(
     connection: &mut Connection,
     outcome: HeadProgress,
@@ -76,7 +75,7 @@ pub(super) fn wait(
         if !state.outcome.lacks_head() || signal::shutdown_requested() || left.is_zero() {
             break;
         }
-        // So large a head is no usual one, and has to be counted.
+        // A head of this size is unusual, and has to be counted.
         if connection.exchange.held() >= MOST_RECEIVED {
             break;
         }
@@ -103,7 +102,8 @@ pub(super) fn wait(
 mod tests {
     use super::*;
 
-    /// How long graces take if each passes in vain, with this time between two of them; and all of it.
+    /// Returns how long graces take if each is wasted, with this time between two of them; and the whole
+    /// time.
     fn in_vain(count: u32, between: Duration) -> (Duration, Duration) {
         let mut budget = Budget::new();
         let begin = Instant::now();
@@ -127,7 +127,7 @@ mod tests {
             in_vain_all <= WASTED_GRACES + all / GRACE_SHARE as u32,
             "{in_vain_all:?} of {all:?}"
         );
-        // Seldom enough, each has the whole of it.
+        // If they are rare, each takes the longest grace.
         assert_eq!(in_vain(1000, LONGEST_GRACE * (GRACE_SHARE as u32 - 1)).0, LONGEST_GRACE * 1000);
     }
 

@@ -1,13 +1,14 @@
-//! What unfinished heads of requests may hold.
+//! The memory of unfinished request heads.
 //!
-//! A connection whose head is not complete waits in the table of its listener, and with it the memory of what
-//! has come so far. Together these heads have one budget in a process, whatever the listener. When a connection
-//! is parked and they hold more, the largest is refused: it may be this one or another, and who sends a small
-//! head does not pay for others. What is looked at costs O(log n) of what waits: each table knows its largest.
+//! A connection whose head is not complete waits in the table of its pool, and with it the memory of what
+//! has arrived so far. All these heads together have one budget in a process, whatever their listen
+//! sockets. When a connection is parked and they use more, the largest is refused: the new one or
+//! another, so that a peer that sends a small head does not pay for others. This costs O(log n): each
+//! table knows its largest head.
 //!
-//! The first 64 KB of each do not count, and usual heads fit into that: a request whose head comes at once, or
-//! in pieces, costs nothing here. A thread may have one more head in its hands, of which it receives
-//! [`MOST_RECEIVED`](super::patience::MOST_RECEIVED) bytes before it parks it again.
+//! The first 64 KB of each do not count, and usual heads fit into that: a request whose head arrives in
+//! one or a few pieces costs nothing here. A thread may have one more head, of which it receives
+//! [`MOST_RECEIVED`](super::patience::MOST_RECEIVED) bytes before it parks the connection again.
 
 use super::config::Config;
 use super::exchange::Exchange;
@@ -17,7 +18,7 @@ use crate::os::descriptor::shutdown_write;
 use crate::os::io::send_now;
 
 /// Refuses the largest head that waits in this table. Its connection stays parked until the peer has read
-/// that; its exchange, which is of no use any more, is returned.
+/// the answer. Returns its exchange, which is no longer needed.
 pub(super) fn refuse_largest(parking: &mut Parking, config: &Config) -> Option<Box<Exchange>> {
     let (_, slot) = parking.sizes().largest()?;
     let key = parking.key(slot)?;
@@ -27,7 +28,7 @@ pub(super) fn refuse_largest(parking: &mut Parking, config: &Config) -> Option<B
         wait = Wait::new(Stage::Lingering, Some(config.close_timeout));
     }
     if let Some(answer) = exchange.overload() {
-        // A peer that does not even take a short answer is not waited for: it gets none.
+        // A peer that does not even take a short answer gets none: it is not waited for.
         let _ = send_now(fd, answer.as_bytes());
     }
     shutdown_write(fd);
@@ -49,7 +50,7 @@ mod tests {
     use std::os::fd::{AsRawFd, RawFd};
     use std::os::unix::net::UnixStream;
 
-    /// An exchange with so many records of a head that is not complete.
+    /// Returns an exchange with this number of PARAMS records of a head that is not complete.
     pub(in crate::serve) fn unfinished(records: usize) -> Box<Exchange> {
         let mut exchange = Box::new(Exchange::new());
         let begin = Header::new(RecordType::BEGIN_REQUEST, 7, 8).to_bytes();
@@ -95,21 +96,17 @@ mod tests {
         assert!(large.overload().is_some());
     }
 
-    /// Whatever comes and goes, the sum is what the exchanges hold, and the largest is the largest.
+    /// The sum is that of the exchanges, and the largest is the largest of them, in every order of events.
     #[test]
     #[cfg_attr(miri, ignore = "takes minutes")]
     fn the_sum_is_exact() {
         let mut parking = Parking::new(0);
-        let mut places: Vec<Option<Key>> = vec![None; 40];
+        let mut keys: Vec<Option<Key>> = vec![None; 40];
         let mut model: BTreeMap<usize, usize> = BTreeMap::new();
-        let mut number = 1_u64;
-        let mut random = || {
-            number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            (number >> 33) as usize
-        };
+        let mut random = random_numbers();
         for _ in 0..3000 {
-            let at = random() % places.len();
-            let key = *places[at].get_or_insert_with(|| parking.reserve().unwrap());
+            let at = random() % keys.len();
+            let key = *keys[at].get_or_insert_with(|| parking.reserve().unwrap());
             match (parking.take(key), random() % 4) {
                 (None, 0) => parking_of_nothing(&mut parking, key),
                 (None, _) => {
@@ -118,7 +115,7 @@ mod tests {
                     parking.park(key, 1, parked(Some(exchange)));
                 }
                 (Some((fd, mut taken)), 0 | 1) => {
-                    // More has come, or its end.
+                    // More has arrived, or its end.
                     model.remove(&at);
                     if let Some(exchange) = &mut taken.exchange {
                         grow(exchange, random() % 3);
@@ -130,18 +127,31 @@ mod tests {
                     parking.park(key, fd, taken);
                     parking.release(key);
                     model.remove(&at);
-                    places[at] = None;
+                    keys[at] = None;
                 }
-                // It is out on its request.
+                // It is out on a request.
                 (Some(_), _) => drop(model.remove(&at)),
             }
-            let (sum, _) = parking.sizes().sum_and_largest();
-            assert_eq!(sum, model.values().sum::<usize>());
-            let largest = parking.sizes().largest().map(|(size, _)| size);
-            assert_eq!(largest, model.values().copied().filter(|&size| size > 0).max());
+            assert_sizes(&parking, &model);
         }
         parking.abandon(|_| 0, |_| {});
         assert_eq!(parking.sizes().sum_and_largest(), (0, 0));
+    }
+
+    /// Returns pseudo-random numbers, the same in every run.
+    fn random_numbers() -> impl FnMut() -> usize {
+        let mut number = 1_u64;
+        move || {
+            number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (number >> 33) as usize
+        }
+    }
+
+    fn assert_sizes(parking: &Parking, model: &BTreeMap<usize, usize>) {
+        let (sum, _) = parking.sizes().sum_and_largest();
+        assert_eq!(sum, model.values().sum::<usize>());
+        let largest = parking.sizes().largest().map(|(size, _)| size);
+        assert_eq!(largest, model.values().copied().filter(|&size| size > 0).max());
     }
 
     fn parking_of_nothing(parking: &mut Parking, key: Key) {

@@ -1,5 +1,5 @@
-//! A heap of numbered slots by a key that some of them have, the least first. A step is O(log n) at most in
-//! those that have one, and none but [`Heap::make_room`] needs memory.
+//! A heap of slot numbers, ordered by a key that some of the slots have; the least key is first. A step
+//! is O(log n) at most in the number of keys. Only [`Heap::make_room`] allocates.
 
 use crate::os::memory::{NoMemory, extend, push, reserve};
 
@@ -9,16 +9,16 @@ struct Entry<K> {
     slot: u32,
 }
 
-/// Where a slot without a key is.
+/// The index of a slot without a key.
 const NOWHERE: u32 = u32::MAX;
 
-/// A binary heap that knows where each slot is.
+/// A binary heap with the index of each slot.
 #[derive(Debug)]
 pub(super) struct Heap<K> {
     heap: Vec<Entry<K>>,
-    /// The place of each slot's entry in the heap.
-    places: Vec<u32>,
-    /// Entries looked at.
+    /// The index of each slot's entry in `heap`.
+    indices: Vec<u32>,
+    /// Entries read.
     #[cfg(test)]
     pub(super) steps: u64,
 }
@@ -27,7 +27,7 @@ impl<K> Default for Heap<K> {
     fn default() -> Self {
         Self {
             heap: Vec::new(),
-            places: Vec::new(),
+            indices: Vec::new(),
             #[cfg(test)]
             steps: 0,
         }
@@ -35,17 +35,17 @@ impl<K> Default for Heap<K> {
 }
 
 impl<K: Copy + Ord> Heap<K> {
-    /// Makes room for so many slots in all.
+    /// Reserves memory for this number of slots.
     pub(super) fn make_room(&mut self, slots: usize) -> Result<(), NoMemory> {
         if self.heap.capacity() < slots {
-            // Most slots have no key: memory that was never used is not copied, and so costs nothing yet.
+            // Most slots have no key. Memory that was never used is not copied, so it costs nothing yet.
             let mut larger = Vec::new();
             reserve(&mut larger, slots.max(2 * self.heap.capacity()))?;
             extend(&mut larger, self.heap.iter().copied())?;
             self.heap = larger;
         }
-        while self.places.len() < slots {
-            push(&mut self.places, NOWHERE).map_err(|_| NoMemory)?;
+        while self.indices.len() < slots {
+            push(&mut self.indices, NOWHERE).map_err(|_| NoMemory)?;
         }
         Ok(())
     }
@@ -59,27 +59,27 @@ impl<K: Copy + Ord> Heap<K> {
     pub(super) fn insert(&mut self, slot: u32, key: K) {
         let entry = Entry { key, slot };
         // `make_room` has made room.
-        if (slot as usize) < self.places.len() && push(&mut self.heap, entry).is_ok() {
+        if (slot as usize) < self.indices.len() && push(&mut self.heap, entry).is_ok() {
             self.rise(self.heap.len() - 1, entry);
         }
     }
 
-    /// Takes a slot's key away, and returns it. `None` if it has none.
+    /// Removes the key of a slot and returns it. `None` if the slot has none.
     pub(super) fn remove(&mut self, slot: u32) -> Option<K> {
-        let place = self.places.get_mut(slot as usize)?;
-        let at = std::mem::replace(place, NOWHERE) as usize;
+        let index = self.indices.get_mut(slot as usize)?;
+        let at = std::mem::replace(index, NOWHERE) as usize;
         let key = self.heap.get(at)?.key;
-        // The last one comes into its place.
+        // The last entry moves to its index.
         if let Some(last) = self.heap.pop().filter(|last| last.slot != slot) {
             self.rise(at, last);
         }
         Some(key)
     }
 
-    /// Forgets all of them; frees nothing.
+    /// Removes all keys; frees no memory.
     pub(super) fn clear(&mut self) {
         self.heap.clear();
-        self.places.fill(NOWHERE);
+        self.indices.fill(NOWHERE);
     }
 
     fn entry(&mut self, at: usize) -> Option<Entry<K>> {
@@ -91,15 +91,15 @@ impl<K: Copy + Ord> Heap<K> {
     }
 
     fn put(&mut self, at: usize, entry: Entry<K>) {
-        if let (Some(here), Some(place)) =
-            (self.heap.get_mut(at), self.places.get_mut(entry.slot as usize))
+        if let (Some(here), Some(index)) =
+            (self.heap.get_mut(at), self.indices.get_mut(entry.slot as usize))
         {
             *here = entry;
-            *place = at as u32;
+            *index = at as u32;
         }
     }
 
-    /// Puts an entry where it belongs: `at`, or nearer to one end of the heap.
+    /// Puts an entry at its index: `at`, or nearer to one end of the heap.
     fn rise(&mut self, mut at: usize, entry: Entry<K>) {
         while at > 0 {
             let parent = (at - 1) / 2;
@@ -135,7 +135,7 @@ mod tests {
     use std::collections::BTreeSet;
     use std::time::{Duration, Instant};
 
-    /// Numbers that look random, the same in every run.
+    /// Returns pseudo-random numbers, the same in every run.
     fn numbers() -> impl Iterator<Item = u32> {
         std::iter::successors(Some(1_u64), |n| {
             Some(n.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407))
@@ -156,7 +156,7 @@ mod tests {
                 assert_eq!(heap.remove(slot), Some(deadline));
                 model.remove(&(deadline, slot));
             } else {
-                // Each once, so that there is one answer.
+                // Each deadline is unique, so that there is one answer.
                 let deadline =
                     start + Duration::from_nanos(u64::from(number / SLOTS) * 300 + u64::from(slot));
                 heap.insert(slot, deadline);

@@ -1,19 +1,18 @@
-//! Who waits how, of several threads: which of them holds a connection of its own, watches the pool, or
-//! sleeps in it.
+//! How each of several threads waits: it holds a connection, watches the pool, or sleeps in the pool.
 //!
-//! A client that asks again at once is served fastest by the thread that has just answered it. That one
-//! *holds* the connection: it waits for it by poll, for [`HOLD`](super::patience::HOLD) at most, and the
-//! kernel need not be asked to watch it elsewhere. The connection is parked meanwhile, but *unarmed*: in
-//! its place, and registered, but silent. Some threads *watch* the pool as well while they hold, by its
-//! epoll descriptor. Threads without such a connection *sleep* in the pool.
+//! A client that sends the next request immediately is served fastest by the thread that has just
+//! answered it. That thread *holds* the connection: it polls it for [`HOLD`](super::patience::HOLD) at
+//! most, without a call that makes epoll watch it. The connection is parked meanwhile, but *unarmed*: it
+//! has its slot and is registered, but silent. Some threads *watch* the pool as well while they hold, by
+//! its epoll descriptor. Threads without such a connection *sleep* in the pool.
 //!
-//! A connection is unarmed from FCGX_Finish_r on, although its thread may never come back. So it is left
-//! so only where a thread comes by that sees to it, as [`Holding::may_leave_unarmed`] says, and
-//! whoever comes by arms those that were left so for too long.
+//! A connection is unarmed from the end of its request on, although its thread may never come back. So it
+//! is left unarmed only where some thread will see to it: [`Holding::may_leave_unarmed`]. Every thread
+//! that comes by arms connections that have been unarmed for too long.
 //!
-//! The numbers are hints. If one is wrong, because a thread was cancelled, nothing is lost: at worst a
-//! connection is armed at once, by one system call more, or waits until the next thread comes by. A quiet
-//! moment sets those of holders right.
+//! The counts are hints. If one is wrong, because a thread was cancelled, nothing is lost: at worst a
+//! connection is armed immediately, which is one more system call, or waits until the next thread comes
+//! by. A quiet moment corrects the counts of holders.
 
 use std::io;
 use std::io::ErrorKind::TimedOut;
@@ -31,32 +30,33 @@ use super::sleepers::{Count, Sleepers};
 use super::watcher::UNASKED;
 use crate::os::{fork, threads};
 
-/// Counts of the threads of one pool, and what it has lately seen.
+/// Counts of the threads of one pool, and what happened there lately.
 #[derive(Debug)]
 pub(super) struct Holding {
     holders: AtomicU32,
-    /// When a thread has begun to hold last, and to watch; of [`crate::os::clock::milliseconds`].
+    /// When a thread last began to hold, of [`crate::os::clock::milliseconds`].
     held_at: AtomicU32,
+    /// When one last began to watch as well.
     watched_at: AtomicU32,
     watchers: AtomicU32,
     sleepers: Sleepers,
-    /// Whether one of those that sleep is back in a moment.
+    /// Whether a sleeping thread is the sentry.
     sentry: AtomicBool,
-    /// When one of them is to look at what no event tells, of [`crate::os::clock::milliseconds`]; 0 if none
-    /// is.
+    /// When the watchman looks for what epoll does not report, of [`crate::os::clock::milliseconds`]; 0
+    /// without a watchman.
     next_look: AtomicU32,
-    /// Whether an event has come since a thread began to sleep last, and when one did so with nothing
-    /// come since, of [`crate::os::clock::milliseconds`].
+    /// Whether an event has come since a thread last began to sleep.
     heard: AtomicBool,
+    /// When the first thread went to sleep since the last event, of [`crate::os::clock::milliseconds`].
     silent_since: AtomicU32,
-    /// Requests for which no connection is held.
+    /// The number of requests for which connections are not held.
     crowd: AtomicU32,
     reserve: Reserve,
     /// Until when requests count as slow, of [`crate::os::clock::milliseconds`].
     slow_until: AtomicU32,
 }
 
-/// What a thread does that has begun to hold a connection.
+/// How a thread holds a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hold {
     Alone,
@@ -64,21 +64,33 @@ pub(super) enum Hold {
     AndWatch,
 }
 
+/// What a thread finds when its hold of a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// Nothing on its connection.
+    Nothing,
+    /// Its connection is readable.
+    Request,
+    /// Its connection is readable, and the pool has an event, too: there are more connections than threads.
+    Crowd,
+}
+
 /// How a thread sleeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sleep {
-    /// For so many seconds, the more the more threads sleep: together they wake as seldom as one.
+    /// For this number of seconds. It grows with the number of sleeping threads: together they wake as
+    /// seldom as one.
     Long(u32),
-    /// For so many milliseconds, in reserve: enough others sleep in the pool.
+    /// For this number of milliseconds, in reserve: enough others sleep in the pool.
     InReserve(u32),
-    /// Until then: it looks at what no event tells.
+    /// Until this time, when it looks for what epoll does not report.
     Watchman(u32),
-    /// For a moment: it sees to connections that are left unarmed for too long.
+    /// For a moment, after which it arms connections that have been unarmed for too long.
     Sentry,
 }
 
 impl Sleep {
-    /// Returns for how long a thread sleeps that begins to do so now.
+    /// Returns for how long a thread sleeps from `now` on.
     pub(super) fn longest(self, now: u32, options: &AcceptOptions) -> Duration {
         match self {
             Self::Sentry => HOLD,
@@ -108,8 +120,8 @@ impl Holding {
         }
     }
 
-    /// Whether a connection may be left unarmed: a thread that holds one is back in a moment, and if
-    /// no thread sleeps each one that comes to wait sees to it. To be asked under the lock under which threads
+    /// Returns whether a connection may be left unarmed: a holder is back in a moment, or no thread
+    /// sleeps and so each that comes to wait sees to it. The caller has the lock under which threads
     /// [`Holding::go_to_sleep`].
     pub(super) fn may_leave_unarmed(&self, now: u32) -> bool {
         if self.crowd.load(Ordering::Relaxed) > 0 {
@@ -121,28 +133,28 @@ impl Holding {
             || self.sentry.load(Ordering::SeqCst)
     }
 
-    /// Notes how long a request was in the program's hands, and that it is over `now`; in milliseconds.
+    /// Notes that a request is over `now`, and for how many milliseconds the program had it.
     pub(super) fn note_request(&self, took: u32, now: u32) {
         if took >= SLOW_REQUEST {
             self.slow_until.store(now.wrapping_add(SLOW_FOR), Ordering::Relaxed);
         }
     }
 
-    /// How many threads may watch the pool. Two are enough while requests are quick; beside slow ones
-    /// both may be in the program for long.
+    /// Returns how many threads may watch the pool. Two are enough while requests are quick; with slow
+    /// requests both may be in the program for long.
     fn limit(&self, now: u32) -> u32 {
         let left = self.slow_until.load(Ordering::Relaxed).wrapping_sub(now);
         if left <= SLOW_FOR { u32::MAX } else { 2 }
     }
 
-    /// Whether there are more connections than threads, as far as is known.
+    /// Returns whether there are more connections than threads, as far as is known.
     pub(super) fn is_crowded(&self) -> bool {
         self.crowd.load(Ordering::Relaxed) > 0
     }
 
     pub(super) fn begin_hold(&self, now: u32) -> Hold {
         if Self::is_long_ago(&self.held_at, now) {
-            // Whoever has begun before has ended, or is never coming back.
+            // Earlier holds have ended, or their threads never come back.
             self.holders.store(0, Ordering::SeqCst);
             self.watchers.store(0, Ordering::Relaxed);
         }
@@ -157,12 +169,12 @@ impl Holding {
         Hold::Alone
     }
 
-    /// Whether a moment is so long ago that no hold that began before goes on.
+    /// Returns whether all holds that began before this time have ended.
     fn is_long_ago(moment: &AtomicU32, now: u32) -> bool {
         Self::is_over(moment, now, 2 * LONG_UNARMED)
     }
 
-    /// Returns whether unarmed connections are left to threads that sleep.
+    /// Ends a hold. Returns whether unarmed connections are left to threads that sleep.
     pub(super) fn end_hold(&self, hold: Hold) -> bool {
         if hold == Hold::AndWatch {
             let less = |n: u32| n.checked_sub(1);
@@ -178,13 +190,13 @@ impl Holding {
         self.sleepers.at_most() > 0 && !self.sentry.load(Ordering::SeqCst)
     }
 
-    /// Notes that the pool had something for a thread at the moment when its own connection had: there
-    /// are more connections than threads.
+    /// Notes that the pool had an event when the thread's own connection was readable: there are more
+    /// connections than threads.
     pub(super) fn note_crowd(&self) {
         self.crowd.store(CROWD, Ordering::Relaxed);
     }
 
-    /// Counts a thread that sleeps from now on. One of them is the sentry where connections are unarmed.
+    /// Counts a thread that sleeps from now on. One becomes the sentry if connections are unarmed.
     pub(super) fn go_to_sleep(&self, duty: Duty, now: u32) -> (Sleep, Count) {
         if duty != Duty::Unarmed && threads::only_one() {
             return (Sleep::Long(LOOKS), self.sleepers.enter_uncounted());
@@ -206,17 +218,17 @@ impl Holding {
         if sleepers > MOST_SLEEPERS && is_busy && duty != Duty::Ask && self.reserve.enter().is_ok()
         {
             self.sleepers.leave(count);
-            // The others may have left meanwhile, and not have seen that there is a reserve.
+            // The others may have left meanwhile, before they could see a thread in reserve.
             self.replace();
             return Sleep::InReserve(self.reserve.number().min(MOST_SHARES) * RESERVED);
         }
-        // Those that were cancelled, or have jumped out, are counted, too.
+        // Threads that were cancelled, or have jumped out, are counted, too.
         let idle = self.sleepers.at_most().saturating_add(self.reserve.number()).min(MOST_SHARES);
-        // Half of the looks are the watchman's, the others' together the other half.
+        // The watchman makes half of the looks, the others together the other half.
         let share = if idle > 1 { 2 } else { 1 };
         let interval = share * if self.is_quiet(now) { QUIET_LOOKS } else { LOOKS };
         let next_look = self.next_look.load(Ordering::Relaxed);
-        // One that is over was missed: that thread was cancelled.
+        // A look in the past was missed: its thread was cancelled.
         if next_look > 0 && next_look.wrapping_sub(now) <= 1000 * interval {
             return Sleep::Long(idle * interval);
         }
@@ -225,8 +237,8 @@ impl Holding {
         Sleep::Watchman(next_look)
     }
 
-    /// Waits in reserve until the thread is called, or for so long. `Interrupted` after a signal, `TimedOut`
-    /// after a first wait in which it was not called.
+    /// Waits in reserve until the thread is called, for `longest` at most. Fails with `Interrupted` after
+    /// a signal, with `TimedOut` after a short first wait.
     pub(super) fn wait_in_reserve(
         &self,
         longest: Duration,
@@ -235,16 +247,16 @@ impl Holding {
         match self.reserve.wait(options.wait(longest)) {
             Err(error) if error.kind() == TimedOut && options.looks => Err(error),
             Err(error) if error.kind() == TimedOut => {
-                // Those who seem to sleep in the pool may have been cancelled there.
-                self.sleepers.begin_anew();
+                // Threads that are counted as sleeping in the pool may have been cancelled there.
+                self.sleepers.restart();
                 Ok(())
             }
             result => result,
         }
     }
 
-    /// Calls a thread from the reserve if none sleeps in the pool. To be asked by each that leaves it, whether
-    /// it has slept there or not: the one that was called may have found something to do.
+    /// Calls a thread from the reserve if no thread sleeps in the pool. Each thread that leaves the pool
+    /// calls this, whether it has slept there or not: the thread that was called may be busy by now.
     pub(super) fn replace(&self) {
         if self.sleepers.number() == 0 {
             self.reserve.call_one();
@@ -256,8 +268,9 @@ impl Holding {
         self.reserve.call_all();
     }
 
-    /// Whether nothing has come for so long that looks may be rare. One thread alone, and processes of one
-    /// family, go on looking: another process may have died that was woken for a connection.
+    /// Returns whether the silence is so long that looks may be rare. A thread that is alone goes on
+    /// looking, and so do processes related by fork: a process may have died that was woken for a
+    /// connection.
     fn is_quiet(&self, now: u32) -> bool {
         Self::is_over(&self.silent_since, now, QUIET)
             && Self::is_over(&self.held_at, now, QUIET)
@@ -268,8 +281,8 @@ impl Holding {
         now.wrapping_sub(moment.load(Ordering::Relaxed)) >= time
     }
 
-    /// Counts a thread that has woken, with the token that it has woken for. Returns whether unarmed
-    /// connections are left to threads that sleep on.
+    /// Counts a thread that has woken for `token`. Returns whether unarmed connections are left to
+    /// threads that still sleep.
     pub(super) fn wake(&self, (sleep, count): (Sleep, Count), token: Option<u64>) -> bool {
         self.sleepers.leave(count);
         let has_heard = token.is_some_and(|token| token != UNASKED);
@@ -279,7 +292,7 @@ impl Holding {
         match sleep {
             Sleep::Long(_) | Sleep::InReserve(_) => return false,
             Sleep::Watchman(until) => {
-                // Another thread may look for all by now.
+                // Another thread may be the watchman by now.
                 let is_own = |next_look| (next_look == until).then_some(0);
                 let _ = self.next_look.fetch_update(Ordering::Relaxed, Ordering::Relaxed, is_own);
                 return false;

@@ -1,17 +1,28 @@
-//! What a thread brings along that waits for a request.
+//! The connection that a thread brings along when it waits for its next request.
 
 use std::os::fd::RawFd;
 
 use super::connection::Connection;
 use super::key::Key;
 
-/// The connection that a caller's last request came on.
+/// The connection of a caller's last request.
 #[derive(Debug)]
 pub enum Last {
-    /// It is closed, or there was none.
+    /// None: it is closed, or there was no request before.
     None,
-    /// The caller has it.
+    /// A kept connection that the caller still has.
     Given(Connection),
-    /// It waits in this place, with this descriptor; see [`take_back`](super::listener::Listener::take_back).
+    /// A connection that [`take_back`](super::listener::Listener::take_back) has parked with this key and
+    /// descriptor.
     Parked(Key, RawFd),
+}
+
+impl Last {
+    /// Returns the connection, if the caller still has it.
+    pub(super) fn into_connection(self) -> Option<Connection> {
+        match self {
+            Self::Given(kept) => Some(kept),
+            Self::None | Self::Parked(..) => None,
+        }
+    }
 }

@@ -1,26 +1,22 @@
-//! Where threads wait for the next request.
+//! Where threads wait for the next request, in one of two ways:
 //!
-//! Two ways of waiting:
+//! * **Plain**: the process has one thread and no connection is parked. accept4 blocks, the socket's flags
+//!   are left alone, a request costs accept4, recv, send, close.
+//! * **Pooled**: from the second thread, the first kept connection, or the first connection without anything
+//!   to read. One epoll instance watches the listen socket, every parked connection and the wake-up
+//!   descriptor of [`crate::os::signal`]: see `Pool`.
 //!
-//! * **Plain**: the process has one thread and no connection is parked. accept4 blocks, the socket's
-//!   flags are left alone, a request costs accept4, recv, send, close.
-//! * **Pooled**: from the second thread, the first kept connection, or the first connection that has
-//!   nothing to read. One epoll instance watches the listen socket, every parked connection and the
-//!   wake-up descriptor of [`crate::os::signal`]: see `Pool`.
-//!
-//! A thread that was told of a new connection may find that another thread or a preforked process
-//! has taken it; blocking in accept4 then would leave its parked connections unserved. So a pooled
-//! listener makes its socket non-blocking. The flag belongs to the open file, which other processes
-//! share: every accept4 here copes with EAGAIN. A socket that the program itself made non-blocking
-//! must give -EAGAIN at once instead; [`crate::os::mark`] tells the two apart. The program may do so at
-//! any time, or take the flag away: a pooled listener looks for that where nothing happens in the first
-//! moment of a wait, and in each call as long as it finds the program's wish.
-//!
-//! Of preforked processes, those that are idle are to have the new connections: a process steps back
-//! behind the others as `pace` says, and one with a single thread does not take a connection
-//! away from them before its head is there, as `grace` says.
+//! When a thread is woken for a new connection, another thread or a preforked process may have accepted it
+//! already. A blocking accept4 would then leave the parked connections unserved, so a pooled listener makes
+//! its socket non-blocking. The flag belongs to the open file, which other processes share: every accept4
+//! here copes with EAGAIN. A socket that the program made non-blocking must return -EAGAIN immediately;
+//! [`crate::os::mark`] tells the two apart. The program may set or clear the flag at any time: a pooled
+//! listener checks it when nothing happens in the first moment of a wait, and in each call as long as the
+//! program has set it. Of preforked processes the idle ones get the new connections: see `pace`, and `grace`
+//! for a process with one thread.
 
 use std::io::{self, ErrorKind};
+use std::mem;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
@@ -49,18 +45,25 @@ use crate::os::poll::{self, PollFd, READABLE};
 use crate::os::socket::{self, Accepted, Peer};
 use crate::os::{clock, mark, signal, threads};
 
-/// One listen socket and the connections that came through it.
+/// A listen socket and the connections that were accepted from it.
 #[derive(Debug)]
 pub struct Listener {
     entrance: Entrance,
     pool: Arc<Pool>,
-    /// What connections without a request may still cost a process with one thread.
+    /// The time that connections without a request may still cost a process with one thread.
     grace: Lock<Budget>,
     drain: Drain,
 }
 
+/// Tells the first round of a call of [`Listener::next`] from those after a wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Round {
+    First,
+    Later,
+}
+
 impl Listener {
-    /// A listener on which no thread waits yet.
+    /// Returns a listener on which no thread waits yet.
     pub(super) fn new(fd: RawFd) -> Self {
         Self {
             entrance: Entrance::new(fd),
@@ -70,72 +73,81 @@ impl Listener {
         }
     }
 
-    /// The listen socket's descriptor.
+    /// Returns the listen socket's descriptor.
     pub(super) const fn fd(&self) -> RawFd {
         self.entrance.fd
     }
 
-    /// Waits for the next request. `last`: the connection that the caller's last request came on.
+    /// Waits for the next request. `last`: the connection of the caller's last request.
     ///
-    /// Errors are those of accept4; EINTR also stands for the wish to shut down, and for a listener
-    /// that [`Listener::belongs_to_parent`].
-    pub fn next(&self, options: AcceptOptions, last: Last) -> io::Result<AcceptedRequest> {
-        let (mut given, mut own) = match last {
-            Last::None => (None, None),
-            Last::Given(mut given) => {
-                given.join(&self.pool);
-                (Some(given), None)
-            }
-            Last::Parked(key, fd) => (None, Some((key, fd))),
-        };
+    /// Errors are those of accept4. EINTR is also the error when shutting down is requested, and of a
+    /// listener that [`Listener::belongs_to_parent`].
+    pub fn next(&self, options: AcceptOptions, mut last: Last) -> io::Result<AcceptedRequest> {
+        if let Last::Given(kept) = &mut last {
+            kept.join(&self.pool);
+        }
         let mut options = self.entrance.options(options);
-        let mut has_waited = false;
+        let mut round = Round::First;
         loop {
             if self.belongs_to_parent() {
-                given.into_iter().for_each(Connection::close_copy);
+                last.into_connection().into_iter().for_each(Connection::close_copy);
                 return Err(interrupted());
             }
-            if has_waited && options.is_over() {
-                if !self.entrance.refuses_to_wait() {
-                    return Err(would_block());
+            if round == Round::Later && options.is_over() {
+                if let Some(accepted) = self.time_out(&options)? {
+                    return Ok(accepted);
                 }
-                // The listen socket itself has the last word.
-                match self.accepted_or_would_block(&options)? {
-                    Some(accepted) => return Ok(accepted),
-                    None => continue,
-                }
+                continue;
             }
             if signal::shutdown_requested() {
-                return self.last(given, has_waited, &options).ok_or_else(interrupted);
+                return self.drain_next(last, round, &options).ok_or_else(interrupted);
             }
-            let result = match (given.take(), own.take()) {
-                (Some(given), _) => self.look(given, &options),
-                _ if self.may_block() => self.plain(&options),
-                (None, Some((key, fd))) if !threads::only_one() => {
-                    self.see_to(hold(&self.pool, key, fd, &options), &options)
-                }
-                _ => self.pooled(&options),
-            };
-            has_waited = true;
+            let result = self.turn(mem::replace(&mut last, Last::None), &options);
+            round = Round::Later;
             match result {
                 Ok(Some(accepted)) => return Ok(accepted),
                 Ok(None) => {}
                 Err(error) if options.looks && error.kind() == ErrorKind::TimedOut => {
                     options = self.entrance.after_a_look(options);
                 }
-                Err(error) => {
-                    use AcceptTrouble::{Empty, Interrupted};
-                    if !matches!(AcceptTrouble::of(&error), Empty | Interrupted) {
-                        // No thread is going to wait here any more.
-                        self.pool.close_all();
-                    }
-                    return Err(error);
-                }
+                Err(error) => return Err(self.stop(error)),
             }
         }
     }
 
-    /// Whether a signal handler has made a child while a thread waited here, and this is it.
+    /// Waits once: for the connection of the caller's last request, or for all.
+    fn turn(&self, last: Last, options: &AcceptOptions) -> Turn {
+        match last {
+            Last::Given(mut kept) => {
+                let outcome = receive_head(&mut kept, options);
+                self.settle(kept, outcome, Wait::IDLE, options)
+            }
+            _ if self.may_block() => self.plain(options),
+            Last::Parked(key, fd) if !threads::only_one() => {
+                self.see_to(hold(&self.pool, key, fd, options), options)
+            }
+            _ => self.pooled(options),
+        }
+    }
+
+    /// Ends a wait whose time is over. If the program has made the socket non-blocking, accept4 decides.
+    fn time_out(&self, options: &AcceptOptions) -> Turn {
+        if self.entrance.refuses_to_wait() {
+            self.accepted_or_would_block(options)
+        } else {
+            Err(would_block())
+        }
+    }
+
+    /// Ends waiting with an error, which is returned. If it lasts, no thread will wait here again.
+    fn stop(&self, error: io::Error) -> io::Error {
+        if !matches!(AcceptTrouble::of(&error), AcceptTrouble::Empty | AcceptTrouble::Interrupted) {
+            self.pool.close_all();
+        }
+        error
+    }
+
+    /// Returns whether this is a child that a signal handler forked while a thread waited here.
     pub fn belongs_to_parent(&self) -> bool {
         self.pool.belongs_to_parent()
     }
@@ -144,21 +156,20 @@ impl Listener {
         threads::only_one() && !self.pool.is_entered() && self.pool.is_unused()
     }
 
-    /// The drain, when shutting down is asked for. `has_waited`: whether this thread may be the one
-    /// that was woken for a connection.
+    /// Returns a request of the shutdown drain. After a wait a new connection may have woken this thread.
     #[cold]
-    fn last(
+    fn drain_next(
         &self,
-        given: Option<Connection>,
-        has_waited: bool,
+        last: Last,
+        round: Round,
         options: &AcceptOptions,
     ) -> Option<AcceptedRequest> {
         signal::forget_abandoned_accept();
         self.pool.call_reserve();
-        let is_called = self.pool.take_announced() || has_waited;
+        let is_called = self.pool.take_announced() || round == Round::Later;
         let new =
             (is_called && self.pool.is_entered()).then(|| accept_announced(self.fd(), options));
-        self.drain.next(&self.pool, given, new.flatten(), options)
+        self.drain.next(&self.pool, last.into_connection(), new.flatten(), options)
     }
 
     /// Blocks in accept4.
@@ -170,7 +181,7 @@ impl Listener {
         let result = self.entrance.accept();
         drop(accepting);
         match result {
-            // Whatever it says: the socket may have been set aside.
+            // The error does not matter: the socket may have been set aside.
             Err(_) if signal::shutdown_requested() => Ok(None),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 if self.entrance.is_over_by_limit()? {
@@ -182,7 +193,7 @@ impl Listener {
         }
     }
 
-    /// Goes on with what accept4 gave.
+    /// Receives the head on a connection that was accepted, or handles the error.
     fn accepted(&self, result: io::Result<Accepted>, options: &AcceptOptions) -> Turn {
         let Accepted { fd, peer, epoch } = match result {
             Ok(accepted) => accepted,
@@ -214,7 +225,7 @@ impl Listener {
         };
         let wait = Wait::new(Stage::Silent, patience);
         if self.belongs_to_parent() {
-            // Accepted by a child that a handler has made meanwhile, which waits elsewhere from now on.
+            // A signal handler has forked: the child that accepted it waits elsewhere from now on.
             return wait_alone(connection, wait, None, options);
         }
         let accepted = self.settle(connection, end.outcome, wait, options)?;
@@ -224,8 +235,8 @@ impl Listener {
         Ok(accepted)
     }
 
-    /// Out of descriptors or memory: makes room for a connection that waits to be accepted by giving the
-    /// parked one of least worth up, or waits a moment.
+    /// Out of descriptors or memory: closes the parked connection of least worth for one that waits to be
+    /// accepted, or waits a moment.
     fn make_room(&self, options: &AcceptOptions) -> Option<AcceptedRequest> {
         let surplus = if self.entrance.needs_room() { self.pool.take_least_worth() } else { None };
         if let Some(surplus) = surplus {
@@ -235,25 +246,18 @@ impl Listener {
         None
     }
 
-    /// Looks at a connection whose last request is over, and that was not given back.
-    fn look(&self, mut given: Connection, options: &AcceptOptions) -> Turn {
-        let outcome = receive_head(&mut given, options);
-        self.settle(given, outcome, Wait::IDLE, options)
-    }
-
-    /// Takes a connection back from the program whose request is over: it waits in its place, which is
-    /// returned, until the next one comes. The caller gets it back where connections wait alone.
+    /// Parks a connection whose request is over, and returns its key; or returns it to wait alone.
     pub fn take_back(
         &self,
-        mut given: Connection,
+        mut kept: Connection,
         owner: Owner,
         config: &Config,
     ) -> Result<Key, Connection> {
-        given.join(&self.pool);
+        kept.join(&self.pool);
         if self.company() != Company::Pool {
-            return Err(given);
+            return Err(kept);
         }
-        given.give_back(&self.pool, owner, config)
+        kept.give_back(&self.pool, owner, config)
     }
 
     /// Returns the request, or parks the connection. `wait`: how it has waited so far.
@@ -284,7 +288,7 @@ impl Listener {
         }
     }
 
-    /// Decides with whom a connection without a request waits.
+    /// Returns how a connection without a request waits.
     fn company(&self) -> Company {
         if self.pool.is_entered() && !self.entrance.refuses_to_wait() {
             Company::Pool
@@ -296,24 +300,23 @@ impl Listener {
     #[cold]
     fn new_company(&self) -> Company {
         let refuses = self.entrance.refuses_to_wait() || mark::nonblocking_by_program(self.fd());
-        // A program that makes its connections itself has named no listen socket, or has closed it.
+        // A program that accepts connections itself has named no listen socket, or has closed it.
         if refuses || socket::check_listens(self.fd()).is_err() {
             return Company::Alone(None);
         }
         match self.enter() {
             Ok(Entry::Inside) => Company::Pool,
-            // Others have to be served, too, and its descriptor may be the one that is missing.
+            // Others have to be served, too; and the missing descriptor may be that of this connection.
             _ => Company::Alone(Some(LONGEST_WAIT)),
         }
     }
 
-    /// Leaves the listen socket's flags as they were, unless another process needs them as they are. A
-    /// later call sets them again.
+    /// Restores the listen socket's flags, unless another process needs them. A later call sets them
+    /// again.
     pub(super) fn leave(&self) {
         self.entrance.leave(self.pool.is_entered());
     }
 
-    /// Enters the pool.
     #[cold]
     fn enter(&self) -> io::Result<Entry> {
         self.entrance.look_for_limit();
@@ -336,7 +339,7 @@ impl Listener {
             Ok(Event::Heard(taken_out)) => self.hear(taken_out, options),
             Ok(Event::Late(taken_out)) => self.expire(taken_out, options),
             Ok(Event::Surplus(taken_out)) => Ok(self.give_up(taken_out, options)),
-            // After a first wait the next look sees to it.
+            // After a short first wait the next look at the flags sees to it.
             Err(error) if error.kind() != ErrorKind::TimedOut && !is_open(self.fd()) => {
                 if self.goes_on() { Ok(None) } else { Err(not_open()) }
             }
@@ -344,7 +347,7 @@ impl Listener {
         }
     }
 
-    /// Waits in the pool for the first time, or without it.
+    /// Enters the pool and waits there, or without epoll.
     #[cold]
     fn enter_and_wait(&self, options: &AcceptOptions) -> Turn {
         if mark::nonblocking_by_program(self.fd()) {
@@ -352,15 +355,12 @@ impl Listener {
         }
         match self.enter() {
             Ok(Entry::Inside) => self.pooled(options),
-            Ok(Entry::NoEpoll) => self.without_epoll(options),
-            Err(error) if AcceptTrouble::of(&error) == AcceptTrouble::Shortage => {
-                self.without_epoll(options)
-            }
-            Err(error) => Err(error),
+            Err(error) if AcceptTrouble::of(&error) != AcceptTrouble::Shortage => Err(error),
+            Ok(Entry::NoEpoll) | Err(_) => self.without_epoll(options),
         }
     }
 
-    /// The program's own non-blocking socket: what accept4 says is the answer.
+    /// Calls accept4 on a socket that the program made non-blocking, and returns what it says.
     fn accepted_or_would_block(&self, options: &AcceptOptions) -> Turn {
         match self.entrance.accept() {
             Err(error) if error.kind() == ErrorKind::WouldBlock => Err(error),
@@ -368,9 +368,9 @@ impl Listener {
         }
     }
 
-    /// Without epoll, waits for the listen socket alone, for a moment.
+    /// Waits a moment for the listen socket alone.
     fn without_epoll(&self, options: &AcceptOptions) -> Turn {
-        // Another thread may take the connection for which this one wakes.
+        // Another thread may accept the connection for which this one wakes.
         mark::make_nonblocking(self.fd())?;
         let mut fds = [PollFd::new(self.fd(), READABLE)];
         match poll::poll(&mut fds, Some(SHORTAGE_WAIT)) {
@@ -384,7 +384,7 @@ impl Listener {
     fn accept(&self, options: &AcceptOptions) -> Turn {
         let result = self.entrance.accept();
         match result.as_ref().map_err(AcceptTrouble::of) {
-            // The kernel may not speak of the socket again.
+            // The kernel may not report the socket again.
             Err(AcceptTrouble::Passing) => self.pool.queue(LISTEN),
             Err(_) if self.entrance.is_suspect() && socket::is_shut_down(self.fd()) => {
                 return Err(shut_down());
@@ -396,7 +396,8 @@ impl Listener {
         self.accepted(result, options)
     }
 
-    /// Whether to go on although the number was no listen socket's: for a new one, or those connected.
+    /// Returns whether to go on although the number was not that of a listen socket: for a new one, or
+    /// for connections.
     #[cold]
     fn goes_on(&self) -> bool {
         if self.entrance.listens_by_now() {
@@ -411,19 +412,19 @@ impl Listener {
         if !self.entrance.is_changing() && socket::is_shut_down(self.fd()) {
             return Err(shut_down());
         }
-        // What cannot be made anew is missed by the next wait.
+        // An instance that cannot be made is found missing by the next wait.
         let _ = self.pool.mend();
         let fd = self.fd();
         if let Err(error) = socket::check_listens(fd).and_then(|()| mark::make_nonblocking(fd)) {
             return if self.goes_on() { Ok(None) } else { Err(error) };
         }
-        // The number may stand for a new socket of the program's.
+        // The number may stand for a new socket of the program.
         self.entrance.look_anew();
         let _ = self.pool.find_listen_socket();
         self.accept(options)
     }
 
-    /// Looks at a connection on which something has come.
+    /// Receives on a parked connection that is readable.
     fn hear(&self, taken_out: TakenOut, options: &AcceptOptions) -> Turn {
         let wait = taken_out.2.wait;
         let Some(mut connection) = Connection::taken_out(&self.pool, taken_out) else {
@@ -436,14 +437,14 @@ impl Listener {
         self.settle(connection, outcome, wait, options)
     }
 
-    /// Sees to a connection whose time is over.
+    /// Closes a connection whose deadline has passed, if nothing has arrived.
     fn expire(&self, taken_out: TakenOut, options: &AcceptOptions) -> Turn {
         let wait = taken_out.2.wait;
         if wait.stage == Stage::Lingering {
             self.pool.discard(taken_out);
             return Ok(None);
         }
-        // It may have spoken in time, while every thread was busy.
+        // Its request may have arrived in time, while every thread was busy.
         let Some(mut connection) = Connection::taken_out(&self.pool, taken_out) else {
             return Ok(None);
         };
@@ -456,8 +457,8 @@ impl Listener {
         self.settle(connection, outcome, wait, options)
     }
 
-    /// Closes a connection to make room, unless it holds a whole request: that is served. Anything else
-    /// does not count, or peers that send no request could keep their connections forever.
+    /// Closes a connection to make room, unless a whole request has arrived: that is served. Less does
+    /// not count, or peers that send no request could keep their connections forever.
     fn give_up(&self, taken_out: TakenOut, options: &AcceptOptions) -> Option<AcceptedRequest> {
         if taken_out.2.wait.stage == Stage::Lingering {
             self.pool.discard(taken_out);
@@ -471,28 +472,28 @@ impl Listener {
         None
     }
 
-    /// Whose the place of a connection is that was taken back with this descriptor.
+    /// Returns which connection has the key of one that was taken back with this descriptor.
     pub fn tenant(&self, key: Key, fd: RawFd) -> Tenant {
         self.pool.tenant(key, fd)
     }
 
-    /// Goes on with another listen socket, which its number has come to mean.
+    /// Goes on with another listen socket that has the same number.
     pub(super) fn go_on_with_another(&self) {
         self.entrance.look_anew();
         self.pool.queue(UNASKED);
     }
 
-    /// Takes a connection out of its place, if it still waits there with this descriptor.
+    /// Takes a connection out of the pool, if it is still parked with this key and descriptor.
     pub fn take_out(&self, key: Key, fd: RawFd) -> Option<Connection> {
         Connection::taken_out(&self.pool, self.pool.take(key, fd)?)
     }
 
-    /// Gives a place up whose connection has come to have another descriptor.
+    /// Frees the slot of a connection that has another descriptor now.
     pub fn forget(&self, key: Key) {
         self.pool.forget_parked(key);
     }
 
-    /// Where connections wait that came through it.
+    /// Returns the pool of connections that were accepted here.
     pub(super) const fn pool(&self) -> &Arc<Pool> {
         &self.pool
     }

@@ -1,7 +1,7 @@
-//! What must not be dropped.
+//! Values that must not be dropped.
 
-/// Part of a value that has to be ended in one of its own ways. Debug builds stop where it is dropped
-/// instead; otherwise it is nothing.
+/// A field of a value that has to be ended by one of its methods. Debug builds panic if it is dropped
+/// instead; in other builds it does nothing.
 #[derive(Debug)]
 pub(super) struct Obligation(());
 
@@ -10,7 +10,7 @@ impl Obligation {
         Self(())
     }
 
-    /// Says that the value is at its end.
+    /// Ends the obligation: the value is at its end.
     pub(super) fn fulfil(self) {
         std::mem::forget(self);
     }

@@ -1,18 +1,18 @@
-//! When a process steps back behind its siblings in the queue for new connections.
+//! When a process moves behind its siblings in the queue for new connections.
 //!
-//! Processes that share a listen socket wait for it in the order in which they have registered it,
-//! and the kernel gives a new connection to the first one that waits at the moment. One that serves
-//! kept connections waits for moments only, but often: in front of the others it would collect all
-//! new ones, and idle siblings get none. So it registers the socket anew, and is the last, when it
-//! keeps a connection for the first time. It does so again while it serves kept requests, because
+//! Processes that share a listen socket wait for it in the order in which they have registered it, and
+//! the kernel reports a new connection to the first one that waits at the moment. A process that serves
+//! kept connections waits for moments only, but often: in front of the others it would collect all new
+//! connections, and idle siblings would get none. So it registers the socket again, and is the last, when
+//! it keeps a connection for the first time. It does so again while it serves kept requests, because
 //! siblings become idle meanwhile, and belong in front.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::patience::{QUICK_REQUESTS, STEP_BACK_INTERVAL};
 
-/// What was served since the last step back. Threads that count at the same time may lose a count: it
-/// matters as little as a step more or less.
+/// What was served since the last step back. Concurrent threads may lose a count, which matters as little
+/// as one step more or less.
 #[derive(Debug)]
 pub(super) struct Pace {
     since: AtomicU32,
@@ -20,13 +20,12 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// A process that has served nothing yet.
     pub(super) const fn new() -> Self {
         Self { since: AtomicU32::new(0), requests: AtomicU32::new(0) }
     }
 
-    /// Counts a kept request. Returns whether the process has to step back now. `now`: of
-    /// [`crate::os::clock`].
+    /// Counts a request on a kept connection. Returns whether the process has to step back now. `now`: of
+    /// [`crate::os::clock::milliseconds`].
     pub(super) fn is_due(&self, now: u32) -> bool {
         let is_due = now.wrapping_sub(self.since.load(Ordering::Relaxed)) >= STEP_BACK_INTERVAL;
         let requests = self.requests.load(Ordering::Relaxed) + 1;
@@ -44,10 +43,10 @@ impl Pace {
 mod tests {
     use super::*;
 
-    /// How many times of 100 requests, one every so many milliseconds, it steps back.
+    /// Returns how often it steps back in 100 requests, one every `milliseconds`.
     fn steps(milliseconds: u32) -> usize {
         let pace = Pace::new();
-        // Over the end of the clock's range.
+        // The clock wraps around meanwhile.
         let begin = u32::MAX - 50;
         assert!(pace.is_due(begin), "the first one");
         let mut times = (1..=100).map(|n| begin.wrapping_add(n * milliseconds));

@@ -1,4 +1,4 @@
-//! Parked connections: those that have no request in the program's hands.
+//! The table of parked connections.
 
 use std::os::fd::RawFd;
 use std::time::Instant;
@@ -15,41 +15,43 @@ use super::wait::{Stage, Wait};
 use crate::os::fork::ForkEpoch;
 use crate::os::memory::{NoMemory, push};
 
-/// The queue of slots that are not in use, behind those of stages.
+/// The queue of free slots, behind those of stages.
 const FREE: usize = 3;
 
 /// A parked connection.
 #[derive(Debug)]
 pub struct Parked {
-    /// What was received; `None` as long as there is nothing to remember.
+    /// What was received; `None` if there is nothing to remember.
     pub exchange: Option<Box<Exchange>>,
-    /// Why it is here.
+    /// Why it waits.
     pub wait: Wait,
-    /// From when on a child may have a copy.
+    /// Tells whether a child may have a copy of the descriptor.
     pub epoch: ForkEpoch,
 }
 
-/// The table of parked connections, and the places of those that are out on a request. What it does
-/// with one of them takes O(log n) steps at most, and only a new place needs memory.
+/// The table of parked connections, and of those that are out. A step takes O(log n) at most in the
+/// number of connections. Only a new slot needs memory.
 #[derive(Debug)]
 pub struct Parking {
     slots: Vec<Slot>,
-    /// Parked connections in the order in which they came, those of least worth in the first queue.
+    /// Parked connections in the order in which they were parked, those of least worth in the first
+    /// queue; and free slots.
     queues: Queues<{ FREE + 1 }>,
     deadlines: Heap<Instant>,
     sizes: Sizes,
-    /// Those that are unarmed, the one that is so for the longest time first.
+    /// Unarmed connections, the one that has been so longest first.
     unarmed: Queues<1>,
     descriptors: Descriptors,
     parked: usize,
-    /// Places in use.
-    places: usize,
-    /// Generation of every new slot: places of another table are none here.
+    /// Slots in use.
+    in_use: usize,
+    /// The generation of every new slot. It differs between tables, so that a key of another table
+    /// matches nothing here.
     first_generation: u32,
 }
 
 impl Parking {
-    /// An empty table, different from others by its number.
+    /// Returns an empty table. Tables with different numbers have different keys.
     pub fn new(number: u32) -> Self {
         Self {
             slots: Vec::new(),
@@ -59,27 +61,28 @@ impl Parking {
             unarmed: Queues::default(),
             descriptors: Descriptors::default(),
             parked: 0,
-            places: 0,
+            in_use: 0,
             first_generation: number << 16,
         }
     }
 
-    /// How many connections are parked.
+    /// Returns how many connections are parked.
     pub const fn len(&self) -> usize {
         self.parked
     }
 
-    /// Whether no connection is parked.
+    /// Returns whether no connection is parked.
     pub const fn is_empty(&self) -> bool {
         self.parked == 0
     }
 
-    /// Whether any connection has a place: it is parked, out on a request, or in a thread's hands.
+    /// Returns whether any connection has a slot: it is parked, out on a request, or a thread looks at
+    /// it.
     pub const fn is_any_known(&self) -> bool {
-        self.places > 0
+        self.in_use > 0
     }
 
-    /// Places in use, and free ones that were.
+    /// Returns the number of slots, in use and free.
     pub fn slots_made(&self) -> usize {
         self.slots.len()
     }
@@ -89,7 +92,7 @@ impl Parking {
         self.deadlines.first().map(|(deadline, _)| deadline)
     }
 
-    /// How large the parked exchanges are that count.
+    /// Returns the sizes of the parked exchanges.
     pub(super) const fn sizes(&self) -> &Sizes {
         &self.sizes
     }
@@ -99,14 +102,14 @@ impl Parking {
         (slot.fd != UNUSED && slot.generation == key.generation).then_some(slot)
     }
 
-    /// A place for a connection that has none.
+    /// Returns the key of a slot for a connection that has none.
     pub fn reserve(&mut self) -> Result<Key, NoMemory> {
         let number = match self.queues.first(FREE) {
             Some(number) => number,
             None => self.new_slot()?,
         };
         self.queues.remove(number);
-        self.places += 1;
+        self.in_use += 1;
         let mut key = Key { slot: number, generation: 0 };
         if let Some(slot) = self.slots.get_mut(number as usize) {
             (slot.fd, slot.file) = (-1, 0);
@@ -117,7 +120,7 @@ impl Parking {
     }
 
     fn new_slot(&mut self) -> Result<u32, NoMemory> {
-        // Whatever happens to the slot must not need memory.
+        // Memory is reserved now: later steps with the slot must not need any.
         let slots = self.slots.len() + 1;
         self.queues.make_room(slots)?;
         self.deadlines.make_room(slots)?;
@@ -136,8 +139,8 @@ impl Parking {
         Ok(self.slots.len() as u32 - 1)
     }
 
-    /// Takes note of what a new place's descriptor is. A connection that is parked with the same number was
-    /// closed by the program, and is given up.
+    /// Notes which file a new slot's descriptor stands for. If a connection is parked with the same
+    /// descriptor, the program has closed it, and it is removed.
     pub fn identify(&mut self, key: Key, fd: RawFd, file: u32) -> Result<(), NoMemory> {
         self.descriptors.make_room(fd)?;
         let latest = self.descriptors.slot(fd).and_then(|number| self.key(number));
@@ -153,14 +156,14 @@ impl Parking {
         Ok(())
     }
 
-    /// Whether the descriptor of a place is still what it was, which `file_number` says. The program may
-    /// have closed it, and use the number.
+    /// Returns whether a slot's descriptor still stands for the same file, by `file_number`. The program
+    /// may have closed it and reused the number.
     pub fn is_own(&mut self, key: Key, file_number: impl Fn(RawFd) -> u32) -> bool {
         self.slot(key).is_some_and(|slot| slot.is_own(&file_number))
     }
 
-    /// Takes note that the kernel does not watch the descriptor of the place with that number. Returns
-    /// the place if a connection is parked there.
+    /// Notes that the kernel does not watch the descriptor in the slot with this number. Returns its key
+    /// if a connection is parked there.
     pub fn unwatch(&mut self, number: usize) -> Option<Key> {
         let slot = self.slots.get_mut(number)?;
         if std::mem::replace(&mut slot.registration, Registration::No) == Registration::Unarmed {
@@ -170,25 +173,25 @@ impl Parking {
         slot.parked.is_some().then_some(key)
     }
 
-    /// How the place's descriptor is watched.
+    /// Returns how the descriptor is registered.
     pub fn registration(&mut self, key: Key) -> Registration {
         self.slot(key).map_or(Registration::No, |slot| slot.registration)
     }
 
-    /// Takes note of how the place's descriptor is watched now.
+    /// Notes how the descriptor is registered now.
     pub fn set_registration(&mut self, key: Key, fd: RawFd, registration: Registration) {
         if let Some(slot) = self.slot(key) {
             (slot.fd, slot.registration) = (fd, registration);
         }
     }
 
-    /// Whether no later place has a descriptor with this number.
+    /// Returns whether no other slot has been given this descriptor later.
     pub fn is_latest(&self, key: Key, fd: RawFd) -> bool {
         self.descriptors.slot(fd).is_none_or(|slot| slot == key.slot)
     }
 
-    /// Puts a connection into its place, out of which it was taken. True when it has to be looked at: an
-    /// event for it has come already, or it is not watched any more.
+    /// Parks a connection in its slot. Returns whether it must be looked at: an event came before
+    /// parking, or the kernel does not watch it any more.
     pub fn park(&mut self, key: Key, fd: RawFd, parked: Parked) -> bool {
         let Parked { exchange, wait: Wait { stage, deadline }, epoch } = parked;
         let size = exchange.as_ref().map_or(0, |exchange| exchange.held());
@@ -208,8 +211,8 @@ impl Parking {
         early
     }
 
-    /// Takes a connection and its descriptor out; it keeps its place. `None` when there is none
-    /// (any more).
+    /// Takes a connection and its descriptor out; it keeps its slot. `None` if the connection is not
+    /// parked.
     pub fn take(&mut self, key: Key) -> Option<(RawFd, Parked)> {
         let slot = self.slot(key)?;
         let Waiting { exchange, stage, epoch } = slot.parked.take()?;
@@ -227,12 +230,12 @@ impl Parking {
         Some((fd, Parked { exchange, wait: Wait { stage, deadline }, epoch }))
     }
 
-    /// Whether a connection with this descriptor is parked here.
+    /// Returns whether a connection with this key and descriptor is parked.
     pub fn is_parked(&mut self, key: Key, fd: RawFd) -> bool {
         self.slot(key).is_some_and(|slot| slot.fd == fd && slot.parked.is_some())
     }
 
-    /// Whose a place is, for one who remembers it with this descriptor.
+    /// Returns which connection has a key, for a caller that remembers it with this descriptor.
     pub fn tenant(&mut self, key: Key, fd: RawFd) -> Tenant {
         match self.slot(key) {
             Some(slot) if slot.fd == fd => Tenant::Same,
@@ -241,20 +244,21 @@ impl Parking {
         }
     }
 
-    /// Whether a connection that was just out may stay unarmed, if it is parked now: it is registered and
-    /// silent, and its client is a quick one.
+    /// Returns whether a connection that was out may be parked unarmed: it is registered and silent, and
+    /// its client is quick.
     pub fn may_stay_unarmed(&mut self, key: Key) -> bool {
         self.slot(key).is_some_and(|slot| slot.registration == Registration::Once && slot.quick)
     }
 
-    /// Notes that no thread is to hold a connection after this time: the kernel is to speak of it.
+    /// Notes that no thread will hold a connection next: the kernel is to report it.
     pub fn leave_to_kernel(&mut self, key: Key) {
         if let Some(slot) = self.slot(key) {
             slot.quick = false;
         }
     }
 
-    /// Notes that a connection is out from now on. Its client is a quick one if it has not waited long.
+    /// Notes that a connection is out from now on. Its client is quick if the connection was parked for a
+    /// short time.
     pub fn goes_out(&mut self, key: Key, now: u32) {
         if let Some(slot) = self.slot(key) {
             slot.quick = slot.age(now) < LONG_UNARMED;
@@ -262,12 +266,12 @@ impl Parking {
         }
     }
 
-    /// Returns how many milliseconds a connection is out.
+    /// Returns for how many milliseconds a connection has been out.
     pub fn out_for(&mut self, key: Key, now: u32) -> Option<u32> {
         self.slot(key).map(|slot| slot.age(now))
     }
 
-    /// Leaves a parked connection unarmed.
+    /// Notes that a parked connection is unarmed.
     pub fn leave_unarmed(&mut self, key: Key, now: u32) {
         if let Some(slot) = self.slot(key).filter(|slot| slot.parked.is_some()) {
             (slot.registration, slot.since) = (Registration::Unarmed, now as u16);
@@ -275,8 +279,8 @@ impl Parking {
         }
     }
 
-    /// Notes that an unarmed connection is going to be armed. Returns its descriptor; `None` if it is not
-    /// unarmed.
+    /// Notes that an unarmed connection is going to be armed, and returns its descriptor; `None` if it is
+    /// not unarmed.
     pub fn take_unarmed(&mut self, key: Key) -> Option<RawFd> {
         let slot = self.slot(key)?;
         if slot.registration != Registration::Unarmed {
@@ -288,21 +292,21 @@ impl Parking {
         Some(fd)
     }
 
-    /// Whether an unarmed connection with this descriptor is parked here.
+    /// Returns whether an unarmed connection with this key and descriptor is parked.
     pub fn is_unarmed(&mut self, key: Key, fd: RawFd) -> bool {
         self.slot(key)
             .is_some_and(|slot| slot.registration == Registration::Unarmed && slot.fd == fd)
     }
 
-    /// Returns the connection that is unarmed for the longest time, and for how many milliseconds.
+    /// Returns the connection that has been unarmed longest, and for how many milliseconds.
     pub fn first_unarmed(&self, now: u32) -> Option<(Key, u32)> {
         let number = self.unarmed.first(0)?;
         let age = self.slots.get(number as usize)?.age(now);
         self.key(number).map(|key| (key, age))
     }
 
-    /// Takes note of an event for a connection that is about to be parked. False where the place is no
-    /// connection's.
+    /// Notes an event for a connection that is about to be parked. Returns false if the key matches no
+    /// slot.
     pub fn note_early(&mut self, key: Key) -> bool {
         let slot = self.slot(key);
         slot.is_some_and(|slot| {
@@ -313,8 +317,8 @@ impl Parking {
         })
     }
 
-    /// The descriptor of a connection that is out but still watched all the time; from now on it
-    /// counts as not watched.
+    /// Returns the descriptor of a connection that is out but still registered level-triggered, and notes
+    /// that it is not registered any more.
     pub fn unwatch_out(&mut self, key: Key) -> Option<RawFd> {
         let slot = self.slot(key)?;
         if slot.parked.is_some() || slot.registration != Registration::Level {
@@ -324,18 +328,18 @@ impl Parking {
         Some(slot.fd)
     }
 
-    /// Gives a place up.
+    /// Frees a slot.
     pub fn release(&mut self, key: Key) {
         self.take(key);
         if let Some(slot) = self.slot(key) {
             slot.fd = UNUSED;
             slot.generation = slot.generation.wrapping_add(1);
             self.queues.put_first(FREE, key.slot);
-            self.places -= 1;
+            self.in_use -= 1;
         }
     }
 
-    /// Gives up all connections, in a child: no memory may be freed at this moment.
+    /// Closes and abandons all parked connections, in a child: no memory may be freed there.
     pub fn abandon(&mut self, file_number: impl Fn(RawFd) -> u32, close: impl Fn(RawFd)) {
         for (number, slot) in self.slots.iter_mut().enumerate() {
             if let Some(parked) = slot.parked.take() {
@@ -354,26 +358,26 @@ impl Parking {
         self.parked = 0;
     }
 
-    /// Returns the place of this number.
+    /// Returns the key of the slot with this number.
     pub(super) fn key(&self, number: u32) -> Option<Key> {
         let generation = self.slots.get(number as usize)?.generation;
         Some(Key { slot: number, generation })
     }
 
-    /// Returns the parked connection whose deadline has passed first.
+    /// Returns the parked connection with the earliest deadline, if that has passed.
     pub fn expired(&self, now: Instant) -> Option<Key> {
         let (_, slot) = self.deadlines.first().filter(|(deadline, _)| *deadline <= now)?;
         self.key(slot)
     }
 
-    /// Returns the connection that has been idle for the longest time.
+    /// Returns the connection that has been idle longest.
     pub fn longest_idle(&self) -> Option<Key> {
         self.key(self.queues.first(Stage::Idle.queue())?)
     }
 
-    /// Returns the parked connection that is the first to close when there are too many: the one that
-    /// has waited longest of those that never had a request, if there are any; then of those that have
-    /// begun another one; then of the idle ones.
+    /// Returns the parked connection that is closed first when there are too many: of those that never
+    /// had a request the one that waits longest; then of those that have begun another request; then of
+    /// the idle ones.
     pub fn least_worth(&self) -> Option<Key> {
         self.key((0..FREE).find_map(|queue| self.queues.first(queue))?)
     }

@@ -1,17 +1,17 @@
 //! The pool: where connections without a request wait, and the listen socket with them.
 //!
-//! It owns what waits, and what is known of it: one epoll instance, the table of parked connections,
-//! events that no thread has looked at yet, deadlines. It knows no requests: whoever waits here gets an
-//! [`Event`] and looks at what it names.
+//! It owns one epoll instance, the table of parked connections, events that no thread has seen to yet,
+//! and deadlines. It knows nothing of requests: a thread that waits here gets an [`Event`] and looks at
+//! what it names.
 //!
-//! A connection whose request is in the program's hands keeps its place in the table. With one
-//! thread it also stays registered, level-triggered, because no thread waits while the request is
-//! active: a kept request then costs epoll_wait, recv, send. With several threads it is registered
-//! one-shot, so that it is silent until it is given back. That registration is renewed first, because
-//! it is a system call, and the connection parked then, under the lock; an event that another thread
-//! gets in between is noted in the place. Should a thread hear of a connection that is out (it was
-//! registered when there was one thread), it removes the registration. A thread that is going to wait
-//! for it by itself leaves it silent: see [`Holding`].
+//! A connection that is out on a request keeps its slot in the table. With one thread it also stays
+//! registered, level-triggered, because no thread waits while the request is active: a kept request then
+//! costs epoll_wait, recv, send. With several threads it is registered one-shot, so that it is silent
+//! until it is parked again. That registration is renewed first, because it is a system call, and the
+//! connection is parked then, under the lock. An event that another thread gets in between is noted in
+//! the slot. If a thread gets an event for a connection that is out (it was registered when there was one
+//! thread), it removes the registration. A thread that is going to hold the connection leaves it silent:
+//! see [`Holding`].
 
 use std::io;
 use std::io::ErrorKind::{Interrupted, TimedOut};
@@ -20,15 +20,15 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::accept_options::AcceptOptions;
 use super::config::Config;
-use super::duty::Duty;
 use super::entry::Entry;
 use super::event::{Event, taken};
 use super::exchange::Exchange;
 use super::heads;
-use super::holding::{Hold, Holding, Sleep};
+use super::holding::{Found, Hold, Holding, Sleep};
 use super::key::{Key, Tenant};
 use super::pace::Pace;
 use super::parking::Parked;
+use super::sleepers::Count;
 use super::slot::Registration;
 use super::store::recycle;
 use super::turns::{State, Step, TakenOut};
@@ -40,10 +40,10 @@ use crate::os::poll::{Epoll, Interest, says_lost};
 use crate::os::socket::close_without_lingering;
 use crate::os::{clock, fork, mark, signal, threads};
 
-/// Pools of this process so far: their places have different generations.
+/// The number of pools so far in this process: each has its own keys.
 static POOLS: AtomicU32 = AtomicU32::new(0);
 
-/// One listen socket and the connections that wait with it.
+/// A listen socket and the connections that wait with it.
 #[derive(Debug)]
 pub(super) struct Pool {
     listen_fd: RawFd,
@@ -61,7 +61,7 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    /// An empty pool; makes no system call.
+    /// Returns an empty pool; makes no system call.
     pub(super) fn new(listen_fd: RawFd) -> Self {
         Self {
             listen_fd,
@@ -75,22 +75,22 @@ impl Pool {
         }
     }
 
-    /// The listen socket's descriptor.
+    /// Returns the listen socket's descriptor.
     pub(super) const fn listen_fd(&self) -> RawFd {
         self.listen_fd
     }
 
-    /// Whether a signal handler has made a child of a thread that waited here, and this is it.
+    /// Returns whether this is a child that a signal handler forked while a thread waited here.
     pub(super) fn belongs_to_parent(&self) -> bool {
         self.generation != fork::generation()
     }
 
-    /// Whether the listen socket is registered, and so non-blocking.
+    /// Returns whether the listen socket is registered, and so non-blocking.
     pub(super) fn is_entered(&self) -> bool {
         self.entered.load(Ordering::Acquire)
     }
 
-    /// Whether no connection was ever parked.
+    /// Returns whether no connection was ever parked.
     pub(super) fn is_unused(&self) -> bool {
         !self.parked.load(Ordering::Relaxed)
     }
@@ -104,19 +104,19 @@ impl Pool {
             return Ok(Entry::NoEpoll);
         }
         let mut state = self.state.lock();
-        // Another thread may have come first.
+        // Another thread may have been faster.
         if self.is_entered() {
             return Ok(Entry::Inside);
         }
         mark::make_nonblocking(self.listen_fd)?;
         self.watcher.add_listen_socket()?;
         self.entered.store(true, Ordering::Release);
-        // Whatever is wrong with the descriptor, the first accept4 shows it.
+        // If something is wrong with the descriptor, the first accept4 shows it.
         state.look_next_at(LISTEN);
         Ok(Entry::Inside)
     }
 
-    /// Waits for the listen socket and all connections. Errors are the wait's; `Interrupted` after a signal.
+    /// Waits for the listen socket and all connections. Fails with `Interrupted` after a signal.
     pub(super) fn next(&self, options: &AcceptOptions) -> io::Result<Event> {
         let event = self.wait(options);
         if !matches!(event, Ok(Event::Nothing)) || options.is_over() {
@@ -135,9 +135,14 @@ impl Pool {
         };
         let now = clock::milliseconds();
         let options = &options.until(until);
-        let is_any_unarmed = state.arm_forgotten(&self.watcher, now);
-        let sleep = self.holding.go_to_sleep(Duty::of(is_any_unarmed, options), now);
+        let duty = state.arm_forgotten(&self.watcher, now).unless_over(options);
+        let sleep = self.holding.go_to_sleep(duty, now);
         drop(state);
+        self.sleep(sleep, now, options)
+    }
+
+    /// Sleeps in the pool or in reserve, and takes the first event.
+    fn sleep(&self, sleep: (Sleep, Count), now: u32, options: &AcceptOptions) -> io::Result<Event> {
         let longest = sleep.0.longest(now, options);
         if let Sleep::InReserve(_) = sleep.0 {
             return self.holding.wait_in_reserve(longest, options).map(|()| Event::Nothing);
@@ -148,12 +153,12 @@ impl Pool {
             Ok(Some(token)) => token,
             Ok(None) => return Ok(Event::Nothing),
             Err(error) if matches!(error.kind(), Interrupted | TimedOut) => return Err(error),
-            // Another thread may have mended it meanwhile.
+            // Another thread may have replaced the instance meanwhile.
             Err(e) if self.mend().unwrap_or(true) || says_lost(&e) => return Ok(Event::Nothing),
             Err(error) => return Err(error),
         };
         if signal::shutdown_requested() {
-            // What came is still there: the drain looks at everything.
+            // The event is not lost: the drain looks at everything.
             return Ok(Event::Nothing);
         }
         let mut state = self.state.lock();
@@ -172,10 +177,10 @@ impl Pool {
         }
     }
 
-    /// Takes the connection out for which an event has come. One that is not parked may be about to be by
-    /// another thread, which then sees to the event. Or it was registered while the process had one thread
-    /// and is out on a request: then this registration ends here. An event for no connection is late, or
-    /// comes from an instance of the program's.
+    /// Takes out the connection for which an event has come. If it is not parked, another thread may be
+    /// about to park it: the event is noted for that thread. Or it was registered while the process had
+    /// one thread, and is out: then its registration is removed. An event without a connection is late,
+    /// or comes from an instance of the program.
     fn heard(&self, key: Key, state: &mut State) -> Event {
         if let Some(taken_out) = self.claim(key, state) {
             return Event::Heard(taken_out);
@@ -195,15 +200,15 @@ impl Pool {
         Some(taken_out)
     }
 
-    /// Makes the epoll instance and the wake-up anew if the program has closed one of them or uses its
-    /// number, which is left alone then; returns whether that was so. What waits is looked at and
-    /// registered again, but for connections whose numbers mean something else.
+    /// Replaces the epoll instance and the wake-up descriptor if the program has closed one of them or
+    /// reused its number, which is left alone then; returns whether it did. Parked connections are read
+    /// and registered again, except those whose numbers stand for other files.
     ///
-    /// To be called when something is odd or has taken long: never for each request. After an error there
-    /// is no instance.
+    /// Called when something is odd or has taken long, never for each request. After an error there is no
+    /// instance.
     #[cold]
     pub(super) fn mend(&self) -> io::Result<bool> {
-        // A child of a signal handler's leaves its parent's alone.
+        // A child that a signal handler forked leaves its parent's instance alone.
         if self.belongs_to_parent() {
             return Ok(false);
         }
@@ -217,7 +222,7 @@ impl Pool {
         }
         state.look_at_all(LISTEN);
         if renewed.as_ref().is_err_and(|error| !says_lost(error)) {
-            // It could wait for ever; and its descriptor may be the one that is missing.
+            // It could wait forever; and its descriptor may be the missing one.
             let surplus = state.take_least_worth();
             drop(state);
             surplus.into_iter().for_each(|surplus| self.discard(surplus));
@@ -225,24 +230,23 @@ impl Pool {
         renewed.map(|()| true)
     }
 
-    /// Makes the listen socket be looked at behind all that is ready: [`LISTEN`] or [`UNASKED`].
+    /// Queues a look at the listen socket, behind all that is ready: [`LISTEN`] or [`UNASKED`].
     pub(super) fn queue(&self, token: u64) {
         self.state.lock().queue(token);
     }
 
-    /// Returns whether the kernel has announced a connection that no thread has looked for yet; from
-    /// now on that is the caller's.
+    /// Takes over the listen socket's event if no thread has seen to it. Returns whether there was one.
     pub(super) fn take_announced(&self) -> bool {
         self.state.lock().forget_event(LISTEN)
     }
 
-    /// Registers the listen socket if the kernel does not know it any more.
+    /// Registers the listen socket if the kernel does not watch it any more.
     pub(super) fn find_listen_socket(&self) -> io::Result<()> {
         self.watcher.find_listen_socket()
     }
 
-    /// Registers a connection that is going to be parked. One without a place gets one. An event may
-    /// come before it is parked: see [`Pool::heard`].
+    /// Registers a connection that is going to be parked. It gets a key if it has none. An event may come
+    /// before it is parked: see [`Pool::heard`].
     pub(super) fn watch(&self, fd: RawFd, key: Option<Key>, again: Again) -> io::Result<Key> {
         if key.is_none() && self.watcher.is_lost() {
             self.mend()?;
@@ -273,7 +277,7 @@ impl Pool {
         let result = match (state.parking.registration(key), wanted) {
             (Registration::Level, Registration::Level) => return Ok(key),
             (Registration::Once | Registration::Early, Registration::Once) => {
-                // Silent so far, and in no hands but the caller's: others need not wait for this.
+                // It is silent so far, and only the caller's: other threads need not wait for the call.
                 drop(state);
                 return epoll.modify(fd, interest, token).map(|()| key);
             }
@@ -288,16 +292,16 @@ impl Pool {
         result.map(|()| key)
     }
 
-    /// Puts a registered connection into its place.
+    /// Parks a registered connection.
     pub(super) fn park(&self, taken_out: TakenOut, again: Again, max_waiting: usize) {
         self.parked.store(true, Ordering::Relaxed);
         let (key, fd) = (taken_out.0, taken_out.1);
         let mut state = self.state.lock();
         let is_early = state.park(taken_out, max_waiting);
         if !threads::only_one() {
-            // With other threads the kernel speaks of it, again if it has done so to one that sleeps now.
+            // The kernel reports it, again if another thread has got its event already.
             match state.parking.registration(key) {
-                // Another thread has made the instance anew meanwhile.
+                // Another thread has replaced the instance meanwhile.
                 Registration::No => state.look_next_at(key.token()),
                 _ if is_early => state.rearm(key, fd, again.interest(), &self.watcher),
                 _ => {}
@@ -310,9 +314,9 @@ impl Pool {
         }
     }
 
-    /// Puts a connection into its place whose request is over, if that needs no system call: it is watched
-    /// all the time, or it may stay unarmed because its thread is expected back for it, and other
-    /// threads see to it. Asks for it in this case only.
+    /// Parks a connection whose request is over, if that needs no system call: it is registered
+    /// level-triggered, or may stay unarmed because its thread is expected back and other threads see to
+    /// it. Calls `parked` in this case only.
     pub(super) fn put_back(
         &self,
         key: Key,
@@ -340,17 +344,17 @@ impl Pool {
         }
     }
 
-    /// Whose a place is, for one who remembers it with this descriptor.
+    /// Returns which connection has a key, for a caller that remembers it with this descriptor.
     pub(super) fn tenant(&self, key: Key, fd: RawFd) -> Tenant {
         self.state.lock().parking.tenant(key, fd)
     }
 
-    /// Takes a connection out of its place, if it is parked there with this descriptor.
+    /// Takes out the connection that is parked with this key and descriptor.
     pub(super) fn take(&self, key: Key, fd: RawFd) -> Option<TakenOut> {
         self.state.lock().take_same(key, fd)
     }
 
-    /// Gives up a connection whose descriptor the program has replaced: its number may be another's.
+    /// Removes a connection whose descriptor the program has replaced: its number may be another file's.
     pub(super) fn forget_parked(&self, key: Key) {
         let taken = self.state.lock().parking.take(key);
         if let Some((fd, _)) = taken {
@@ -358,23 +362,21 @@ impl Pool {
         }
     }
 
-    /// Ends the hold of a connection. `heard`: something has come on it; `is_ready`: and in the pool.
-    /// Unless it is to be looked at now, it is armed: the thread is to wait for all.
+    /// Ends the hold of a connection, and takes it out if it is next. Otherwise the kernel watches it again.
     pub(super) fn end_hold(
         &self,
         (key, fd): (Key, RawFd),
         hold: Hold,
-        heard: bool,
-        is_ready: bool,
+        found: Found,
         max_waiting: usize,
     ) -> Event {
-        if heard && is_ready {
+        if found == Found::Crowd {
             self.holding.note_crowd();
         }
         let leaves_others = self.holding.end_hold(hold);
         let mut state = self.state.lock();
-        let is_own = heard && !is_ready && state.parking.is_parked(key, fd);
-        let event = if is_own { self.claim(key, &mut state) } else { None };
+        let is_next = found == Found::Request && state.parking.is_parked(key, fd);
+        let event = if is_next { self.claim(key, &mut state) } else { None };
         if leaves_others {
             state.arm_all(&self.watcher);
         }
@@ -385,22 +387,23 @@ impl Pool {
         taken(event, Event::Heard)
     }
 
-    /// Parks a connection again that was unarmed. Other threads need not wait for the system call.
+    /// Arms and parks a connection that was unarmed. Other threads need not wait for the system call.
     fn arm_taken(&self, taken_out: TakenOut, max_waiting: usize) {
         let (key, fd) = (taken_out.0, taken_out.1);
         let armed = self.watch(fd, Some(key), Again::WhenHeard).is_ok();
-        match armed || self.watcher.is_lost() {
-            true => self.park(taken_out, Again::WhenHeard, max_waiting),
-            false => self.state.lock().parking.release(key),
+        if armed || self.watcher.is_lost() {
+            self.park(taken_out, Again::WhenHeard, max_waiting);
+        } else {
+            self.state.lock().parking.release(key);
         }
     }
 
-    /// The descriptor that is readable when something here is ready; -1 without an instance.
+    /// Returns the descriptor that is readable when the pool has an event; -1 without an instance.
     pub(super) fn descriptor(&self) -> RawFd {
         self.watcher.epoll().map_or(-1, Epoll::descriptor)
     }
 
-    /// Begins to hold an unarmed connection. With other work for the thread it is armed instead.
+    /// Begins to hold an unarmed connection. Arms it instead if there is other work for the thread.
     pub(super) fn begin_hold(&self, key: Key, fd: RawFd) -> Option<Hold> {
         let mut state = self.state.lock();
         // A thread whose client is always quick comes by nowhere else.
@@ -418,12 +421,12 @@ impl Pool {
         Some(self.holding.begin_hold(now))
     }
 
-    /// Lets the other processes that wait for the listen socket have the next connection, as [`Pace`]
-    /// says. `is_new`: whether the connection that was just parked was so for the first time.
+    /// Lets the other processes that wait for the listen socket have the next connection: see [`Pace`].
+    /// `is_new`: whether the connection was parked for the first time.
     pub(super) fn step_back_if_due(&self, is_new: bool, stage: Stage) {
         let is_due = match (is_new, stage) {
             (true, Stage::Idle) => true,
-            // With other threads it delays no other connection.
+            // With several threads it delays no other connection.
             (true, _) => threads::only_one(),
             (false, Stage::Idle) => self.pace.is_due(clock::milliseconds()),
             (false, _) => false,
@@ -433,12 +436,12 @@ impl Pool {
         }
     }
 
-    /// Takes out the connection that is the first to close when there are too many.
+    /// Takes out the connection that is closed first when there are too many.
     pub(super) fn take_least_worth(&self) -> Option<TakenOut> {
         self.state.lock().take_least_worth()
     }
 
-    /// Returns what the unfinished heads of parked connections hold that counts, and the largest of them.
+    /// Returns the memory of the unfinished heads of parked connections, and of the largest.
     pub(super) fn heads(&self) -> (usize, usize) {
         self.state.lock().parking.sizes().sum_and_largest()
     }
@@ -448,7 +451,7 @@ impl Pool {
         heads::refuse_largest(&mut self.state.lock().parking, config)
     }
 
-    /// Whether any connection has a place here: it is parked, out on a request, or in a thread's hands.
+    /// Returns whether any connection has a slot: parked, out on a request, or while a thread looks at it.
     pub(super) fn knows_any(&self) -> bool {
         self.state.lock().parking.is_any_known()
     }
@@ -458,17 +461,17 @@ impl Pool {
         self.holding.call_all();
     }
 
-    /// Whether no connection is parked.
+    /// Returns whether no connection is parked.
     pub(super) fn is_empty(&self) -> bool {
         self.state.lock().parking.is_empty()
     }
 
-    /// Stops watching a connection that leaves, as [`State::forget`] does.
+    /// Unregisters a connection that leaves, as [`State::forget`] does.
     pub(super) fn forget(&self, fd: RawFd, key: Key) -> bool {
         self.state.lock().forget(fd, key, &self.watcher)
     }
 
-    /// Closes a connection that was just taken out of its place, unless the program has.
+    /// Closes a connection that was just taken out, unless the program has closed it.
     pub(super) fn discard(&self, (key, fd, parked): TakenOut) {
         if self.forget(fd, key) {
             close_without_lingering(fd, parked.epoch);
@@ -478,14 +481,14 @@ impl Pool {
         }
     }
 
-    /// Closes every parked connection: no thread is going to wait here any more.
+    /// Closes every parked connection: no thread will wait here again.
     pub(super) fn close_all(&self) {
         while let Some(next) = self.take_least_worth() {
             self.discard(next);
         }
     }
 
-    /// In a child: closes its copies of the parent's descriptors. Async-signal-safe.
+    /// Closes a child's copies of the parent's descriptors. Async-signal-safe.
     pub(super) fn abandon(&self) {
         self.watcher.give_up();
         if let Some(mut state) = self.state.try_lock() {

@@ -1,4 +1,4 @@
-//! The pools of this process, and what the unfinished heads in all of them may hold together.
+//! The pools of this process, and the budget of the unfinished heads in all of them.
 
 use std::sync::Arc;
 
@@ -9,17 +9,17 @@ use crate::os::fork::PerProcess;
 use crate::os::lock::Lock;
 use crate::os::memory::{NoMemory, push};
 
-/// Pools, one for each listen socket. Those of listeners that are gone stay until the next look.
+/// The pools, one for each listen socket. Those of closed listeners stay until the next cleanup.
 static LIST: PerProcess<Lock<Vec<Arc<Pool>>>> = PerProcess::new(Lock::new(Vec::new()));
 
-/// Makes a pool count from now on.
+/// Adds a pool.
 pub(super) fn enlist(pool: &Arc<Pool>) -> Result<(), NoMemory> {
     let mut list = LIST.get().ok_or(NoMemory)?.lock();
     list.retain(is_used);
     push(&mut list, Arc::clone(pool)).map_err(|_| NoMemory)
 }
 
-/// Forgets the pools that are gone, and gives their memory back.
+/// Removes the pools of closed listeners, and frees the list's memory if it is empty.
 pub(super) fn forget_gone() {
     let Some(list) = LIST.get() else { return };
     let mut list = list.lock();
@@ -29,16 +29,15 @@ pub(super) fn forget_gone() {
     }
 }
 
-/// Whether anything but the list knows a pool.
+/// Returns whether a pool is used outside the list.
 fn is_used(pool: &Arc<Pool>) -> bool {
     Arc::strong_count(pool) > 1
 }
 
-/// Refuses the largest of the heads that wait, in whichever pool, until all others together hold no more
-/// than the settings say.
+/// Refuses the largest waiting head in any pool, until the others together use no more than the setting.
 pub(super) fn relieve(config: &Config) {
     let Some(list) = LIST.get() else { return };
-    // Threads that come together take turns: the first may have done enough.
+    // The lock makes threads take turns: the first may have done enough.
     let list = list.lock();
     loop {
         let (mut sum, mut largest) = (0, None);
@@ -67,7 +66,7 @@ mod tests {
     use std::os::fd::IntoRawFd;
     use std::os::unix::net::UnixStream;
 
-    /// The heads of all pools are one sum: the largest goes, wherever it is.
+    /// The heads of all pools are one sum: the largest is refused, in whichever pool it is.
     #[test]
     #[cfg_attr(miri, ignore = "no epoll of sockets in Miri")]
     fn the_largest_head_of_all_pools_is_refused() {

@@ -1,5 +1,5 @@
-//! Queues of numbered slots: each slot is in one of them, or in none. Every step is O(1), and none but
-//! [`Queues::make_room`] needs memory.
+//! Queues of slot numbers: each slot is in one of them, or in none. Every step is O(1). Only
+//! [`Queues::make_room`] allocates.
 
 use crate::os::memory::{NoMemory, push};
 
@@ -9,17 +9,17 @@ struct Link {
     behind: u32,
 }
 
-/// So many queues, numbered from 0 on.
+/// A number of queues, numbered from 0.
 ///
-/// Each is a ring of links. The first links are the queues' own, where their rings begin and end; that of
-/// slot `n` is the one `QUEUES` further on. A slot that is in no queue is a ring of its own.
+/// Each is a ring of links. The first `QUEUES` links belong to the queues: their rings begin and end there.
+/// Slot `n` has the link `n + QUEUES`. A slot that is in no queue is a ring of one link.
 #[derive(Debug, Default)]
 pub(super) struct Queues<const QUEUES: usize> {
     links: Vec<Link>,
 }
 
 impl<const QUEUES: usize> Queues<QUEUES> {
-    /// Makes room for so many slots in all.
+    /// Reserves memory for this number of slots.
     pub(super) fn make_room(&mut self, slots: usize) -> Result<(), NoMemory> {
         while self.links.len() < QUEUES + slots {
             let own = self.links.len() as u32;
@@ -49,7 +49,7 @@ impl<const QUEUES: usize> Queues<QUEUES> {
         }
     }
 
-    /// Takes a slot out of its queue.
+    /// Removes a slot from its queue.
     pub(super) fn remove(&mut self, slot: u32) {
         let own = slot + QUEUES as u32;
         let Some(&Link { before, behind }) = self.links.get(own as usize) else { return };
@@ -60,13 +60,13 @@ impl<const QUEUES: usize> Queues<QUEUES> {
         }
     }
 
-    /// Puts a slot that is in no queue at the end of one.
+    /// Appends a slot that is in no queue.
     pub(super) fn put_last(&mut self, queue: usize, slot: u32) {
         let Some(&Link { before, .. }) = self.links.get(queue) else { return };
         self.insert(slot, before, queue as u32);
     }
 
-    /// Puts a slot that is in no queue at the front of one.
+    /// Puts a slot that is in no queue in front of the others.
     pub(super) fn put_first(&mut self, queue: usize, slot: u32) {
         let Some(&Link { behind, .. }) = self.links.get(queue) else { return };
         self.insert(slot, queue as u32, behind);
@@ -74,7 +74,7 @@ impl<const QUEUES: usize> Queues<QUEUES> {
 
     /// Returns the first slot of a queue.
     pub(super) fn first(&self, queue: usize) -> Option<u32> {
-        // An empty queue's ring ends where it begins.
+        // The ring of an empty queue ends where it begins.
         self.links.get(queue)?.behind.checked_sub(QUEUES as u32)
     }
 }
@@ -83,7 +83,7 @@ impl<const QUEUES: usize> Queues<QUEUES> {
 mod tests {
     use super::*;
 
-    /// All slots of a queue in order, which are taken out.
+    /// Removes all slots of a queue and returns them in order.
     fn drain(queues: &mut Queues<2>, queue: usize) -> Vec<u32> {
         std::iter::from_fn(|| {
             let slot = queues.first(queue)?;

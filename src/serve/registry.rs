@@ -1,4 +1,4 @@
-//! The listeners of this process, one per listen socket.
+//! The listeners of this process, one for each listen socket.
 
 use std::os::fd::RawFd;
 use std::sync::Arc;
@@ -18,21 +18,20 @@ type List = Lock<Vec<Arc<Listener>>>;
 
 static LISTENERS: PerProcess<List> = PerProcess::new(Lock::new(Vec::new()));
 
-/// This process's listeners.
+/// Returns this process's listeners.
 fn all() -> Result<&'static List, NoMemory> {
     LISTENERS.get().ok_or(NoMemory)
 }
 
-/// In a child, as soon as it is one: closes its copies of the parent's idle connections, so that their
-/// peers see the parent's end of them. A lock that was held at the moment of the fork leaves them
-/// open.
+/// Closes a new child's copies of the parent's idle connections, so that their peers see when the parent
+/// closes them. Leaves them open if the lock was held at the moment of the fork.
 fn abandon_parents() {
     if let Some(list) = LISTENERS.inherited().and_then(Lock::try_lock) {
         list.iter().for_each(|listener| listener.pool().abandon());
     }
 }
 
-/// The listener of a listen socket.
+/// Returns the listener of a listen socket; makes it if there is none.
 #[inline]
 pub fn of(fd: RawFd) -> Result<Arc<Listener>, NoMemory> {
     let mut list = all()?.lock();
@@ -45,8 +44,7 @@ pub fn of(fd: RawFd) -> Result<Arc<Listener>, NoMemory> {
 #[cold]
 fn add(fd: RawFd, list: &mut Vec<Arc<Listener>>) -> Result<Arc<Listener>, NoMemory> {
     fork::set_child_clean_up(abandon_parents);
-    // An inherited TCP socket may be without it; connections get it from there. Any other socket
-    // refuses.
+    // An inherited TCP socket may lack the option, which connections inherit. Other sockets refuse it.
     let _ = socket::set_nodelay(fd);
     let listener = Arc::new(Listener::new(fd));
     pools::enlist(listener.pool())?;
@@ -54,25 +52,24 @@ fn add(fd: RawFd, list: &mut Vec<Arc<Listener>>) -> Result<Arc<Listener>, NoMemo
     Ok(listener)
 }
 
-/// The listener of a listen socket, if there is one.
+/// Returns the listener of a listen socket, if there is one.
 pub fn existing(fd: RawFd) -> Option<Arc<Listener>> {
     all().ok()?.lock().iter().find(|listener| listener.fd() == fd).map(Arc::clone)
 }
 
-/// Takes a connection out of its place, if it still waits there with this descriptor, for whichever listen
-/// socket.
+/// Takes a connection out of any pool, if it is still parked with this key and descriptor.
 pub fn take_out(key: Key, fd: RawFd) -> Option<Connection> {
     all().ok()?.lock().iter().find_map(|listener| listener.take_out(key, fd))
 }
 
-/// Whether threads wait on a listener, or connections came through it that are not closed. To be asked
-/// with the list locked: threads come to wait through [`of`] only.
+/// Returns whether threads wait on a listener, or connections accepted from it are open. The caller holds
+/// the list's lock: threads come to wait through [`of`] only.
 fn is_used(listener: &Arc<Listener>) -> bool {
     Arc::strong_count(listener) > 1 || listener.pool().knows_any()
 }
 
-/// The number stands for a new listen socket. Threads that wait at the earlier one, and connections that
-/// came through it, go on with this one.
+/// Notes that the program has opened a listen socket with this number. Threads that wait at an earlier
+/// one, and connections that were accepted from it, go on with the new one.
 pub fn opened(fd: RawFd) {
     let Ok(list) = all() else { return };
     let mut list = list.lock();
@@ -83,12 +80,12 @@ pub fn opened(fd: RawFd) {
     }
 }
 
-/// The caller does not wait on the listener any more, because shutting down was asked for. If no other
-/// thread uses it, other processes have the listen socket as if this one had not been there.
+/// Ends the caller's wait on the listener for a shutdown. If no other thread uses it, restores the listen
+/// socket for other processes.
 #[cold]
 pub fn stop_waiting(listener: Arc<Listener>) {
     let Ok(list) = all() else { return };
-    // New users come through `of` only, which has to wait for the list.
+    // New users come through `of` only, which needs the lock.
     let list = list.lock();
     let fd = listener.fd();
     drop(listener);
@@ -98,16 +95,16 @@ pub fn stop_waiting(listener: Arc<Listener>) {
     }
 }
 
-/// The process ends: other processes have the listen sockets as if it had not been there. A lock that is
-/// held leaves them as they are.
+/// Restores the listen sockets for other processes, as the process ends. Does nothing if the lock is
+/// held.
 pub fn leave() {
     if let Some(list) = LISTENERS.existing().and_then(Lock::try_lock) {
         list.iter().for_each(|listener| listener.leave());
     }
 }
 
-/// Closes every parked connection and gives back memory kept for later. A listener that threads wait
-/// on, or that a request in progress came through, stays; returns whether there is one.
+/// Closes every parked connection and frees spare memory. A listener stays if threads wait on it or a
+/// request in progress came through it; returns whether there is one.
 pub fn shut_down() -> bool {
     let mut passed = 0;
     while let Some(listener) = all().ok().and_then(|list| list.lock().get(passed).map(Arc::clone)) {

@@ -1,9 +1,9 @@
-//! Threads in reserve: those that do not wait in the pool, because enough others do.
+//! Threads in reserve: they do not wait in the pool, because enough others do.
 //!
-//! For each connection the kernel wakes a thread that waits in the pool, and that one's wake-up wakes the
-//! next as long as the connection is not accepted: the more threads wait there, the more of them wake in vain.
-//! So only [`MOST_SLEEPERS`](super::patience::MOST_SLEEPERS) wait there. The last one that leaves calls one
-//! from the reserve, so that as long as a thread is idle one waits in the pool.
+//! For each connection the kernel wakes a thread that waits in the pool. Its wake-up wakes the next as
+//! long as the connection is not accepted: the more threads wait there, the more wake up without work. So
+//! only [`MOST_SLEEPERS`](super::patience::MOST_SLEEPERS) wait there. The last one that leaves calls one
+//! from the reserve, so that one waits in the pool as long as any thread is idle.
 
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -17,8 +17,8 @@ use crate::os::semaphore::Semaphore;
 /// The reserve of one pool.
 #[derive(Debug)]
 pub(super) struct Reserve {
-    /// Threads that wait here, and were not called. Those that were cancelled here are counted, too: a call
-    /// for one of them lets the next that comes go on at once.
+    /// Threads that wait here and were not called. Threads that were cancelled here are counted, too: a
+    /// call for one of them lets the next thread that enters return immediately.
     waiting: AtomicU32,
     semaphore: OnceCell<Semaphore>,
 }
@@ -28,31 +28,31 @@ impl Reserve {
         Self { waiting: AtomicU32::new(0), semaphore: OnceCell::new() }
     }
 
-    /// Counts a thread that is going to wait here. Fails where there is no memory for it.
+    /// Counts a thread that is going to wait here. Fails if out of memory.
     pub(super) fn enter(&self) -> Result<(), NoMemory> {
         self.semaphore.get_or_try_init(Semaphore::new)?;
         self.waiting.fetch_add(1, Ordering::SeqCst);
         Ok(())
     }
 
-    /// How many threads wait.
+    /// Returns how many threads wait.
     pub(super) fn number(&self) -> u32 {
         self.waiting.load(Ordering::SeqCst)
     }
 
-    /// Waits until the thread is called. `TimedOut` if it is not within that time, `Interrupted` after a
-    /// signal.
+    /// Waits until the thread is called. Fails with `TimedOut` after `longest`, with `Interrupted` after
+    /// a signal.
     pub(super) fn wait(&self, longest: Duration) -> io::Result<()> {
         let Some(semaphore) = self.semaphore.get() else { return Ok(()) };
         let result = semaphore.wait(longest);
         if result.is_err() && !self.leave() {
-            // It was called at the last moment: that call is no other thread's.
+            // It was called at the last moment: no other thread may take that call.
             let _ = semaphore.wait(Duration::ZERO);
         }
         result
     }
 
-    /// Counts one thread less. Returns whether any was counted.
+    /// Removes a thread from the count. Returns false if none was counted.
     fn leave(&self) -> bool {
         let less = |waiting: u32| waiting.checked_sub(1);
         self.waiting.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_ok()
@@ -65,7 +65,7 @@ impl Reserve {
         }
     }
 
-    /// Calls all that wait.
+    /// Calls all threads that wait.
     pub(super) fn call_all(&self) {
         for _ in 0..self.number() {
             self.call_one();

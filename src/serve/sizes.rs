@@ -1,25 +1,25 @@
-//! How large the exchanges of parked connections are.
+//! The sizes of the exchanges of parked connections.
 
 use std::cmp::Reverse;
 
 use super::heap::Heap;
 use crate::os::memory::NoMemory;
 
-/// How large parked exchanges are, as far as it counts ([`Exchange::held`](super::exchange::Exchange::held)).
+/// Sizes of parked exchanges, as far as they count ([`Exchange::held`](super::exchange::Exchange::held)).
 #[derive(Debug, Default)]
 pub(super) struct Sizes {
-    /// The largest first.
+    /// The largest is first.
     heap: Heap<Reverse<usize>>,
     sum: usize,
 }
 
 impl Sizes {
-    /// Makes room for so many slots in all.
+    /// Reserves memory for this number of slots.
     pub(super) fn make_room(&mut self, slots: usize) -> Result<(), NoMemory> {
         self.heap.make_room(slots)
     }
 
-    /// Notes the size of the exchange in a slot that has none.
+    /// Adds the exchange of a slot that has none.
     pub(super) fn insert(&mut self, slot: u32, size: usize) {
         if size > 0 {
             self.heap.insert(slot, Reverse(size));
@@ -27,20 +27,20 @@ impl Sizes {
         }
     }
 
-    /// Forgets the exchange in a slot.
+    /// Removes the exchange of a slot.
     pub(super) fn remove(&mut self, slot: u32) {
         if let Some(Reverse(size)) = self.heap.remove(slot) {
             self.sum -= size;
         }
     }
 
-    /// Forgets all of them.
+    /// Removes all exchanges; frees no memory.
     pub(super) fn clear(&mut self) {
         self.heap.clear();
         self.sum = 0;
     }
 
-    /// Returns the size of all exchanges together, and of the largest.
+    /// Returns the sum of all sizes, and the largest.
     pub(super) fn sum_and_largest(&self) -> (usize, usize) {
         (self.sum, self.largest().map_or(0, |(size, _)| size))
     }

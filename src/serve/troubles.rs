@@ -7,17 +7,17 @@ use super::patience::{MOST_AT_ONCE, MOST_ERRORS, SOON};
 use crate::os::clock;
 use crate::os::lock::Lock;
 
-/// What follows on an error.
+/// What the caller of accept4 does after an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Consequence {
     TryAgain,
     /// Try again after a pause.
     Pause,
-    /// It does not pass: the caller gets it.
+    /// Return the error: it does not pass.
     Return,
 }
 
-/// Counts the errors in a row.
+/// Counts errors in a row.
 #[derive(Debug)]
 pub(super) struct Troubles {
     count: AtomicU32,
@@ -25,18 +25,17 @@ pub(super) struct Troubles {
 }
 
 impl Troubles {
-    /// No error yet.
     pub(super) const fn new() -> Self {
         Self { count: AtomicU32::new(0), last: Lock::new(None) }
     }
 
-    /// Notes that the row has ended.
+    /// Ends the row.
     pub(super) fn are_over(&self) {
         self.count.store(0, Ordering::Relaxed);
     }
 
-    /// Notes an error and decides. When errors do not pass, because a sandbox refuses the call, one is
-    /// returned.
+    /// Counts an error and decides what follows. Errors that do not pass, as in a sandbox that refuses
+    /// the call, are returned in the end.
     #[cold]
     pub(super) fn next(&self, has_connection: impl Fn() -> bool) -> Consequence {
         let now = clock::now();

@@ -1,11 +1,12 @@
-//! What a thread that waits does next, and which connection goes when there are too many.
+//! What a waiting thread does next, and which connection goes when there are too many.
 
 use std::os::fd::RawFd;
 use std::time::Instant;
 
+use super::duty::Duty;
 use super::key::Key;
 use super::parking::{Parked, Parking};
-use super::patience::{LONG_UNARMED, MOST_STEPS, PLACES_BETWEEN_LOOKS};
+use super::patience::{KEYS_BETWEEN_LOOKS, LONG_UNARMED, MOST_STEPS};
 use super::slot::Registration;
 use super::watcher::{UNASKED, Watcher};
 use crate::os::clock;
@@ -13,46 +14,47 @@ use crate::os::descriptor::{descriptor_limit, file_number};
 use crate::os::memory::{NoMemory, push, reserve};
 use crate::os::poll::{Interest, Ready};
 
-/// A connection that was taken out of its place.
+/// A connection that was taken out of the table; it keeps its slot.
 pub(super) type TakenOut = (Key, RawFd, Parked);
 
-/// What the threads of a pool share.
+/// The state that the threads of a pool share.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) parking: Parking,
-    /// Events not looked at yet, the first one last.
+    /// Events that no thread has seen to yet, the next one last.
     pub(super) ready: Vec<u64>,
-    /// Steps since the kernel was asked.
+    /// Steps since the last call of epoll_wait.
     steps: u32,
-    /// Connections that have to go, because too many wait. They have their places, but are not parked.
+    /// Connections that have to go, because too many wait. They have slots, but are not parked.
     surplus: Vec<TakenOut>,
-    /// New places, and the room for waiting connections that the limit of descriptors left lately.
-    new_places: u32,
+    /// Keys made so far.
+    keys_made: u32,
+    /// The number of connections for which there are descriptors, as of the last look.
     room: usize,
 }
 
-/// What a thread does next that waits.
+/// The next step of a waiting thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Closes a connection, because too many wait.
+    /// Close a connection, because too many wait.
     MakeRoom,
-    /// Sees to a connection whose time is over.
+    /// See to a connection whose deadline has passed.
     Expire,
-    /// Looks at what an event stands for.
+    /// See to an event.
     Follow(u64),
-    /// Asks the kernel, and waits no longer than until then; without waiting if that is over.
+    /// Call epoll_wait, with this deadline; without waiting if it has passed.
     Ask(Option<Instant>),
 }
 
 impl State {
-    /// The state of an empty pool with this number.
+    /// Returns the state of an empty pool with this number.
     pub(super) fn new(number: u32) -> Self {
         let parking = Parking::new(number);
-        Self { parking, ready: Vec::new(), steps: 0, surplus: Vec::new(), new_places: 0, room: 0 }
+        Self { parking, ready: Vec::new(), steps: 0, surplus: Vec::new(), keys_made: 0, room: 0 }
     }
 
-    /// Decides what comes next. Whatever there is to do, the kernel is asked every
-    /// [`MOST_STEPS`] steps, or the listen socket would not be heard.
+    /// Decides what comes next. epoll_wait is called every [`MOST_STEPS`] steps, whatever there is to do:
+    /// the listen socket must not starve.
     pub(super) fn next_step(&mut self) -> Step {
         if !self.surplus.is_empty() {
             return Step::MakeRoom;
@@ -68,18 +70,18 @@ impl State {
             return Step::Ask(Some(clock::now()));
         }
         self.steps += 1;
-        // By turns, so that neither waits for all of the other.
+        // In turns, so that neither kind delays the other.
         let event = if is_late && self.steps % 2 == 1 { None } else { self.ready.pop() };
         event.map_or(Step::Expire, Step::Follow)
     }
 
-    /// Returns how many connections may be parked: a quarter of the descriptors is the program's.
+    /// Returns how many connections may be parked. A quarter of the descriptors is left to the program.
     pub(super) fn most(&self, max_waiting: usize) -> usize {
         max_waiting.min(self.room).max(1)
     }
 
-    /// Puts a connection into its place. Where there are `max_waiting` already, the one of least worth has
-    /// to go. Returns whether an event for it has come already.
+    /// Parks a connection. If `max_waiting` are parked already, the one of least worth has to go. Returns
+    /// whether it must be looked at: an event came before parking.
     pub(super) fn park(&mut self, (key, fd, parked): TakenOut, max_waiting: usize) -> bool {
         let most = self.most(max_waiting);
         if self.parking.len() >= most {
@@ -92,7 +94,7 @@ impl State {
         self.parking.park(key, fd, parked)
     }
 
-    /// Gives up the connection that has been idle for the longest time, if the program has closed it.
+    /// Removes the connection that has been idle longest, if the program has closed it.
     fn release_stale(&mut self) {
         let longest = self.parking.longest_idle();
         if let Some(stale) = longest.filter(|key| !self.parking.is_own(*key, file_number)) {
@@ -100,21 +102,21 @@ impl State {
         }
     }
 
-    /// Whether a thread has to see to something before it may wait for its own connection.
+    /// Returns whether there is work for a thread before it may wait for its own connection.
     pub(super) fn has_work(&self) -> bool {
         let is_late = || self.parking.earliest().is_some_and(|deadline| deadline <= clock::now());
         !self.ready.is_empty() || !self.surplus.is_empty() || is_late()
     }
 
-    /// A place for a connection that has none.
+    /// Returns a key for a connection that has none.
     pub(super) fn new_key(&mut self) -> Result<Key, NoMemory> {
-        if self.new_places % PLACES_BETWEEN_LOOKS == 0 {
+        if self.keys_made % KEYS_BETWEEN_LOOKS == 0 {
             let descriptors = descriptor_limit();
             self.room = descriptors - descriptors / 4;
         }
-        self.new_places = self.new_places.wrapping_add(1);
+        self.keys_made = self.keys_made.wrapping_add(1);
         let key = self.parking.reserve()?;
-        // Noting an event must not need memory.
+        // Memory for events is reserved now: noting one must not fail.
         let most = self.parking.slots_made() + Ready::MOST;
         let more = most.saturating_sub(self.ready.len());
         let enough = reserve(&mut self.ready, more);
@@ -124,7 +126,7 @@ impl State {
         enough.map(|()| key)
     }
 
-    /// Takes out the connection that is the first to close when there are too many.
+    /// Takes out the connection that is closed first when there are too many.
     pub(super) fn take_least_worth(&mut self) -> Option<TakenOut> {
         while let Some(taken_out) = self.surplus.pop() {
             if self.parking.is_own(taken_out.0, file_number) {
@@ -135,12 +137,13 @@ impl State {
         self.take_own(Parking::least_worth)
     }
 
-    /// Takes out a connection that is parked.
+    /// Takes out a parked connection.
     pub(super) fn take(&mut self, key: Key) -> Option<TakenOut> {
         self.parking.take(key).map(|(fd, parked)| (key, fd, parked))
     }
 
-    /// Takes out a connection that is parked with this descriptor, unless the program has closed it.
+    /// Takes out the connection that is parked with this key and descriptor, unless the program has
+    /// closed it.
     pub(super) fn take_same(&mut self, key: Key, fd: RawFd) -> Option<TakenOut> {
         if !self.parking.is_parked(key, fd) {
             return None;
@@ -152,19 +155,19 @@ impl State {
         self.take(key)
     }
 
-    /// Stops watching a connection that leaves, and gives up its place. Returns false if its number has
-    /// come to mean something else: then the program has closed it.
+    /// Unregisters a connection that leaves the pool, and frees its slot. Returns false if its number
+    /// stands for another file: then the program has closed it.
     pub(super) fn forget(&mut self, fd: RawFd, key: Key, watcher: &Watcher) -> bool {
         let is_latest = self.parking.is_latest(key, fd);
         let registration = self.parking.registration(key);
-        // The instance may be lost: then the file says it.
+        // Without the instance, the file tells.
         let mut is_own = || watcher.remove(fd) || self.parking.is_own(key, file_number);
         let stays = is_latest && (registration == Registration::No || is_own());
         self.parking.release(key);
         stays
     }
 
-    /// Gives up all connections, in a child: no memory may be freed at this moment.
+    /// Closes and abandons all connections, in a child: no memory may be freed there.
     pub(super) fn abandon(&mut self, close: impl Fn(RawFd)) {
         for (key, fd, _) in &self.surplus {
             if self.parking.is_own(*key, file_number) {
@@ -175,13 +178,13 @@ impl State {
         self.parking.abandon(file_number, close);
     }
 
-    /// Takes out a connection whose time is over.
+    /// Takes out a connection whose deadline has passed.
     pub(super) fn take_expired(&mut self, now: Instant) -> Option<TakenOut> {
         self.take_own(|parking| parking.expired(now))
     }
 
-    /// Takes out a parked connection for which the kernel does not vouch by an event. One whose number has
-    /// come to mean something else is lost: that is left alone, and the next one taken.
+    /// Takes out a parked connection that `next` chooses. No event shows that it is still open: if its
+    /// number stands for another file, it is removed, and the next one taken.
     fn take_own(&mut self, next: impl Fn(&Parking) -> Option<Key>) -> Option<TakenOut> {
         loop {
             let key = next(&self.parking)?;
@@ -192,8 +195,8 @@ impl State {
         }
     }
 
-    /// The kernel does not watch anything any more: each parked connection is to be looked at, and so
-    /// registered anew, and `event` before them.
+    /// Queues every parked connection, to be read and registered again, and `event` before them: the
+    /// kernel watches nothing any more.
     pub(super) fn look_at_all(&mut self, event: u64) {
         self.ready.clear();
         for number in 0..self.parking.slots_made() {
@@ -207,26 +210,27 @@ impl State {
         self.look_next_at(event);
     }
 
-    /// Arms the connections that were left unarmed for too long. Returns whether there are others.
-    pub(super) fn arm_forgotten(&mut self, watcher: &Watcher, now: u32) -> bool {
+    /// Arms connections that have been unarmed for too long. Returns [`Duty::Unarmed`] if others are
+    /// unarmed.
+    pub(super) fn arm_forgotten(&mut self, watcher: &Watcher, now: u32) -> Duty {
         while let Some((key, age)) = self.parking.first_unarmed(now) {
             if age < LONG_UNARMED {
-                return true;
+                return Duty::Unarmed;
             }
             self.arm(key, watcher);
         }
-        false
+        Duty::None
     }
 
-    /// Arms all connections that are unarmed: no thread is going to come by soon.
+    /// Arms all unarmed connections: no thread will come by soon.
     pub(super) fn arm_all(&mut self, watcher: &Watcher) {
         while let Some((key, _)) = self.parking.first_unarmed(0) {
             self.arm(key, watcher);
         }
     }
 
-    /// Arms a connection that is unarmed. One whose number has come to mean something else was closed by
-    /// the program, and is forgotten.
+    /// Arms an unarmed connection. If its number stands for another file, the program has closed it, and
+    /// it is removed.
     pub(super) fn arm(&mut self, key: Key, watcher: &Watcher) {
         let Some(fd) = self.parking.take_unarmed(key) else { return };
         if self.parking.is_own(key, file_number) {
@@ -236,18 +240,18 @@ impl State {
         }
     }
 
-    /// Has the kernel speak of a parked connection, again if it has done so already.
+    /// Makes the kernel report a parked connection, again if it has done so already.
     pub(super) fn rearm(&mut self, key: Key, fd: RawFd, interest: Interest, watcher: &Watcher) {
         let armed = watcher.epoll().and_then(|e| e.modify(fd, interest, key.token()));
         if armed.is_err() && watcher.is_lost() {
-            // All are registered again when that is mended.
+            // All are registered again when the instance is replaced.
             self.look_next_at(UNASKED);
         } else if armed.is_err() {
             self.parking.release(key);
         }
     }
 
-    /// Makes a connection unarmed that was armed because no thread held one: the first of them.
+    /// Makes an armed connection unarmed, so that a thread can hold it.
     pub(super) fn disarm(&mut self, key: Key, fd: RawFd, watcher: &Watcher) -> bool {
         if !self.parking.is_parked(key, fd) || !self.parking.may_stay_unarmed(key) {
             return false;
@@ -259,7 +263,7 @@ impl State {
         silent.is_ok()
     }
 
-    /// Notes an event, to be looked at behind all others.
+    /// Adds an event behind all others, unless it is there already.
     pub(super) fn queue(&mut self, event: u64) {
         if self.ready.contains(&event) {
             return;
@@ -271,16 +275,16 @@ impl State {
         self.look_next_at(moved);
     }
 
-    /// Takes note that an event was seen to. Returns whether there was one.
+    /// Removes an event. Returns whether it was there.
     pub(super) fn forget_event(&mut self, event: u64) -> bool {
         let before = self.ready.len();
         self.ready.retain(|&other| other != event);
         self.ready.len() < before
     }
 
-    /// Notes an event, to be looked at before all others.
+    /// Adds an event in front of all others.
     pub(super) fn look_next_at(&mut self, event: u64) {
-        // There is room: see `new_place`. Those of the listen socket come again.
+        // Memory is reserved: see `new_key`. Events of the listen socket come again.
         let _ = push(&mut self.ready, event);
     }
 }
@@ -299,7 +303,7 @@ mod tests {
         Parked { exchange: None, wait: Wait::new(stage, Some(patience)), epoch: ForkEpoch::now() }
     }
 
-    fn watched_place(state: &mut State) -> Key {
+    fn watched_key(state: &mut State) -> Key {
         let key = state.new_key().unwrap();
         state.parking.set_registration(key, 0, Registration::Once);
         key
@@ -310,7 +314,7 @@ mod tests {
     fn no_more_connections_wait_than_the_limit() {
         let mut state = State::new(0);
         for fd in 0..100 {
-            let key = watched_place(&mut state);
+            let key = watched_key(&mut state);
             state.park((key, fd, waiting(Stage::Silent, LATER)), 20);
             assert!(state.parking.len() <= 20);
             assert_eq!(
@@ -332,9 +336,9 @@ mod tests {
         state.new_key().unwrap();
         assert_eq!(state.most(usize::MAX), most - most / 4);
         assert_eq!(state.most(1), 1);
-        // It is looked up seldom.
+        // The limit is read rarely.
         state.room = 7;
-        for _ in 1..PLACES_BETWEEN_LOOKS {
+        for _ in 1..KEYS_BETWEEN_LOOKS {
             state.new_key().unwrap();
         }
         assert_eq!(state.room, 7);
@@ -342,7 +346,7 @@ mod tests {
         assert_eq!(state.room, most - most / 4);
     }
 
-    /// Events that never end, and thousands whose time is over: each comes, and the kernel is asked.
+    /// With endless events, or thousands of passed deadlines, each is seen to, and the kernel is asked.
     #[test]
     #[cfg_attr(miri, ignore = "no getrlimit in Miri")]
     fn the_kernel_is_asked_whatever_there_is_to_do() {
@@ -350,7 +354,7 @@ mod tests {
             let mut state = State::new(0);
             if is_late {
                 for fd in 0..1000 {
-                    let key = watched_place(&mut state);
+                    let key = watched_key(&mut state);
                     let late = waiting(Stage::Silent, Duration::ZERO);
                     state.park((key, fd, late), usize::MAX);
                 }
@@ -358,7 +362,7 @@ mod tests {
             state.new_key().unwrap();
             let (mut since_asked, mut asked, mut followed, mut expired) = (0, 0, 0, 0);
             for _ in 0..1500 {
-                // Whatever is followed comes again.
+                // Every event comes again.
                 state.queue(7);
                 match state.next_step() {
                     Step::Ask(until) => {
@@ -389,7 +393,7 @@ mod tests {
     fn with_nothing_to_do_the_wait_is_until_the_next_deadline() {
         let mut state = State::new(0);
         assert_eq!(state.next_step(), Step::Ask(None));
-        let key = watched_place(&mut state);
+        let key = watched_key(&mut state);
         let parked = waiting(Stage::Silent, LATER);
         let deadline = parked.wait.deadline;
         state.park((key, 5, parked), 20);

@@ -1,33 +1,33 @@
-//! Why a connection without a request waits, and for how long.
+//! Why a connection without a request waits, and until when.
 
 use std::time::{Duration, Instant};
 
 use crate::os::clock;
 use crate::os::poll::Interest;
 
-/// Why a connection is parked.
+/// Why a connection waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// Accepted; no request was begun on it.
+    /// Accepted; nothing of a request has arrived.
     Silent,
     /// Part of its first request has arrived.
     First,
-    /// Refused and told so; waits for the peer to end, so that it can read the answer.
+    /// Its request was refused; it waits for the peer to close, so that the peer can read the answer.
     Lingering,
-    /// Has had a request, and nothing of another has come since.
+    /// Has had a request; nothing of another has arrived.
     Idle,
-    /// Has had a request, and part of another has arrived.
+    /// Has had a request; part of another has arrived.
     Next,
 }
 
 impl Stage {
-    /// Whether a request was answered on the connection.
+    /// Returns whether a request was answered on the connection.
     pub const fn has_had_request(self) -> bool {
         matches!(self, Self::Idle | Self::Next)
     }
 
-    /// The queue of those that are worth as much. Web servers keep idle connections because they mean
-    /// to use them, and lose requests when these are closed.
+    /// Returns the queue of this stage; connections in the first queue are closed first. Web servers keep
+    /// idle connections to use them, and lose requests when these are closed.
     pub(super) const fn queue(self) -> usize {
         match self {
             Self::Silent | Self::First | Self::Lingering => 0,
@@ -40,34 +40,34 @@ impl Stage {
 /// Why a connection waits, and until when.
 #[derive(Clone, Copy, Debug)]
 pub struct Wait {
-    /// Why.
+    /// Why it waits.
     pub stage: Stage,
-    /// When to close it.
+    /// When the connection is closed.
     pub deadline: Option<Instant>,
 }
 
 impl Wait {
-    /// A connection whose last request is over.
+    /// A connection whose last request is over waits without a limit.
     pub const IDLE: Self = Self { stage: Stage::Idle, deadline: None };
 
-    /// From now on for so long; without a limit for ever.
+    /// Returns a wait from now on with this limit; `None`: without a limit.
     pub fn new(stage: Stage, patience: Option<Duration>) -> Self {
         let deadline = patience.and_then(|patience| clock::now().checked_add(patience));
         Self { stage, deadline }
     }
 }
 
-/// When a connection that is parked is looked at again.
+/// When a parked connection is read next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Again {
-    /// As soon as something comes.
+    /// When it becomes readable.
     WhenHeard,
-    /// As soon as those have had their turn that are ready already: something has come.
+    /// After all connections that are ready now: something has arrived already.
     InTurn,
 }
 
 impl Again {
-    /// How the kernel watches it beside other threads.
+    /// Returns how the kernel watches it when there are several threads.
     pub(super) const fn interest(self) -> Interest {
         match self {
             Self::WhenHeard => Interest::OneShot,
@@ -76,11 +76,11 @@ impl Again {
     }
 }
 
-/// What is known of the request that a connection served last.
+/// What is expected of the structure that served a connection's last request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owner {
-    /// Its structure has accepted several requests, and is expected to accept another one soon.
+    /// It has accepted several requests, and will probably accept another one soon.
     Returns,
-    /// Its structure may never be used again.
+    /// It may never be used again.
     MayBeGone,
 }

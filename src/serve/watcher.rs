@@ -1,5 +1,5 @@
-//! What the kernel watches for a pool: one epoll instance with the listen socket, the wake-up descriptor of
-//! [`crate::os::signal`], and connections.
+//! What the kernel watches for a pool: one epoll instance with the listen socket, the wake-up descriptor
+//! of [`crate::os::signal`], and connections.
 
 use std::fmt::Write as _;
 use std::io::{self, ErrorKind};
@@ -21,22 +21,22 @@ use crate::os::{signal, threads};
 /// The token of the listen socket.
 pub(super) const LISTEN: u64 = u64::MAX;
 const WAKE_UP: u64 = u64::MAX - 1;
-/// The token of the listen socket, of which the kernel has not spoken.
+/// Not a token of the kernel's: try the listen socket although epoll did not report it.
 pub(super) const UNASKED: u64 = u64::MAX - 2;
 
-/// The epoll instance of a pool; made when it is needed first.
+/// The epoll instance of a pool; made when it is first needed.
 #[derive(Debug)]
 pub(super) struct Watcher {
     listen_fd: RawFd,
     epoll: OnceCell<Epoll>,
-    /// Threads that make it anew take turns: meanwhile it is missing.
+    /// Threads that replace the instance take turns: it is missing meanwhile.
     turn_to_renew: Lock<()>,
-    /// Whether registering the listen socket anew has failed: the kernel does not speak of it.
+    /// Whether registering the listen socket again has failed: the kernel does not report it then.
     is_hidden: AtomicBool,
 }
 
 impl Watcher {
-    /// One that watches nothing; makes no system call.
+    /// Returns a watcher without an instance; makes no system call.
     pub(super) const fn new(listen_fd: RawFd) -> Self {
         Self {
             listen_fd,
@@ -46,7 +46,7 @@ impl Watcher {
         }
     }
 
-    /// Returns the instance.
+    /// Returns the instance; makes it if there is none.
     pub(super) fn epoll(&self) -> io::Result<&Epoll> {
         match self.epoll.get() {
             Some(epoll) if epoll.descriptor() >= 0 => Ok(epoll),
@@ -67,39 +67,39 @@ impl Watcher {
         Ok(epoll)
     }
 
-    /// Whether the instance that there was has to be made anew: the program has closed it or the wake-up,
-    /// or uses its number.
+    /// Returns whether the instance has to be replaced: the program has closed it or the wake-up
+    /// descriptor, or reuses its number.
     pub(super) fn is_broken(&self) -> bool {
         let is_whole = |epoll: &Epoll| signal::check_wake_up().is_ok_and(|w| w == epoll.witness());
-        // Where there is no instance, a wake-up would be made in vain.
+        // Without an instance no wake-up descriptor is needed.
         self.epoll.get().is_some_and(|e| e.descriptor() < 0 || !is_whole(e) || e.is_lost())
     }
 
-    /// Whether the number of the instance has come to mean something else.
+    /// Returns whether the number of the instance stands for another file.
     pub(super) fn is_lost(&self) -> bool {
         self.epoll.get().is_some_and(Epoll::is_lost)
     }
 
-    /// Makes the instance anew; it watches nothing then. What stands at the number of the earlier one is
+    /// Replaces the instance; the new one watches nothing. Whatever has the number of the earlier one is
     /// left alone. After an error there is no instance.
     pub(super) fn renew(&self) -> io::Result<()> {
         let _turn = self.turn_to_renew.lock();
         self.epoll.get().map_or(Ok(()), |epoll| epoll.renew(signal::check_wake_up))
     }
 
-    /// Begins to watch the listen socket.
+    /// Registers the listen socket.
     pub(super) fn add_listen_socket(&self) -> io::Result<()> {
         let add = || self.epoll()?.add(self.listen_fd, Interest::Exclusive, LISTEN);
         match add() {
-            // Not a socket at all; accept4 says so.
+            // Not a socket: accept4 returns that error.
             Err(error) if is_unwatchable(&error) => Ok(()),
-            // The program has closed the instance, which watches nothing yet.
+            // The program has closed the instance, in which nothing was registered yet.
             Err(_) if self.is_lost() => self.renew().and_then(|()| add()),
             result => result,
         }
     }
 
-    /// Registers the listen socket if the kernel does not know it any more.
+    /// Registers the listen socket if the kernel does not watch it any more.
     pub(super) fn find_listen_socket(&self) -> io::Result<()> {
         let result = self.epoll()?.add(self.listen_fd, Interest::Exclusive, LISTEN);
         let is_watched = !result.is_err_and(|error| !is_watched_already(&error));
@@ -107,8 +107,8 @@ impl Watcher {
         Ok(())
     }
 
-    /// Registers the listen socket behind all others that wait for it, in this process and in others. Of
-    /// two threads that do so at the same time the second finds nothing to move.
+    /// Registers the listen socket behind all others that wait for it, in this process and in others. If
+    /// two threads do so at the same time, the second does nothing.
     pub(super) fn move_listen_socket_last(&self) {
         let moved =
             self.epoll.get().map(|e| e.move_last(self.listen_fd, Interest::Exclusive, LISTEN));
@@ -117,20 +117,21 @@ impl Watcher {
         }
     }
 
-    /// Stops watching a descriptor. Returns whether it was watched.
+    /// Removes a registration. Returns whether there was one.
     pub(super) fn remove(&self, fd: RawFd) -> bool {
         self.epoll.get().is_some_and(|epoll| epoll.remove(fd))
     }
 
-    /// Closes the instance before its time. Async-signal-safe.
+    /// Closes the instance in a child. Async-signal-safe.
     pub(super) fn give_up(&self) {
         if let Some(epoll) = self.epoll.get() {
             epoll.give_up();
         }
     }
 
-    /// Waits for as long as the terms allow, or `longest`, for something to come. Returns the token of the
-    /// first that is ready; `other` gets the others. `TimedOut` after a first wait in which nothing came.
+    /// Waits for an event as long as the options allow, and for `longest` at most. Returns the first
+    /// token that is ready; `other` gets the others. Fails with `TimedOut` after a short first wait
+    /// without an event.
     pub(super) fn wait(
         &self,
         longest: Duration,
@@ -142,7 +143,7 @@ impl Watcher {
         let most = if is_hidden { SHORTAGE_WAIT.min(longest) } else { longest };
         let timeout = options.wait(most);
         let mut ready = Ready::new();
-        // With other threads there is no telling when this one comes back for a second event.
+        // With several threads, this one may come back late for a second event.
         let most = if threads::only_one() { Ready::MOST } else { 1 };
         if options.fail_on_intr {
             epoll.wait_for_handlers_only(&mut ready, most, Some(timeout))?;
@@ -155,8 +156,8 @@ impl Watcher {
         }
         let mut tokens = ready.tokens().filter(|&token| token != WAKE_UP);
         let first = tokens.next();
-        // A process that is always busy would never come to look unasked; and what has woken this one may
-        // be the loss of the wake-up's other end.
+        // A process that is always busy would never try the listen socket unasked. And the loss of the
+        // wake-up's other end may be what has woken this one.
         tokens.chain((woke || is_hidden && first.is_some()).then_some(UNASKED)).for_each(other);
         let is_unheard = ready.tokens().next().is_none() && !timeout.is_zero();
         match longest {
@@ -167,7 +168,7 @@ impl Watcher {
     }
 }
 
-/// Says once why idle connections hold threads.
+/// Explains once on stderr why idle connections hold threads.
 #[cold]
 fn say_what_is_missing(error: &io::Error) {
     static SAID: AtomicBool = AtomicBool::new(false);

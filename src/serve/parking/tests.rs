@@ -48,13 +48,13 @@ fn who_has_had_no_request_goes_first_and_the_oldest_of_those() {
     let stages =
         [Stage::Idle, Stage::Next, Stage::First, Stage::Idle, Stage::Lingering, Stage::Silent];
     let mut parking = Parking::new(0);
-    let places: Vec<_> = stages.map(|stage| (stage, parking.reserve().unwrap())).into();
-    for (fd, (stage, key)) in places.iter().enumerate().rev() {
+    let keys: Vec<_> = stages.map(|stage| (stage, parking.reserve().unwrap())).into();
+    for (fd, (stage, key)) in keys.iter().enumerate().rev() {
         parking.park(*key, fd as RawFd, at(*stage, None));
     }
-    // Looked at, and parked again: it has waited the shortest time now.
-    let (_, again) = parking.take(places[5].1).unwrap();
-    parking.park(places[5].1, 5, again);
+    // Taken out and parked again: it has waited the shortest time now.
+    let (_, again) = parking.take(keys[5].1).unwrap();
+    parking.park(keys[5].1, 5, again);
     let order = std::iter::from_fn(|| {
         let key = parking.least_worth()?;
         parking.take(key).map(|(fd, _)| fd)
@@ -62,7 +62,18 @@ fn who_has_had_no_request_goes_first_and_the_oldest_of_those() {
     assert!(order.eq([4, 2, 5, 1, 3, 0]));
 }
 
-/// Steps are counted, which take time: entries of the heap. Everything else is O(1).
+/// Chooses every fourth connection by its worth, the others by their deadlines, which come in order.
+fn next_to_go(parking: &Parking, number: u32, last: &mut Instant, late: Instant) -> Key {
+    if number % 4 == 0 {
+        return parking.least_worth().unwrap();
+    }
+    let earliest = parking.earliest().unwrap();
+    assert!(*last <= earliest);
+    *last = earliest;
+    parking.expired(late).unwrap()
+}
+
+/// Steps that take time are counted: entries of the heap. Everything else is O(1).
 #[test]
 fn no_step_takes_longer_the_more_connections_wait() {
     const MANY: u32 = if cfg!(miri) { 64 } else { 16_000 };
@@ -73,17 +84,17 @@ fn no_step_takes_longer_the_more_connections_wait() {
         step(parking);
         most = most.max(parking.deadlines.steps - before);
     };
-    let places: Vec<Key> = (0..MANY).map(|_| parking.reserve().unwrap()).collect();
-    for (number, key) in (0..MANY).zip(&places) {
-        // Half of them in order, half of them in none.
+    let keys: Vec<Key> = (0..MANY).map(|_| parking.reserve().unwrap()).collect();
+    for (number, key) in (0..MANY).zip(&keys) {
+        // Half of the deadlines are in order, half in none.
         let after = if number % 2 == 0 { number } else { number * 7919 % MANY };
         let deadline = start + Duration::from_micros(u64::from(after));
         counted(&mut parking, &mut |parking| {
             parking.park(*key, number as RawFd, parked(Some(deadline)));
         });
     }
-    // Each says something that is no request: its deadline stays.
-    for key in &places {
+    // Each sends something that is not a request: its deadline stays.
+    for key in &keys {
         counted(&mut parking, &mut |parking| {
             let (fd, parked) = parking.take(*key).unwrap();
             parking.park(*key, fd, parked);
@@ -92,14 +103,7 @@ fn no_step_takes_longer_the_more_connections_wait() {
     let (mut last, late) = (start, start + Duration::from_secs(1));
     for number in 0..MANY {
         counted(&mut parking, &mut |parking| {
-            let key = if number % 4 == 0 {
-                parking.least_worth().unwrap()
-            } else {
-                let earliest = parking.earliest().unwrap();
-                assert!(last <= earliest);
-                last = earliest;
-                parking.expired(late).unwrap()
-            };
+            let key = next_to_go(parking, number, &mut last, late);
             assert!(parking.take(key).is_some());
             parking.release(key);
         });
@@ -132,7 +136,7 @@ fn a_child_gives_everything_up() {
     let out = parking.least_worth().unwrap();
     assert!(parking.take(out).is_some());
     let closed = std::cell::Cell::new(0);
-    // The number of the one that is known by its file means something else.
+    // The descriptor of the one whose file is known stands for another file.
     let foreign = parking.expired(now).unwrap();
     parking.identify(foreign, 3, 7).unwrap();
     assert!(!parking.is_own(foreign, |_| 8) && parking.is_own(foreign, |_| 7));
@@ -142,7 +146,7 @@ fn a_child_gives_everything_up() {
 }
 
 #[test]
-fn an_event_before_parking_is_told_when_parking() {
+fn an_event_before_parking_is_reported_when_parking() {
     let mut parking = Parking::new(0);
     let key = parking.reserve().unwrap();
     parking.note_early(key);
@@ -156,7 +160,7 @@ fn an_event_before_parking_is_told_when_parking() {
 }
 
 #[test]
-fn one_that_was_lost_meanwhile_is_told_when_parking() {
+fn one_that_was_lost_meanwhile_is_reported_when_parking() {
     let mut parking = Parking::new(0);
     let key = parking.reserve().unwrap();
     parking.set_registration(key, 5, Registration::Once);
@@ -166,7 +170,7 @@ fn one_that_was_lost_meanwhile_is_told_when_parking() {
 }
 
 #[test]
-fn a_place_keeps_how_it_is_watched_until_it_is_released() {
+fn a_slot_keeps_its_registration_until_it_is_released() {
     let mut parking = Parking::new(0);
     let key = parking.reserve().unwrap();
     parking.set_registration(key, 5, Registration::Level);
