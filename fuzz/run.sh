@@ -2,7 +2,7 @@
 # Fuzzes every target, or the ones named, for some seconds each. Usage: fuzz/run.sh SECONDS [TARGET...]
 #
 # Needs a nightly compiler and cargo-fuzz. LIBFCGI_DIST is the directory of the built library; the
-# corpus grows in fuzz/corpus, which is not kept; what is worth keeping goes to fuzz/seeds.
+# corpus grows in fuzz/corpus, which is not committed; inputs worth keeping go to fuzz/seeds.
 # Ends with a row for each target, as docs/reliability.md has them; fails if anything was found.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -28,10 +28,10 @@ programs+=($!)
 LD_LIBRARY_PATH=$dist "$place/echo" "$place/ours" &
 programs+=($!)
 export FUZZ_ORIGINAL=$place/original FUZZ_OURS=$place/ours
-# Where the connection target has its socket.
+# The directory of the connection target's socket.
 export TMPDIR=$place
 
-# Where a target starts: what was made for it or found by it, and captures.
+# Prints the directories from which a target starts: its seeds, and captures.
 seeds() {
     case $1 in
     record_reader) echo fuzz/seeds/connection fuzz/captures/requests ;;
@@ -42,7 +42,7 @@ seeds() {
     esac
 }
 
-# The row of a run, from what libFuzzer has said: its last line with figures. One that ends among the
+# Prints the row of a run, from the last line with figures in libFuzzer's output. A run that ends among the
 # seeds has none.
 row() {
     local target=$1 log=$2 findings=$3 figures

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Takes the captures of fuzz/captures anew: what the web servers of docs/web-servers.md send to an
-# application, and what it answers. Usage: scripts/capture.sh
+# Captures fuzz/captures again: what the web servers of docs/web-servers.md send to an application, and what
+# it answers. Usage: scripts/capture.sh
 #
-# As root, it installs the web servers that are missing. CARGO_TARGET_DIR is cargo's.
+# As root, installs the web servers that are missing. CARGO_TARGET_DIR means the same as for cargo.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -13,5 +13,5 @@ for directory in requests answers params; do
     mkdir -p "fuzz/captures/$directory"
 done
 "${CARGO:-cargo}" test --locked --test captures -- --ignored --exact record::record
-# What was taken is what the other tests of that file expect.
+# The other tests of that file check the new captures.
 "${CARGO:-cargo}" test --locked --test captures

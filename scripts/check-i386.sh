@@ -24,7 +24,7 @@ if [ $# -lt 2 ] || ! [ -x /usr/bin/cargo ]; then
 fi
 package=$1 version=$2
 
-# From where the package came that is installed, with an index of its own for i386.
+# Unpacks the i386 package of the installed version, from the same source but with an index of its own.
 fetch() (
     rm -rf "$1"
     mkdir -p "$1/lists/partial" "$1/cache/archives/partial"
@@ -46,7 +46,7 @@ fetch() (
 std=$out/std/$version
 [ -e "$std/complete" ] || fetch "$std"
 
-# The dynamic linker and the C library of Debian's cross compiler, which are nobody's defaults.
+# The dynamic linker and the C library of Debian's cross compiler; no program uses them by default.
 libraries=/usr/$gnu/lib
 interpreter=-Wl,--dynamic-linker=$libraries/ld-linux.so.2
 run_path=-Wl,-rpath,$libraries
@@ -59,7 +59,7 @@ export CC=$gnu-gcc CXX=$gnu-g++ AR=$gnu-ar OBJCOPY=$gnu-objcopy READELF=$gnu-rea
 
 make -s
 "$CARGO" build --locked --lib --bins --tests
-# The original's archive is this machine's.
+# The original's archive is for this machine.
 export LIBFCGI_DIST="$out/dist" LDFLAGS="$interpreter $run_path"
 "$CARGO" test --locked --test archive -- --skip the_original_s
 "$CARGO" test --locked --test abi -- structs_are exported_names static_library

@@ -1,5 +1,5 @@
 #!/bin/sh
-# One request through a FastCGI program, as a user would set it up.
+# Sends one request to a FastCGI program, set up as a user would do it.
 #
 # Usage: scripts/demo.sh BUILDDIR
 set -eu
@@ -7,7 +7,7 @@ set -eu
 build=$1
 dir=$(mktemp -d)
 
-# The program's process: whoever runs our echo. Nobody else has that file.
+# Prints the ids of the processes that run our echo; the file is in our own directory.
 echo_processes() {
     for process in /proc/[0-9]*; do
         if [ "$(readlink "$process/exe" 2>/dev/null)" = "$dir/echo" ]; then
@@ -40,7 +40,7 @@ say "start it on a unix socket"
 "$dir/usr/bin/cgi-fcgi" -start -connect "$dir/echo.sock" "$dir/echo"
 
 say "send a request; its response:"
-# Without the rest of our environment, which would be sent along.
+# With an empty environment: cgi-fcgi sends all variables as parameters.
 printf 'name=world' | env -i \
     SERVER_PROTOCOL=HTTP/1.1 REQUEST_METHOD=POST REQUEST_URI=/echo SCRIPT_NAME=/echo \
     CONTENT_TYPE=application/x-www-form-urlencoded CONTENT_LENGTH=10 \

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Debian packages that building, the demo and the tests need beyond Rust.
+# Checks for the Debian packages that building, the demo and the tests need beyond Rust.
 #
 # Usage: scripts/deps.sh list|install demo|check|check-i386
 #
@@ -12,7 +12,7 @@ purpose=$2
 
 packages="gcc g++ libc6-dev make binutils pkg-config"
 if [ "$purpose" = check ]; then
-    # Compilers and inspection; the original library as oracle; programs that run on ours.
+    # Compilers and inspection tools; the original library, for comparison; programs that run on ours.
     packages="$packages clang abigail-tools curl strace valgrind ca-certificates dpkg-dev
         libfcgi-dev libfcgi-bin
         nginx lighttpd apache2-bin libapache2-mod-fcgid haproxy caddy h2o
@@ -23,7 +23,7 @@ if [ "$purpose" = check ]; then
         libwww-perl libpath-tiny-perl libscope-guard-perl"
 fi
 
-# Its standard library for i386 is downloaded by scripts/check-i386.sh.
+# scripts/check-i386.sh downloads Rust's standard library for i386.
 [ "$purpose" = check-i386 ] && packages="gcc-i686-linux-gnu g++-i686-linux-gnu make binutils"
 
 if ! command -v cargo >/dev/null && [ -z "${CARGO:-}" ]; then
@@ -31,7 +31,7 @@ if ! command -v cargo >/dev/null && [ -z "${CARGO:-}" ]; then
     exit 1
 fi
 
-# Elsewhere than on Debian we cannot know the packages' names; the compiler will complain.
+# On other systems the packages have other names; the compiler reports what is missing.
 if ! command -v dpkg-query >/dev/null; then
     echo "not a Debian system; needed are:" $packages >&2
     exit 0

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# The C suite in threads with the smallest stack, on the library for musl: `make check-musl`.
+# Runs the C suite in threads with the smallest stack, on the library for musl: `make check-musl`.
 #
 # Needs Debian's musl-tools, and rustup for Rust's standard library.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-# A make above us, and where it builds to, are not for the build below.
+# The variables of a make that called us do not apply to the build below.
 unset MAKEFLAGS MFLAGS MAKELEVEL BUILDDIR
 
 command -v musl-gcc >/dev/null || {

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# The tests on a library and programs with AddressSanitizer and with ThreadSanitizer: `make sanitizers`.
+# Runs tests on a library and programs with AddressSanitizer and with ThreadSanitizer: `make sanitizers`.
 # Usage: scripts/sanitizers.sh [address|thread]
 #
-# Needs clang and a nightly compiler with rust-src. Each report is a file; one of them fails the run,
-# also if the test that it belongs to goes well. The original library is not looked at.
+# Needs clang and a nightly compiler with rust-src. Each report is a file, and any file fails the run, even
+# if its test passes. The original library is not checked.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-# A make above us, and where it builds to, are not for the builds below.
+# The variables of a make that called us do not apply to the builds below.
 unset MAKEFLAGS MFLAGS MAKELEVEL BUILDDIR
 
 target=${CARGO_TARGET_DIR:-target}
@@ -16,8 +16,8 @@ export CARGO_TARGET_DIR=$target
 host=$(rustc +nightly -vV | sed -n 's/^host: //p')
 libraries=$(rustc +nightly --print target-libdir)
 
-# A compiler for C: clang's sanitizer, and in the programs rustc's runtime, which fits the library and
-# exists everywhere where rustc does. Usage: make_compiler SANITIZER RUNTIME FILE
+# Makes a C compiler with clang's sanitizer. Programs get rustc's runtime, which matches the library and comes
+# with every rustc. Usage: make_compiler SANITIZER RUNTIME FILE
 make_compiler() {
     cat > "$3" <<EOF
 #!/usr/bin/env bash
@@ -27,7 +27,7 @@ for argument; do
     case \$argument in
     -c) runtime=() ;;
     -shared) runtime=(-Wl,-z,undefs) ;; # the program has the runtime
-    -Wl,-s) continue ;; # reports are to have names
+    -Wl,-s) continue ;; # reports need names
     esac
     arguments+=("\$argument")
 done
@@ -36,7 +36,7 @@ EOF
     chmod +x "$3"
 }
 
-# The shared library and the headers, by the Makefile's rules. Usage: build SANITIZER CARGO...
+# Builds the shared library and the headers, by the Makefile's rules. Usage: build SANITIZER CARGO...
 build() {
     local -a wanted=(libfcgi.so)
     local header
@@ -52,7 +52,7 @@ build() {
     }
 }
 
-# A program on the library, in a directory of its own; its status. Usage: program FILE
+# Runs a program on the library, in a directory of its own; returns its status. Usage: program FILE
 program() {
     local dir status=0
     dir=$(mktemp -d)
@@ -63,7 +63,7 @@ program() {
     return $status
 }
 
-# What breaks the rules on purpose must be reported, by its name. Usage: planted SANITIZER REPORT
+# Checks that a program that breaks the rules on purpose is reported. Usage: planted SANITIZER REPORT
 planted() {
     program "tests/sanitizers/$1.c" && {
         echo "tests/sanitizers/$1.c: no error" >&2
@@ -75,7 +75,7 @@ planted() {
 
 failed=0
 
-# Some tests; goes on if they fail. Usage: tests ARGUMENT...
+# Runs some tests, and continues if they fail. Usage: tests ARGUMENT...
 tests() {
     local runner="'env', 'CC=$place/cc', 'LIBFCGI_DIST=$place/dist', 'LIBFCGI_HOSTILE_GROWTH=64'"
     printf '\n== %s: %s\n' "$runtime" "$*"
@@ -99,46 +99,47 @@ options() {
 
 address() {
     prepare address asan cargo +nightly
-    # Memory that was freed is to go back at once: hostile.rs measures it.
+    # Freed memory returns to the system immediately, because hostile measures it.
     local usual="quarantine_size_mb=1 allocator_release_to_os_interval_ms=0"
     options "$usual"
     planted address heap-buffer-overflow
     program tests/memory/shut_down.c || failed=1
-    # Programs that lose something themselves: a request that they initialise again, and what is left
-    # of a file after freopen has failed.
+    # Programs that leak themselves: a request that they initialise again, and a FILE after a failed
+    # freopen.
     local -a losers=(init_request_again init_again stdio_files)
     tests --test c_suite --test hostile --test ownership -- "${losers[@]/#/--skip=}"
-    # Without the one that measures address space, of which the sanitizer takes terabytes.
+    # Without the test that measures address space: the sanitizer takes terabytes of it.
     tests --test wire -- --skip claimed_lengths_alone_take_no_memory
     options "$usual" detect_leaks=0
     tests --test c_suite --test ownership -- --exact "${losers[@]}"
 }
 
 thread() {
-    # With a std of its own: locks that it does not see would make races of what is none.
+    # With an instrumented std: the sanitizer would report races where it does not see std's locks.
     prepare thread tsan cargo +nightly -Zbuild-std=std,panic_abort
     options
     planted thread 'data race'
+    # Without two that close descriptors which another thread uses, on purpose.
     local -a programs
     mapfile -t programs < <(grep -lE 'pthread_create|fork\(\)|sigaction' c-tests/*.c |
         sed 's|.*/||; s|\.c$||' |
-        grep -vx -e number_reused -e listen_elsewhere) # close what another thread uses, on purpose
+        grep -vx -e number_reused -e listen_elsewhere)
     tests --test c_suite -- --exact "${programs[@]}"
-    # Two that name a descriptor: the runtime's thread in the child makes the library open others.
+    # Without two that expect a descriptor's number: because of the runtime's thread in the child, the
+    # library opens others.
     tests --test ownership -- --skip fork_kept --skip fork_parked
-    # The runtime makes system calls of its own; calls.rs counts them.
-    # The sanitizer's own fork is not for signal handlers.
-    # It has a thread of its own, too: accept.rs counts them, and heads.rs is about processes of one.
-    # numbers.rs, and some others, close what another thread uses, or open another file at its number, or end
-    # a thread in the middle of a call;
-    # the program of given_back.rs counts its memory while its threads use it. quiet.rs counts switches.
+    # The runtime makes system calls, which calls.rs counts, and has a thread: accept.rs counts threads, and
+    # heads.rs is about processes with one. The sanitizer's fork must not be called in a signal handler.
+    # numbers.rs, and some others, close a descriptor that another thread uses, or open another file with its
+    # number, or end a thread in the middle of a call. The program of given_back.rs counts its memory while
+    # its threads use it. quiet.rs counts switches.
     local -a disturbed=(calls:: accept:: heads:: numbers:: given_back:: quiet::
         a_child_that_a_signal_handler_makes a_descriptor_that_changes_its_meaning
         a_thread_that_never_comes_back the_last_process_that_leaves
         a_new_listen_socket_is_served what_threads_have_taken)
     tests --test waiting -- "${disturbed[@]/#/--skip=}"
     LIBFCGI_STRESS_SECONDS=${LIBFCGI_STRESS_SECONDS:-4} tests --test stress
-    # Not for long: the runtime's own memory grows with the time.
+    # Only briefly: the runtime's own memory grows with time.
     LIBFCGI_SOAK_SECONDS=${LIBFCGI_SOAK_SECONDS:-5} tests --test soak
     tests --test hostile -- --exact on_several_threads
 }
