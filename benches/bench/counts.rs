@@ -1,11 +1,11 @@
-//! Counts per request, which do not depend on the machine's mood: system calls (strace), heap calls
+//! Counts per request, which do not depend on the machine's load: system calls (strace), heap calls
 //! (heap.c, preloaded) and user instructions outside the program itself (callgrind).
 //!
 //! BENCH_PROFILES names a directory to which callgrind's profiles of the counted requests are copied;
 //! they name functions when LIBFCGI_DIST has a library that was not stripped.
 //!
-//! A program makes a mark after its first requests, when it has reached its steady state, and one
-//! after the counted ones. What lies between the marks is counted.
+//! A program makes a mark after its first requests, when it has reached its steady state, and another one
+//! after the counted requests. The calls and instructions between the marks are counted.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -69,7 +69,7 @@ pub(crate) fn count(programs: &Programs, only: &str) -> Vec<Row> {
 }
 
 fn costs(programs: &Programs, scenario: &Scenario, library: Library) -> Counts {
-    // The original serves one kept connection per thread; the others would wait for ever.
+    // The original serves one kept connection per thread; the others would wait forever.
     let starves = scenario.kept && scenario.clients > scenario.threads;
     let clients =
         if starves && library == Library::Original { scenario.threads } else { scenario.clients };

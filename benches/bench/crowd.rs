@@ -1,4 +1,4 @@
-//! Many clients in one thread, each with one request on its way.
+//! Many clients in one thread, each with one request in flight.
 
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,6 @@
-//! Lost requests behind web servers that keep their connections: to workers that end after so many
-//! requests and are replaced, and to programs that have a new structure for each request. A request is
-//! lost when its response is not the right one with status 200.
+//! Lost requests behind web servers that keep their connections: with workers that end after a number of
+//! requests and are replaced, and with programs that use a new struct for each request. A request is lost if
+//! its response is not the right one with status 200.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,5 +1,5 @@
-//! The load generator: a web server's side of FastCGI, without a web server. Every byte of every
-//! response is checked.
+//! The load generator: the web server's side of FastCGI, without a web server. It checks every byte of every
+//! response.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -1,6 +1,6 @@
-//! Lost requests: a connection per request, to workers that end after so many requests and are
-//! replaced, to a program that is restarted, and to a pool that grows and shrinks. A request is lost
-//! when its connection ends without a response.
+//! Lost requests, with a connection per request: to workers that end after a number of requests and are
+//! replaced, to a program that is restarted, and to a pool that grows and shrinks. A request is lost if its
+//! connection ends without a response.
 
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;

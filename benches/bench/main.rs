@@ -1,10 +1,9 @@
 //! `make bench` and `make bench-counts`: our library beside the original and beside a bare loop of
 //! system calls. The same compiled programs (this directory's C and C++ files) run on both libraries.
 //!
-//! Arguments: `counts`, `times`, `waiting` or nothing for all of them; then, to see a few rows only, a
-//! part of their titles. `lost` or `ending`, and a number of requests: see [`lost`] and [`ending`]. Counts
-//! that exceed their gates make it fail. Everything together is written to docs/benchmarks.md and
-//! docs/benchmarks.svg.
+//! Arguments: `counts`, `times` or `waiting`, or none for all of them; then, for a few rows only, a part of
+//! their titles. Or `lost` or `ending`, and a number of requests: see [`lost`] and [`ending`]. Fails if a count
+//! exceeds its gate. Without arguments, writes the results to docs/benchmarks.md and docs/benchmarks.svg.
 
 mod chart;
 mod counts;

@@ -1,4 +1,4 @@
-//! Results as tables, on the terminal and in Markdown, and what misses its gate.
+//! Results as tables, on the terminal and in Markdown, and the rows that miss their gates.
 
 use std::fmt::Write;
 

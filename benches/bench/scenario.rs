@@ -1,4 +1,4 @@
-//! What is measured: every row of the benchmark, its gate, and the ratio of times to reach.
+//! The scenarios: every row of the benchmark, its gate, and the ratio of times to reach.
 
 use std::fmt::Write;
 

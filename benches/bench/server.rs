@@ -1,4 +1,4 @@
-//! A program at work on a listen socket of its own: on ours, on the original, or the bare loop.
+//! A running program with a listen socket of its own: on ours, on the original, or the bare loop.
 
 use std::fs;
 use std::time::Duration;

@@ -1,5 +1,5 @@
 //! Times, as ratios of pairs: ours, the original and the bare loop take turns of a fraction of a second
-//! in the same run, so that the machine's mood meets all three alike.
+//! in the same run, so that the machine's load affects all three alike.
 
 use std::fs;
 use std::thread;

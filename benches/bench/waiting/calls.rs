@@ -1,6 +1,6 @@
 //! What threads do for a request besides serving it: system calls of a short run under strace.
 //!
-//! They are fewer requests per second than without it; what depends on who is faster is an estimate.
+//! strace makes the server slower, so counts that depend on which thread is faster are estimates.
 
 use std::fs;
 use std::time::{Duration, Instant};

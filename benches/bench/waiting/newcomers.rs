@@ -1,5 +1,5 @@
 //! New connections, one after another, beside slow requests on kept ones that leave a single thread
-//! free: how long each waits for its answer.
+//! free: how long each waits for its response.
 
 use std::sync::mpsc::{self, Sender};
 use std::thread;
@@ -75,7 +75,7 @@ fn measure_one(programs: &Programs, scenario: &'static Scenario) -> Row {
                     contestant.times.extend(times);
                 }
             }
-            // Nobody is always the first of a pair.
+            // The first of a pair changes with each round.
             contestants.reverse();
         }
     }

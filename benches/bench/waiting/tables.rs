@@ -1,5 +1,5 @@
-//! The results as tables. A cell with two numbers has that of the client's session and that of a
-//! session of the server's own.
+//! The results as tables. A cell with two numbers has the one for the client's session first, then the one
+//! for a session of the server's own.
 
 use super::Counted;
 use super::calls::Calls;

@@ -117,7 +117,7 @@ impl Row {
             for contestant in &mut sitting.contestants {
                 contestant.turn(&self.exchange, self.shape.scenario.clients);
             }
-            // Nobody is always the first of a pair.
+            // The first of a pair changes with each round.
             sitting.contestants.reverse();
         }
     }
