@@ -1,7 +1,7 @@
-//! Every system call, as functions over descriptors that the rest of the crate can call safely.
+//! Every system call, as safe functions over descriptors.
 //!
 //! Descriptors are plain numbers ([`std::os::fd::RawFd`]): they belong to the C program, which may
-//! close them at any time. A wrong number gives an error, never undefined behaviour.
+//! close them at any time. A wrong number is an error, never undefined behaviour.
 
 pub mod unix;
 pub use unix::*;

@@ -1,4 +1,4 @@
-//! The names under which sockets are bound and found.
+//! The addresses that sockets are bound and connected to.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
@@ -9,19 +9,19 @@ use std::os::unix::ffi::OsStrExt;
 
 use super::error::{explained, is_explained_by};
 
-/// The longest path of a socket, in bytes: `sun_path` holds a NUL behind it.
+/// The longest path of a unix socket, in bytes: `sun_path` also holds a NUL.
 pub const MAX_PATH: usize = 107;
 
-/// What a name such as "/run/app.sock", ":9000" or "host:9000" stands for.
+/// The meaning of a name such as "/run/app.sock", ":9000" or "host:9000".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Address<'a> {
     /// The file of a unix socket.
     Path(&'a [u8]),
-    /// A TCP port of every interface.
+    /// A TCP port on every interface.
     Port(u16),
-    /// A TCP port of one address.
+    /// A TCP port on one address.
     Socket(SocketAddr),
-    /// A TCP port of one host.
+    /// A TCP port on one host.
     HostPort {
         /// The host's name or IPv4 address.
         host: &'a str,
@@ -31,10 +31,10 @@ pub enum Address<'a> {
 }
 
 impl<'a> Address<'a> {
-    /// Reads a name: "path", ":port", "*:port", "host:port" or `[v6]:port`. What stands behind the
-    /// first colon must be a number greater than 0; otherwise the whole name is a path.
+    /// Parses a name: "path", ":port", "*:port", "host:port" or `[v6]:port`. If the text after the first
+    /// colon is not a number greater than 0, the whole name is a path.
     ///
-    /// A port above 65535 is EINVAL, a path longer than [`MAX_PATH`] is ENAMETOOLONG.
+    /// Errors: EINVAL for a port above 65535, ENAMETOOLONG for a path longer than [`MAX_PATH`].
     pub fn parse(name: &'a [u8]) -> io::Result<Self> {
         if let Some((host, port)) = split_v6(name) {
             return Ok(Self::Socket(SocketAddr::new(IpAddr::V6(host), port?)));
@@ -50,12 +50,12 @@ impl<'a> Address<'a> {
     }
 }
 
-/// A path as the file functions want it.
+/// Returns bytes as a path.
 pub(super) fn as_path(bytes: &[u8]) -> &Path {
     Path::new(OsStr::from_bytes(bytes))
 }
 
-/// A number's value, or EINVAL when no port is that high. `None`: not a number.
+/// Parses a port: EINVAL above 65535, `None` for text that is not a number.
 fn port(digits: &[u8]) -> Option<io::Result<u16>> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
@@ -64,8 +64,8 @@ fn port(digits: &[u8]) -> Option<io::Result<u16>> {
     Some(value.map_err(|_| explained(libc::EINVAL, "a port ends at 65535")))
 }
 
-/// Host and port of `[v6]:port`. Port 0, any free port, is allowed here: no program of old can
-/// have meant a path.
+/// Splits `[v6]:port`. Port 0 (any free port) is allowed here: no existing program can have meant a path
+/// by such a name.
 fn split_v6(name: &[u8]) -> Option<(Ipv6Addr, io::Result<u16>)> {
     let inner = name.strip_prefix(b"[")?;
     let end = inner.iter().position(|&byte| byte == b']')?;
@@ -74,7 +74,7 @@ fn split_v6(name: &[u8]) -> Option<(Ipv6Addr, io::Result<u16>)> {
     Some((host, port(rest.strip_prefix(b"]:")?)?))
 }
 
-/// Host and port of "host:port". Port 0 is no port: "display:0" is a path.
+/// Splits "host:port". Port 0 is not allowed: "display:0" is a path.
 fn split_host(name: &[u8]) -> Option<(&str, io::Result<u16>)> {
     let colon = name.iter().position(|&byte| byte == b':')?;
     let (host, rest) = name.split_at_checked(colon)?;
@@ -87,13 +87,13 @@ fn split_host(name: &[u8]) -> Option<(&str, io::Result<u16>)> {
 
 const UNKNOWN_HOST: &str = "unknown host";
 
-/// Whether an error says that a name's host has no address.
+/// Returns whether the error means that the host has no address.
 pub fn is_unknown_host(error: &io::Error) -> bool {
     is_explained_by(error, UNKNOWN_HOST)
 }
 
-/// The addresses of a host, IPv4 first: an old program that asks for a peer's address expects
-/// these. A host without any is EADDRNOTAVAIL.
+/// Resolves a host. IPv4 addresses come first: old programs expect a peer's address to be IPv4. Fails
+/// with EADDRNOTAVAIL if the host has no address.
 pub(super) fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     let unknown = || explained(libc::EADDRNOTAVAIL, UNKNOWN_HOST);
     let found = (host, port).to_socket_addrs().map_err(|_| unknown())?;
@@ -102,12 +102,12 @@ pub(super) fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     if ordered.is_empty() { Err(unknown()) } else { Ok(ordered) }
 }
 
-/// The address under which every IPv4 interface listens on `port`.
+/// Returns the address that stands for `port` on every IPv4 interface.
 pub(super) fn any_interface(port: u16) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port)
 }
 
-/// The address of this machine's own `port`.
+/// Returns the IPv4 loopback address with `port`.
 pub(super) fn loopback(port: u16) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
 }

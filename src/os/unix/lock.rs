@@ -1,5 +1,5 @@
-//! A lock that never fails, allocates nothing, and is nothing but its own memory: a child after fork
-//! finds it as it was, and no table of waiting threads beside it.
+//! A lock that never fails and never allocates. Its whole state is in its own memory, without a
+//! process-wide table of waiting threads: after fork a child finds it as it was.
 
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
@@ -8,18 +8,18 @@ use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 pub struct Lock<T>(Mutex<T>);
 
 impl<T> Lock<T> {
-    /// An open lock.
+    /// Returns a lock that is free.
     pub const fn new(value: T) -> Self {
         Self(Mutex::new(value))
     }
 
-    /// Waits until no other thread uses the value.
+    /// Locks the value, waiting until no other thread uses it.
     pub fn lock(&self) -> MutexGuard<'_, T> {
-        // Poison says that a thread has panicked here; none does.
+        // Poison would mean that a thread has panicked while holding the lock; no thread does.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The value, unless another thread uses it at this moment.
+    /// Locks the value, unless another thread uses it.
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         match self.0.try_lock() {
             Ok(guard) => Some(guard),

@@ -1,19 +1,21 @@
-//! Who made a listen socket non-blocking: the library or the program?
+//! Who made a listen socket non-blocking: the library or the program.
 //!
-//! The flag O_NONBLOCK belongs to the open file, which other processes share: children, siblings, and
-//! programs that were executed. So does the answer: where the library sets O_NONBLOCK, it sets O_APPEND
-//! with it, which means nothing on a socket. O_NONBLOCK alone is the program's wish not to wait, also
-//! where it replaces the library's. Only a socket that the process was started with is waited on all
-//! the same, because anybody may have set the flag there.
+//! O_NONBLOCK belongs to the open file, which is shared with other processes: children, siblings, and
+//! executed programs. So the answer is kept there, too: the library sets O_APPEND together with
+//! O_NONBLOCK, because O_APPEND has no meaning on a socket. O_NONBLOCK alone means that the program does
+//! not want the library to wait, even if the program has replaced the library's flags. A socket that the
+//! process was started with is the exception: another program may have set the flag, so the library
+//! waits.
 //!
-//! A program that adds O_NONBLOCK to the library's flags changes nothing: that cannot be noticed.
+//! If a program adds O_NONBLOCK to the library's flags, nothing changes: the library cannot see it.
 //!
-//! Each process that relies on the library's flag has a shared lock (fcntl(2)) on the socket, which ends
-//! with the process at the latest. The last one that leaves takes the flag away: other programs, such
-//! as the original library's, do not work with it. A program that closes a copy of the descriptor
-//! loses the lock, and may lose the flag then; the library sets it again at its next look.
+//! Each process that relies on the library's flags holds a shared lock (fcntl(2)) on the socket, which
+//! ends with the process at the latest. The last process to leave clears the flags, because other
+//! programs, such as those of the original library, do not work with a non-blocking socket. A program
+//! that closes a copy of the descriptor loses the lock, and may then lose the flags; the library sets
+//! them again at its next check.
 //!
-//! Everything here is async-signal-safe.
+//! All functions here are async-signal-safe.
 
 use std::io;
 use std::os::fd::RawFd;
@@ -23,13 +25,13 @@ use super::inherited::is_inherited;
 use super::socket::check_listens;
 use super::syscall::checked;
 
-/// How often a lock is tried: another process has the exclusive one for two system calls.
+/// Attempts to get the shared lock: another process holds the exclusive lock for two system calls only.
 const TRIES: u32 = 100;
 
-/// What the library sets.
+/// The flags that the library sets on a listen socket.
 const LIBRARY_FLAGS: libc::c_int = libc::O_NONBLOCK | libc::O_APPEND;
 
-/// Whom a listen socket's wait depends on.
+/// The side that waits for connections on a listen socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Waiter {
     /// The library waits, whether the socket is non-blocking or not.
@@ -46,22 +48,22 @@ fn waiter(fd: RawFd, flags: libc::c_int) -> Waiter {
     }
 }
 
-/// Whether the program itself has made the listen socket non-blocking, for a wait of its own.
+/// Returns whether the program has made the listen socket non-blocking, because it waits itself.
 pub fn nonblocking_by_program(fd: RawFd) -> bool {
     status_flags(fd).is_ok_and(|flags| waiter(fd, flags) == Waiter::Program)
 }
 
-/// Whether the library has made the listen socket non-blocking, in this process or another.
+/// Returns whether the library has made the listen socket non-blocking, in this process or another one.
 pub fn nonblocking_by_library(fd: RawFd) -> bool {
     status_flags(fd).is_ok_and(|flags| flags & LIBRARY_FLAGS == LIBRARY_FLAGS)
 }
 
-/// Makes the listen socket non-blocking for the library's own purposes, unless it is so already. Returns
-/// who waits. Anything else at its number is left alone: that is an error.
+/// Makes the listen socket non-blocking for the library, unless it is non-blocking already. Returns who
+/// waits. Fails, and changes nothing, if the descriptor is not a listen socket.
 ///
-/// The flag stays until [`take_back`]; it may go where locks are refused.
+/// The flags stay until [`take_back`]. Where locks are refused, another process may clear them earlier.
 pub fn make_nonblocking(fd: RawFd) -> io::Result<Waiter> {
-    // Before the look: whoever is about to take the flag away does so before, or not at all.
+    // Locks before reading the flags: a process that clears them has done so by then, or never will.
     for _ in 0..TRIES {
         match lock(fd, libc::F_RDLCK) {
             Err(error) if is_held(&error) => std::thread::yield_now(),
@@ -77,13 +79,13 @@ pub fn make_nonblocking(fd: RawFd) -> io::Result<Waiter> {
     Ok(Waiter::Library)
 }
 
-/// Ends this process's reliance on the library's flag, and takes it away if no other process relies on
-/// it. Where that cannot be told it stays.
+/// Releases this process's lock, and clears the library's flags if no other process relies on them.
+/// Leaves them set where that cannot be determined.
 pub fn take_back(fd: RawFd) {
     if !nonblocking_by_library(fd) || check_listens(fd).is_err() {
         return;
     }
-    // First its own lock: of two that leave at once one would see the other's.
+    // Releases its own lock first: two processes leaving together would otherwise see each other's.
     let is_last = lock(fd, libc::F_UNLCK).and_then(|()| lock(fd, libc::F_WRLCK)).is_ok();
     if is_last {
         if let Ok(flags) = status_flags(fd) {
@@ -95,13 +97,13 @@ pub fn take_back(fd: RawFd) {
     }
 }
 
-/// Sets or ends this process's lock on the whole socket, without waiting for others.
+/// Sets or releases this process's lock on the whole socket. Does not wait for other processes.
 fn lock(fd: RawFd, kind: libc::c_int) -> io::Result<()> {
     // SAFETY: flock is plain data, for which zero is a value: from the beginning without an end.
     let mut lock: libc::flock = unsafe { std::mem::zeroed() };
     lock.l_type = kind as libc::c_short;
     lock.l_whence = libc::SEEK_SET as libc::c_short;
-    // SAFETY: F_SETLK reads one flock, which outlives the call.
+    // SAFETY: F_SETLK reads one flock from `lock`, which outlives the call.
     checked(unsafe { libc::fcntl(fd, libc::F_SETLK, &raw const lock) }).map(drop)
 }
 
@@ -142,16 +144,16 @@ mod tests {
         assert_eq!(status_flags(fd).unwrap() & LIBRARY_FLAGS, libc::O_NONBLOCK);
     }
 
-    /// Makes a child that relies on the flag until it is killed.
+    /// Forks a child that relies on the flags until it is killed.
     fn child_that_relies_on(fd: RawFd) -> libc::pid_t {
         let (mut here, there) = UnixStream::pair().unwrap();
-        // SAFETY: the child makes system calls alone, and ends by a signal.
+        // SAFETY: the child only makes system calls, and ends by a signal.
         let child = unsafe { libc::fork() };
         if child == 0 {
             let _ = make_nonblocking(fd);
             let _ = super::super::io::send_now(there.as_raw_fd(), b"!");
             loop {
-                // SAFETY: takes nothing.
+                // SAFETY: pause takes no arguments.
                 unsafe { libc::pause() };
             }
         }
@@ -168,7 +170,7 @@ mod tests {
         let child = child_that_relies_on(fd);
         take_back(fd);
         assert!(nonblocking_by_library(fd));
-        // SAFETY: take no pointer, and one to an int.
+        // SAFETY: kill takes no pointer; waitpid is passed NULL, which it allows.
         unsafe {
             assert_eq!(libc::kill(child, libc::SIGKILL), 0);
             assert_eq!(libc::waitpid(child, std::ptr::null_mut(), 0), child);

@@ -3,10 +3,10 @@
 //! * Descriptors: [`descriptor`], [`io`] (their bytes), [`poll`] (waiting for them), [`async_io`]
 //!   (actions that wait for them).
 //! * Sockets: [`socket`], [`address`] (their names), [`mark`] (who made one non-blocking),
-//!   [`inherited`] (those that were there at the start).
+//!   [`inherited`] (those that the process was started with).
 //! * Processes: [`spawn`], [`children`], [`environment`], [`fork`], [`signal`], `wake_up`
-//!   (what its handlers write to), [`threads`].
-//! * All of these: [`clock`], [`error`], [`latest`], [`lock`], [`robust_lock`], [`semaphore`],
+//!   (what signal handlers write to), [`threads`].
+//! * Used by all of these: [`clock`], [`error`], [`latest`], [`lock`], [`robust_lock`], [`semaphore`],
 //!   [`memory`], `syscall`.
 
 pub mod address;

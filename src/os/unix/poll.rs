@@ -9,36 +9,36 @@ use super::descriptor::{check_one_is_left, close, move_above_stdio};
 use super::error::errno_of;
 use super::syscall::{checked, counted, retrying};
 
-/// Something can be read, or the peer has ended.
+/// Data can be read, or the peer has closed the connection.
 pub const READABLE: i16 = libc::POLLIN;
-/// Something can be written.
+/// Data can be written.
 pub const WRITABLE: i16 = libc::POLLOUT;
 
-/// One descriptor for [`poll`]: struct pollfd. A negative `fd` is passed over.
+/// One descriptor for [`poll`], with the layout of struct pollfd. A negative `fd` is ignored.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct PollFd {
     /// The descriptor.
     pub fd: RawFd,
-    /// What to wait for: [`READABLE`], [`WRITABLE`].
+    /// The events to wait for: [`READABLE`], [`WRITABLE`].
     pub events: i16,
-    /// What has come true, hang-up and error included.
+    /// The events that occurred, including hang-ups and errors.
     pub revents: i16,
 }
 
 impl PollFd {
-    /// An entry with nothing come true yet.
+    /// Returns an entry without events.
     pub const fn new(fd: RawFd, events: i16) -> Self {
         Self { fd, events, revents: 0 }
     }
 
-    /// Whether the descriptor was open, as of the last [`poll`].
+    /// Returns whether the last [`poll`] found the descriptor open.
     pub const fn is_open(&self) -> bool {
         self.revents & libc::POLLNVAL == 0
     }
 }
 
-/// Milliseconds for the kernel, rounded up so that a wait never ends early; -1 is for ever.
+/// Returns a timeout in milliseconds, rounded up so that a wait never ends early; -1 for no timeout.
 fn milliseconds(timeout: Option<Duration>) -> libc::c_int {
     timeout.map_or(-1, |timeout| {
         let part = u64::from(timeout.subsec_micros().div_ceil(1000));
@@ -47,14 +47,14 @@ fn milliseconds(timeout: Option<Duration>) -> libc::c_int {
     })
 }
 
-/// poll(2), once; a signal ends it with `Interrupted`. Gives the number of entries with `revents`.
+/// Calls poll(2) once; a signal ends it with `Interrupted`. Returns the number of entries with `revents`.
 pub fn poll(fds: &mut [PollFd], timeout: Option<Duration>) -> io::Result<usize> {
-    // SAFETY: PollFd has pollfd's layout; the pointer and length are those of `fds`.
+    // SAFETY: PollFd has the layout of pollfd; the pointer and the length are those of `fds`.
     let n = unsafe { libc::poll(fds.as_mut_ptr().cast(), fds.len() as _, milliseconds(timeout)) };
     counted(n as _)
 }
 
-/// Waits for one descriptor; signals do not end it. Gives what came true, 0 after the timeout.
+/// Waits for one descriptor; signals do not end the wait. Returns its events, 0 after the timeout.
 pub fn one(fd: RawFd, events: i16, timeout: Option<Duration>) -> io::Result<i16> {
     let end = timeout.and_then(|t| Instant::now().checked_add(t));
     let mut fds = [PollFd::new(fd, events)];
@@ -65,19 +65,19 @@ pub fn one(fd: RawFd, events: i16, timeout: Option<Duration>) -> io::Result<i16>
     Ok(fds[0].revents)
 }
 
-/// How an [`Epoll`] watches a descriptor for something to read.
+/// How an [`Epoll`] watches a descriptor for readability.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interest {
-    /// As long as there is something.
+    /// Level-triggered: reported as long as it is readable.
     Level,
-    /// Once; then not even a hang-up is told before [`Epoll::modify`].
+    /// One-shot: reported once, then nothing, not even a hang-up, before [`Epoll::modify`].
     OneShot,
-    /// Once, behind whatever is ready already: as soon as something can be read or written, which is
-    /// now, for any connection whose peer reads.
+    /// One-shot, and queued behind everything that is ready: it also watches for writability, which
+    /// nearly always holds.
     BehindReady,
-    /// Not before [`Epoll::modify`]; a hang-up may be told once.
+    /// Not reported before [`Epoll::modify`], except for at most one hang-up.
     Silent,
-    /// As long as there is something, waking about one of the processes that wait. Cannot be
+    /// Level-triggered, waking about one of the processes that wait (EPOLLEXCLUSIVE). Cannot be
     /// modified.
     Exclusive,
 }
@@ -94,22 +94,22 @@ impl Interest {
     }
 }
 
-/// Tokens of descriptors that are ready, in the order the kernel gave them.
+/// Tokens of ready descriptors, in the kernel's order.
 pub struct Ready {
     events: [libc::epoll_event; Self::MOST],
     count: usize,
 }
 
 impl Ready {
-    /// As many as one wait gives at most.
+    /// The largest number of tokens from one wait.
     pub const MOST: usize = 16;
 
-    /// Nothing ready.
+    /// Returns an empty list.
     pub const fn new() -> Self {
         Self { events: [libc::epoll_event { events: 0, u64: 0 }; Self::MOST], count: 0 }
     }
 
-    /// The tokens of the last wait.
+    /// Returns the tokens of the last wait.
     pub fn tokens(&self) -> impl Iterator<Item = u64> + '_ {
         self.events.iter().take(self.count).map(|event| event.u64)
     }
@@ -121,22 +121,24 @@ impl Default for Ready {
     }
 }
 
-/// An epoll instance. It is one for all processes that share it by fork: a child gives its copy up.
+/// An epoll instance. After a fork, parent and child share the same instance: a child gives up its copy.
 ///
-/// Its number is the program's to close or to use for something else. It stands for the instance as long
-/// as a witness can be modified in it: a descriptor that it watches from its beginning on.
+/// The program may close its descriptor or reuse the number. The number stands for this instance as long
+/// as its witness can be modified through it. The witness is a descriptor that the instance watches from
+/// the start.
 #[derive(Debug)]
 pub struct Epoll {
     /// -1 when given up.
     fd: AtomicI32,
     witness: AtomicI32,
-    /// The witness's.
+    /// The token of the witness.
     token: u64,
 }
 
 impl Epoll {
-    /// Makes an instance, at descriptor 3 or above, that watches what `witness` returns. Fails also where
-    /// a sandbox allows to make one and refuses to wait, and where it would take the last descriptor.
+    /// Makes an instance, at descriptor 3 or above, that watches the descriptor that `witness` returns.
+    /// Also fails where a sandbox allows making an instance but not waiting for it, and where it would
+    /// take the last free descriptor.
     pub fn new(witness: impl FnOnce() -> io::Result<RawFd>, token: u64) -> io::Result<Self> {
         let (fd, none) = (AtomicI32::new(-1), AtomicI32::new(-1));
         let epoll = Self { fd, witness: none, token };
@@ -144,9 +146,9 @@ impl Epoll {
         Ok(epoll)
     }
 
-    /// What it takes besides is made last: without an instance that is of no use.
+    /// Calls `witness` last: without an instance its descriptor would be of no use.
     fn make(&self, witness: impl FnOnce() -> io::Result<RawFd>) -> io::Result<()> {
-        // SAFETY: takes no pointer.
+        // SAFETY: epoll_create1 takes no pointer.
         let fd = checked(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
         let fd = move_above_stdio(fd)?;
         self.fd.store(fd, Ordering::Relaxed);
@@ -164,8 +166,8 @@ impl Epoll {
         is_good
     }
 
-    /// Gives the instance up for a new one, which watches nothing but what `witness` returns. After an
-    /// error no instance is open.
+    /// Gives up the instance and makes a new one, which watches only the descriptor that `witness`
+    /// returns. After an error no instance is open.
     pub fn renew(&self, witness: impl FnOnce() -> io::Result<RawFd>) -> io::Result<()> {
         self.give_up();
         self.make(witness)
@@ -175,12 +177,12 @@ impl Epoll {
         self.modify(self.witness(), Interest::Level, self.token)
     }
 
-    /// Whether the instance was given up, or its number means something else, or that of the witness.
+    /// Returns whether the instance was given up, or its number or that of its witness was reused.
     pub fn is_lost(&self) -> bool {
         self.ask_witness().is_err_and(|error| says_lost(&error))
     }
 
-    /// The descriptor that is watched from the beginning on.
+    /// Returns the descriptor that is watched from the start.
     pub fn witness(&self) -> RawFd {
         self.witness.load(Ordering::Relaxed)
     }
@@ -194,7 +196,7 @@ impl Epoll {
     /// Starts watching.
     pub fn add(&self, fd: RawFd, interest: Interest, token: u64) -> io::Result<()> {
         match self.control(libc::EPOLL_CTL_ADD, fd, interest.bits(), token) {
-            // Linux before 4.5 does not know it: every process that waits wakes.
+            // Linux before 4.5 has no EPOLLEXCLUSIVE: every waiting process wakes.
             Err(error) if interest == Interest::Exclusive && errno_of(&error) == libc::EINVAL => {
                 self.add(fd, Interest::Level, token)
             }
@@ -207,9 +209,9 @@ impl Epoll {
         self.control(libc::EPOLL_CTL_MOD, fd, interest.bits(), token)
     }
 
-    /// Registers a watched descriptor anew, as with [`Epoll::add`]: behind all others that wait for it,
-    /// in this process and in others. Leaves alone a descriptor that is not watched. After an error the
-    /// descriptor is not watched any more.
+    /// Registers a watched descriptor again, as [`Epoll::add`] does: this instance then queues behind all
+    /// others that watch it, in this process and in others. Does nothing for a descriptor that is not
+    /// watched. After an error the descriptor is no longer watched.
     pub fn move_last(&self, fd: RawFd, interest: Interest, token: u64) -> io::Result<()> {
         match self.control(libc::EPOLL_CTL_DEL, fd, 0, 0) {
             Ok(()) => self.add(fd, interest, token),
@@ -217,14 +219,14 @@ impl Epoll {
         }
     }
 
-    /// Stops watching. Returns whether the descriptor was watched: what the program has closed, or put in its
-    /// place, is not. Needed before closing: a descriptor that another process holds a copy of goes on
-    /// reporting after this process has closed its own.
+    /// Stops watching. Returns whether the descriptor was watched: false if the program has closed it or
+    /// reused its number. Needed before a close: if another process holds a copy, epoll keeps reporting
+    /// the descriptor after this process has closed its own.
     pub fn remove(&self, fd: RawFd) -> bool {
         self.control(libc::EPOLL_CTL_DEL, fd, 0, 0).is_ok()
     }
 
-    /// Waits for at most `most` descriptors; a signal ends it with `Interrupted`.
+    /// Waits for at most `most` descriptors; a signal ends the wait with `Interrupted`.
     pub fn wait(
         &self,
         ready: &mut Ready,
@@ -240,8 +242,9 @@ impl Epoll {
         Ok(())
     }
 
-    /// As [`Epoll::wait`], with one call more: what stops and continues the process (SIGSTOP and
-    /// SIGCONT, a debugger, the freezer) does not interrupt it, only a signal handler does.
+    /// Waits as [`Epoll::wait`] does, at the cost of one more system call. Only a signal handler ends the
+    /// wait with `Interrupted`: stopping and continuing the process (SIGSTOP and SIGCONT, a debugger, the
+    /// freezer) does not.
     pub fn wait_for_handlers_only(
         &self,
         ready: &mut Ready,
@@ -252,14 +255,14 @@ impl Epoll {
         self.wait(ready, most, Some(Duration::ZERO))
     }
 
-    /// The instance's own descriptor: readable when a watched one is ready. -1 when given up.
+    /// Returns the instance's own descriptor, which is readable when a watched one is ready; -1 when given up.
     pub fn descriptor(&self) -> RawFd {
         self.fd.load(Ordering::Relaxed)
     }
 
-    /// Closes it before its time, unless the number stands for something else. Async-signal-safe.
+    /// Closes the instance, unless its number was reused. Async-signal-safe.
     pub fn give_up(&self) {
-        // Whatever else the answer may mean: only this one is certain.
+        // Only success proves that the number stands for this instance.
         let is_own = self.ask_witness().is_ok();
         let fd = self.fd.swap(-1, Ordering::Relaxed);
         if is_own {
@@ -268,8 +271,8 @@ impl Epoll {
     }
 }
 
-/// Whether the error is one of an [`Epoll`] whose number means something else, or nothing, or which does
-/// not watch what it is asked about.
+/// Returns whether the error means that the number of an [`Epoll`] was closed or reused, or that the
+/// instance does not watch the descriptor in question.
 pub fn says_lost(error: &io::Error) -> bool {
     [libc::EBADF, libc::EINVAL, libc::ENOENT].contains(&errno_of(error))
 }
@@ -324,7 +327,7 @@ mod tests {
     #[cfg_attr(miri, ignore = "no dup2 in Miri")]
     fn what_stands_at_the_number_of_an_instance_is_left_alone() {
         let put = |fd: RawFd, file: &Epoll| {
-            // SAFETY: takes numbers; `fd` is one that this test has opened.
+            // SAFETY: dup2 takes two numbers; `fd` is one that this test has opened.
             assert_eq!(unsafe { libc::dup2(file.descriptor(), fd) }, fd);
         };
         let (a, b) = UnixStream::pair().unwrap();
@@ -341,7 +344,7 @@ mod tests {
         put(epoll.descriptor(), &programs);
         let another = epoll.descriptor();
         drop(epoll);
-        // Both are open still.
+        // Both are still open.
         for fd in [lost, another] {
             assert!(crate::os::descriptor::is_open(fd));
             close(fd);

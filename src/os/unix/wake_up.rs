@@ -1,9 +1,9 @@
-//! The wake-up: two sockets, of which one becomes readable when the other is written to.
+//! The wake-up: a pair of sockets. A write to one end makes the other end readable.
 //!
-//! Their numbers are the program's to close or to use for something else: a daemon closes all it does
-//! not know. So each end keeps what tells its file from others ([`file_number`]), and is looked at
-//! before it is written to, read or closed. (An eventfd could not be told from another one.) What was
-//! lost is made anew; its numbers are left alone.
+//! The program may close their descriptors or reuse the numbers: a daemon closes every descriptor that
+//! it does not know. So each end remembers the identity of its file ([`file_number`]), which is compared
+//! before the end is written to, read or closed. (Eventfds all have the same identity.) An end that was
+//! lost is replaced, and its number is left alone.
 
 use std::io;
 use std::os::fd::RawFd;
@@ -16,7 +16,7 @@ use super::lock::Lock;
 use super::memory::NoMemory;
 use super::syscall::checked;
 
-/// One of the two: its number, -1 before there is one, and its [`file_number`].
+/// One end: its descriptor (-1 before it is made) and its [`file_number`].
 struct End {
     fd: AtomicI32,
     file: AtomicU32,
@@ -24,7 +24,7 @@ struct End {
 
 static READER: End = End::empty();
 static WRITER: End = End::empty();
-/// Makers take turns. Signal handlers do not make any.
+/// Held while a thread makes the ends. Signal handlers never make them.
 static TURN_TO_MAKE: PerProcess<Lock<()>> = PerProcess::new(Lock::new(()));
 
 impl End {
@@ -32,22 +32,22 @@ impl End {
         Self { fd: AtomicI32::new(-1), file: AtomicU32::new(0) }
     }
 
-    /// Sets another one. A signal handler that comes in between finds none.
+    /// Replaces the end. A signal handler that runs in between finds no descriptor.
     fn set(&self, fd: RawFd, file: u32) {
         self.fd.store(-1, Ordering::SeqCst);
         self.file.store(file, Ordering::SeqCst);
         self.fd.store(fd, Ordering::SeqCst);
     }
 
-    /// Returns the number if it still stands for this end.
+    /// Returns the descriptor if its number still stands for this end.
     fn valid(&self) -> Option<RawFd> {
         let fd = self.fd.load(Ordering::SeqCst);
         (fd >= 0 && file_number(fd) == self.file.load(Ordering::SeqCst)).then_some(fd)
     }
 }
 
-/// Returns the number that becomes readable, whatever it stands for by now; at the first call the ends
-/// are made, by `make`.
+/// Returns the reader's descriptor without checking what its number stands for by now. The first call
+/// makes the ends with `make`.
 pub(super) fn descriptor(make: fn() -> io::Result<RawFd>) -> io::Result<RawFd> {
     match READER.fd.load(Ordering::SeqCst) {
         fd @ 0.. => Ok(fd),
@@ -55,14 +55,13 @@ pub(super) fn descriptor(make: fn() -> io::Result<RawFd>) -> io::Result<RawFd> {
     }
 }
 
-/// Returns the number of the end that becomes readable, if it stands for that.
+/// Returns the reader's descriptor if its number still stands for the reader.
 pub(super) fn existing() -> Option<RawFd> {
     READER.valid()
 }
 
-/// Returns the number of the end that becomes readable. Both ends are the library's at this moment:
-/// they are made anew unless they are. Signal handlers that have come before have not written to them
-/// then.
+/// Returns the reader's descriptor, with both ends valid: if one was lost, it makes a new pair. Signal
+/// handlers that ran before have not written to a new pair.
 pub(super) fn ensure() -> io::Result<RawFd> {
     let both = || WRITER.valid().and(READER.valid());
     if let Some(fd) = both() {
@@ -73,8 +72,7 @@ pub(super) fn ensure() -> io::Result<RawFd> {
     if let Some(fd) = both() {
         return Ok(fd);
     }
-    // Those that are still there stay open: an epoll instance may know them, or a handler write to
-    // them.
+    // An end that is still valid stays open: an epoll instance may watch it, or a handler write to it.
     [&READER, &WRITER].iter().for_each(|end| end.set(-1, 0));
     let ends = pair()?;
     for (end, (fd, file)) in [&WRITER, &READER].into_iter().zip(ends) {
@@ -83,13 +81,13 @@ pub(super) fn ensure() -> io::Result<RawFd> {
     Ok(ends[1].0)
 }
 
-/// Makes two ends, at descriptors 3 or above. They do not take the last descriptor.
+/// Makes the two ends, at descriptors 3 or above. Fails if they would take the last free descriptor.
 fn pair() -> io::Result<[(RawFd, u32); 2]> {
     let mut ends = [-1; 2];
     let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
-    // SAFETY: the kernel writes two ints to an array that outlives the call.
+    // SAFETY: the kernel writes two ints to `ends`, which outlives the call.
     checked(unsafe { libc::socketpair(libc::AF_UNIX, kind, 0, ends.as_mut_ptr()) })?;
-    // Both, whatever becomes of the first: an end that cannot be moved is closed.
+    // Moves both even if the first fails: a descriptor that cannot be moved is closed.
     let [first, second] = ends.map(move_above_stdio);
     let ends = match (first, second) {
         (Ok(first), Ok(second)) => [first, second].map(|fd| (fd, file_number(fd))),
@@ -109,22 +107,22 @@ fn pair() -> io::Result<[(RawFd, u32); 2]> {
     known.map(|()| ends)
 }
 
-/// Makes the one end readable, if the other one is the library's. Async-signal-safe.
+/// Makes the reader readable, if the writer is still valid. Async-signal-safe.
 pub(super) fn write() {
     if let Some(fd) = WRITER.valid() {
-        // When it can take no more, the other one is readable.
+        // A full buffer means that the reader is readable already.
         let _ = send_now(fd, &[0]);
     }
 }
 
-/// Reads all there is from the one end, if it is the library's.
+/// Empties the reader, if it is still valid.
 pub(super) fn read() {
     if let Some(fd) = READER.valid() {
         while recv_now(fd, &mut [0; 64]).is_ok_and(|n| n > 0) {}
     }
 }
 
-/// Gives up the parent's ends, in the child after fork. Async-signal-safe.
+/// Closes the copies of the parent's ends, in the child after fork. Async-signal-safe.
 fn close_in_child() {
     for end in [&READER, &WRITER] {
         let own = end.valid();
@@ -151,9 +149,9 @@ mod tests {
         end.fd.load(Ordering::SeqCst)
     }
 
-    /// Other tests have descriptors, too: each number that is given up here has another file at once.
+    /// Puts another file at a number. The number is never free in between: other tests open descriptors.
     fn put(fd: RawFd, file: &impl AsRawFd) {
-        // SAFETY: takes numbers; `fd` is one of the library's.
+        // SAFETY: dup2 takes two numbers; `fd` is one that this test has opened.
         assert_eq!(unsafe { libc::dup2(file.as_raw_fd(), fd) }, fd);
     }
 
@@ -183,7 +181,7 @@ mod tests {
                 assert!(!is_readable(b.as_raw_fd()));
             } else {
                 put(lost, &b);
-                // SAFETY: one byte is read from an array.
+                // SAFETY: the kernel reads one byte from an array that outlives the call.
                 assert_eq!(unsafe { libc::write(a.as_raw_fd(), [0_u8].as_ptr().cast(), 1) }, 1);
                 read();
                 assert!(is_readable(b.as_raw_fd()));
