@@ -1,4 +1,4 @@
-//! Applications that are watched while they run: what a supervisor needs.
+//! Child processes of a supervisor: starting, awaiting and stopping applications.
 
 use std::ffi::CStr;
 use std::io::{self, ErrorKind};
@@ -10,18 +10,18 @@ use std::time::Duration;
 use super::spawn::become_application;
 use super::syscall::checked;
 
-/// What a supervisor waits for.
+/// An event that a supervisor waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// SIGTERM, SIGINT or SIGHUP: stop.
+    /// SIGTERM, SIGINT or SIGHUP: the supervisor is to stop.
     Stop,
     /// Children may have ended.
     Ended,
-    /// The time is up.
+    /// The timeout has expired.
     Timeout,
 }
 
-/// How a child has ended.
+/// The way in which a child has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     /// With an exit status.
@@ -30,22 +30,22 @@ pub enum End {
     Signal(i32),
 }
 
-/// A thread that holds back the signals of [`Event`] until it asks for them: none is lost between
-/// two waits.
+/// The supervision of children by one thread, which blocks the signals of [`Event`] except while it waits:
+/// no signal is lost between two waits.
 pub struct Supervision {
     signals: libc::sigset_t,
     before: libc::sigset_t,
 }
 
 impl Supervision {
-    /// Begins to hold back the signals, in the calling thread. For a process with one thread. A stop
-    /// signal that is ignored (nohup) stays ignored.
+    /// Blocks the signals in the calling thread, which must be the only one. A stop signal that is ignored
+    /// (nohup) stays ignored.
     pub fn begin() -> io::Result<Self> {
         let mut signals = MaybeUninit::uninit();
         let mut before = MaybeUninit::uninit();
-        // SAFETY: sigemptyset fills its set, sigaddset changes a filled one, and pthread_sigmask
-        // fills the old one when it succeeds; the sets are ours. SIGCHLD must not be ignored, or
-        // the system would not keep the ends of children.
+        // SAFETY: sigemptyset initialises `signals`, sigaddset changes the initialised set, and a successful
+        // pthread_sigmask initialises `before`; both are locals. SIGCHLD must not be ignored, or the kernel
+        // would not keep the exit statuses of children.
         unsafe {
             libc::sigemptyset(signals.as_mut_ptr());
             for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP] {
@@ -62,14 +62,14 @@ impl Supervision {
         }
     }
 
-    /// Starts the program at `path` as [`super::spawn::spawn`] does. Gives its process id.
+    /// Starts the program at `path` as [`super::spawn::spawn`] does. Returns its process id.
     pub fn start(&self, path: &CStr, listen_fd: RawFd) -> io::Result<i32> {
         let arguments = [path.as_ptr(), ptr::null()];
-        // SAFETY: the child only makes calls that are async-signal-safe.
+        // SAFETY: the child only makes async-signal-safe calls.
         let child = checked(unsafe { libc::fork() })?;
         if child == 0 {
-            // SAFETY: the set was filled by `begin`; `arguments` ends in NULL, its string in NUL,
-            // and both outlive the call.
+            // SAFETY: `begin` has initialised the set; `arguments` ends with NULL, its string with NUL, and
+            // both outlive the call.
             unsafe {
                 libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.before, ptr::null_mut());
                 become_application(&arguments, listen_fd)
@@ -78,19 +78,19 @@ impl Supervision {
         Ok(child)
     }
 
-    /// Waits for a signal.
+    /// Waits for an event.
     pub fn wait(&self, timeout: Option<Duration>) -> io::Result<Event> {
         let limit = timeout.map(timespec);
         let limit = limit.as_ref().map_or(ptr::null(), ptr::from_ref);
-        // SAFETY: the set was filled by `begin`; no information about the signal is asked for; the
-        // limit is NULL (none) or outlives the call.
+        // SAFETY: `begin` has initialised the set; the siginfo is NULL, which is allowed; the limit is NULL
+        // (no timeout) or outlives the call.
         let signal = unsafe { libc::sigtimedwait(&raw const self.signals, ptr::null_mut(), limit) };
         let signal = checked(signal);
         match signal {
             Ok(libc::SIGCHLD) => Ok(Event::Ended),
             Ok(_) => Ok(Event::Stop),
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Event::Timeout),
-            // Another signal, with a handler: look again at what there is to do.
+            // Another signal, with a handler: the caller checks again.
             Err(error) if error.kind() == ErrorKind::Interrupted => Ok(Event::Timeout),
             Err(error) => Err(error),
         }
@@ -99,7 +99,7 @@ impl Supervision {
 
 fn is_ignored(signal: libc::c_int) -> bool {
     let mut action = MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: nothing is set; all zero is a sigaction, and one of ours is filled.
+    // SAFETY: NULL changes no action; the current one is written to `action`, which is valid as zeros.
     unsafe {
         libc::sigaction(signal, ptr::null(), action.as_mut_ptr());
         action.assume_init().sa_sigaction == libc::SIG_IGN
@@ -107,17 +107,17 @@ fn is_ignored(signal: libc::c_int) -> bool {
 }
 
 fn timespec(duration: Duration) -> libc::timespec {
-    // SAFETY: all zero is a timespec, whatever padding a system has in it.
+    // SAFETY: timespec is plain data, for which zero is a value, including any padding.
     let mut spec: libc::timespec = unsafe { std::mem::zeroed() };
     spec.tv_sec = duration.as_secs().try_into().unwrap_or(libc::time_t::MAX);
     spec.tv_nsec = duration.subsec_nanos() as libc::c_long;
     spec
 }
 
-/// A child that has ended and how, if there is one that nobody was told about yet.
+/// Returns a child that has ended and how. Returns each child once; `None` if there is no other.
 pub fn ended() -> Option<(i32, End)> {
     let mut status = 0;
-    // SAFETY: waitpid fills an int of ours.
+    // SAFETY: waitpid writes one int to `status`, which outlives the call.
     let child = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) };
     (child > 0).then_some((child, end_of(status)))
 }
@@ -154,13 +154,13 @@ mod tests {
 
     #[test]
     #[cfg_attr(miri, ignore = "Miri has no processes")]
-    fn children_are_watched_until_their_end() {
+    fn children_are_supervised_until_their_end() {
         let supervision = Supervision::begin().unwrap();
         let (mut here, there) = UnixStream::pair().unwrap();
         let child = supervision.start(c"/bin/sh", there.as_raw_fd()).unwrap();
         drop(there);
         assert_eq!(supervision.wait(Some(Duration::ZERO)).unwrap(), Event::Timeout);
-        // The shell has the signals that are held back here.
+        // The signals that are blocked here are not blocked in the shell.
         here.write_all(b"grep SigBlk /proc/self/status >&0; kill -s TERM $$\n").unwrap();
         let mut said = String::new();
         here.read_to_string(&mut said).unwrap();
@@ -173,10 +173,10 @@ mod tests {
         assert_eq!(wait_for(child), End::Exit(3));
     }
 
-    /// Waits for one child alone, because other tests have children, too.
+    /// Waits for this child only, because other tests have children, too.
     fn wait_for(child: i32) -> End {
         let mut status = 0;
-        // SAFETY: waitpid fills an int of ours.
+        // SAFETY: waitpid writes one int to `status`, which outlives the call.
         assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
         end_of(status)
     }

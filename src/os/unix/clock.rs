@@ -2,16 +2,17 @@
 
 use std::time::Instant;
 
-/// Returns the time of the clock that goes on steadily.
+/// Returns the time of the monotonic clock.
 pub fn now() -> Instant {
     Instant::now()
 }
 
-/// Returns the milliseconds since some moment, modulo 2^32, as of the kernel's last tick: up to 10 ms
-/// late. It costs next to nothing: no system call.
+/// Returns milliseconds of the monotonic clock, modulo 2^32, as of the kernel's last tick: up to 10 ms
+/// late. Cheap, without a system call.
 pub fn milliseconds() -> u32 {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: writes one timespec to a place that outlives the call. Without such a clock it stays 0.
+    // SAFETY: the kernel writes one timespec to a place that outlives the call. Without such a clock it
+    // stays 0.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &raw mut now) };
     (now.tv_sec as u32).wrapping_mul(1000).wrapping_add(now.tv_nsec as u32 / 1_000_000)
 }

@@ -1,4 +1,4 @@
-//! The environment of the process, which may become a request's.
+//! The environment of the process, which a request's parameters may replace.
 
 use std::ffi::{OsString, c_char};
 use std::ptr;
@@ -8,31 +8,32 @@ unsafe extern "C" {
     static mut environ: *mut *mut c_char;
 }
 
-/// Whether the environment has ever been a request's. Then it never counts as the program's again:
-/// the vector that was there before may be gone, and the one that came after is invalid or empty.
+/// Whether the environment has ever been a request's. It then never counts as the program's again: the
+/// vector from before may be freed, and the one from after is invalid or empty.
 static BELONGED_TO_REQUEST: AtomicBool = AtomicBool::new(false);
 
-/// Makes a vector of strings the environment. NULL stands for an empty one.
+/// Makes a vector of strings the environment. NULL stands for an empty vector.
 ///
 /// # Safety
 ///
-/// `envp` is NULL or a vector of strings that ends with NULL and lives as long as it is the
-/// environment. No other thread uses the environment.
+/// `envp` is NULL, or a NULL-terminated vector of strings that lives as long as it is the environment.
+/// No other thread uses the environment.
 pub unsafe fn replace(envp: *mut *mut c_char) {
     BELONGED_TO_REQUEST.store(true, Ordering::Relaxed);
-    // SAFETY: `environ` is one pointer of the C library's, aligned, and lives as long as the process.
+    // SAFETY: `environ` is an aligned pointer of the C library that lives as long as the process.
     unsafe { AtomicPtr::from_ptr(&raw mut environ) }.store(envp, Ordering::Relaxed);
 }
 
-/// A request's environment is written to `place`, which the program has chosen.
+/// Notes that a request's environment is written to `place`, which the program has chosen: it may be
+/// `environ`.
 pub fn note_written(place: *mut *mut *mut c_char) {
     if ptr::eq(place, &raw const environ) {
         BELONGED_TO_REQUEST.store(true, Ordering::Relaxed);
     }
 }
 
-/// Returns whether the environment is the program's own: it has never been a request's, and is no copy
-/// of one, in which FCGI_ROLE would be found.
+/// Returns whether the environment is the program's own: it has never been a request's, and is not a
+/// copy of a request's, which would contain FCGI_ROLE.
 pub fn belongs_to_program() -> bool {
     !BELONGED_TO_REQUEST.load(Ordering::Relaxed) && variable("FCGI_ROLE").is_none()
 }

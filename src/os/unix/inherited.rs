@@ -1,7 +1,7 @@
 //! Sockets that the process was started with.
 //!
-//! They are noted as the library is loaded: before `main`, or where the program loads it. Other
-//! programs may have them, too. A socket is known by what fstat(2) says: at whatever number it is.
+//! They are recorded when the library is loaded: before `main`, or at the program's dlopen. Other
+//! programs may share them. A socket is recognised by its device and inode (fstat(2)), at any number.
 
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,13 +10,13 @@ use std::time::Duration;
 use super::error::set_errno;
 use super::poll::{self, PollFd};
 
-/// Sockets that are noted. If there are more, each socket counts as inherited.
+/// The most sockets that are recorded. If there are more, every socket counts as inherited.
 const MAX_SOCKETS: usize = 64;
 
-/// Numbers that are asked about together. The search ends with a row in which none is open.
+/// Numbers checked by one system call. The search ends at a batch without open descriptors.
 const BATCH: RawFd = 64;
 
-/// The first number that is not looked at.
+/// The first number that is not checked.
 const DESCRIPTORS_END: RawFd = 1024;
 
 struct InheritedSocket {
@@ -28,23 +28,23 @@ static INHERITED: [InheritedSocket; MAX_SOCKETS] =
     [const { InheritedSocket { device: AtomicUsize::new(0), inode: AtomicUsize::new(0) } };
         MAX_SOCKETS];
 
-/// How many there are, noted or not.
+/// How many inherited sockets there are, including those that are not recorded.
 static INHERITED_COUNT: AtomicUsize = AtomicUsize::new(0);
 
-/// The loader calls what stands in this section. Miri has no fstat for sockets.
+/// The loader calls the functions in this section. Not under Miri, which has no fstat for sockets.
 #[cfg(not(miri))]
 #[used]
 #[unsafe(link_section = ".init_array")]
 static AT_LOAD: extern "C" fn() = record_open_sockets;
 
-/// Notes the sockets that are open.
+/// Records all open sockets.
 #[cfg_attr(miri, expect(dead_code, reason = "see AT_LOAD"))]
 extern "C" fn record_open_sockets() {
     let errno = std::io::Error::last_os_error().raw_os_error();
     for first in (0..DESCRIPTORS_END).step_by(BATCH as usize) {
         let mut row = [PollFd::new(-1, 0); BATCH as usize];
         (first..).zip(&mut row).for_each(|(fd, entry)| entry.fd = fd);
-        // It fails where the process may have fewer descriptors than that: each is looked at then.
+        // Fails if the limit of open descriptors is below the batch: then each number is checked by fstat.
         let _ = poll::poll(&mut row, Some(Duration::ZERO));
         let mut open = row.iter().filter(|entry| entry.revents & libc::POLLNVAL == 0).peekable();
         if open.peek().is_none() {
@@ -64,18 +64,18 @@ fn record((device, inode): (usize, usize)) {
     INHERITED_COUNT.store(count + 1, Ordering::Release);
 }
 
-/// What tells a socket from others, whatever its number. `None` for what is not an open socket.
+/// Returns what identifies a socket at any number. `None` if the descriptor is not an open socket.
 fn identity(fd: RawFd) -> Option<(usize, usize)> {
     // SAFETY: stat is plain data, for which zero is a value.
     let mut stat: libc::stat = unsafe { std::mem::zeroed() };
-    // SAFETY: writes one stat to a slot that outlives the call.
+    // SAFETY: the kernel writes one stat to a place that outlives the call.
     let result = unsafe { libc::fstat(fd, &raw mut stat) };
     let is_socket = result == 0 && stat.st_mode & libc::S_IFMT == libc::S_IFSOCK;
-    // Linux counts sockets in 32 bits.
+    // No loss on 32-bit systems: Linux numbers sockets with 32 bits.
     is_socket.then_some((stat.st_dev as usize, stat.st_ino as usize))
 }
 
-/// Whether the process was started with this socket. Async-signal-safe.
+/// Returns whether the process was started with this socket. Async-signal-safe.
 pub fn is_inherited(fd: RawFd) -> bool {
     let Some(identity) = identity(fd) else { return false };
     let count = INHERITED_COUNT.load(Ordering::Acquire);

@@ -1,7 +1,7 @@
 //! Reading from and writing to descriptors.
 //!
-//! A signal never cuts an operation short: EINTR is retried everywhere. `…_now` functions do not
-//! wait; the others do, also on a descriptor that the program has made non-blocking.
+//! A signal never interrupts an operation: EINTR is retried everywhere. The `…_now` functions do not wait;
+//! the others do, even on a descriptor that the program has made non-blocking.
 
 use std::fmt;
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
@@ -13,8 +13,8 @@ use super::error::is_refused;
 use super::poll::{self, READABLE, WRITABLE};
 use super::syscall::{counted, retrying};
 
-/// Repeats `call` while it would block, waiting for `events` in between. On a descriptor that does
-/// block, the time that the program has set for it (SO_RCVTIMEO, SO_SNDTIMEO) is over: that ends it.
+/// Repeats `call` while it would block, waiting for `events` in between. On a blocking descriptor,
+/// `WouldBlock` means that the program's timeout (SO_RCVTIMEO, SO_SNDTIMEO) has expired: it is returned.
 fn waiting<T>(
     fd: RawFd,
     events: libc::c_short,
@@ -30,23 +30,23 @@ fn waiting<T>(
     }
 }
 
-/// read(2), once. 0 is the end of file.
+/// Calls read(2). Returns 0 at the end of file.
 pub fn read(fd: RawFd, buffer: &mut [u8]) -> io::Result<usize> {
     retrying(|| {
-        // SAFETY: the pointer and length are those of `buffer`, which the borrow keeps alive.
+        // SAFETY: the pointer and the length are those of `buffer`, which the borrow keeps alive.
         counted(unsafe { libc::read(fd, buffer.as_mut_ptr().cast(), buffer.len()) })
     })
 }
 
-/// write(2), once.
+/// Calls write(2). Returns the number of bytes written.
 pub fn write(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
     retrying(|| {
-        // SAFETY: the pointer and length are those of `bytes`, which the borrow keeps alive.
+        // SAFETY: the pointer and the length are those of `bytes`, which the borrow keeps alive.
         counted(unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) })
     })
 }
 
-/// Standard error. std's has a lock, which a child could find held by a thread that it does not have.
+/// Standard error. Unlike std's it has no lock, which a child could find held by a thread of its parent.
 #[derive(Debug)]
 pub struct Stderr;
 
@@ -63,10 +63,10 @@ impl fmt::Write for Stderr {
     }
 }
 
-/// Succeeds where a plain read or write is to do what receiving or sending with `flags` has failed to
-/// do: a program may put a pipe where a connection is expected, and a sandbox may know no calls but the
-/// original library's. Fails with any other error, and with `WouldBlock` where the plain call would wait
-/// and must not.
+/// Succeeds if a plain read or write is to be tried after receiving or sending with `flags` has failed
+/// with `error`. A program may use a pipe as a connection, and a sandbox may allow only the system calls
+/// of the original library. Fails with any other error, and with `WouldBlock` if the plain call would
+/// wait although `flags` do not allow it.
 fn check_plain_call(
     error: io::Error,
     fd: RawFd,
@@ -107,7 +107,7 @@ fn write_instead(
 #[inline]
 fn recv_flags(fd: RawFd, buffer: &mut [u8], flags: libc::c_int) -> io::Result<usize> {
     loop {
-        // SAFETY: the pointer and length are those of `buffer`, which the borrow keeps alive.
+        // SAFETY: the pointer and the length are those of `buffer`, which the borrow keeps alive.
         match counted(unsafe { libc::recv(fd, buffer.as_mut_ptr().cast(), buffer.len(), flags) }) {
             Ok(n) => return Ok(n),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -116,20 +116,21 @@ fn recv_flags(fd: RawFd, buffer: &mut [u8], flags: libc::c_int) -> io::Result<us
     }
 }
 
-/// Receives what is there, without waiting (`WouldBlock` when nothing is). 0 is the end of file.
+/// Receives without waiting; `WouldBlock` if no data has arrived. Returns 0 at the end of file.
 pub fn recv_now(fd: RawFd, buffer: &mut [u8]) -> io::Result<usize> {
     recv_flags(fd, buffer, libc::MSG_DONTWAIT)
 }
 
-/// Receives at least one byte, waiting as long as it takes. 0 is the end of file.
+/// Receives at least one byte, waiting without a time limit of its own. Returns 0 at the end of file.
 pub fn recv(fd: RawFd, buffer: &mut [u8]) -> io::Result<usize> {
     waiting(fd, READABLE, || recv_flags(fd, buffer, 0))
 }
 
-/// Receives into the first buffer, then the second, waiting for at least one byte.
+/// Receives into the first buffer, then the second, waiting for at least one byte. Returns 0 at the end of
+/// file.
 pub fn recv_parts(fd: RawFd, buffers: &mut [IoSliceMut<'_>; 2]) -> io::Result<usize> {
     waiting(fd, READABLE, || {
-        // SAFETY: IoSliceMut has the layout of iovec (std's promise); the borrow keeps both alive.
+        // SAFETY: std guarantees that IoSliceMut has the layout of iovec; the borrow keeps both alive.
         match counted(unsafe { libc::readv(fd, buffers.as_mut_ptr().cast(), 2) }) {
             Err(error) if is_refused(&error) => {
                 let [first, _] = &mut *buffers;
@@ -140,15 +141,14 @@ pub fn recv_parts(fd: RawFd, buffers: &mut [IoSliceMut<'_>; 2]) -> io::Result<us
     })
 }
 
-/// What the sender does when all bytes are sent.
+/// What the sender does with the connection after all bytes are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Then {
-    /// Nobody knows: they leave at once.
+    /// Keeps it open: the bytes are sent immediately.
     KeepOpen,
-    /// It shuts the connection down for writing. TCP then sends the end in the same packet as the
-    /// last bytes, so that the peer cannot use the connection again in between. Should nobody shut it
-    /// down after all, the kernel holds these bytes back for 200 ms; closed with something unread,
-    /// they are lost.
+    /// Shuts it down for writing. TCP then sends the end together with the last bytes, so the peer cannot
+    /// reuse the connection in between. Without the shutdown, the kernel delays these bytes by 200 ms, and
+    /// loses them if the connection is closed with unread data.
     ShutDown,
 }
 
@@ -161,7 +161,7 @@ impl Then {
     }
 }
 
-/// Sends without waiting and without SIGPIPE; gives the bytes taken.
+/// Sends without waiting and without SIGPIPE. Returns the number of bytes accepted.
 pub fn send_now(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
     send_flags(fd, bytes, libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT)
 }
@@ -169,7 +169,7 @@ pub fn send_now(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
 #[inline]
 fn send_flags(fd: RawFd, bytes: &[u8], flags: libc::c_int) -> io::Result<usize> {
     loop {
-        // SAFETY: the pointer and length are those of `bytes`, which the borrow keeps alive.
+        // SAFETY: the pointer and the length are those of `bytes`, which the borrow keeps alive.
         match counted(unsafe { libc::send(fd, bytes.as_ptr().cast(), bytes.len(), flags) }) {
             Ok(n) => return Ok(n),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -183,7 +183,7 @@ fn send_parts_once(fd: RawFd, parts: &[IoSlice<'_>], flags: libc::c_int) -> io::
     let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
     message.msg_iov = parts.as_ptr().cast_mut().cast();
     message.msg_iovlen = parts.len() as _;
-    // SAFETY: IoSlice has the layout of iovec (std's promise); sendmsg only reads the parts.
+    // SAFETY: std guarantees that IoSlice has the layout of iovec; sendmsg only reads the parts.
     match counted(unsafe { libc::sendmsg(fd, &raw const message, flags) }) {
         Err(error) => {
             check_plain_call(error, fd, WRITABLE, flags)?;
@@ -194,14 +194,14 @@ fn send_parts_once(fd: RawFd, parts: &[IoSlice<'_>], flags: libc::c_int) -> io::
 }
 
 fn write_parts(fd: RawFd, parts: &[IoSlice<'_>]) -> io::Result<usize> {
-    // SAFETY: IoSlice has the layout of iovec (std's promise); writev only reads the parts.
+    // SAFETY: std guarantees that IoSlice has the layout of iovec; writev only reads the parts.
     match counted(unsafe { libc::writev(fd, parts.as_ptr().cast(), parts.len() as _) }) {
         Err(error) if is_refused(&error) => write(fd, parts.first().map_or(&[], |part| part)),
         result => result,
     }
 }
 
-/// Sends all of `bytes`, waiting as long as it takes, without SIGPIPE.
+/// Sends all of `bytes`, waiting for the peer without a time limit, and without SIGPIPE.
 pub fn send_all(fd: RawFd, mut bytes: &[u8], then: Then) -> io::Result<()> {
     while !bytes.is_empty() {
         let sent = waiting(fd, WRITABLE, || send_flags(fd, bytes, then.flags()))?;
@@ -210,15 +210,15 @@ pub fn send_all(fd: RawFd, mut bytes: &[u8], then: Then) -> io::Result<()> {
     Ok(())
 }
 
-/// Sends all the pieces, in this order, waiting as long as it takes, without SIGPIPE. `list` is the
-/// memory for what one system call sends: as many pieces as it has entries.
+/// Sends all pieces in order, waiting for the peer without a time limit, and without SIGPIPE. `list` is
+/// working memory: one system call sends as many pieces as it has entries.
 pub fn send_all_parts<'a>(
     fd: RawFd,
     mut pieces: impl Iterator<Item = &'a [u8]> + Clone,
     list: &mut [IoSlice<'a>],
     then: Then,
 ) -> io::Result<()> {
-    // What is left of a piece that was sent in part.
+    // The unsent rest of a piece that was sent in part.
     let mut first: &[u8] = &[];
     loop {
         let mut rest = pieces.clone();
@@ -248,8 +248,8 @@ pub fn send_all_parts<'a>(
     }
 }
 
-/// Sends all of `bytes` unless the peer takes nothing for `patience`. `bytes` is left with what was not
-/// sent.
+/// Sends all of `bytes`; `TimedOut` if the peer accepts nothing for `patience`. Afterwards `bytes` is the
+/// unsent rest.
 pub fn send_all_within(fd: RawFd, bytes: &mut &[u8], patience: Duration) -> io::Result<()> {
     while !bytes.is_empty() {
         match send_now(fd, bytes) {
@@ -282,7 +282,7 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::WouldBlock);
         b.write_all(b"xy").unwrap();
         assert_eq!(recv_now(a.as_raw_fd(), &mut buffer).unwrap(), 2);
-        // Dropping it would not do while the child of another test has a copy.
+        // Dropping it would not be enough: a child of another test may have a copy.
         b.shutdown(Shutdown::Write).unwrap();
         assert_eq!(recv_now(a.as_raw_fd(), &mut buffer).unwrap(), 0);
     }
@@ -316,7 +316,7 @@ mod tests {
     #[test]
     fn a_pipe_may_stand_where_a_socket_is_expected() {
         let mut ends = [0; 2];
-        // SAFETY: pipe writes two ints.
+        // SAFETY: pipe writes two ints to `ends`, which outlives the call.
         assert_eq!(unsafe { libc::pipe(ends.as_mut_ptr()) }, 0);
         let [reader, writer] = ends;
         send_all(writer, b"abc", Then::KeepOpen).unwrap();

@@ -1,4 +1,4 @@
-//! A value that is replaced now and then, while others go on using the one before.
+//! A value that is rarely replaced, while other threads keep using the previous one.
 
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
@@ -14,26 +14,26 @@ struct Node<T> {
     earlier: *mut Node<T>,
 }
 
-/// The latest of the values that a static had. Each lives as long as the process, so a value that
-/// was there before is used again.
+/// The latest value of a static. All values live as long as the process; a value equal to an earlier one
+/// reuses that one's memory.
 ///
-/// A child has the parent's value, and never waits for a thread that it does not have.
+/// A child has its parent's value, and never waits for a thread that it does not have.
 pub struct Latest<T> {
-    /// Where the first value goes: it needs no memory that could be missing.
+    /// Memory for the first value, so that making it cannot run out of memory.
     first: UnsafeCell<MaybeUninit<Node<T>>>,
-    /// One more than [`fork::generation`] of the process that makes the first value.
+    /// [`fork::generation`] of the process that makes the first value, plus one.
     maker: AtomicUsize,
     current: AtomicPtr<Node<T>>,
     /// The head of the list of all values.
     newest: AtomicPtr<Node<T>>,
 }
 
-// SAFETY: `first` is written once, by the process's one maker, before it is in the list; the other
-// nodes are boxes. No node is changed or freed once it is in the list.
+// SAFETY: `make` lets one thread of a process write `first`, before it is in the list; the other nodes are
+// boxes. No node is changed or freed once it is in the list.
 unsafe impl<T: Send + Sync> Sync for Latest<T> {}
 
 impl<T: PartialEq> Latest<T> {
-    /// No value yet.
+    /// Makes a static without a value.
     pub const fn empty() -> Self {
         Self {
             first: UnsafeCell::new(MaybeUninit::uninit()),
@@ -45,11 +45,11 @@ impl<T: PartialEq> Latest<T> {
 
     /// Returns the latest value. `None` before there is one.
     pub fn get(&self) -> Option<&T> {
-        // SAFETY: NULL, or a node in the list, which is never freed nor changed.
+        // SAFETY: NULL, or a node in the list, which is never freed or changed.
         unsafe { self.current.load(Ordering::Acquire).as_ref() }.map(|node| &node.value)
     }
 
-    /// Returns the latest value, which is that of `make` if there is none.
+    /// Returns the latest value. Makes the first one with `make`.
     pub fn get_or_make(&self, make: fn() -> T) -> &T {
         loop {
             if let Some(value) = self.get() {
@@ -64,24 +64,24 @@ impl<T: PartialEq> Latest<T> {
         fork::install_handlers();
         let me = fork::generation() + 1;
         let maker = self.maker.load(Ordering::Acquire);
-        // An ancestor that did not come to its end before the fork does not go on here.
+        // A maker of an earlier generation was interrupted by the fork, and does not continue here.
         if maker == me
             || self.maker.compare_exchange(maker, me, Ordering::AcqRel, Ordering::Acquire).is_err()
         {
             return thread::yield_now();
         }
         let place = self.first.get().cast::<Node<T>>();
-        // SAFETY: this thread alone writes the place, and no other thread has seen it yet.
+        // SAFETY: only the thread that has set `maker` writes here, and no thread reads it yet.
         unsafe { place.write(Node { value: make(), earlier: ptr::null_mut() }) };
         self.newest.store(place, Ordering::Release);
         self.current.store(place, Ordering::Release);
     }
 
-    /// Makes `value` the latest. To be called by one thread at a time, when there is a value.
+    /// Makes `value` the latest. To be called by one thread at a time, after the first value was made.
     pub fn replace(&self, value: T) -> Result<(), NoMemory> {
         let earlier = self.newest.load(Ordering::Acquire);
         let mut equal = earlier;
-        // SAFETY: NULL, or a node in the list, which is never freed nor changed.
+        // SAFETY: NULL, or a node in the list, which is never freed or changed.
         while let Some(node) = unsafe { equal.as_ref() } {
             if node.value == value {
                 self.current.store(equal, Ordering::Release);
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn threads_that_come_at_once_see_one_value() {
+    fn concurrent_threads_see_one_value() {
         static NUMBER: Latest<u32> = Latest::empty();
         let addresses: Vec<usize> = thread::scope(|scope| {
             let come = |_| scope.spawn(|| ptr::from_ref(NUMBER.get_or_make(|| 7)) as usize);
@@ -131,15 +131,15 @@ mod tests {
     fn a_child_does_not_wait_for_a_maker_that_it_does_not_have() {
         static NUMBER: Latest<u32> = Latest::empty();
         fn fork_in_the_middle() -> u32 {
-            // SAFETY: the child only touches memory and leaves by _exit.
+            // SAFETY: the child only uses memory and ends by _exit.
             let child = unsafe { libc::fork() };
             if child == 0 {
                 let made = *NUMBER.get_or_make(|| 8);
-                // SAFETY: ends the child without running the parent's handlers.
+                // SAFETY: _exit ends the child without running the parent's atexit handlers.
                 unsafe { libc::_exit(i32::from(made != 8)) };
             }
             let mut status = 0;
-            // SAFETY: `status` is a place for one int.
+            // SAFETY: the kernel writes one int to `status`, which outlives the call.
             assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
             assert_eq!(status, 0);
             7

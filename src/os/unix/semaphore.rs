@@ -1,4 +1,4 @@
-//! A semaphore: what lets one waiting thread go on, and needs no descriptor.
+//! A semaphore: wakes one waiting thread at a time, without a descriptor.
 
 use std::cell::UnsafeCell;
 use std::ffi::c_void;
@@ -11,35 +11,35 @@ use std::time::Duration;
 use super::memory::{NoMemory, boxed};
 use super::syscall::checked;
 
-/// Nanoseconds of a second.
+/// Nanoseconds in a second.
 const NANOSECONDS: libc::c_long = 1_000_000_000;
 
-/// Lets a thread go on for each post, now or when it comes to wait.
+/// Releases one thread for each post, whether the thread waits already or comes later.
 pub struct Semaphore(Box<UnsafeCell<libc::sem_t>>);
 
-// SAFETY: sem_t is made to be used by several threads at the same time.
+// SAFETY: POSIX allows several threads to use a sem_t at the same time, wherever it was made.
 unsafe impl Send for Semaphore {}
-// SAFETY: as above.
+// SAFETY: POSIX allows several threads to use a sem_t at the same time.
 unsafe impl Sync for Semaphore {}
 
 impl Semaphore {
-    /// A semaphore without posts.
+    /// Makes a semaphore without posts.
     pub fn new() -> Result<Self, NoMemory> {
         // SAFETY: sem_t is plain data, for which zero is a value.
         let semaphore = boxed(UnsafeCell::new(unsafe { std::mem::zeroed() }))?;
-        // SAFETY: the place is writable, and stays where it is as long as the box lives.
+        // SAFETY: the memory is writable, and the box keeps it in place.
         unsafe { libc::sem_init(semaphore.get(), 0, 0) };
         Ok(Self(semaphore))
     }
 
-    /// Lets one thread go on.
+    /// Releases one thread.
     pub fn post(&self) {
-        // SAFETY: it was made by `new`.
+        // SAFETY: the semaphore was made by `new`.
         unsafe { libc::sem_post(self.0.get()) };
     }
 
-    /// Waits for a post; `TimedOut` if it does not come in time. A signal handler ends the wait with
-    /// `Interrupted`. As in any wait of the kernel's, a thread can be cancelled here.
+    /// Waits for a post; `TimedOut` if none comes in time. A signal handler ends the wait with
+    /// `Interrupted`. A cancellation point.
     pub fn wait(&self, timeout: Duration) -> io::Result<()> {
         let place = self.0.get();
         let result = match clock_wait() {
@@ -50,7 +50,7 @@ impl Semaphore {
             }
             None => {
                 let end = end_of(timeout, libc::CLOCK_REALTIME);
-                // SAFETY: as above.
+                // SAFETY: the semaphore was made by `new`; `end` outlives the call.
                 unsafe { libc::sem_timedwait(place, &raw const end) }
             }
         };
@@ -58,7 +58,7 @@ impl Semaphore {
     }
 }
 
-/// Returns when a wait is over that begins now.
+/// Returns the deadline of a wait that begins now.
 fn end_of(timeout: Duration, clock: libc::clockid_t) -> libc::timespec {
     let mut end = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the kernel writes one timespec to a place that outlives the call.
@@ -75,13 +75,14 @@ fn end_of(timeout: Duration, clock: libc::clockid_t) -> libc::timespec {
 type ClockWait =
     unsafe extern "C" fn(*mut libc::sem_t, libc::clockid_t, *const libc::timespec) -> libc::c_int;
 
-/// Returns sem_clockwait, where the C library has it (glibc 2.30 and later): no time that is set holds a thread.
+/// Returns sem_clockwait, where the C library has it (glibc 2.30 and later): setting the system's time does
+/// not affect its waits.
 fn clock_wait() -> Option<ClockWait> {
-    // As in `threads`: to look twice does no harm.
+    // Not a OnceLock: a child must not wait for a thread that it does not have. Looking twice is harmless.
     static WAIT: AtomicPtr<c_void> = AtomicPtr::new(&raw const NOT_ASKED as *mut c_void);
     let mut place = WAIT.load(Ordering::Acquire);
     if ptr::eq(place, (&raw const NOT_ASKED).cast()) {
-        // SAFETY: the name ends in NUL; a name that is not there gives NULL.
+        // SAFETY: the name ends in NUL; dlsym returns NULL for a name that it does not find.
         place = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"sem_clockwait".as_ptr()) };
         WAIT.store(place, Ordering::Release);
     }
@@ -89,7 +90,7 @@ fn clock_wait() -> Option<ClockWait> {
     unsafe { std::mem::transmute::<*mut c_void, Option<ClockWait>>(place) }
 }
 
-/// Stands for a function that was not looked for yet.
+/// Its address stands for a function that was not looked up yet.
 static NOT_ASKED: AtomicU8 = AtomicU8::new(0);
 
 impl fmt::Debug for Semaphore {
@@ -100,7 +101,7 @@ impl fmt::Debug for Semaphore {
 
 impl Drop for Semaphore {
     fn drop(&mut self) {
-        // SAFETY: no thread waits: each has a reference to what owns it.
+        // SAFETY: no thread waits: a waiting thread has a reference to this semaphore's owner.
         unsafe { libc::sem_destroy(self.0.get()) };
     }
 }

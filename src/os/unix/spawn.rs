@@ -7,33 +7,32 @@ use std::ptr;
 
 use super::syscall::checked;
 
-/// Starts the program at `path`, without arguments, as specification 2.2 wants it: descriptor 0 is
-/// the listen socket, 1 and 2 are closed.
+/// Starts the program at `path`, without arguments, as specification 2.2 requires: descriptor 0 is the
+/// listen socket, 1 and 2 are closed.
 ///
-/// A program that cannot be executed is not told here: the child ends with errno as its exit
-/// status, without running anything that the parent has registered with atexit.
+/// Succeeds even if the program cannot be executed: the child then ends with errno as its exit status,
+/// without running the parent's atexit functions.
 pub fn spawn(path: &CStr, listen_fd: RawFd) -> io::Result<()> {
     let arguments = [path.as_ptr(), ptr::null()];
-    // SAFETY: the child only makes calls that are async-signal-safe, which is what a child of a
-    // process with threads may do.
+    // SAFETY: the child only makes async-signal-safe calls, as the child of a process with threads must.
     if checked(unsafe { libc::fork() })? == 0 {
-        // SAFETY: `arguments` ends in NULL, its string in NUL, and both outlive the call.
+        // SAFETY: `arguments` ends with NULL, its string with NUL, and both outlive the call.
         unsafe { become_application(&arguments, listen_fd) }
     }
     Ok(())
 }
 
-/// The rest of [`spawn`], in the child.
+/// Does the child's part of [`spawn`].
 ///
 /// # Safety
 ///
-/// For a child after fork; `arguments` satisfies the requirements of execv(3).
+/// To be called in a child after fork; `arguments` satisfies the requirements of execv(3).
 pub(super) unsafe fn become_application(
     arguments: &[*const libc::c_char; 2],
     listen_fd: RawFd,
 ) -> ! {
-    // SAFETY: plain numbers, and the caller's promise about `arguments`. All these calls are
-    // async-signal-safe and nothing here allocates.
+    // SAFETY: these calls take numbers, and `arguments`, which the caller vouches for. All of them are
+    // async-signal-safe, and none allocates.
     unsafe {
         if listen_fd == 0 {
             libc::fcntl(0, libc::F_SETFD, 0);
