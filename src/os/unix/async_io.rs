@@ -1,7 +1,7 @@
 //! Actions that wait for descriptors: the engine behind OS_AsyncRead, OS_AsyncWrite and OS_DoIo.
 //!
-//! A descriptor may have one action waiting for each direction. What an action does is its
-//! owner's affair; here it is only decided when.
+//! A descriptor may have one pending action for each direction. This module only decides when an action
+//! runs, not what it does.
 
 use std::io;
 use std::os::fd::RawFd;
@@ -14,12 +14,12 @@ use super::memory::{NoMemory, push, reserve};
 use super::poll::{self, PollFd};
 use super::signal;
 
-/// What an action waits for.
+/// The direction of an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
-    /// Something to read, the end, or an error.
+    /// Waits for data, the end of file, or an error.
     Read,
-    /// Room to write, or an error.
+    /// Waits for space in the send buffer, or an error.
     Write,
 }
 
@@ -31,20 +31,20 @@ impl Direction {
         }
     }
 
-    /// Errors and hang-ups (never asked for, always told) count for both: the operation itself
-    /// finds out what is wrong.
+    /// Returns whether an action can run. Errors and hang-ups, which are always reported, count for both
+    /// directions: the operation itself then fails.
     const fn is_ready(self, revents: i16) -> bool {
         revents & (self.event() | libc::POLLERR | libc::POLLHUP | libc::POLLNVAL) != 0
     }
 }
 
-/// What to do once, when the time has come.
+/// The function that runs once, when the descriptor is ready.
 pub type Action = Box<dyn FnOnce() + Send>;
 
 struct PendingAction {
     fd: RawFd,
     direction: Direction,
-    /// Tells an action from a later one for the same descriptor and direction.
+    /// Distinguishes an action from a later one for the same descriptor and direction.
     number: u64,
     action: Action,
 }
@@ -52,22 +52,22 @@ struct PendingAction {
 #[derive(Default)]
 struct PendingActions {
     next_number: u64,
-    /// In no order; programs have few at a time.
+    /// Unordered; programs have few at a time.
     actions: Vec<PendingAction>,
 }
 
 static PENDING: PerProcess<Lock<PendingActions>> =
     PerProcess::new(Lock::new(PendingActions::new()));
 
-/// Returns this process's pending actions. The lock is never held while an action runs or the kernel is waited for.
+/// Returns this process's pending actions, locked. No action runs and no wait happens under this lock.
 ///
-/// A child begins with what waits in its parent, unless another thread of the parent was using the
+/// A child starts with its parent's pending actions, unless another thread of the parent was using the
 /// pending at the moment of the fork.
 fn pending() -> Result<MutexGuard<'static, PendingActions>, NoMemory> {
     let parents = PENDING.inherited();
     let mut pending = PENDING.get().ok_or(NoMemory)?.lock();
-    // This copy of the parent's is the child's alone. With the child's own lock held, the first
-    // thread that comes takes all of it.
+    // This copy of the parent's actions belongs to the child only. The child's own lock is held, so only
+    // its first thread takes them.
     if let Some(mut parents) = parents.and_then(Lock::try_lock) {
         if pending.next_number == 0 {
             *pending = std::mem::take(&mut *parents);
@@ -85,7 +85,7 @@ impl PendingActions {
         self.actions.iter().position(|waiting| waiting.fd == fd && waiting.direction == direction)
     }
 
-    /// Takes the action out if it was armed no later than `newest`.
+    /// Removes and returns the action, if its number is at most `newest`.
     fn take(&mut self, fd: RawFd, direction: Direction, newest: u64) -> Option<Action> {
         let at = self.find(fd, direction)?;
         let waiting = self.actions.get(at).filter(|waiting| waiting.number <= newest);
@@ -98,8 +98,8 @@ impl PendingActions {
     }
 }
 
-/// Lets `action` wait for the descriptor. EBUSY when one waits already for this direction, EBADF
-/// for a negative number, ENOMEM.
+/// Registers `action` to run when the descriptor is ready. Errors: EBUSY if this direction has a pending
+/// action, EBADF for a negative number, ENOMEM.
 pub fn register(fd: RawFd, direction: Direction, action: Action) -> io::Result<()> {
     if fd < 0 {
         return Err(io::Error::from_raw_os_error(libc::EBADF));
@@ -115,19 +115,19 @@ pub fn register(fd: RawFd, direction: Direction, action: Action) -> io::Result<(
     refused.map_err(|_| NoMemory.into())
 }
 
-/// Forgets the action that waits for this direction of the descriptor.
+/// Drops the pending action for this direction of the descriptor.
 pub fn cancel(fd: RawFd, direction: Direction) {
     let cancelled = pending().map(|mut pending| pending.take(fd, direction, u64::MAX));
     drop(cancelled);
 }
 
-/// Forgets every action.
+/// Drops every pending action.
 pub fn cancel_all() {
     let cancelled = pending().map(|mut pending| std::mem::take(&mut pending.actions));
     drop(cancelled);
 }
 
-/// One entry for each descriptor that an action waits for, and the number of the newest action.
+/// Returns one entry for each descriptor with pending actions, and the number of the newest action.
 fn snapshot() -> Result<(Vec<PollFd>, u64), NoMemory> {
     let pending = pending()?;
     let mut fds: Vec<PollFd> = Vec::new();
@@ -142,11 +142,11 @@ fn snapshot() -> Result<(Vec<PollFd>, u64), NoMemory> {
     Ok((fds, pending.next_number))
 }
 
-/// Waits until a descriptor is ready, then runs the actions of all that are, in the order of their
-/// numbers, reading before writing. Actions that these arm wait for the next call; those that they
-/// cancel do not run. Only a signal that asks for shutting down ends the wait, with `Interrupted`.
+/// Waits until a descriptor is ready, then runs the actions of all ready descriptors, in the order of
+/// their numbers, reads before writes. Actions registered meanwhile wait for the next call; actions
+/// cancelled meanwhile do not run. Only a signal that requests shutdown ends the wait, with `Interrupted`.
 ///
-/// Gives what was left of `timeout` when the wait ended. ENOMEM before it began.
+/// Returns the rest of `timeout` at the end of the wait. ENOMEM is returned before the wait.
 pub fn wait(timeout: Option<Duration>) -> io::Result<Option<Duration>> {
     let (mut fds, newest) = snapshot()?;
     let start = Instant::now();
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn an_action_may_arm_itself_again_and_cancel_others() {
+    fn an_action_may_register_itself_again_and_cancel_others() {
         let _turn = turn();
         let (sender, told) = channel();
         let (a, mut b) = UnixStream::pair().unwrap();
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn the_time_left_is_told() {
+    fn the_time_left_is_returned() {
         let _turn = turn();
         let day = Duration::from_secs(86_400);
         let (a, mut b) = UnixStream::pair().unwrap();
@@ -278,18 +278,18 @@ mod tests {
     fn a_child_does_not_wait_for_a_thread_of_its_parent() {
         let _turn = turn();
         let held = pending().unwrap();
-        // SAFETY: the child only touches memory and leaves by _exit, at the latest by SIGALRM.
+        // SAFETY: the child only uses memory and ends by _exit, or else by SIGALRM.
         let child = unsafe { libc::fork() };
         if child == 0 {
-            // SAFETY: as above.
+            // SAFETY: alarm takes no pointer.
             unsafe { libc::alarm(10) };
             cancel(0, Direction::Read);
             let is_registered = register(0, Direction::Read, Box::new(|| ())).is_ok();
-            // SAFETY: ends the child without running the parent's handlers.
+            // SAFETY: _exit ends the child without running the parent's atexit handlers.
             unsafe { libc::_exit(i32::from(!is_registered)) };
         }
         let mut status = 0;
-        // SAFETY: `status` is a place for one int.
+        // SAFETY: the kernel writes one int to `status`, which outlives the call.
         assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
         assert_eq!(status, 0);
         drop(held);

@@ -1,4 +1,4 @@
-//! Descriptors, whatever they stand for: asking about them, moving them, closing them.
+//! Descriptors of any kind: queries, flags, moving and closing.
 
 use std::io;
 use std::os::fd::RawFd;
@@ -6,7 +6,7 @@ use std::os::fd::RawFd;
 use super::error::AcceptTrouble;
 use super::syscall::checked;
 
-/// Returns how many descriptors the process may have open (RLIMIT_NOFILE).
+/// Returns the number of descriptors that the process may have open (RLIMIT_NOFILE).
 pub fn descriptor_limit() -> usize {
     let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
     // SAFETY: the kernel writes one rlimit to a place that outlives the call.
@@ -14,31 +14,30 @@ pub fn descriptor_limit() -> usize {
     usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX)
 }
 
-/// Whether the number is an open descriptor; true where that cannot be asked.
+/// Returns whether the number is an open descriptor; true where a sandbox refuses the query.
 pub fn is_open(fd: RawFd) -> bool {
     // SAFETY: F_GETFD takes no pointer and changes nothing.
     let flags = checked(unsafe { libc::fcntl(fd, libc::F_GETFD) });
     !flags.is_err_and(|error| error.raw_os_error() == Some(libc::EBADF))
 }
 
-/// Fails if `fd` has taken the last descriptor that the process may have: one has to be left for a
-/// connection.
+/// Fails if `fd` is the last descriptor that the process may open: one has to be left for a connection.
 pub(super) fn check_one_is_left(fd: RawFd) -> io::Result<()> {
     // SAFETY: F_DUPFD_CLOEXEC takes an int.
     match checked(unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 0) }) {
         Ok(copy) => close(copy),
         Err(error) if AcceptTrouble::of(&error) == AcceptTrouble::Shortage => return Err(error),
-        // A sandbox refuses to say.
+        // A sandbox refuses the query.
         Err(_) => {}
     }
     Ok(())
 }
 
-/// Returns what tells an open file from others: its device and inode, in so few bits that a parked
-/// connection can keep them. 0 for what is not open. Async-signal-safe.
+/// Returns the identity of an open file: a hash of its device and inode, small enough for every parked
+/// connection to keep. 0 if the descriptor is not open. Async-signal-safe.
 ///
-/// Linux counts sockets in 32 bits, so two of them never share one. (What has no inode of its own
-/// does: an epoll instance, an eventfd.)
+/// Linux numbers sockets with 32 bits, so two sockets never have the same identity. Files without an inode
+/// of their own do: epoll instances, eventfds.
 pub fn file_number(fd: RawFd) -> u32 {
     // SAFETY: stat is plain data, for which zero is a value.
     let mut stat: libc::stat = unsafe { std::mem::zeroed() };
@@ -56,25 +55,25 @@ pub fn status_flags(fd: RawFd) -> io::Result<libc::c_int> {
     checked(unsafe { libc::fcntl(fd, libc::F_GETFL) })
 }
 
-/// Sets the flags of the descriptor's open file: every process that shares it sees the change.
+/// Sets the flags of the descriptor's open file, for every process that shares it.
 /// Async-signal-safe.
 pub fn set_status_flags(fd: RawFd, flags: libc::c_int) -> io::Result<()> {
     // SAFETY: F_SETFL takes an int.
     checked(unsafe { libc::fcntl(fd, libc::F_SETFL, flags) }).map(drop)
 }
 
-/// Adds to the flags of the descriptor's open file. Async-signal-safe.
+/// Adds flags to the descriptor's open file. Async-signal-safe.
 pub fn add_flags(fd: RawFd, flags: libc::c_int) -> io::Result<()> {
     set_status_flags(fd, status_flags(fd)? | flags)
 }
 
-/// Whether the descriptor's open file has O_NONBLOCK.
+/// Returns whether the descriptor's open file has O_NONBLOCK.
 pub fn is_nonblocking(fd: RawFd) -> io::Result<bool> {
     status_flags(fd).map(|flags| flags & libc::O_NONBLOCK != 0)
 }
 
-/// Moves a descriptor to 3 or above and sets FD_CLOEXEC: programs close 0 to 2 and expect to get
-/// these numbers back from their next open. Closes `fd` in every case.
+/// Moves a descriptor below 3 to 3 or above, with FD_CLOEXEC: programs close 0 to 2 and expect their next
+/// open to return these numbers. Closes a descriptor that it moves, even if the move fails.
 pub fn move_above_stdio(fd: RawFd) -> io::Result<RawFd> {
     if fd > 2 {
         return Ok(fd);
@@ -85,38 +84,37 @@ pub fn move_above_stdio(fd: RawFd) -> io::Result<RawFd> {
     moved
 }
 
-/// Closes a descriptor and says whether it was one.
+/// Closes a descriptor. Fails if it was not open.
 pub fn try_close(fd: RawFd) -> io::Result<()> {
-    // SAFETY: a plain number; the caller owns the descriptor.
+    // SAFETY: close takes a number; the caller owns the descriptor.
     match checked(unsafe { libc::close(fd) }) {
-        // The number is free although a signal came.
+        // Linux frees the number even if a signal interrupts the call.
         Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
         result => result.map(drop),
     }
 }
 
-/// Closes a descriptor. Errors are of no use here: the number is free in any case.
+/// Closes a descriptor. Ignores errors, because the number is free in any case.
 pub fn close(fd: RawFd) {
     let _ = try_close(fd);
 }
 
 fn shutdown(fd: RawFd, how: libc::c_int) -> io::Result<()> {
-    // SAFETY: takes numbers; on anything but a socket the call fails without effect.
+    // SAFETY: shutdown takes numbers; on a descriptor that is not a socket it fails without effect.
     checked(unsafe { libc::shutdown(fd, how) }).map(drop)
 }
 
-/// Tells the peer that nothing more comes, also when another process holds a copy of the
-/// connection.
+/// Ends the sending direction of a connection, even if another process holds a copy of it.
 pub fn shutdown_write(fd: RawFd) {
     let _ = try_shutdown_write(fd);
 }
 
-/// As [`shutdown_write`]. Fails on anything but a connection.
+/// Ends the sending direction as [`shutdown_write`] does. Fails if the descriptor is not a connection.
 pub(super) fn try_shutdown_write(fd: RawFd) -> io::Result<()> {
     shutdown(fd, libc::SHUT_WR)
 }
 
-/// Tells the peer that nothing more will be read.
+/// Ends the receiving direction of a connection.
 pub fn shutdown_read(fd: RawFd) -> io::Result<()> {
     shutdown(fd, libc::SHUT_RD)
 }

@@ -1,4 +1,4 @@
-//! Errors of system calls, by what they mean to a caller.
+//! Errors of system calls, classified by their meaning for a caller.
 
 use std::error::Error;
 use std::ffi::CStr;
@@ -7,11 +7,11 @@ use std::io;
 
 /// Sets the calling thread's errno.
 pub fn set_errno(errno: libc::c_int) {
-    // SAFETY: errno's place is the thread's own and always there.
+    // SAFETY: errno belongs to the thread and always exists.
     unsafe { *libc::__errno_location() = errno };
 }
 
-/// Returns the errno value of an error; EIO if it has none.
+/// Returns the errno value of an error; EIO if it has no other.
 pub fn errno_of(error: &io::Error) -> libc::c_int {
     match error.kind() {
         io::ErrorKind::Interrupted => libc::EINTR,
@@ -22,7 +22,7 @@ pub fn errno_of(error: &io::Error) -> libc::c_int {
     }
 }
 
-/// A reason that says more than its errno value.
+/// An errno value with a more precise message.
 #[derive(Debug)]
 struct Explained {
     errno: libc::c_int,
@@ -41,17 +41,17 @@ fn explanation(error: &io::Error) -> Option<&Explained> {
     error.get_ref()?.downcast_ref()
 }
 
-/// Makes an error with an errno value for programs and words for people.
+/// Makes an error with an errno value for programs and a message for people.
 pub fn explained(errno: libc::c_int, message: &'static str) -> io::Error {
     io::Error::new(io::Error::from_raw_os_error(errno).kind(), Explained { errno, message })
 }
 
-/// What went wrong in plain words, to be printed.
+/// The message of an error, for printing.
 #[derive(Clone, Copy, Debug)]
 pub struct Message<'a>(&'a io::Error);
 
-/// Returns the explanation of an error, or the system's words for its errno value. (Where std prints
-/// them it adds the number, and could panic.)
+/// Returns the message of an explained error, or the system's message for an errno value. (std's Display
+/// adds the number, and could panic.)
 pub fn message(error: &io::Error) -> Message<'_> {
     Message(error)
 }
@@ -63,73 +63,73 @@ impl fmt::Display for Message<'_> {
         }
         let Some(errno) = self.0.raw_os_error() else { return self.0.fmt(f) };
         let mut text = [0; 128];
-        // SAFETY: the C library writes at most so many bytes, of which the last is NUL.
+        // SAFETY: strerror_r writes at most `text.len()` bytes, including a NUL.
         unsafe { libc::strerror_r(errno, text.as_mut_ptr().cast(), text.len()) };
         let text = CStr::from_bytes_until_nul(&text).ok().and_then(|text| text.to_str().ok());
         f.write_str(text.unwrap_or("unknown error"))
     }
 }
 
-/// Whether the error has this explanation.
+/// Returns whether the error was made by [`explained`] with this message.
 pub fn is_explained_by(error: &io::Error, message: &str) -> bool {
     explanation(error).is_some_and(|explained| explained.message == message)
 }
 
-/// Nothing is there, or the time for it is over: EAGAIN.
+/// Returns EAGAIN: nothing is ready, or the timeout has expired.
 pub fn would_block() -> io::Error {
     io::Error::from_raw_os_error(libc::EAGAIN)
 }
 
-/// A wait was broken off: EINTR.
+/// Returns EINTR: a wait was interrupted.
 pub fn interrupted() -> io::Error {
     io::Error::from_raw_os_error(libc::EINTR)
 }
 
-/// A descriptor is not open: EBADF.
+/// Returns EBADF: a descriptor is not open.
 pub fn not_open() -> io::Error {
     io::Error::from_raw_os_error(libc::EBADF)
 }
 
-/// A listen socket was shut down: EINVAL, as a blocking accept4 says it.
+/// Returns EINVAL: a listen socket was shut down, as a blocking accept4 reports it.
 pub fn shut_down() -> io::Error {
     io::Error::from_raw_os_error(libc::EINVAL)
 }
 
-/// Whether a descriptor cannot be watched by epoll, because it is always ready: a regular file.
+/// Returns whether epoll cannot watch the descriptor because it is always ready, as a regular file is.
 pub fn is_unwatchable(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::EPERM)
 }
 
-/// Whether a sandbox refuses the system call, or the kernel is older than the call. Another call that
-/// does the same may be allowed.
+/// Returns whether a sandbox refuses the system call, or the kernel does not have it. An equivalent call
+/// may be allowed.
 pub fn is_refused(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EPERM | libc::ENOSYS))
 }
 
-/// Whether a descriptor is not registered with epoll because it is already.
+/// Returns whether registering with epoll failed because the descriptor is registered already.
 pub fn is_watched_already(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::EEXIST)
 }
 
-/// What an error of accept4 means for the next call.
+/// The meaning of an error of accept4 for the next call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AcceptTrouble {
-    /// A signal came.
+    /// A signal interrupted it.
     Interrupted,
-    /// No connection is there, or another thread has it.
+    /// The backlog is empty, or another thread was faster.
     Empty,
-    /// This connection was lost; the next one may do.
+    /// This connection was lost; the next one may be fine.
     Passing,
     /// The process or the machine is out of descriptors or memory.
     Shortage,
-    /// The number does not stand for a listen socket at this moment.
+    /// The descriptor is not a listen socket at present.
     NotListening,
-    /// The next call would fail as well.
+    /// The next call would fail, too.
     Lasting,
 }
 
 impl AcceptTrouble {
-    /// Sorts an error of accept4, or of a wait for it.
+    /// Classifies an error of accept4, or of a wait for it.
     pub fn of(error: &io::Error) -> Self {
         match errno_of(error) {
             libc::EINTR => Self::Interrupted,

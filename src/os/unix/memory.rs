@@ -1,4 +1,4 @@
-//! Memory that may run out. std's collections end the process then; here it is an error like others.
+//! Fallible allocation. Out of memory, std's collections abort the process; these functions return an error.
 
 use std::alloc::{Layout, alloc, alloc_zeroed};
 use std::io::{self, IoSlice};
@@ -6,7 +6,7 @@ use std::iter::repeat_n;
 use std::mem::MaybeUninit;
 use std::slice;
 
-/// There is no memory left.
+/// The process is out of memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoMemory;
 
@@ -16,45 +16,45 @@ impl From<NoMemory> for io::Error {
     }
 }
 
-/// `length` zeros.
+/// Allocates `length` zero bytes.
 pub fn zeroed(length: usize) -> Result<Vec<u8>, NoMemory> {
     if length == 0 {
         return Ok(Vec::new());
     }
     let layout = Layout::array::<u8>(length).map_err(|_| NoMemory)?;
-    // SAFETY: the layout has a size.
+    // SAFETY: the size of the layout is not 0: checked above.
     let place = unsafe { alloc_zeroed(layout) };
     if place.is_null() {
         return Err(NoMemory);
     }
-    // SAFETY: just allocated with the layout of such a vector; every byte has a value.
+    // SAFETY: allocated above with the layout of such a vector; every byte is initialised.
     Ok(unsafe { Vec::from_raw_parts(place, length, length) })
 }
 
-/// A box around `value`.
+/// Moves `value` into a box.
 pub fn boxed<T>(value: T) -> Result<Box<T>, NoMemory> {
     let layout = Layout::new::<T>();
     if layout.size() == 0 {
         return Ok(Box::new(value));
     }
-    // SAFETY: the layout has a size.
+    // SAFETY: the size of the layout is not 0: checked above.
     let place = unsafe { alloc(layout) }.cast::<T>();
     if place.is_null() {
         return Err(NoMemory);
     }
-    // SAFETY: just allocated with the layout of a `T`; it has a value before it is owned.
+    // SAFETY: allocated above with the layout of a `T`, and initialised before the box owns it.
     unsafe {
         place.write(value);
         Ok(Box::from_raw(place))
     }
 }
 
-/// Makes room for `more` further items.
+/// Reserves memory for at least `more` further items.
 pub fn reserve<T>(list: &mut Vec<T>, more: usize) -> Result<(), NoMemory> {
     list.try_reserve(more).map_err(|_| NoMemory)
 }
 
-/// Makes room for `more` further items, and no others.
+/// Reserves memory for exactly `more` further items.
 pub fn reserve_exact<T>(list: &mut Vec<T>, more: usize) -> Result<(), NoMemory> {
     list.try_reserve_exact(more).map_err(|_| NoMemory)
 }
@@ -74,12 +74,12 @@ pub fn extend<T>(
         place.write(item);
         added += 1;
     }
-    // SAFETY: so many items behind the last one have a value now, and lie within the capacity.
+    // SAFETY: the `added` items after the last one are initialised, and lie within the capacity.
     unsafe { list.set_len(before + added) };
     Ok(())
 }
 
-/// Adds an item at the end; gives it back if there is no memory for it.
+/// Adds an item at the end. Returns it as the error if out of memory.
 #[inline]
 pub fn push<T>(list: &mut Vec<T>, item: T) -> Result<(), T> {
     if list.len() == list.capacity() && reserve(list, 1).is_err() {
@@ -87,7 +87,7 @@ pub fn push<T>(list: &mut Vec<T>, item: T) -> Result<(), T> {
     }
     let Some(place) = list.spare_capacity_mut().first_mut() else { return Err(item) };
     place.write(item);
-    // SAFETY: the item behind the last one has a value now, and lies within the capacity.
+    // SAFETY: the item after the last one is initialised, and lies within the capacity.
     unsafe { list.set_len(list.len() + 1) };
     Ok(())
 }
@@ -99,7 +99,7 @@ pub fn append(list: &mut Vec<u8>, bytes: &[u8]) -> Result<(), NoMemory> {
         reserve(list, bytes.len())?;
     }
     let end = list.len() + bytes.len();
-    // SAFETY: there is room for the bytes behind the last one, which nothing else can lie in.
+    // SAFETY: the capacity beyond the last byte suffices: reserved above. `bytes` cannot overlap it.
     unsafe {
         let place = list.as_mut_ptr().add(list.len());
         place.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
@@ -108,23 +108,23 @@ pub fn append(list: &mut Vec<u8>, bytes: &[u8]) -> Result<(), NoMemory> {
     Ok(())
 }
 
-/// Memory for lists of parts, one after the other. It stays where it is while a list is used: a thread
-/// that never comes back from its system call loses nothing.
+/// Reusable memory for lists of parts. It stays in place while a list is in use, so a thread that leaves
+/// its system call (by siglongjmp or cancellation) does not leak it.
 #[derive(Debug, Default)]
 pub struct PartList(Vec<MaybeUninit<IoSlice<'static>>>);
 
 impl PartList {
-    /// No memory yet.
+    /// Makes a list without memory.
     pub const fn new() -> Self {
         Self(Vec::new())
     }
 
-    /// Returns so many entries, all of them empty.
+    /// Returns `count` entries, all of them empty.
     pub fn entries<'a>(&mut self, count: usize) -> Result<&mut [IoSlice<'a>], NoMemory> {
         self.0.clear();
         extend(&mut self.0, repeat_n(MaybeUninit::new(IoSlice::new(&[])), count))?;
-        // SAFETY: so many entries have just got a value. They differ in lifetime alone: what the caller
-        // puts into them is never read again, because they get another value first.
+        // SAFETY: `count` entries were initialised above. The types differ only in lifetime: the caller's
+        // entries are never read later, because the next call initialises them again.
         Ok(unsafe { slice::from_raw_parts_mut(self.0.as_mut_ptr().cast(), count) })
     }
 }

@@ -255,7 +255,7 @@ impl Epoll {
         self.wait(ready, most, Some(Duration::ZERO))
     }
 
-    /// Returns the instance's own descriptor, which is readable when a watched one is ready; -1 when given up.
+    /// Returns the instance's own descriptor: readable when a watched one is ready, -1 if given up.
     pub fn descriptor(&self) -> RawFd {
         self.fd.load(Ordering::Relaxed)
     }

@@ -1,13 +1,13 @@
-//! A lock that outlives the thread that holds it; POSIX calls such a mutex robust.
+//! A robust lock, in the sense of POSIX: it survives the end of the thread that holds it.
 //!
-//! It is held during system calls that may wait. A thread can be cancelled there, or leave by
-//! siglongjmp, and after fork the child has none of the other threads. So the lock names its owner:
-//! whoever finds an owner that is no thread of this process takes the lock over, and a thread that
-//! finds itself goes on.
+//! The lock is held during system calls that may block. There a thread can be cancelled or leave by
+//! siglongjmp, and after fork a child does not have the other threads. So the lock records its owner. A
+//! thread takes the lock over if the owner is not a thread of this process any more, and continues if
+//! it is itself the owner.
 //!
-//! A lock for which no other thread waits is given back by a plain store. It may become visible a
-//! moment after the owner has looked for threads that wait, and one that begins to wait in that moment
-//! is not woken: so each looks again after a while.
+//! An uncontended lock is released by a plain store, which may become visible only after the owner has
+//! checked for waiting threads. A thread that starts to wait in that interval is not woken, so each
+//! waiting thread checks again at intervals.
 
 use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -15,17 +15,17 @@ use std::time::Duration;
 
 use super::{poll, threads};
 
-/// Another thread waits for the lock.
+/// The bit of the owner word that says that another thread waits for the lock.
 const CONTENDED: u32 = 1 << 31;
 
-/// How often a thread that waits looks whether the lock is free by now, or its owner gone.
+/// The interval at which a waiting thread checks whether the lock is free or its owner gone.
 const RECHECK: Duration = Duration::from_millis(20);
 
-/// A lock without a value. With one thread in the process it costs a look at that; otherwise, while no
-/// other thread waits for it, one atomic operation.
+/// A lock without a value. In a process with one thread, taking it costs one check; otherwise, without
+/// contention, one atomic operation.
 #[derive(Debug, Default)]
 pub struct RobustLock {
-    /// The owner's thread id, perhaps with [`CONTENDED`]; 0 when free.
+    /// The owner's thread id, with [`CONTENDED`] if other threads wait; 0 if free.
     owner: AtomicU32,
 }
 
@@ -33,24 +33,24 @@ pub struct RobustLock {
 #[derive(Debug)]
 #[must_use]
 pub struct Held<'a> {
-    /// And the thread that holds it; `None` where there is only one.
+    /// The lock and the thread that holds it; `None` in a process with one thread.
     lock: Option<(&'a RobustLock, u32)>,
 }
 
 impl Held<'_> {
-    /// Whether another thread may want the lock: the process had one when it was taken.
+    /// Returns whether another thread may want the lock: the process had several when it was taken.
     pub fn has_others(&self) -> bool {
         self.lock.is_some()
     }
 }
 
 impl RobustLock {
-    /// A free lock.
+    /// Returns a free lock.
     pub const fn new() -> Self {
         Self { owner: AtomicU32::new(0) }
     }
 
-    /// Waits until no other thread holds the lock.
+    /// Takes the lock, waiting until no other thread holds it.
     #[inline]
     pub fn lock(&self) -> Held<'_> {
         if threads::only_one() {
@@ -63,7 +63,7 @@ impl RobustLock {
         Held { lock: Some((self, me)) }
     }
 
-    /// Takes the lock unless another thread holds it at this moment.
+    /// Takes the lock unless another thread holds it.
     pub fn try_lock(&self) -> Option<Held<'_>> {
         if threads::only_one() {
             return Some(Held { lock: None });
@@ -77,8 +77,7 @@ impl RobustLock {
         self.owner.compare_exchange(old, new, Ordering::SeqCst, Ordering::SeqCst).is_ok()
     }
 
-    /// Takes the lock from an owner that cannot give it back any more. Those who wait are woken when
-    /// it is given back next.
+    /// Takes the lock from an owner that can no longer release it. The next release wakes a waiting thread.
     fn take_over(&self, held: u32, me: u32) -> bool {
         let owner = held & !CONTENDED;
         let is_left = owner != 0 && (owner == me || !threads::exists(owner));
@@ -96,7 +95,7 @@ impl RobustLock {
         loop {
             let held = self.owner.load(Ordering::SeqCst);
             if held == 0 {
-                // Others may wait as well.
+                // Other threads may wait, too.
                 if self.replace(0, me | CONTENDED) {
                     return;
                 }
@@ -104,7 +103,7 @@ impl RobustLock {
                 return;
             } else if held & CONTENDED != 0 || self.replace(held, held | CONTENDED) {
                 futex_wait(&self.owner, held | CONTENDED, RECHECK);
-                // A cancellation point, as the system call is that the lock is for.
+                // A cancellation point, like the system call that the lock protects.
                 let _ = poll::poll(&mut [], Some(Duration::ZERO));
             }
         }
@@ -123,18 +122,18 @@ impl Drop for Held<'_> {
     }
 }
 
-/// Sleeps while the word has this value, at most for so long.
+/// Sleeps while the word has this value, for at most `most`.
 fn futex_wait(word: &AtomicU32, value: u32, most: Duration) {
     let most = libc::timespec { tv_sec: 0, tv_nsec: most.subsec_nanos() as _ };
     let operation = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;
-    // SAFETY: the kernel reads the word and the time, which the borrow and this frame keep alive.
+    // SAFETY: the kernel reads the word, which the borrow keeps alive, and the time, which is a local.
     unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, value, &raw const most) };
 }
 
 fn futex_wake_one(word: &AtomicU32) {
     let operation = libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG;
     let none: *const libc::timespec = ptr::null();
-    // SAFETY: the kernel only looks for threads that sleep on this address.
+    // SAFETY: the kernel only uses the address to find threads that sleep on it.
     unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, 1, none) };
 }
 
@@ -168,7 +167,7 @@ mod tests {
 
     #[test]
     #[cfg_attr(miri, ignore = "no tgkill in Miri")]
-    fn who_finds_it_held_need_not_wait() {
+    fn try_lock_does_not_wait() {
         let lock = RobustLock::new();
         let (taken, tried) = (Barrier::new(2), Barrier::new(2));
         thread::scope(|scope| {
@@ -204,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_goes_on_where_it_left_without_giving_it_back() {
+    fn a_thread_takes_again_a_lock_that_it_left_without_releasing() {
         let lock = RobustLock::new();
         thread::scope(|scope| {
             scope.spawn(|| {
@@ -218,7 +217,7 @@ mod tests {
 
     #[test]
     #[cfg_attr(miri, ignore = "no fork in Miri")]
-    fn a_child_finds_it_free_whatever_thread_held_it() {
+    fn a_child_finds_it_free_although_a_thread_held_it() {
         let lock = RobustLock::new();
         let (taken, forked) = (Barrier::new(2), Barrier::new(2));
         thread::scope(|scope| {
@@ -229,15 +228,15 @@ mod tests {
                 drop(held);
             });
             taken.wait();
-            // SAFETY: the child makes system calls and leaves by _exit.
+            // SAFETY: the child only makes system calls and ends by _exit.
             let child = unsafe { libc::fork() };
             if child == 0 {
                 drop(lock.lock());
-                // SAFETY: ends the child without running the parent's handlers.
+                // SAFETY: _exit ends the child without running the parent's atexit handlers.
                 unsafe { libc::_exit(0) };
             }
             let mut status = 0;
-            // SAFETY: `status` is a place for one int.
+            // SAFETY: the kernel writes one int to `status`, which outlives the call.
             assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
             assert_eq!(status, 0);
             forked.wait();

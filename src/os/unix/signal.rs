@@ -241,7 +241,7 @@ pub fn would_interrupt_accept() -> bool {
 
 /// Sets the action of a signal.
 fn set_action(signal: libc::c_int, action: libc::sighandler_t, flags: libc::c_int) {
-    // SAFETY: as above.
+    // SAFETY: sigaction is plain data, for which zero is a value.
     let mut new: libc::sigaction = unsafe { std::mem::zeroed() };
     new.sa_sigaction = action;
     new.sa_flags = flags;

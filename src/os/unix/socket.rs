@@ -1,4 +1,4 @@
-//! Sockets: making, finding, accepting and closing them.
+//! Sockets: listening, connecting, accepting and closing.
 
 use std::fs;
 use std::io;
@@ -18,16 +18,16 @@ use super::io::recv_now;
 use super::poll;
 use super::syscall::checked;
 
-/// Bytes read and thrown away at most while closing. Web servers send a whole upload before they look
-/// at the answer; time is what really bounds this.
+/// The most bytes that a lingering close reads and discards. Web servers send a whole upload before they
+/// read the response; the effective limit is the time.
 const MAX_DRAINED: usize = 64 << 20;
 
-/// Who is at the other end of a connection.
+/// The peer of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Peer {
     /// A process of this machine, through a unix socket.
     Unix,
-    /// An IPv4 address; also one that came in through an IPv6 socket.
+    /// An IPv4 address, even if it connected to an IPv6 socket.
     V4(Ipv4Addr),
     /// An IPv6 address.
     V6(Ipv6Addr),
@@ -35,11 +35,11 @@ pub enum Peer {
     Other,
 }
 
-/// Makes a listen socket at the lowest free descriptor. Programs that are executed inherit it.
+/// Makes a listen socket at the lowest free descriptor. Executed programs inherit it.
 ///
-/// `name` is read by [`Address::parse`]; `backlog` goes to the kernel as it is. A socket file at a
-/// path, a symbolic link itself (never what it points to), and an empty file (programs take the
-/// name of a temporary one) are replaced; anything else there is EEXIST.
+/// [`Address::parse`] parses `name`; `backlog` is passed to the kernel unchanged. At a path, a socket, a
+/// symbolic link (itself, never its target) and an empty file (programs use the name of a temporary file)
+/// are replaced; any other file is EEXIST.
 pub fn listen(name: &[u8], backlog: libc::c_int) -> io::Result<RawFd> {
     match Address::parse(name)? {
         Address::Path(path) => listening(bind_path(as_path(path))?, backlog),
@@ -56,20 +56,20 @@ fn listen_tcp(addresses: &[SocketAddr], backlog: libc::c_int) -> io::Result<RawF
         }
         _ => error,
     })?;
-    // Accepted connections inherit it, which saves a call for each. Without it they are slower,
-    // nothing else.
+    // Accepted connections inherit it, which saves a system call for each. Without it they work, but more
+    // slowly.
     let _ = set_nodelay(socket.as_raw_fd());
     listening(socket, backlog)
 }
 
-/// The standard library listens with a backlog of its own; listening again sets the program's.
+/// Sets the program's backlog, by listening again: std has chosen its own. Returns the descriptor.
 fn listening(socket: impl IntoRawFd + AsRawFd, backlog: libc::c_int) -> io::Result<RawFd> {
-    // SAFETY: takes no pointer; `socket` keeps the descriptor open.
+    // SAFETY: listen takes no pointer; `socket` keeps the descriptor open.
     checked(unsafe { libc::listen(socket.as_raw_fd(), backlog) })?;
     clear_cloexec(socket)
 }
 
-/// Gives the descriptor away without FD_CLOEXEC.
+/// Returns the descriptor of a socket, without FD_CLOEXEC.
 fn clear_cloexec(socket: impl IntoRawFd + AsRawFd) -> io::Result<RawFd> {
     // SAFETY: F_SETFD takes an int; `socket` keeps the descriptor open.
     checked(unsafe { libc::fcntl(socket.as_raw_fd(), libc::F_SETFD, 0) })?;
@@ -86,6 +86,7 @@ fn bind_path(path: &Path) -> io::Result<UnixListener> {
     }
 }
 
+/// Removes a file that [`listen`] may replace.
 fn remove_stale(path: &Path) -> io::Result<()> {
     let found = fs::symlink_metadata(path)?;
     let kind = found.file_type();
@@ -96,7 +97,7 @@ fn remove_stale(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Connects to a listen socket; names as for [`listen`], and a port without host is this machine's.
+/// Connects to a listen socket. Names are as for [`listen`]; a port without a host is on this machine.
 /// Executed programs inherit the connection.
 pub fn connect(name: &[u8]) -> io::Result<RawFd> {
     match Address::parse(name)? {
@@ -113,18 +114,18 @@ fn connect_tcp(addresses: &[SocketAddr]) -> io::Result<RawFd> {
     clear_cloexec(socket)
 }
 
-/// Turns off the delay that TCP puts before small packets.
+/// Disables Nagle's algorithm, which delays small packets (TCP_NODELAY).
 pub fn set_nodelay(fd: RawFd) -> io::Result<()> {
     let on: libc::c_int = 1;
     let size = size_of_val(&on) as libc::socklen_t;
-    // SAFETY: the kernel reads one int from a place that outlives the call.
+    // SAFETY: the kernel reads one int from `on`, which outlives the call.
     checked(unsafe {
         libc::setsockopt(fd, libc::IPPROTO_TCP, libc::TCP_NODELAY, (&raw const on).cast(), size)
     })
     .map(drop)
 }
 
-/// An address as the kernel fills it in.
+/// A socket address that the kernel writes.
 struct SockAddr {
     storage: libc::sockaddr_storage,
     len: libc::socklen_t,
@@ -142,12 +143,12 @@ impl SockAddr {
         match libc::c_int::from(self.storage.ss_family) {
             libc::AF_UNIX => Peer::Unix,
             libc::AF_INET => {
-                // SAFETY: storage is large and aligned enough for every kind of address.
+                // SAFETY: sockaddr_storage is large and aligned enough for every kind of address.
                 let v4 = unsafe { ptr::read(place.cast::<libc::sockaddr_in>()) };
                 Peer::V4(Ipv4Addr::from(u32::from_be(v4.sin_addr.s_addr)))
             }
             libc::AF_INET6 => {
-                // SAFETY: as above.
+                // SAFETY: sockaddr_storage is large and aligned enough for every kind of address.
                 let v6 = unsafe { ptr::read(place.cast::<libc::sockaddr_in6>()) };
                 let v6 = Ipv6Addr::from(v6.sin6_addr.s6_addr);
                 v6.to_ipv4_mapped().map_or(Peer::V6(v6), Peer::V4)
@@ -157,23 +158,23 @@ impl SockAddr {
     }
 }
 
-/// A connection just accepted.
+/// A new connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Accepted {
     /// Its descriptor, with FD_CLOEXEC.
     pub fd: RawFd,
-    /// Who has connected.
+    /// The peer.
     pub peer: Peer,
-    /// From when on a child may have a copy.
+    /// The epoch before it was accepted: children forked later may have a copy.
     pub epoch: ForkEpoch,
 }
 
-/// accept4(2), once, or accept(2) where accept4 is refused: a signal ends it with `Interrupted`.
+/// Calls accept4(2) once, or accept(2) where accept4 is refused. A signal ends it with `Interrupted`.
 pub fn accept(listen_fd: RawFd) -> io::Result<Accepted> {
     let epoch = ForkEpoch::now();
     let mut name = SockAddr::empty();
     let place = (&raw mut name.storage).cast();
-    // SAFETY: the kernel writes at most `len` bytes, the size of `storage`, and then `len`.
+    // SAFETY: the kernel writes at most `len` bytes, which is the size of `storage`, and then `len`.
     let fd = unsafe { libc::accept4(listen_fd, place, &raw mut name.len, libc::SOCK_CLOEXEC) };
     let fd = match checked(fd) {
         Err(error) => accept_without_flags(error, listen_fd, &mut name)?,
@@ -182,7 +183,7 @@ pub fn accept(listen_fd: RawFd) -> io::Result<Accepted> {
     Ok(Accepted { fd, peer: name.peer(), epoch })
 }
 
-/// Accepts where accept4 is refused. Returns any other error.
+/// Calls accept(2) if `error` means that accept4 is refused. Otherwise returns `error`.
 #[cold]
 fn accept_without_flags(
     error: io::Error,
@@ -193,19 +194,19 @@ fn accept_without_flags(
         return Err(error);
     }
     let place = (&raw mut name.storage).cast();
-    // SAFETY: as in `accept`.
+    // SAFETY: the kernel writes at most `len` bytes, which is the size of `storage`, and then `len`.
     let fd = checked(unsafe { libc::accept(listen_fd, place, &raw mut name.len) })?;
-    // SAFETY: F_SETFD takes an int. Where it is refused, too, executed programs inherit the connection.
+    // SAFETY: F_SETFD takes an int. If it is refused, too, executed programs inherit the connection.
     unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
     Ok(fd)
 }
 
-/// How long accept(2) and receiving wait at most (SO_RCVTIMEO), if the program has limited it.
+/// Returns the program's timeout for accept(2) and receiving (SO_RCVTIMEO), if it has set one.
 pub fn time_limit(fd: RawFd) -> Option<Duration> {
     let mut limit = libc::timeval { tv_sec: 0, tv_usec: 0 };
     let mut length = size_of_val(&limit) as libc::socklen_t;
     let place = (&raw mut limit).cast();
-    // SAFETY: the kernel writes at most `length` bytes, the size of `limit`, and then `length`.
+    // SAFETY: the kernel writes at most `length` bytes, which is the size of `limit`, and then `length`.
     let result = unsafe {
         libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_RCVTIMEO, place, &raw mut length)
     };
@@ -215,14 +216,14 @@ pub fn time_limit(fd: RawFd) -> Option<Duration> {
     (limit != Duration::ZERO).then_some(limit)
 }
 
-/// Checks that the descriptor is a listen socket, before anything is done to it: the program may have
-/// closed it and have something else at its number. Fails as accept(2) would: `EBADF`, `ENOTSOCK`,
-/// `EINVAL`. Async-signal-safe.
+/// Checks that the descriptor is a listen socket. To be called before changing it, because the program may
+/// have closed it and reused its number. Fails as accept(2) would: `EBADF`, `ENOTSOCK`, `EINVAL`.
+/// Async-signal-safe.
 pub fn check_listens(fd: RawFd) -> io::Result<()> {
     let mut listens: libc::c_int = 0;
     let mut length = size_of_val(&listens) as libc::socklen_t;
     let place = (&raw mut listens).cast();
-    // SAFETY: the kernel writes at most `length` bytes, the size of `listens`, and then `length`.
+    // SAFETY: the kernel writes at most `length` bytes, which is the size of `listens`, and then `length`.
     let result = unsafe {
         libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_ACCEPTCONN, place, &raw mut length)
     };
@@ -234,15 +235,16 @@ pub fn check_listens(fd: RawFd) -> io::Result<()> {
     }
 }
 
-/// Whether a listen socket was shut down. accept4 does not say so on a unix socket that is
-/// non-blocking, nor an event of epoll on one that was shut down for reading.
+/// Returns whether a listen socket was shut down. Neither accept4 on a non-blocking unix socket nor, after
+/// a shutdown for reading, an epoll event shows that.
 pub fn is_shut_down(listen_fd: RawFd) -> bool {
     let over = libc::POLLHUP | libc::POLLRDHUP;
     poll::one(listen_fd, libc::POLLRDHUP, Some(Duration::ZERO)).is_ok_and(|found| found & over != 0)
 }
 
-/// Closes a connection that needs no care: nothing more comes, or nothing that matters was sent.
-/// `since`: from when on a child may have a copy.
+/// Closes a connection that needs no [`LingeringClose`]: the peer sends nothing more, or nothing important
+/// was sent. Children forked after `epoch` may have a copy: with such a fork, shuts the connection down
+/// for writing first.
 pub fn close_without_lingering(fd: RawFd, epoch: ForkEpoch) {
     if epoch.is_before_a_fork() {
         shutdown_write(fd);
@@ -250,17 +252,17 @@ pub fn close_without_lingering(fd: RawFd, epoch: ForkEpoch) {
     close(fd);
 }
 
-/// Whether the descriptor is a socket without a peer: what a web server gives a FastCGI
-/// application as descriptor 0, while a CGI program gets a pipe, a file or a connected socket.
+/// Returns whether the descriptor is a socket without a peer. A web server starts a FastCGI application
+/// with such a socket as descriptor 0, and a CGI program with a pipe, a file or a connected socket.
 pub fn is_listening(fd: RawFd) -> bool {
     let mut name = SockAddr::empty();
     let place = (&raw mut name.storage).cast();
-    // SAFETY: as in `accept`.
+    // SAFETY: the kernel writes at most `len` bytes, which is the size of `storage`, and then `len`.
     let result = checked(unsafe { libc::getpeername(fd, place, &raw mut name.len) });
     result.is_err_and(|error| error.raw_os_error() == Some(libc::ENOTCONN))
 }
 
-/// What a peer still sends on a connection that is about to be closed.
+/// A close that first reads what the peer still sends, so that the peer does not lose the response.
 #[derive(Debug)]
 pub struct LingeringClose {
     fd: RawFd,
@@ -269,16 +271,15 @@ pub struct LingeringClose {
 }
 
 impl LingeringClose {
-    /// Shuts the connection down for writing. It ends when the peer ends, `patience` is over or 64 MB
-    /// have come. `None` for anything but a connection.
+    /// Shuts the connection down for writing. The lingering ends when the peer closes its side, after
+    /// `patience`, or after 64 MB. `None` if the descriptor is not a connection.
     pub fn begin(fd: RawFd, patience: Duration) -> Option<Self> {
         let is_shut_down = try_shutdown_write(fd).is_ok();
         let end = Instant::now().checked_add(patience);
         is_shut_down.then_some(Self { fd, end, left: MAX_DRAINED })
     }
 
-    /// Receives into `room`, waiting as long as the patience lasts. Returns the number of bytes;
-    /// `None` at the end.
+    /// Receives into `room`, waiting until the deadline. Returns the number of bytes; `None` at the end.
     pub fn next(&mut self, room: &mut [u8]) -> Option<usize> {
         while self.left > 0 {
             match recv_now(self.fd, room) {
@@ -308,7 +309,7 @@ mod tests {
     use std::os::fd::FromRawFd;
     use std::path::PathBuf;
 
-    /// A directory of its own for one test.
+    /// The temporary directory of one test.
     struct Directory(PathBuf);
 
     impl Directory {
@@ -335,7 +336,7 @@ mod tests {
     }
 
     fn descriptor_flags(fd: RawFd) -> libc::c_int {
-        // SAFETY: F_GETFD takes no pointer.
+        // SAFETY: F_GETFD takes no pointer and changes nothing.
         unsafe { libc::fcntl(fd, libc::F_GETFD) }
     }
 
@@ -378,16 +379,16 @@ mod tests {
         assert_eq!(errno(connect(&name)), Some(libc::ECONNREFUSED));
     }
 
-    /// Any free port of `host`; the accepted side must come out as `expected`.
+    /// Listens at any free port, connects to it, and checks the accepted peer.
     fn tcp_peer(listen_name: &str, connect_host: &str, expected: Peer) {
         let listener = listen(listen_name.as_bytes(), 5).unwrap();
-        // SAFETY: the descriptor was made above and belongs to nobody else.
+        // SAFETY: the descriptor was made above and has no other owner.
         let port = unsafe { TcpListener::from_raw_fd(listener) };
         let name = format!("{connect_host}:{}", port.local_addr().unwrap().port());
         let client = connect(name.as_bytes()).unwrap();
         let Accepted { fd: server, peer, .. } = accept(listener).unwrap();
         assert_eq!(peer, expected);
-        // SAFETY: as above.
+        // SAFETY: the descriptor was accepted above and has no other owner.
         let server = unsafe { TcpStream::from_raw_fd(server) };
         assert!(server.nodelay().unwrap());
         close(client);

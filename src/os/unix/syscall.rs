@@ -1,13 +1,13 @@
-//! From what a system call returns to a [`Result`](io::Result).
+//! Conversion of system calls' return values to [`Result`](io::Result).
 
 use std::io::{self, ErrorKind};
 
-/// Returns the value of a system call, or the error that it has left in errno.
+/// Returns the value of a system call, or the error in errno if it is negative.
 pub(super) fn checked<T: PartialOrd + Default>(value: T) -> io::Result<T> {
     if value < T::default() { Err(io::Error::last_os_error()) } else { Ok(value) }
 }
 
-/// As [`checked`], for calls that return a number of bytes.
+/// Returns the byte count of a system call, or the error in errno if it is negative.
 pub(super) fn counted(value: libc::ssize_t) -> io::Result<usize> {
     checked(value).map(libc::ssize_t::unsigned_abs)
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::kernel::tasks::with;
 
-/// The moment at which every world begins.
+/// Returns the time at which every world begins.
 fn begin() -> Instant {
     static BEGIN: OnceLock<Instant> = OnceLock::new();
     *BEGIN.get_or_init(Instant::now)
@@ -24,7 +24,7 @@ pub fn milliseconds() -> u32 {
     with(|kernel| kernel.now).as_millis() as u32 / TICK * TICK
 }
 
-/// Until when a wait of so long takes.
+/// Returns the deadline of a wait.
 pub fn end_of(timeout: Option<Duration>) -> Option<Duration> {
     // The kernel counts in milliseconds, and never ends a wait early.
     let whole =

@@ -1,4 +1,4 @@
-//! Descriptors: asking about them and closing them.
+//! Descriptors: queries and closing.
 
 use std::io;
 use std::os::fd::RawFd;

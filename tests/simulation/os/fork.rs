@@ -1,4 +1,4 @@
-//! Noticing fork, in the process of the calling task.
+//! Fork detection, in the process of the calling task.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -23,7 +23,7 @@ pub fn has_family() -> bool {
 pub struct ForkEpoch(usize);
 
 impl ForkEpoch {
-    /// As in src/os. A fork of the simulation takes no time: none is going on.
+    /// As in src/os. A fork of the simulation takes no time: none is in progress.
     pub fn now() -> Self {
         Self(here(|process| process.forks))
     }
@@ -59,7 +59,7 @@ impl<T: Default + Send + Sync + 'static> PerProcess<T> {
     pub fn get(&self) -> Option<&T> {
         let owner = owner();
         let mut values = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Those of earlier worlds are given up.
+        // Drops the values of earlier worlds.
         values.retain(|((world, ..), _)| *world == owner.0);
         if let Some((_, value)) = values.iter().find(|(other, _)| *other == owner) {
             return Some(value);

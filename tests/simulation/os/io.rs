@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::poll::{self, WRITABLE};
 use crate::kernel::tasks::{call, here};
 
-/// Standard error: whatever is said there is a fault, but in want of descriptors.
+/// Standard error: any output is a failure, except for the lack of descriptors.
 #[derive(Debug)]
 pub struct Stderr;
 
@@ -25,7 +25,7 @@ pub fn recv_now(fd: RawFd, buffer: &mut [u8]) -> io::Result<usize> {
     call(|kernel, me| kernel.receive(me, fd, buffer))
 }
 
-/// Receives at least one byte; 0 is the end. `None` when the time is over.
+/// Receives at least one byte; 0 at the end of file. `None` after `patience`.
 pub fn recv_within(fd: RawFd, buffer: &mut [u8], patience: Duration) -> io::Result<Option<usize>> {
     loop {
         match recv_now(fd, buffer) {

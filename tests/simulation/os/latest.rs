@@ -1,4 +1,4 @@
-//! A value that is replaced now and then. A value that was there before is used again, also by later
+//! A value that is rarely replaced. A value equal to an earlier one reuses its memory, even in later
 //! worlds.
 
 use std::sync::{Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! A lock for which threads wait in the simulated kernel: taking it is a scheduling point.
+//! A lock whose threads wait in the simulated kernel: taking it is a scheduling point.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};

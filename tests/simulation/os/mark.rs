@@ -14,7 +14,7 @@ pub enum Waiter {
     Program,
 }
 
-/// O_NONBLOCK, and the mark beside it.
+/// O_NONBLOCK, and the library's mark (O_APPEND).
 type Flags = (bool, bool);
 
 fn flags(fd: RawFd) -> io::Result<Flags> {

@@ -1,4 +1,4 @@
-//! The lock of what is sent on a connection. No thread ends while it holds one here.
+//! The lock for sending on a connection. No thread ends while it holds one here.
 
 use super::lock::{Guard, Lock};
 use super::threads;

@@ -1,4 +1,4 @@
-//! The wish to shut down, of the calling task's process.
+//! The shutdown request of the calling task's process.
 
 use std::io;
 use std::os::fd::RawFd;
@@ -45,7 +45,7 @@ pub fn would_interrupt_accept() -> bool {
     true
 }
 
-/// As in src/os: no thread jumps here.
+/// As in src/os. No thread leaves by siglongjmp here.
 pub fn forget_abandoned_accept() {}
 
 #[derive(Debug)]
@@ -67,7 +67,7 @@ impl Drop for Accepting {
     }
 }
 
-/// Asks a process to shut down. The signal interrupts one of its threads, whichever waits.
+/// Asks a process to shut down. The signal interrupts one of its waiting threads.
 pub fn request_shutdown(process: usize) {
     with(|kernel| kernel.ask_to_end(process));
     crate::kernel::tasks::wake_woken();

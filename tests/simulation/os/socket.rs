@@ -1,4 +1,4 @@
-//! Sockets: accepting, asking and closing.
+//! Sockets: accepting, queries and closing.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
