@@ -61,8 +61,8 @@ static PENDING: PerProcess<Lock<PendingActions>> =
 
 /// Returns this process's pending actions, locked. No action runs and no wait happens under this lock.
 ///
-/// A child starts with its parent's pending actions, unless another thread of the parent was using the
-/// pending at the moment of the fork.
+/// A child starts with its parent's pending actions, unless another thread of the parent was using them
+/// at the fork.
 fn pending() -> Result<MutexGuard<'static, PendingActions>, NoMemory> {
     let parents = PENDING.inherited();
     let mut pending = PENDING.get().ok_or(NoMemory)?.lock();

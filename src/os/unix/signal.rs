@@ -29,11 +29,13 @@ static ACCEPTING: AtomicI32 = AtomicI32::new(-1);
 /// and the number may be reused afterwards.
 static ACCEPTING_FILE: AtomicU32 = AtomicU32::new(0);
 
-/// A copy of the listen socket while a placeholder has its number; `BUSY` during the replacement.
+/// A copy of the listen socket while a placeholder has its number: -1 without one, [`BUSY`] while a signal
+/// handler makes it.
 static SAVED_LISTENER: AtomicI32 = AtomicI32::new(-1);
 const BUSY: RawFd = -2;
-/// The descriptor flags of the listen socket, and the file of the placeholder.
+/// The descriptor flags of the replaced listen socket.
 static SAVED_FLAGS: AtomicI32 = AtomicI32::new(0);
+/// The [`file_number`] of the placeholder.
 static PLACEHOLDER_FILE: AtomicU32 = AtomicU32::new(0);
 
 /// Makes every thread that waits for a request, now or later, stop waiting. Async-signal-safe; keeps
