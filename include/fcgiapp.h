@@ -71,37 +71,37 @@ extern "C" {
 #endif
 
 /**
- * Error of a stream: the web server speaks another version of the protocol.
+ * Stream error: the web server uses another version of the protocol.
  */
 #define FCGX_UNSUPPORTED_VERSION -2
 
 /**
- * Error of a stream: the web server broke the protocol, gave the request up or went away.
+ * Stream error: the web server violated the protocol, aborted the request or closed the connection.
  */
 #define FCGX_PROTOCOL_ERROR -3
 
 /**
- * Not used by this library.
+ * Unused by this library.
  */
 #define FCGX_PARAMS_ERROR -4
 
 /**
- * Error of a stream: FCGX_StartFilterData was called at the wrong time.
+ * Stream error: FCGX_StartFilterData was called at the wrong time.
  */
 #define FCGX_CALL_SEQ_ERROR -5
 
 /**
- * Flag for FCGX_InitRequest: a signal whose handler has no SA_RESTART makes FCGX_Accept_r fail with
- * -EINTR instead of waiting on.
+ * Flag for FCGX_InitRequest: FCGX_Accept_r returns -EINTR after a signal whose handler has no
+ * SA_RESTART, instead of continuing to wait.
  */
 #define FCGI_FAIL_ACCEPT_ON_INTR 1
 
 /**
  * A stream of bytes, to read or to write.
  *
- * Programs may use the fields: what is between `rdNext` and `stop` can be read, what is between
- * `wrNext` and `stop` can be written, without a call. A program may also fill in a stream of its
- * own, with its own procedures; every function here works on it.
+ * Programs may access the fields directly: read the bytes between `rdNext` and `stop`, or write
+ * between `wrNext` and `stop`, and advance the pointer. A program may also make a stream of its own,
+ * with its own procedures; every function here works on it.
  */
 typedef struct FCGX_Stream {
     /**
@@ -113,53 +113,53 @@ typedef struct FCGX_Stream {
      */
     unsigned char *wrNext;
     /**
-     * Reader: the end of the bytes that are there. Writer: the end of the room that is there.
+     * Reader: the end of the bytes in the buffer. Writer: the end of the room in the buffer.
      */
     unsigned char *stop;
     /**
-     * Reader: how far back rdNext may go by FCGX_UnGetChar.
+     * Reader: the lowest position to which FCGX_UnGetChar may move rdNext.
      */
     unsigned char *stopUnget;
     /**
-     * Not 0 for a reader.
+     * Nonzero for a reader.
      */
     int isReader;
     /**
-     * Not 0 after the end of the stream, an error, or FCGX_FClose.
+     * Nonzero after the end of the stream, an error, or FCGX_FClose.
      */
     int isClosed;
     /**
-     * Not 0 after FCGX_FClose.
+     * Nonzero after FCGX_FClose.
      */
     int wasFCloseCalled;
     /**
-     * 0, an errno value, or one of the negative FCGX_ errors. The first error stays.
+     * The first error: an errno value or one of the negative FCGX_ errors; 0 without an error.
      */
     int FCGI_errno;
     /**
-     * Reader: called when all bytes are read. Makes more available between rdNext and stop, or
-     * sets isClosed.
+     * Reader: called when all bytes are read. Provides more between rdNext and stop, or sets
+     * isClosed.
      */
     void (*fillBuffProc)(struct FCGX_Stream *stream);
     /**
-     * Writer: called when there is no room, to flush, and with doClose to end the stream. Makes
-     * room between wrNext and stop, or sets isClosed.
+     * Writer: called when the buffer is full, to flush, and with nonzero doClose to end the stream.
+     * Makes room between wrNext and stop, or sets isClosed.
      */
     void (*emptyBuffProc)(struct FCGX_Stream *stream, int doClose);
     /**
-     * Belongs to whoever made the stream. In a stream of a request it belongs to the library: a
-     * program must not change or free it.
+     * For the procedures of a stream that the program has made. In the library's streams it is the
+     * library's: a program must not change or free it.
      */
     void *data;
 } FCGX_Stream;
 
 /**
- * A request, or the place for the next one. The program provides the memory and calls
- * FCGX_InitRequest on it once. Between FCGX_Accept_r and FCGX_Finish_r it must not be moved.
+ * A request, or the memory for the next one. The program provides it and calls FCGX_InitRequest on it
+ * once. It must not move between FCGX_Accept_r and FCGX_Finish_r.
  */
 typedef struct FCGX_Request {
     /**
-     * The request id on the wire.
+     * The request id of its records.
      */
     int requestId;
     /**
@@ -171,7 +171,7 @@ typedef struct FCGX_Request {
      */
     struct FCGX_Stream *in;
     /**
-     * The answer.
+     * The response.
      */
     struct FCGX_Stream *out;
     /**
@@ -179,25 +179,25 @@ typedef struct FCGX_Request {
      */
     struct FCGX_Stream *err;
     /**
-     * The parameters: "NAME=value" strings and a NULL. The first is FCGI_ROLE. The program may
-     * change the strings; they live until FCGX_Finish_r.
+     * The parameters: pointers to "NAME=value" strings, then NULL. The first is FCGI_ROLE. The
+     * program may change the strings, which are valid until FCGX_Finish_r.
      */
     char **envp;
     /**
-     * Belongs to the library: a program must not read, change or free it.
+     * For the library only: a program must not read, change or free it.
      */
     struct Params *paramsPtr;
     /**
-     * The connection; -1 for none. While it is kept between requests, it waits in the library, where
-     * another thread may get its next request; programs may poll it.
+     * The connection's descriptor; -1 for none. A connection that is kept between requests waits in
+     * the library, where another thread may accept its next request; programs may poll it.
      */
     int ipcFd;
     /**
-     * Not 0 while there is a request. Belongs to the library once that is finished.
+     * Nonzero while a request is in progress. For the library only once that is finished.
      */
     int isBeginProcessed;
     /**
-     * Not 0 if the connection stays open after the request; may be set to 0 to have it closed.
+     * Nonzero if the connection stays open after the request. A program may set it to 0 to close it.
      */
     int keepConnection;
     /**
@@ -205,25 +205,26 @@ typedef struct FCGX_Request {
      */
     int appStatus;
     /**
-     * Output streams that are not closed yet. Belongs to the library once the request is finished.
+     * The number of output streams that are still open. For the library only once the request is
+     * finished.
      */
     int nWriters;
     /**
-     * As given to FCGX_InitRequest.
+     * The flags of FCGX_InitRequest.
      */
     int flags;
     /**
-     * As given to FCGX_InitRequest.
+     * The listen socket of FCGX_InitRequest.
      */
     int listen_sock;
     /**
-     * Not 0 after FCGX_Detach.
+     * Nonzero after FCGX_Detach.
      */
     int detached;
 } FCGX_Request;
 
 /**
- * Environment of a request: pointers to "NAME=value" strings, then NULL.
+ * The environment of a request: pointers to "NAME=value" strings, then NULL.
  */
 typedef char **FCGX_ParamArray;
 

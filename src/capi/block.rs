@@ -14,24 +14,24 @@ use crate::serve::sending::Sending;
 use crate::serve::store::{MOST, Store};
 use crate::serve::wait::Owner;
 
-/// The body's stream, and what stands behind it.
+/// The stream of the request's body, and the library's data for it.
 #[repr(C)]
 #[derive(Debug)]
 pub(super) struct Input {
     pub(super) data: PrivateData,
-    /// The block that this is part of.
+    /// The block that contains this input.
     pub(super) block: *mut Block,
     pub(super) stream: FCGX_Stream,
 }
 
 impl Input {
-    /// For no request yet.
+    /// Makes an input without a request.
     pub(super) const fn new() -> Self {
         Self { data: PrivateData::new(&INPUT), block: ptr::null_mut(), stream: NO_STREAM }
     }
 }
 
-/// Streams, output buffers and connection of one request.
+/// The streams, output buffers and connection of one request.
 #[derive(Debug)]
 pub struct Block {
     pub(super) connection: Option<Connection>,
@@ -55,10 +55,10 @@ impl Block {
     }
 }
 
-/// A block whose parts know each other, which stays where it is.
+/// Makes a block. It must not move: its parts point to each other.
 fn new_block() -> Result<*mut Block, NoMemory> {
     let block = Box::into_raw(boxed(Block::new())?);
-    // SAFETY: just made; what the parts point to lives as long as they do.
+    // SAFETY: `block` is a fresh allocation; what its parts point to is in the same block.
     unsafe {
         let sending = &raw const (*block).sending;
         (*block).body.block = block;
@@ -68,8 +68,8 @@ fn new_block() -> Result<*mut Block, NoMemory> {
     Ok(block)
 }
 
-/// A block that no request uses. It stays where it is, and is reached by one pointer all its life: its
-/// parts know each other.
+/// A block that no request uses. It never moves and is only reached through this pointer, because its
+/// parts point to each other.
 struct Spare(*mut Block);
 
 impl Spare {
@@ -80,93 +80,94 @@ impl Spare {
 
 impl Drop for Spare {
     fn drop(&mut self) {
-        // SAFETY: made by Box in `new_block`; no request uses it any more.
+        // SAFETY: `new_block` made it with Box, and no request uses it.
         drop(unsafe { Box::from_raw(self.0) });
     }
 }
 
-// SAFETY: a spare block has no connection and no streams in use; its pointers are never followed.
+// SAFETY: a spare block has no connection and no stream in use, so its pointers are not followed.
 unsafe impl Send for Spare {}
 
 static BLOCKS: Store<Spare> = Store::new(MOST);
 
-/// Requests that have a block. A child counts its parent's, too, which may go on in it.
+/// The number of requests that have a block. A forked child keeps its parent's count: it may continue
+/// these requests.
 static WITH_BLOCK: AtomicUsize = AtomicUsize::new(0);
 
-/// Whether a request is in progress, or finished with its connection kept.
+/// Returns whether any request is in progress, or finished with its connection kept in the request.
 pub fn is_any_in_progress() -> bool {
     WITH_BLOCK.load(Ordering::SeqCst) > 0
 }
 
-/// The block behind a request; NULL when it has none.
+/// Returns the block of a request; NULL if it has none.
 ///
 /// # Safety
 ///
-/// `request` points to a request that FCGX_InitRequest or zeros have prepared.
+/// `request` points to a request that FCGX_InitRequest has initialised, or that is all zeros.
 pub unsafe fn block_of(request: *mut FCGX_Request) -> *mut Block {
-    // SAFETY: the caller's promise. What is not NULL was put there by `request::begin`.
+    // SAFETY: the caller passes an initialised request; only `request::begin` stores a pointer there.
     unsafe { (*request).paramsPtr.cast() }
 }
 
-/// The connection's descriptor as the program has it.
+/// Returns the connection's descriptor, as in the program's request.
 ///
 /// # Safety
 ///
 /// `block` is the live block of an accepted request.
 pub(super) unsafe fn descriptor(block: *mut Block) -> c_int {
-    // SAFETY: the caller's promise; the request was accepted into this place and has not moved.
+    // SAFETY: the caller passes a live block; its request must not move while it is accepted.
     unsafe { (*(*block).body.data.request).ipcFd }
 }
 
-/// The sending side of its connection, which all threads of a request may use.
+/// Returns the sending side of a block's connection, which every thread of the request may use.
 ///
 /// # Safety
 ///
 /// `block` is live as long as the result is used.
 pub(super) unsafe fn sending<'a>(block: *mut Block) -> &'a Sending {
-    // SAFETY: the caller's promise; there is no other kind of reference to this place.
+    // SAFETY: the caller keeps the block alive, and only shared references are made to this field.
     unsafe { &(*block).sending }
 }
 
-/// The connection behind a stream of ours.
+/// Returns the connection of a block.
 ///
 /// # Safety
 ///
 /// `block` is the live block of an accepted request. The result is used before anything else
 /// reaches the block's connection.
 pub(super) unsafe fn connection<'a>(block: *mut Block) -> Option<&'a mut Connection> {
-    // SAFETY: the caller's promise; the place is not reached through any other reference.
+    // SAFETY: the caller passes a live block and uses no other reference to its connection meanwhile.
     unsafe { (*block).connection.as_mut() }
 }
 
-/// Takes a block that no request uses, or makes one, for a request.
+/// Takes a spare block for a request, or makes one.
 pub(super) fn take() -> Result<*mut Block, NoMemory> {
     let block = BLOCKS.take().map_or_else(new_block, |spare| Ok(spare.into_raw()))?;
     WITH_BLOCK.fetch_add(1, Ordering::SeqCst);
     Ok(block)
 }
 
-/// Lets go of what a finished request needs no more.
+/// Releases the output buffers, which a finished request no longer needs.
 pub(super) fn release_buffers(block: &mut Block) {
     block.out.writer.release();
     block.err.writer.release();
 }
 
-/// Keeps a block that its request has let go for later ones, or frees it.
+/// Keeps the block of an ended request for a later one, or frees it.
 ///
 /// # Safety
 ///
 /// `block` is from [`take`], and its request was its only user.
 pub(super) unsafe fn release(block: *mut Block) {
     WITH_BLOCK.fetch_sub(1, Ordering::SeqCst);
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller passes a block from `take` that has no user left.
     unsafe {
         release_buffers(&mut *block);
         BLOCKS.put(Spare(block));
     }
 }
 
-/// Frees the blocks that are kept for later requests.
+/// Frees the spare blocks.
 pub fn clear() {
     BLOCKS.clear();
 }

@@ -4,30 +4,31 @@ use std::ffi::{CStr, c_char};
 use std::ptr;
 use std::sync::atomic::AtomicPtr;
 
-/// The vector that `FCGX_Request.envp` points to, of pointers to strings with NULL behind them.
+/// Returns the parameters as `FCGX_Request.envp` has them: a vector of pointers to strings, then NULL.
 pub fn vector(pointers: &mut [AtomicPtr<u8>]) -> *mut *mut c_char {
     pointers.as_mut_ptr().cast()
 }
 
-/// The value of `name` in a vector of "NAME=value" strings that ends with NULL; NULL if there is
-/// none.
+/// Finds `name` in a vector of "NAME=value" strings that ends with NULL. Returns its value, or NULL if
+/// there is none.
 ///
 /// # Safety
 ///
 /// `envp` is NULL or such a vector.
 pub unsafe fn find(name: &CStr, envp: *mut *mut c_char) -> *mut c_char {
     let length = name.count_bytes();
-    // SAFETY: a string has a first byte.
+    // SAFETY: a C string has a first byte, even if that is its NUL.
     let first = if length == 0 { b'=' as c_char } else { unsafe { *name.as_ptr() } };
     let mut place = envp;
     while !place.is_null() {
-        // SAFETY: the vector has not ended before this place.
+        // SAFETY: the caller's vector ends with NULL, which was not met before this place.
         let entry = unsafe { *place };
         if entry.is_null() {
             break;
         }
-        // SAFETY: an entry is a string. Most differ in the first byte; one that is equal in
-        // `length` bytes has another one behind them.
+        // SAFETY: an entry of the caller's vector is a C string. If its first `length` bytes are equal
+        // to the name's, none of them is NUL, and one more byte follows. Comparing the first byte here
+        // skips most calls of strncmp.
         let found = unsafe {
             *entry == first
                 && libc::strncmp(entry, name.as_ptr(), length) == 0

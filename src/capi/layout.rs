@@ -1,30 +1,29 @@
-//! Types and constants of fcgiapp.h, which its functions and what stands behind them share.
+//! The types and constants of fcgiapp.h.
 
 use std::ffi::{c_char, c_int, c_uchar, c_void};
 use std::ptr;
 
-/// A `va_list`, seen from Rust: passed on, never looked into. The functions that take one are
-/// written in C.
+/// A `va_list` as Rust sees it: opaque. The functions that take one are written in C.
 pub type va_list = *mut c_void;
 
-/// Error of a stream: the web server speaks another version of the protocol.
+/// Stream error: the web server uses another version of the protocol.
 pub const FCGX_UNSUPPORTED_VERSION: c_int = -2;
-/// Error of a stream: the web server broke the protocol, gave the request up or went away.
+/// Stream error: the web server violated the protocol, aborted the request or closed the connection.
 pub const FCGX_PROTOCOL_ERROR: c_int = -3;
-/// Not used by this library.
+/// Unused by this library.
 pub const FCGX_PARAMS_ERROR: c_int = -4;
-/// Error of a stream: FCGX_StartFilterData was called at the wrong time.
+/// Stream error: FCGX_StartFilterData was called at the wrong time.
 pub const FCGX_CALL_SEQ_ERROR: c_int = -5;
 
-/// Flag for FCGX_InitRequest: a signal whose handler has no SA_RESTART makes FCGX_Accept_r fail with
-/// -EINTR instead of waiting on.
+/// Flag for FCGX_InitRequest: FCGX_Accept_r returns -EINTR after a signal whose handler has no
+/// SA_RESTART, instead of continuing to wait.
 pub const FCGI_FAIL_ACCEPT_ON_INTR: c_int = 1;
 
 /// A stream of bytes, to read or to write.
 ///
-/// Programs may use the fields: what is between `rdNext` and `stop` can be read, what is between
-/// `wrNext` and `stop` can be written, without a call. A program may also fill in a stream of its
-/// own, with its own procedures; every function here works on it.
+/// Programs may access the fields directly: read the bytes between `rdNext` and `stop`, or write
+/// between `wrNext` and `stop`, and advance the pointer. A program may also make a stream of its own,
+/// with its own procedures; every function here works on it.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct FCGX_Stream {
@@ -32,75 +31,76 @@ pub struct FCGX_Stream {
     pub rdNext: *mut c_uchar,
     /// Writer: the next byte to write. Reader: equal to stop.
     pub wrNext: *mut c_uchar,
-    /// Reader: the end of the bytes that are there. Writer: the end of the room that is there.
+    /// Reader: the end of the bytes in the buffer. Writer: the end of the room in the buffer.
     pub stop: *mut c_uchar,
-    /// Reader: how far back rdNext may go by FCGX_UnGetChar.
+    /// Reader: the lowest position to which FCGX_UnGetChar may move rdNext.
     pub stopUnget: *mut c_uchar,
-    /// Not 0 for a reader.
+    /// Nonzero for a reader.
     pub isReader: c_int,
-    /// Not 0 after the end of the stream, an error, or FCGX_FClose.
+    /// Nonzero after the end of the stream, an error, or FCGX_FClose.
     pub isClosed: c_int,
-    /// Not 0 after FCGX_FClose.
+    /// Nonzero after FCGX_FClose.
     pub wasFCloseCalled: c_int,
-    /// 0, an errno value, or one of the negative FCGX_ errors. The first error stays.
+    /// The first error: an errno value or one of the negative FCGX_ errors; 0 without an error.
     pub FCGI_errno: c_int,
-    /// Reader: called when all bytes are read. Makes more available between rdNext and stop, or
-    /// sets isClosed.
+    /// Reader: called when all bytes are read. Provides more between rdNext and stop, or sets
+    /// isClosed.
     pub fillBuffProc: Option<unsafe extern "C" fn(stream: *mut FCGX_Stream)>,
-    /// Writer: called when there is no room, to flush, and with doClose to end the stream. Makes
-    /// room between wrNext and stop, or sets isClosed.
+    /// Writer: called when the buffer is full, to flush, and with nonzero doClose to end the stream.
+    /// Makes room between wrNext and stop, or sets isClosed.
     pub emptyBuffProc: Option<unsafe extern "C" fn(stream: *mut FCGX_Stream, doClose: c_int)>,
-    /// Belongs to whoever made the stream. In a stream of a request it belongs to the library: a
-    /// program must not change or free it.
+    /// For the procedures of a stream that the program has made. In the library's streams it is the
+    /// library's: a program must not change or free it.
     pub data: *mut c_void,
 }
 
-/// Environment of a request: pointers to "NAME=value" strings, then NULL.
+/// The environment of a request: pointers to "NAME=value" strings, then NULL.
 pub type FCGX_ParamArray = *mut *mut c_char;
 
-/// What stands behind a request; opaque.
+/// The library's own data of a request; opaque.
 #[repr(C)]
 #[derive(Debug)]
 pub struct Params {
     _opaque: [u8; 0],
 }
 
-/// A request, or the place for the next one. The program provides the memory and calls
-/// FCGX_InitRequest on it once. Between FCGX_Accept_r and FCGX_Finish_r it must not be moved.
+/// A request, or the memory for the next one. The program provides it and calls FCGX_InitRequest on it
+/// once. It must not move between FCGX_Accept_r and FCGX_Finish_r.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct FCGX_Request {
-    /// The request id on the wire.
+    /// The request id of its records.
     pub requestId: c_int,
     /// FCGI_RESPONDER, FCGI_AUTHORIZER or FCGI_FILTER.
     pub role: c_int,
     /// The request's body.
     pub r#in: *mut FCGX_Stream,
-    /// The answer.
+    /// The response.
     pub out: *mut FCGX_Stream,
     /// Messages for the web server's log.
     pub err: *mut FCGX_Stream,
-    /// The parameters: "NAME=value" strings and a NULL. The first is FCGI_ROLE. The program may
-    /// change the strings; they live until FCGX_Finish_r.
+    /// The parameters: pointers to "NAME=value" strings, then NULL. The first is FCGI_ROLE. The
+    /// program may change the strings, which are valid until FCGX_Finish_r.
     pub envp: *mut *mut c_char,
-    /// Belongs to the library: a program must not read, change or free it.
+    /// For the library only: a program must not read, change or free it.
     pub paramsPtr: *mut Params,
-    /// The connection; -1 for none. While it is kept between requests, it waits in the library, where
-    /// another thread may get its next request; programs may poll it.
+    /// The connection's descriptor; -1 for none. A connection that is kept between requests waits in
+    /// the library, where another thread may accept its next request; programs may poll it.
     pub ipcFd: c_int,
-    /// Not 0 while there is a request. Belongs to the library once that is finished.
+    /// Nonzero while a request is in progress. For the library only once that is finished.
     pub isBeginProcessed: c_int,
-    /// Not 0 if the connection stays open after the request; may be set to 0 to have it closed.
+    /// Nonzero if the connection stays open after the request. A program may set it to 0 to close it.
     pub keepConnection: c_int,
     /// The exit status to report; see FCGX_SetExitStatus.
     pub appStatus: c_int,
-    /// Output streams that are not closed yet. Belongs to the library once the request is finished.
+    /// The number of output streams that are still open. For the library only once the request is
+    /// finished.
     pub nWriters: c_int,
-    /// As given to FCGX_InitRequest.
+    /// The flags of FCGX_InitRequest.
     pub flags: c_int,
-    /// As given to FCGX_InitRequest.
+    /// The listen socket of FCGX_InitRequest.
     pub listen_sock: c_int,
-    /// Not 0 after FCGX_Detach.
+    /// Nonzero after FCGX_Detach.
     pub detached: c_int,
 }
 
@@ -119,7 +119,7 @@ pub(super) const NO_STREAM: FCGX_Stream = FCGX_Stream {
     data: ptr::null_mut(),
 };
 
-/// A request that was not accepted, for no listen socket.
+/// A request that holds no connection and has no listen socket.
 pub(super) const NO_REQUEST: FCGX_Request = FCGX_Request {
     requestId: 0,
     role: 0,

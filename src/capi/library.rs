@@ -1,4 +1,4 @@
-//! The library as a whole: initialised or not, and the one request of programs that use only one.
+//! The library's state in this process, and the request of FCGX_Accept and FCGX_Finish.
 
 use std::cell::UnsafeCell;
 use std::sync::MutexGuard;
@@ -11,38 +11,39 @@ use crate::os::lock::Lock;
 use crate::os::signal;
 use crate::serve::{config, registry};
 
-/// The request behind FCGX_Accept and FCGX_Finish.
+/// The request of FCGX_Accept and FCGX_Finish.
 struct TheRequest(UnsafeCell<FCGX_Request>);
 
-// SAFETY: the place is only handed out as a raw pointer; FCGX_Accept and FCGX_Finish are
-// documented for one thread at a time.
+// SAFETY: the request is only handed out as a raw pointer; the caller keeps FCGX_Accept and
+// FCGX_Finish to one thread at a time, as their documentation requires.
 unsafe impl Sync for TheRequest {}
 
 static THE_REQUEST: TheRequest =
     TheRequest(UnsafeCell::new(FCGX_Request { listen_sock: 0, ..NO_REQUEST }));
 
-/// The request behind FCGX_Accept and FCGX_Finish.
+/// Returns the request of FCGX_Accept and FCGX_Finish.
 pub fn the_request() -> *mut FCGX_Request {
     THE_REQUEST.0.get()
 }
 
-/// What has happened to the library so far: bits.
+/// What has happened to the library so far, as bits.
 static STATE: AtomicU8 = AtomicU8::new(0);
 /// [`initialise`] was called.
 const INITIALISED: u8 = 1;
 /// [`shut_down`] was called, and neither [`initialise`] nor [`install`] since.
 const SHUT_DOWN: u8 = 2;
-/// The program has gone on all the same, and has its signal handlers back.
+/// The program went on waiting for requests after [`shut_down`], and the handlers are installed again.
 const RESUMED: u8 = 4;
 /// The settings were read, and [`shut_down`] was not called since.
 const READ: u8 = 8;
-/// What a program does with the library that has begun as its header says.
+/// The usual state: initialised, with the settings read.
 const READY: u8 = INITIALISED | READ;
 
-/// Changes of [`STATE`] take turns.
+/// Serialises changes of [`STATE`].
 static TURN: PerProcess<Lock<()>> = PerProcess::new(Lock::new(()));
 
-/// The caller's turn. `None` in a child without memory, which has few threads yet.
+/// Locks [`TURN`]. Returns `None` in a forked child that is out of memory: it goes on without, since it
+/// hardly has other threads yet.
 fn turn() -> Option<MutexGuard<'static, ()>> {
     TURN.get().map(Lock::lock)
 }
@@ -51,8 +52,8 @@ fn state() -> u8 {
     STATE.load(Ordering::Acquire)
 }
 
-/// Initialises the library: signal handlers, settings. Any number of times, from any thread. After
-/// [`shut_down`] it begins anew.
+/// Installs the signal handlers and reads the settings. Any thread may call it, any number of times;
+/// only the first call and the first one after [`shut_down`] have an effect.
 pub fn initialise() {
     if state() == READY {
         return;
@@ -65,8 +66,8 @@ pub fn initialise() {
     STATE.store(READY, Ordering::Release);
 }
 
-/// Installs the signal handlers and reads the settings, for programs that do without requests. After
-/// [`shut_down`] it begins anew.
+/// Installs the signal handlers, in every call, and reads the settings unless they have been read since
+/// [`shut_down`]: for programs that use fcgios.h only.
 pub fn install() {
     let _turn = turn();
     begin();
@@ -84,13 +85,13 @@ fn begin() {
     }
 }
 
-/// Whether [`initialise`] was ever called.
+/// Returns whether [`initialise`] was ever called.
 pub fn is_initialised() -> bool {
     state() & INITIALISED != 0
 }
 
-/// Before each wait for a request: a program that goes on after [`shut_down`] without beginning anew
-/// gets its signal handlers back. Returns whether [`initialise`] was ever called.
+/// Prepares a wait for a request: installs the signal handlers again if the program goes on after
+/// [`shut_down`] without initialising anew. Returns whether [`initialise`] was ever called.
 pub fn go_on() -> bool {
     state() == READY || resume()
 }
@@ -99,7 +100,7 @@ pub fn go_on() -> bool {
 fn resume() -> bool {
     if state() & (SHUT_DOWN | RESUMED) == SHUT_DOWN {
         let _turn = turn();
-        // A thread that comes late only learns that it is to stop.
+        // After a request to shut down, a thread that arrives late has no use for the handlers.
         if state() & SHUT_DOWN != 0 && !signal::shutdown_requested() {
             signal::install();
             STATE.fetch_or(RESUMED, Ordering::Release);
@@ -108,8 +109,8 @@ fn resume() -> bool {
     is_initialised()
 }
 
-/// The C library calls what stands in this section when the process ends by exit(), after the program's
-/// own functions for that.
+/// The C library calls the functions in this section when the process ends by exit(), after those that the
+/// program has registered.
 #[used]
 #[unsafe(link_section = ".fini_array")]
 static AT_EXIT: extern "C" fn() = leave;
@@ -118,8 +119,8 @@ extern "C" fn leave() {
     registry::leave();
 }
 
-/// Gives back what the library holds for later: parked connections and memory; and the signals for
-/// shutting down, unless a thread waits for a request or has one. It goes on working.
+/// Closes parked connections and frees spare memory. Restores SIGTERM and SIGUSR1 unless a thread waits
+/// for a request or has one. The library remains usable.
 pub fn shut_down() {
     let _turn = turn();
     STATE.store(state() & INITIALISED | SHUT_DOWN, Ordering::Release);

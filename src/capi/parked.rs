@@ -1,5 +1,5 @@
-//! The connection of a finished `FCGX_Request` that waits for the next one: in the pool of its listen socket,
-//! with all others.
+//! The connection of a finished `FCGX_Request`: it waits for its next request in the pool of its listen
+//! socket.
 
 use std::ffi::c_int;
 use std::{mem, ptr};
@@ -13,14 +13,44 @@ use crate::serve::listener::Listener;
 use crate::serve::wait::Owner;
 use crate::serve::{Connection, config, registry};
 
-/// Takes the place where the connection of the last request waits since that was finished. It is kept in
-/// fields of the library's own, which count something else while a request has a block.
+/// What becomes of a request's descriptor when the request ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AtEnd {
+    /// The library closes it.
+    Close,
+    /// The library closes this process's copy; another process goes on using the connection.
+    CloseCopy,
+    /// It stays open, for the program.
+    Leave,
+}
+
+impl AtEnd {
+    /// Does this to a connection.
+    pub(super) fn apply(self, connection: Connection) {
+        match self {
+            Self::Close => connection.close(),
+            Self::CloseCopy => connection.close_detached_copy(),
+            Self::Leave => connection.release(),
+        }
+    }
+
+    /// Does this to a descriptor that the program has put into its request; -1 for none.
+    pub(super) fn apply_unknown(self, fd: c_int) {
+        if self != Self::Leave && fd >= 0 {
+            descriptor::shutdown_write(fd);
+            descriptor::close(fd);
+        }
+    }
+}
+
+/// Takes the key under which the connection of a finished request is parked. It is in two fields that count
+/// something else while the request has a block.
 ///
 /// # Safety
 ///
 /// As for [`block_of`].
 pub(super) unsafe fn take_key(request: *mut FCGX_Request) -> Option<Key> {
-    // SAFETY: the caller's promise; the fields are plain data.
+    // SAFETY: the caller passes an initialised request; the fields are plain data.
     let (slot, generation) = unsafe {
         if !(*request).paramsPtr.is_null() {
             return None;
@@ -31,30 +61,32 @@ pub(super) unsafe fn take_key(request: *mut FCGX_Request) -> Option<Key> {
     Some(Key::from_parts(slot, generation as u32))
 }
 
+/// Stores the key for [`take_key`].
+///
 /// # Safety
 ///
 /// As for [`block_of`]; the request has no block.
 unsafe fn put_key(request: *mut FCGX_Request, key: Key) {
     let (slot, generation) = key.parts();
-    // SAFETY: the caller's promise. There are fewer slots than descriptors.
+    // SAFETY: the caller passes a request without a block. The slot fits: the pool has fewer of them
+    // than there are descriptors.
     unsafe {
         (*request).nWriters = slot as c_int + 1;
         (*request).isBeginProcessed = generation as c_int;
     }
 }
 
-/// The request is finished and its connection stays. It waits for the next request with those that wait
-/// for the listen socket, and its number stays in ipcFd. Where there is no such waiting it stays with
-/// the request, and so does the block.
+/// Parks the connection of a finished request in the pool of its listen socket; ipcFd keeps its number.
+/// Where no pool takes it, the connection stays with the request, and so does the block.
 ///
 /// # Safety
 ///
 /// As for [`block_of`].
 pub(super) unsafe fn give_back(request: *mut FCGX_Request) {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller passes an initialised request.
     let (block, fd, listen_sock) =
         unsafe { (block_of(request), (*request).ipcFd, (*request).listen_sock) };
-    // SAFETY: nothing else reaches the block now.
+    // SAFETY: the request is finished, so nothing else uses its block.
     let Some((connection, owner)) =
         (unsafe { block.as_mut() }).and_then(|block| Some((block.connection.take()?, block.owner)))
     else {
@@ -63,11 +95,12 @@ pub(super) unsafe fn give_back(request: *mut FCGX_Request) {
     let key = if connection.fd == fd {
         key_of(connection, listen_sock, owner)
     } else {
-        // The program has put another one there.
+        // The program has put another descriptor into ipcFd.
         connection.release();
         Ok(None)
     };
-    // SAFETY: as above; without a block the request's fields are the library's.
+    // SAFETY: the request and its block are the ones above; without a block the two fields of the key
+    // are the library's.
     unsafe {
         match key {
             Ok(key) => {
@@ -84,7 +117,8 @@ pub(super) unsafe fn give_back(request: *mut FCGX_Request) {
     }
 }
 
-/// Where a connection waits from now on whose request is finished.
+/// Parks a connection whose request is finished and returns its key. Returns the connection if no pool
+/// takes it.
 fn key_of(
     mut connection: Connection,
     listen_sock: c_int,
@@ -102,38 +136,31 @@ fn key_of(
     }
 }
 
-/// Takes the connection of a finished request out of its place; it is closed, or left to the program. A
-/// thread that has taken it for its next request keeps it.
+/// Takes the connection of a finished request out of the pool and does `at_end` to it. A thread that has
+/// accepted its next request keeps it.
 ///
 /// # Safety
 ///
 /// As for [`block_of`].
-pub(super) unsafe fn end(
-    request: *mut FCGX_Request,
-    (key, fd): (Key, c_int),
-    close: bool,
-    detached: bool,
-) {
-    // SAFETY: the caller's promise.
+pub(super) unsafe fn end(request: *mut FCGX_Request, (key, fd): (Key, c_int), at_end: AtEnd) {
+    // SAFETY: the caller passes an initialised request.
     let listen_sock = unsafe { (*request).listen_sock };
     let listener = registry::existing(listen_sock)
         .filter(|listener| listener.tenant(key, fd) == Tenant::Another);
     if let Some(listener) = listener {
         listener.forget(key);
-        return close_unknown(fd, close);
+        return at_end.apply_unknown(fd);
     }
     match registry::take_out(key, fd) {
-        Some(connection) if close && detached => connection.close_detached_copy(),
-        Some(connection) if close => connection.close(),
-        Some(connection) => connection.release(),
-        // SAFETY: as above. The number is not the request's any more.
+        Some(connection) => at_end.apply(connection),
+        // The number is no longer the request's.
+        // SAFETY: the caller passes an initialised request.
         None => unsafe { (*request).ipcFd = -1 },
     }
 }
 
-/// What a thread waits for that accepts a request on the structure of a finished one, whose connection
-/// waits in that place. `None` when the program has put another descriptor than its into the structure:
-/// then it is forgotten.
+/// Returns what a thread in Accept waits for if `key` is that of its finished request. Returns `None`, and
+/// forgets the parked connection, if the program has put another descriptor into the request.
 pub(super) fn last(listener: &Listener, key: Key, fd: c_int) -> Option<Last> {
     match listener.tenant(key, fd) {
         Tenant::Same => Some(Last::Parked(key, fd)),
@@ -141,15 +168,7 @@ pub(super) fn last(listener: &Listener, key: Key, fd: c_int) -> Option<Last> {
             listener.forget(key);
             None
         }
-        // The program may have come to wait for another listen socket.
+        // The program may have changed the request's listen socket.
         Tenant::Unknown => Some(registry::take_out(key, fd).map_or(Last::None, Last::Given)),
-    }
-}
-
-/// Closes a descriptor that the program has put into its request.
-pub(super) fn close_unknown(fd: c_int, close: bool) {
-    if close && fd >= 0 {
-        descriptor::shutdown_write(fd);
-        descriptor::close(fd);
     }
 }

@@ -1,12 +1,12 @@
-//! What is done with an accepted `FCGX_Request` and the block that stands behind it.
+//! An accepted `FCGX_Request` and its block, from beginning to end.
 
-use std::ffi::{c_char, c_int};
+use std::ffi::c_int;
 use std::ptr;
 
 use super::block::{self, Block, block_of, release};
 use super::envp;
-use super::layout::{FCGX_Request, Params};
-use super::parked::{self, close_unknown};
+use super::layout::{FCGX_ParamArray, FCGX_Request, Params};
+use super::parked::{self, AtEnd};
 use super::reader;
 use super::stream::Stream;
 use super::writer::{self, Output};
@@ -17,16 +17,16 @@ use crate::serve::outbound::RecordStream;
 use crate::serve::wait::Owner;
 use crate::serve::{Connection, RequestStart};
 
-/// Takes the connection from a request whose last one is finished and kept, if the program has
-/// left it there.
+/// Takes the kept connection out of a request struct whose last request is finished. Returns `None` if
+/// there is none, or if the program has put another descriptor into ipcFd.
 ///
 /// # Safety
 ///
 /// As for [`block_of`].
 pub unsafe fn take_kept(request: *mut FCGX_Request) -> Option<Connection> {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller passes an initialised request.
     let (block, fd) = unsafe { (block_of(request), (*request).ipcFd) };
-    // SAFETY: what `block_of` gives is NULL or a live block of this request alone.
+    // SAFETY: `block_of` returns NULL or a live block, which only this request uses.
     let connection = unsafe { block.as_mut() }?.connection.take()?;
     if connection.fd == fd {
         return Some(connection);
@@ -35,8 +35,8 @@ pub unsafe fn take_kept(request: *mut FCGX_Request) -> Option<Connection> {
     None
 }
 
-/// Gives an accepted request to the program. Without memory for it the connection is closed, and the
-/// request holds none.
+/// Makes an accepted request available to the program. If out of memory, closes the connection; the
+/// request holds none then.
 ///
 /// # Safety
 ///
@@ -47,7 +47,7 @@ pub unsafe fn begin(
     begin: RequestStart,
     owner: Owner,
 ) -> Result<(), NoMemory> {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller passes an initialised request.
     let mut block = unsafe { block_of(request) };
     if block.is_null() {
         match block::take() {
@@ -58,25 +58,36 @@ pub unsafe fn begin(
             }
         }
     }
-    // SAFETY: the caller's promise. The block is a live one of this request alone; no stream of it
-    // is in the program's hands.
+    // SAFETY: the caller passes an initialised request. The block is live and only this request uses it;
+    // the program has no pointer to its streams yet.
     let envp = unsafe {
         (*request).paramsPtr = block.cast::<Params>();
         (*request).ipcFd = connection.fd;
         (*block).owner = owner;
         open(block, request, connection, begin)
     };
-    let envp = match envp {
-        Ok(envp) => envp,
-        Err(error) => {
-            // SAFETY: as above.
-            unsafe { end(request, true) };
-            return Err(error);
-        }
-    };
-    // SAFETY: the caller's promise; the places in the block live until `end`.
+    match envp {
+        // SAFETY: the request and its block are the ones above.
+        Ok(envp) => unsafe { publish(request, block, begin, envp) },
+        // SAFETY: the caller passes an initialised request.
+        Err(_) => unsafe { close(request) },
+    }
+    envp.map(|_| ())
+}
+
+/// Sets the public fields of an accepted request and opens its streams.
+///
+/// # Safety
+///
+/// As for [`open`].
+unsafe fn publish(
+    r: *mut FCGX_Request,
+    block: *mut Block,
+    begin: RequestStart,
+    envp: FCGX_ParamArray,
+) {
+    // SAFETY: the caller passes a live block, which the fields may point into until the request ends.
     unsafe {
-        let r = request;
         (*r).requestId = c_int::from(begin.id);
         (*r).role = c_int::from(begin.role.number());
         (*r).r#in = &raw mut (*block).body.stream;
@@ -88,24 +99,28 @@ pub unsafe fn begin(
         (*r).appStatus = 0;
         (*r).nWriters = 2;
     }
-    // SAFETY: the cursors are set through the same pointers that the program gets.
-    unsafe { open_streams(block) };
-    Ok(())
+    // SAFETY: the block is live and only this thread uses it; each reference ends with its line. The
+    // cursors are set through the same pointers that the program gets.
+    unsafe {
+        reader::open(block);
+        Output::open(&raw mut (*block).out);
+        Output::open(&raw mut (*block).err);
+    }
 }
 
-/// Everything that needs memory; returns the environment.
+/// Prepares the block for a request, which is all that needs memory. Returns the environment.
 ///
 /// # Safety
 ///
-/// As for [`begin`]; `block` is that of the request, and nothing else reaches it.
+/// As for [`begin`]; `block` is the request's live block, and nothing else uses it during the call.
 unsafe fn open(
     block: *mut Block,
     request: *mut FCGX_Request,
     connection: Connection,
     begin: RequestStart,
-) -> Result<*mut *mut c_char, NoMemory> {
+) -> Result<FCGX_ParamArray, NoMemory> {
     let stream = |kind| RecordStream { kind, id: begin.id };
-    // SAFETY: the caller's promise; the request stays where it is until it is finished.
+    // SAFETY: the caller passes a live block, and a request that does not move until it is finished.
     let block = unsafe {
         (*block).out.writer.begin(request, stream(RecordType::STDOUT));
         (*block).err.writer.begin(request, stream(RecordType::STDERR));
@@ -118,50 +133,39 @@ unsafe fn open(
     Ok(envp::vector(connection.exchange.params()))
 }
 
-/// # Safety
-///
-/// As for [`begin`], whose second half it is.
-unsafe fn open_streams(block: *mut Block) {
-    // SAFETY: the block is live and only reached by this thread; each reference ends with its line.
-    unsafe {
-        reader::open(block);
-        Output::open(&raw mut (*block).out);
-        Output::open(&raw mut (*block).err);
-    }
-}
-
-/// Ends both output streams of the program's request; what they hold is sent, with END_REQUEST.
-/// False when something could not be sent.
+/// Ends both output streams of a request: sends what they hold, and END_REQUEST. Returns false if
+/// anything could not be sent.
 ///
 /// # Safety
 ///
 /// `request` holds an accepted request that is not finished.
 pub unsafe fn close_streams(request: *mut FCGX_Request) -> bool {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller passes an accepted request.
     let block = unsafe { block_of(request) };
-    // SAFETY: the places live as long as the block.
+    // SAFETY: an accepted request has a live block, and the streams are part of it.
     let streams = unsafe {
         [&raw mut (*block).err.stream, &raw mut (*block).out.stream].map(|s| Stream::new(s))
     };
     let [Some(err), Some(out)] = streams else { return false };
     let untouched = |stream| writer::is_emptied_by_us(stream) && Stream::close_called(stream) == 0;
     if untouched(err) && untouched(out) {
-        // SAFETY: just asked; both belong to this block.
+        // SAFETY: `untouched` has found our procedure in both, and both belong to this request.
         unsafe { writer::close_both(err, out, then(request)) };
     }
-    // A stream with a procedure of the program's, or closed before, ends in the usual way.
+    // A stream that the program has closed, or whose procedure it has replaced, ends like any other.
     let (err, out) = (err.close(), out.close());
     err == 0 && out == 0
 }
 
-/// What becomes of the connection when the request is over. A peer that wants to keep it must not
-/// get the answer before it can see that the connection ends; one that is detached goes on elsewhere.
+/// Returns what to do with the connection after the last byte of the response. If the peer wants to keep
+/// the connection and we close it, the peer must see the end together with the response. A detached
+/// connection stays open for another process.
 ///
 /// # Safety
 ///
 /// As for [`close_streams`].
 unsafe fn then(request: *mut FCGX_Request) -> Then {
-    // SAFETY: the caller's promise; nothing else reaches the block's connection now.
+    // SAFETY: the caller passes an accepted request; nothing else uses its connection now.
     let (connection, stays) = unsafe {
         let stays = (*request).keepConnection != 0 || (*request).detached != 0;
         ((*block_of(request)).connection.as_ref(), stays)
@@ -172,24 +176,24 @@ unsafe fn then(request: *mut FCGX_Request) -> Then {
     }
 }
 
-/// Whether the connection can serve another request.
+/// Returns whether the connection can serve another request.
 ///
 /// # Safety
 ///
 /// As for [`close_streams`].
 pub unsafe fn is_sound(request: *mut FCGX_Request) -> bool {
-    // SAFETY: the caller's promise; nothing else reaches the block's connection now.
+    // SAFETY: the caller passes an accepted request; nothing else uses its connection now.
     let connection = unsafe { (*block_of(request)).connection.as_mut() };
     connection.is_some_and(|connection| connection.exchange.incoming().is_sound())
 }
 
-/// Takes the streams and the environment away from the program.
+/// Sets the request's pointers to its streams and environment to NULL.
 ///
 /// # Safety
 ///
 /// As for [`block_of`].
 pub unsafe fn withdraw(request: *mut FCGX_Request) {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller passes an initialised request.
     unsafe {
         (*request).r#in = ptr::null_mut();
         (*request).out = ptr::null_mut();
@@ -198,34 +202,57 @@ pub unsafe fn withdraw(request: *mut FCGX_Request) {
     }
 }
 
-/// Gives the block back; the connection is closed, or left to the program.
+/// Ends a request without sending anything and closes its connection: of a detached one, only this
+/// process's copy.
 ///
 /// # Safety
 ///
 /// As for [`block_of`].
-pub unsafe fn end(request: *mut FCGX_Request, close: bool) {
-    // SAFETY: the caller's promise.
-    let (block, fd, detached) =
-        unsafe { (block_of(request), (*request).ipcFd, (*request).detached != 0) };
-    // SAFETY: as above.
+pub unsafe fn close(request: *mut FCGX_Request) {
+    // SAFETY: the caller passes an initialised request.
+    unsafe {
+        let is_detached = (*request).detached != 0;
+        end(request, if is_detached { AtEnd::CloseCopy } else { AtEnd::Close });
+    }
+}
+
+/// Ends a request without sending anything and leaves its descriptor, in ipcFd, to the program.
+///
+/// # Safety
+///
+/// As for [`block_of`].
+pub unsafe fn leave(request: *mut FCGX_Request) {
+    // SAFETY: the caller passes an initialised request.
+    unsafe { end(request, AtEnd::Leave) };
+}
+
+/// Releases the block, if there is one, and does `at_end` to the connection.
+///
+/// # Safety
+///
+/// As for [`block_of`].
+unsafe fn end(request: *mut FCGX_Request, at_end: AtEnd) {
+    // SAFETY: the caller passes an initialised request.
+    let (block, fd) = unsafe { (block_of(request), (*request).ipcFd) };
+    // SAFETY: the caller passes an initialised request.
     let key = unsafe {
         withdraw(request);
         let key = parked::take_key(request);
         (*request).paramsPtr = ptr::null_mut();
         ((*request).nWriters, (*request).isBeginProcessed) = (0, 0);
-        if close {
+        if at_end != AtEnd::Leave {
             (*request).ipcFd = -1;
             (*request).detached = 0;
         }
         key
     };
     if let Some(key) = key {
-        // SAFETY: as above.
-        return unsafe { parked::end(request, (key, fd), close, detached) };
+        // SAFETY: the caller passes an initialised request.
+        return unsafe { parked::end(request, (key, fd), at_end) };
     }
     let mut connection = None;
     if !block.is_null() {
-        // SAFETY: made by `block::take`; the request was its only user and has let it go.
+        // SAFETY: `block::take` made it; the request was its only user and no longer points to it.
         unsafe {
             connection = (*block).connection.take();
             release(block);
@@ -234,19 +261,17 @@ pub unsafe fn end(request: *mut FCGX_Request, close: bool) {
     match connection {
         Some(connection) if connection.fd != fd => {
             connection.release();
-            close_unknown(fd, close);
+            at_end.apply_unknown(fd);
         }
-        Some(connection) if close && detached => connection.close_detached_copy(),
-        Some(connection) if close => connection.close(),
-        Some(connection) => connection.release(),
-        None => close_unknown(fd, close),
+        Some(connection) => at_end.apply(connection),
+        None => at_end.apply_unknown(fd),
     }
 }
 
-/// The request that a stream of ours belongs to; NULL for any other.
+/// Returns the request of a stream of the library; NULL for any other stream.
 pub fn request_of(stream: Stream) -> *mut FCGX_Request {
     let (input, output) = (reader::input_of(stream), writer::output_of(stream));
-    // SAFETY: what stands behind a stream of ours lives as long as it; the fields are plain data.
+    // SAFETY: the library's data of a stream lives as long as the stream; the fields are plain data.
     unsafe {
         match (input.as_ref(), output.as_ref()) {
             (Some(input), _) => input.data.request,
@@ -256,19 +281,19 @@ pub fn request_of(stream: Stream) -> *mut FCGX_Request {
     }
 }
 
-/// Goes on to the data of a Filter; false where that is not the moment.
+/// Moves a Filter's stream from its standard input to its data. Returns false in any other state.
 pub fn start_data(stream: Stream) -> bool {
     let input = reader::input_of(stream);
     if input.is_null() {
         return false;
     }
-    // SAFETY: as in `request_of`; an input is part of its block, and nothing else reaches the
+    // SAFETY: an input lives as long as its stream and is part of its block; nothing else uses the
     // block's connection now.
     let connection = unsafe { (*(*input).block).connection.as_mut() };
     connection.is_some_and(|connection| {
         let started = connection.exchange.start_data();
         if started {
-            // A byte may be pushed back before anything was read, as at the start of the body.
+            // As at the start of the body, a byte may be pushed back before any was read.
             reader::start(stream, connection);
         }
         started
@@ -290,7 +315,7 @@ mod tests {
         \x01\x04\0\x05\0\x04\0\0\x01\x01ab\x01\x04\0\x05\0\0\0\0";
     const BODY: &[u8] = b"\x01\x05\0\x05\0\x04\0\0body\x01\x05\0\x05\0\0\0\0";
 
-    /// The whole way of a request, twice in the same memory: what Miri looks at.
+    /// A whole request, twice in the same memory; Miri runs it too.
     #[test]
     fn a_request_from_its_head_to_its_end() {
         let mut request = NO_REQUEST;
@@ -306,7 +331,7 @@ mod tests {
                 panic!("no head")
             };
             let mut text = [0_u8; 8];
-            // SAFETY: `r` points to a request that stays where it is; the streams are its own.
+            // SAFETY: `r` points to a request that does not move, and the streams are its own.
             unsafe {
                 begin(r, connection, start, Owner::MayBeGone).unwrap();
                 assert_eq!(ours.into_raw_fd(), (*r).ipcFd);
@@ -316,8 +341,8 @@ mod tests {
                 assert_eq!(FCGX_PutS(c"answer".as_ptr(), (*r).out), 6);
                 assert_eq!(FCGX_PutS(c"log".as_ptr(), (*r).err), 3);
                 if cfg!(miri) {
-                    // No send in Miri.
-                    end(r, true);
+                    // Miri cannot send.
+                    close(r);
                 } else {
                     FCGX_Finish_r(r);
                 }

@@ -14,12 +14,14 @@ use crate::os::error::errno_of;
 use crate::os::fork::ForkEpoch;
 use crate::os::{environment, signal, socket};
 use crate::serve::head::wait_alone;
+use crate::serve::key::Key;
 use crate::serve::last::Last;
+use crate::serve::listener::Listener;
 use crate::serve::wait::Owner;
 use crate::serve::wait::Wait;
 use crate::serve::{AcceptOptions, Connection, config, registry};
 
-/// FCGX_Accept_r before FCGX_Init.
+/// The result of FCGX_Accept_r before FCGX_Init.
 const NOT_INITIALISED: c_int = -9998;
 
 /// Tells whether the process was started as a CGI program: whether descriptor 0 is anything but a
@@ -105,7 +107,7 @@ pub unsafe extern "C" fn FCGX_InitRequest(
         return -1;
     }
     let fresh = FCGX_Request { listen_sock: sock, flags, ..NO_REQUEST };
-    // SAFETY: the caller's memory has room for a request.
+    // SAFETY: the caller's memory, not NULL, has room for a request.
     unsafe { request.write(fresh) };
     0
 }
@@ -151,23 +153,25 @@ pub unsafe extern "C" fn FCGX_Accept_r(request: *mut FCGX_Request) -> c_int {
     }
     // SAFETY: the caller passes a request that was initialised.
     unsafe { FCGX_Finish_r(request) };
-    // SAFETY: as above.
+    // SAFETY: the request was initialised, and FCGX_Finish_r has left none accepted in it.
     match unsafe { accept(request) } {
         Ok(()) => 0,
         Err(error) => {
-            // What its last request has left behind, which no other may come for.
-            // SAFETY: as above.
-            unsafe { request::end(request, true) };
+            // No other request may come for what the last one has left: a parked connection, a block.
+            // SAFETY: the caller passes a request that was initialised.
+            unsafe { request::close(request) };
             -errno_of(&error)
         }
     }
 }
 
+/// Waits for a request and puts it into `request`.
+///
 /// # Safety
 ///
 /// `request` points to a request that was initialised and holds no accepted one.
 unsafe fn accept(request: *mut FCGX_Request) -> io::Result<()> {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller passes an initialised request.
     let (sock, flags) = unsafe { ((*request).listen_sock, (*request).flags) };
     let options = AcceptOptions {
         fail_on_intr: flags & FCGI_FAIL_ACCEPT_ON_INTR != 0,
@@ -175,9 +179,9 @@ unsafe fn accept(request: *mut FCGX_Request) -> io::Result<()> {
         until: None,
         looks: false,
     };
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller passes an initialised request.
     let (given, key) = unsafe { (request::take_kept(request), parked::take_key(request)) };
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller passes an initialised request.
     let fd = unsafe { mem::replace(&mut (*request).ipcFd, -1) };
     let returns = given.is_some() || key.is_some();
     let owner = if returns { Owner::Returns } else { Owner::MayBeGone };
@@ -188,17 +192,8 @@ unsafe fn accept(request: *mut FCGX_Request) -> io::Result<()> {
             return Err(error.into());
         }
     };
-    let mut last = match (given, key) {
-        // The parent's: it will go on serving that connection.
-        (Some(given), _) if given.is_inherited() => {
-            given.close_copy();
-            Some(Last::None)
-        }
-        (Some(given), _) => Some(Last::Given(given)),
-        (None, Some(key)) => parked::last(&listener, key, fd),
-        (None, None) => None,
-    };
-    // SAFETY: the caller's promise.
+    let mut last = last_connection(&listener, given, key, fd);
+    // SAFETY: the caller passes an initialised request without an accepted one.
     if last.is_none() && fd >= 0 && unsafe { accept_on(request, fd, &options)? } {
         return Ok(());
     }
@@ -216,16 +211,37 @@ unsafe fn accept(request: *mut FCGX_Request) -> io::Result<()> {
                 return Err(error);
             }
         };
-        // SAFETY: the caller's promise. A request for which there is no memory is lost; others may
-        // do.
+        // Out of memory, this request is lost; another one may fit.
+        // SAFETY: the caller passes an initialised request without an accepted one.
         if unsafe { request::begin(request, connection, begin, owner) }.is_ok() {
             return Ok(());
         }
     }
 }
 
-/// Waits for a request on a connection that the program itself has put into `request`. False when it ends
-/// without one.
+/// Returns the connection of the last request on this struct: `given` if it stayed there, that of `key` if
+/// it is parked. Returns `None` if it had neither: then `fd` may be a connection that the program has put
+/// into ipcFd.
+fn last_connection(
+    listener: &Listener,
+    given: Option<Connection>,
+    key: Option<Key>,
+    fd: c_int,
+) -> Option<Last> {
+    match (given, key) {
+        // The parent continues to serve it.
+        (Some(given), _) if given.is_inherited() => {
+            given.close_copy();
+            Some(Last::None)
+        }
+        (Some(given), _) => Some(Last::Given(given)),
+        (None, Some(key)) => parked::last(listener, key, fd),
+        (None, None) => None,
+    }
+}
+
+/// Waits for a request on a connection that the program itself has put into `request`. Returns false if the
+/// connection ends without one.
 ///
 /// # Safety
 ///
@@ -239,7 +255,7 @@ unsafe fn accept_on(
     let Some((connection, begin)) = wait_alone(connection, Wait::IDLE, None, options)? else {
         return Ok(false);
     };
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller passes an initialised request without an accepted one.
     Ok(unsafe { request::begin(request, connection, begin, Owner::MayBeGone) }.is_ok())
 }
 
@@ -272,7 +288,7 @@ pub unsafe extern "C" fn FCGX_Finish_r(request: *mut FCGX_Request) {
         let mut good = true;
         if !(*request).r#in.is_null() {
             if (*request).keepConnection != 0 && signal::shutdown_requested() {
-                // Its end comes with the answer, so that no web server sends another request.
+                // The peer sees the end together with the response, and sends no other request.
                 (*request).keepConnection = 0;
             }
             good = request::close_streams(request) && request::is_sound(request);
@@ -283,7 +299,7 @@ pub unsafe extern "C" fn FCGX_Finish_r(request: *mut FCGX_Request) {
                 parked::give_back(request);
             }
         } else {
-            request::end(request, true);
+            request::close(request);
         }
     }
 }
@@ -300,7 +316,7 @@ pub unsafe extern "C" fn FCGX_Finish_r(request: *mut FCGX_Request) {
 pub unsafe extern "C" fn FCGX_Free(request: *mut FCGX_Request, close: c_int) {
     if !request.is_null() {
         // SAFETY: the caller passes a request that was initialised.
-        unsafe { request::end(request, close != 0) };
+        unsafe { if close != 0 { request::close(request) } else { request::leave(request) } };
     }
 }
 
@@ -327,11 +343,11 @@ pub unsafe extern "C" fn FCGX_Accept(
 ) -> c_int {
     library::initialise();
     let request = library::the_request();
-    // SAFETY: the library's own request, initialised above.
+    // SAFETY: the library's own request is initialised from the start.
     let result = unsafe { FCGX_Accept_r(request) };
     environment::note_written(envp);
-    // SAFETY: the caller passes NULL or places of its own. After a failure the request's pointers
-    // are NULL.
+    // SAFETY: the caller passes NULL or variables of its own. After a failure the request's pointers are
+    // NULL.
     unsafe {
         put(r#in, (*request).r#in);
         put(out, (*request).out);
@@ -341,13 +357,15 @@ pub unsafe extern "C" fn FCGX_Accept(
     result
 }
 
+/// Stores a value, unless `place` is NULL.
+///
 /// # Safety
 ///
 /// `place` is NULL or may be written.
-unsafe fn put<T>(key: *mut T, value: T) {
-    if !key.is_null() {
-        // SAFETY: the caller's promise.
-        unsafe { key.write(value) };
+unsafe fn put<T>(place: *mut T, value: T) {
+    if !place.is_null() {
+        // SAFETY: not NULL, so the caller lets it be written.
+        unsafe { place.write(value) };
     }
 }
 
@@ -359,7 +377,7 @@ unsafe fn put<T>(key: *mut T, value: T) {
 #[unsafe(no_mangle)]
 pub extern "C" fn FCGX_Finish() {
     if library::is_initialised() {
-        // SAFETY: the library's own request, initialised with the library.
+        // SAFETY: the library's own request is initialised from the start.
         unsafe { FCGX_Finish_r(library::the_request()) };
     }
 }
@@ -398,7 +416,7 @@ pub unsafe extern "C" fn FCGX_SetExitStatus(status: c_int, stream: *mut FCGX_Str
     let Some(stream) = (unsafe { Stream::new(stream) }) else { return };
     let request = request::request_of(stream);
     if !request.is_null() {
-        // SAFETY: the request that the stream belongs to, which must not move before it ends.
+        // SAFETY: a request must not move while its streams are in use; the caller keeps to that.
         unsafe { (*request).appStatus = status };
     }
 }
@@ -445,7 +463,7 @@ pub unsafe extern "C" fn FCGX_Detach(r: *mut FCGX_Request) -> c_int {
     if r.is_null() || unsafe { (*r).ipcFd } <= 0 {
         return -1;
     }
-    // SAFETY: as above.
+    // SAFETY: not NULL, so the caller passes a request that was initialised.
     unsafe { (*r).detached = 1 };
     0
 }

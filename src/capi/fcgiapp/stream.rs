@@ -76,7 +76,7 @@ pub unsafe extern "C" fn FCGX_GetStr(
     if str.is_null() {
         return 0;
     }
-    // SAFETY: the caller's memory has room for n bytes. The count fits: it is at most n.
+    // SAFETY: the caller's memory has room for n bytes. The count fits an int: it is at most n.
     unsafe { transfer::get_bytes(stream, str.cast(), n) as c_int }
 }
 
@@ -103,7 +103,7 @@ pub unsafe extern "C" fn FCGX_GetLine(
     if got == 0 && room > 1 {
         return ptr::null_mut();
     }
-    // SAFETY: `got` is at most n - 1.
+    // SAFETY: `got` is at most n - 1, and the caller's memory has room for n bytes.
     unsafe { *str.wrapping_add(got) = 0 };
     str
 }
@@ -158,7 +158,7 @@ pub unsafe extern "C" fn FCGX_PutStr(
 ) -> c_int {
     // SAFETY: the caller passes a stream.
     let stream = unsafe { Stream::new_unchecked(stream) };
-    // SAFETY: the caller's memory holds n bytes. A negative n comes out larger than any room.
+    // SAFETY: the caller's memory has n bytes. A negative n becomes larger than any memory: refused.
     if unsafe { transfer::put_bytes(stream, str.cast(), n as isize as usize) } { n } else { EOF }
 }
 
@@ -230,10 +230,10 @@ pub unsafe extern "C" fn FCGX_ClearError(stream: *mut FCGX_Stream) {
     }
 }
 
-/// The smallest and the largest content of a record that FCGX_CreateWriter makes.
+/// The smallest and the largest content of a full record of FCGX_CreateWriter.
 const WRITER_CONTENT: (c_int, c_int) = (24, 65_528);
 
-/// A stream made for the program, and what it needs to send.
+/// A stream of FCGX_CreateWriter, with the sending side of its connection.
 #[repr(C)]
 struct Created {
     output: Output,
@@ -271,7 +271,7 @@ pub unsafe extern "C" fn FCGX_CreateWriter(
         set_errno(libc::ENOMEM);
         return ptr::null_mut();
     };
-    // SAFETY: just made; its parts live until FCGX_FreeStream.
+    // SAFETY: `created` is a fresh allocation, whose parts live until FCGX_FreeStream.
     unsafe {
         (*created).output.writer.sends_by(&raw const (*created).sending);
         if (*created).output.writer.for_descriptor(socket, stream, content as usize).is_err() {
@@ -294,14 +294,14 @@ pub unsafe extern "C" fn FCGX_FreeStream(stream: *mut *mut FCGX_Stream) {
     if stream.is_null() {
         return;
     }
-    // SAFETY: the caller passes the place of a pointer to a stream, or of NULL.
+    // SAFETY: the caller passes a variable that points to a stream or is NULL.
     let freed = unsafe { ptr::replace(stream, ptr::null_mut()) };
-    // SAFETY: as above.
+    // SAFETY: the caller's pointer was NULL or that of a stream.
     let Some(cursor) = (unsafe { Stream::new(freed) }) else { return };
     let output = writer::output_of(cursor);
     if !output.is_null() && request::request_of(cursor).is_null() {
-        // SAFETY: an output of ours without a request was made by FCGX_CreateWriter: it is the
-        // first field of a Created that came from a Box.
+        // SAFETY: only FCGX_CreateWriter makes outputs without a request, as the first field of a Created
+        // from a Box. The caller does not use the stream again.
         drop(unsafe { Box::from_raw(output.cast::<Created>()) });
     }
 }
