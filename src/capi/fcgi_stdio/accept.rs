@@ -1,4 +1,4 @@
-//! A program's life: accepting and finishing requests.
+//! Accepting and finishing requests.
 
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -17,13 +17,14 @@ unsafe extern "C" {
     static mut stderr: *mut FILE;
 }
 
-/// What [`PHASE`] says: no request is in the program's hands.
+/// A value of [`PHASE`]: the program has no request.
 const IDLE: u8 = 0;
-/// A FastCGI request is; `environ` is its envp.
+/// A value of [`PHASE`]: the program has a FastCGI request, whose envp is `environ`.
 const SERVING: u8 = 1;
-/// The program runs as a CGI program: the process is the request.
+/// A value of [`PHASE`]: the program runs as a CGI program, and has its request.
 const CGI: u8 = 2;
 
+/// What the program is doing.
 static PHASE: AtomicU8 = AtomicU8::new(IDLE);
 
 /// Waits for the next request and makes it the program's standard input, output, error and
@@ -55,7 +56,7 @@ pub extern "C" fn FCGI_Accept() -> c_int {
     leave_request();
     let [mut input, mut output, mut error] = [ptr::null_mut(); 3];
     let mut envp = ptr::null_mut();
-    // SAFETY: the four places live across the call.
+    // SAFETY: the four variables live across the call.
     let result = unsafe { FCGX_Accept(&mut input, &mut output, &mut error, &mut envp) };
     if result < 0 {
         return result;
@@ -63,8 +64,8 @@ pub extern "C" fn FCGI_Accept() -> c_int {
     let files = [input, output, error]
         .map(|fcgx_stream| FCGI_FILE { stdio_stream: ptr::null_mut(), fcgx_stream });
     set_standard(files);
-    // SAFETY: envp lives until the request is finished, which goes through leave_request. The program
-    // that uses the environment is the thread that called us.
+    // SAFETY: envp lives until the request is finished, and leave_request comes before that. The caller
+    // keeps the environment to the thread that calls FCGI_Accept.
     unsafe { environment::replace(envp) };
     PHASE.store(SERVING, Ordering::Relaxed);
     finish_at_exit();
@@ -94,7 +95,7 @@ pub extern "C" fn FCGI_Finish() {
 /// Specification: 6.4.
 #[unsafe(no_mangle)]
 pub extern "C" fn FCGI_StartFilterData() -> c_int {
-    // SAFETY: FCGI_stdin always is a FCGI_FILE, and its stream lives as long as it is set.
+    // SAFETY: FCGI_stdin is always a FCGI_FILE, and its stream is NULL or alive.
     unsafe {
         match target(standard_in()) {
             Target::Stream(stream) => FCGX_StartFilterData(stream),
@@ -109,25 +110,27 @@ pub extern "C" fn FCGI_StartFilterData() -> c_int {
 /// Specification: 5.5.
 #[unsafe(no_mangle)]
 pub extern "C" fn FCGI_SetExitStatus(status: c_int) {
-    // Any stream names the request, and the program may have closed some.
+    // The program may have closed some of the streams; any other one leads to the request.
     for file in standard() {
-        // SAFETY: the standard streams always are FCGI_FILEs, and theirs live while they are set.
+        // SAFETY: the standard streams are always FCGI_FILEs.
         if let Target::Stream(stream) = unsafe { target(file) } {
-            // SAFETY: as above.
+            // SAFETY: a standard stream is NULL or alive: leave_request sets it to NULL.
             return unsafe { FCGX_SetExitStatus(status, stream) };
         }
     }
 }
 
+/// Sets FCGI_stdin, FCGI_stdout and FCGI_stderr.
 fn set_standard(files: [FCGI_FILE; 3]) {
     for (place, file) in standard().into_iter().zip(files) {
-        // SAFETY: the three places are the elements of _fcgi_sF, and hold nothing to be dropped.
+        // SAFETY: the three places are the elements of _fcgi_sF, whose type has no destructor.
         unsafe { place.write(file) };
     }
 }
 
+/// Makes the C library's standard files the three streams.
 fn begin_cgi() {
-    // SAFETY: the C library keeps the three; reading them is what C programs do.
+    // SAFETY: the C library defines the three variables, for programs to read.
     let files = unsafe { [stdin, stdout, stderr] };
     set_standard(
         files.map(|stdio_stream| FCGI_FILE { stdio_stream, fcgx_stream: ptr::null_mut() }),
@@ -135,25 +138,26 @@ fn begin_cgi() {
     PHASE.store(CGI, Ordering::Relaxed);
 }
 
-/// Takes from the program what dies with its request.
+/// Sets the streams and the environment of a FastCGI request to NULL, before it is finished.
 fn leave_request() {
     if PHASE.swap(IDLE, Ordering::Relaxed) != SERVING {
         return;
     }
     for file in standard() {
-        // SAFETY: a standard stream is an element of _fcgi_sF. A FILE that the program has put
-        // there stays.
+        // A FILE that the program has put there stays.
+        // SAFETY: a standard stream is an element of _fcgi_sF.
         unsafe { (*file).fcgx_stream = ptr::null_mut() };
     }
-    // SAFETY: environ may be NULL, and the program that uses it is the thread that called us.
+    // SAFETY: environ may be NULL. The caller keeps the environment to the thread that calls this.
     unsafe { environment::replace(ptr::null_mut()) };
 }
 
-/// Sees to it that exit() finishes the request in progress.
+/// Registers FCGI_Finish, once, so that exit() finishes the request in progress.
 fn finish_at_exit() {
     static REGISTERED: AtomicBool = AtomicBool::new(false);
     if !REGISTERED.swap(true, Ordering::Relaxed) {
-        // SAFETY: FCGI_Finish may run at any time. Out of memory, exit() breaks the request off.
+        // If out of memory, exit() aborts the request.
+        // SAFETY: FCGI_Finish may run at any time.
         unsafe { libc::atexit(FCGI_Finish) };
     }
 }

@@ -40,7 +40,7 @@ pub unsafe extern "C" fn FCGI_popen(cmd: *const c_char, r#type: *const c_char) -
 /// Returns: the file, open for reading and writing, which FCGI_fclose closes; NULL on failure.
 #[unsafe(no_mangle)]
 pub extern "C" fn FCGI_tmpfile() -> *mut FCGI_FILE {
-    // SAFETY: tmpfile asks for nothing.
+    // SAFETY: tmpfile has no preconditions.
     new_file(|| unsafe { libc::tmpfile() })
 }
 
@@ -57,7 +57,7 @@ pub unsafe extern "C" fn FCGI_freopen(
     mode: *const c_char,
     fp: *mut FCGI_FILE,
 ) -> *mut FCGI_FILE {
-    // SAFETY: the caller promises `fp` and both strings; fopen gets no NULL.
+    // SAFETY: the caller promises `fp` and both strings; fopen is not called with a NULL path.
     unsafe {
         let file = match target(fp) {
             Target::File(file) => libc::freopen(path, mode, file),
@@ -67,7 +67,7 @@ pub unsafe extern "C" fn FCGI_freopen(
             }
             Target::Stream(_) | Target::Closed => return ptr::null_mut(),
         };
-        // freopen has closed the old file also when it could not open the new one.
+        // freopen closes the old file even if it cannot open the new one.
         *fp = FCGI_FILE { stdio_stream: file, fcgx_stream: ptr::null_mut() };
         if file.is_null() { ptr::null_mut() } else { fp }
     }
@@ -250,17 +250,17 @@ pub unsafe extern "C" fn FCGI_fileno(fp: *mut FCGI_FILE) -> c_int {
     }
 }
 
-/// Makes a FCGI_FILE of the FILE that `open` returns; NULL if that is NULL.
+/// Makes a FCGI_FILE of the FILE that `open` returns. Returns NULL if that is NULL, or if out of memory.
 fn new_file(open: impl FnOnce() -> *mut FILE) -> *mut FCGI_FILE {
-    // Memory first: nothing open is to be undone then. It is the C library's, as some programs
-    // free it themselves.
+    // The memory comes first, so that running out of it leaves nothing open. It is malloc's, because
+    // some programs free it themselves.
     // SAFETY: malloc takes any size.
     let fp = unsafe { libc::malloc(size_of::<FCGI_FILE>()) }.cast::<FCGI_FILE>();
     if fp.is_null() {
         return fp;
     }
     let stdio_stream = open();
-    // SAFETY: `fp` is ours, and as large as a FCGI_FILE.
+    // SAFETY: `fp` is from malloc above, and as large as a FCGI_FILE.
     unsafe {
         if stdio_stream.is_null() {
             libc::free(fp.cast());
@@ -271,12 +271,13 @@ fn new_file(open: impl FnOnce() -> *mut FILE) -> *mut FCGI_FILE {
     fp
 }
 
-/// Ends a FCGI_FILE that has been closed.
+/// Frees a FCGI_FILE whose FILE or stream was closed; marks a standard stream as closed.
 ///
 /// # Safety
+///
 /// `fp` is NULL, a standard stream, or comes from malloc; the caller does not use it again.
 unsafe fn discard(fp: *mut FCGI_FILE) {
-    // SAFETY: the caller promises it; free takes NULL.
+    // SAFETY: the caller passes a standard stream, memory from malloc, or NULL, which free takes.
     unsafe {
         if standard().contains(&fp) {
             fp.write(FCGI_FILE::CLOSED);
@@ -286,9 +287,10 @@ unsafe fn discard(fp: *mut FCGI_FILE) {
     }
 }
 
-/// Runs `work` on a file; nothing else has a position.
+/// Runs `work` on a file. Returns -1 with ESPIPE for anything else, which has no position.
 ///
 /// # Safety
+///
 /// `fp` is NULL or a FCGI_FILE.
 unsafe fn at_position(fp: *mut FCGI_FILE, work: impl FnOnce(*mut FILE) -> c_int) -> c_int {
     // SAFETY: the caller promises `fp`.
@@ -298,6 +300,7 @@ unsafe fn at_position(fp: *mut FCGI_FILE, work: impl FnOnce(*mut FILE) -> c_int)
     }
 }
 
+/// Sets errno and returns -1.
 fn failed(code: c_int) -> c_int {
     set_errno(code);
     -1

@@ -1,11 +1,11 @@
 //! The source of `fcgi_stdio.h`: C stdio for FastCGI programs.
 //!
-//! A `FCGI_FILE` stands for a stream of the request or for a FILE of the C library, and every
-//! function here asks `target` which of the two it has in hand. Files go to the C library's
-//! function of the same name, streams to the one in [`crate::capi::fcgiapp`].
+//! A `FCGI_FILE` is a stream of the request or a FILE of the C library; `target` tells which. The functions
+//! here call the C library's function of the same name for a FILE, and one of [`crate::capi::fcgiapp`] for a
+//! stream.
 //!
-//! The standard streams are one object for the whole process, so that all of this is meant for
-//! programs that serve one request at a time.
+//! The standard streams are global to the process, so this header is for programs that serve one request
+//! at a time.
 
 mod accept;
 mod file;

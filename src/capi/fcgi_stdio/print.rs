@@ -1,5 +1,5 @@
-//! The printf family as the header shows it. `src/shim/printf.c` defines it: functions with a
-//! variable number of arguments cannot be written in stable Rust.
+//! The declarations of the printf family, for the header. The functions are in `src/shim/printf.c`, since
+//! stable Rust has no variadic functions.
 
 use libc::{c_char, c_int};
 

@@ -3,12 +3,12 @@
 use std::io;
 use std::ptr;
 
-use libc::{EOF, c_char, c_int, c_void, size_t};
+use libc::{EOF, FILE, c_char, c_int, c_void, size_t};
 
 use super::target::{FCGI_FILE, Target, standard_err, standard_in, standard_out, target};
 use crate::capi::fcgiapp::{
     FCGX_ClearError, FCGX_GetChar, FCGX_GetError, FCGX_GetLine, FCGX_GetStr, FCGX_HasSeenEOF,
-    FCGX_PutChar, FCGX_PutS, FCGX_PutStr, FCGX_UnGetChar,
+    FCGX_PutChar, FCGX_PutS, FCGX_PutStr, FCGX_Stream, FCGX_UnGetChar,
 };
 use crate::os::error::set_errno;
 
@@ -32,7 +32,7 @@ pub unsafe extern "C" fn FCGI_fgetc(fp: *mut FCGI_FILE) -> c_int {
 /// Returns: as FCGI_fgetc.
 #[unsafe(no_mangle)]
 pub extern "C" fn FCGI_getchar() -> c_int {
-    // SAFETY: FCGI_stdin always is a FCGI_FILE.
+    // SAFETY: FCGI_stdin is always a FCGI_FILE.
     unsafe { FCGI_fgetc(standard_in()) }
 }
 
@@ -87,7 +87,7 @@ pub unsafe extern "C" fn FCGI_gets(str: *mut c_char) -> *mut c_char {
             return ptr::null_mut();
         }
         let end = c == EOF || c == c_int::from(b'\n');
-        // SAFETY: the caller promises room.
+        // SAFETY: the caller promises room for the whole line and a NUL.
         unsafe { *next = if end { 0 } else { c as c_char } };
         if end {
             return str;
@@ -116,7 +116,7 @@ pub unsafe extern "C" fn FCGI_fputc(c: c_int, fp: *mut FCGI_FILE) -> c_int {
 /// Returns: as FCGI_fputc.
 #[unsafe(no_mangle)]
 pub extern "C" fn FCGI_putchar(c: c_int) -> c_int {
-    // SAFETY: FCGI_stdout always is a FCGI_FILE.
+    // SAFETY: FCGI_stdout is always a FCGI_FILE.
     unsafe { FCGI_fputc(c, standard_out()) }
 }
 
@@ -140,7 +140,7 @@ pub unsafe extern "C" fn FCGI_fputs(str: *const c_char, fp: *mut FCGI_FILE) -> c
 /// Returns: not negative; EOF on failure.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGI_puts(str: *const c_char) -> c_int {
-    // SAFETY: the caller promises `str`; FCGI_stdout always is a FCGI_FILE.
+    // SAFETY: the caller promises `str`; FCGI_stdout is always a FCGI_FILE.
     match unsafe { FCGI_fputs(str, standard_out()) } {
         EOF => EOF,
         _ => FCGI_putchar(c_int::from(b'\n')),
@@ -163,13 +163,9 @@ pub unsafe extern "C" fn FCGI_fread(
 ) -> size_t {
     // SAFETY: the caller promises `fp` and `ptr`; in_pieces stays inside the members.
     unsafe {
-        match target(fp) {
-            Target::File(file) => libc::fread(ptr, size, nmemb, file),
-            Target::Stream(stream) => in_pieces(size, nmemb, |done, count| {
-                FCGX_GetStr(ptr.cast::<c_char>().add(done), count, stream)
-            }),
-            Target::Closed => 0,
-        }
+        let piece =
+            |stream, done, count| FCGX_GetStr(ptr.cast::<c_char>().add(done), count, stream);
+        move_members(fp, size, nmemb, |file| libc::fread(ptr, size, nmemb, file), piece)
     }
 }
 
@@ -187,13 +183,9 @@ pub unsafe extern "C" fn FCGI_fwrite(
 ) -> size_t {
     // SAFETY: the caller promises `fp` and `ptr`; in_pieces stays inside the members.
     unsafe {
-        match target(fp) {
-            Target::File(file) => libc::fwrite(ptr, size, nmemb, file),
-            Target::Stream(stream) => in_pieces(size, nmemb, |done, count| {
-                FCGX_PutStr(ptr.cast::<c_char>().add(done), count, stream)
-            }),
-            Target::Closed => 0,
-        }
+        let piece =
+            |stream, done, count| FCGX_PutStr(ptr.cast::<c_char>().add(done), count, stream);
+        move_members(fp, size, nmemb, |file| libc::fwrite(ptr, size, nmemb, file), piece)
     }
 }
 
@@ -249,8 +241,8 @@ pub unsafe extern "C" fn FCGI_clearerr(fp: *mut FCGI_FILE) {
 pub unsafe extern "C" fn FCGI_perror(str: *const c_char) {
     let code = io::Error::last_os_error().raw_os_error().unwrap_or(0);
     let mut message = [0; 256];
-    // SAFETY: the caller promises `str`; strerror_r leaves a string in `message`, whose last byte it
-    // does not touch; FCGI_stderr always is a FCGI_FILE.
+    // SAFETY: the caller promises `str`; strerror_r does not write the last byte of `message`, which
+    // stays NUL; FCGI_stderr is always a FCGI_FILE.
     unsafe {
         libc::strerror_r(code, message.as_mut_ptr(), message.len() - 1);
         if !str.is_null() && *str != 0 {
@@ -261,6 +253,27 @@ pub unsafe extern "C" fn FCGI_perror(str: *const c_char) {
         FCGI_fputc(c_int::from(b'\n'), standard_err());
     }
     set_errno(code);
+}
+
+/// Moves members: of a file with `whole`, of a stream in pieces, by `piece` with the stream, an offset and a
+/// number of bytes. Returns the number of whole members.
+///
+/// # Safety
+///
+/// `fp` is NULL or a FCGI_FILE.
+unsafe fn move_members(
+    fp: *mut FCGI_FILE,
+    size: size_t,
+    nmemb: size_t,
+    whole: impl FnOnce(*mut FILE) -> size_t,
+    mut piece: impl FnMut(*mut FCGX_Stream, usize, c_int) -> c_int,
+) -> size_t {
+    // SAFETY: the caller promises `fp`.
+    match unsafe { target(fp) } {
+        Target::File(file) => whole(file),
+        Target::Stream(stream) => in_pieces(size, nmemb, |done, count| piece(stream, done, count)),
+        Target::Closed => 0,
+    }
 }
 
 /// Moves size * nmemb bytes through `work`, which takes an offset and at most an int's worth of bytes,
