@@ -1,10 +1,14 @@
 //! The listeners of this process, one for each listen socket.
 
+use std::io;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
+use super::accept_options::AcceptOptions;
 use super::connection::Connection;
+use super::head::AcceptedRequest;
 use super::key::Key;
+use super::last::Last;
 use super::listener::Listener;
 use super::outbound;
 use super::pools;
@@ -12,7 +16,7 @@ use super::store::EXCHANGES;
 use crate::os::fork::{self, PerProcess};
 use crate::os::lock::Lock;
 use crate::os::memory::{NoMemory, push};
-use crate::os::socket;
+use crate::os::{signal, socket};
 
 type List = Lock<Vec<Arc<Listener>>>;
 
@@ -80,10 +84,34 @@ pub fn opened(fd: RawFd) {
     }
 }
 
-/// Ends the caller's wait on the listener for a shutdown. If no other thread uses it, restores the listen
-/// socket for other processes.
+/// Waits for the next request of a listener, and returns it with the listener that it came from: in a child
+/// that a signal handler makes meanwhile, that is one of its own. `last`: the connection that the caller's
+/// last request came on.
+///
+/// Errors are those of [`Listener::next`]. When shutting down, the caller stops waiting: if no other thread
+/// uses the listener, the listen socket is restored for other processes.
+pub fn next(
+    mut listener: Arc<Listener>,
+    options: AcceptOptions,
+    mut last: Last,
+) -> io::Result<(AcceptedRequest, Arc<Listener>)> {
+    loop {
+        let error = match listener.next(options, last) {
+            Ok(accepted) => return Ok((accepted, listener)),
+            Err(error) => error,
+        };
+        if !listener.belongs_to_parent() {
+            if signal::shutdown_requested() {
+                stop_waiting(listener);
+            }
+            return Err(error);
+        }
+        (listener, last) = (of(listener.fd())?, Last::None);
+    }
+}
+
 #[cold]
-pub fn stop_waiting(listener: Arc<Listener>) {
+fn stop_waiting(listener: Arc<Listener>) {
     let Ok(list) = all() else { return };
     // New users come through `of` only, which needs the lock.
     let list = list.lock();

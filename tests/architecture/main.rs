@@ -1,6 +1,7 @@
 //! Holds the house's rules on the text of the source: which layer may know what, where unsafe may
 //! stand and that it is explained, that nothing panics, that files stay readable.
 
+mod functions;
 mod modules;
 mod source;
 

@@ -76,8 +76,8 @@ pub fn accept(given: Given) -> Option<Request> {
             Tenant::Unknown => registry::take_out(key, fd).map_or(Last::None, Last::Given),
         },
     };
-    match listener.next(options, last) {
-        Ok((mut connection, begin)) => {
+    match registry::next(listener, options, last) {
+        Ok(((mut connection, begin), _)) => {
             call(|kernel, me| kernel.give_to_program(me, connection.fd));
             let number = number_of(&mut connection);
             with_me(|kernel, me| {
@@ -89,7 +89,6 @@ pub fn accept(given: Given) -> Option<Request> {
         Err(error) => {
             assert_eq!(error.kind(), ErrorKind::Interrupted, "{error}");
             assert!(here(|process| process.wish), "an error without the wish to shut down");
-            registry::stop_waiting(listener);
             None
         }
     }

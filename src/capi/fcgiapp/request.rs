@@ -198,19 +198,9 @@ unsafe fn accept(request: *mut FCGX_Request) -> io::Result<()> {
         return Ok(());
     }
     loop {
-        let (connection, begin) = match listener.next(options, last.take().unwrap_or(Last::None)) {
-            Ok(arrival) => arrival,
-            Err(_) if listener.belongs_to_parent() => {
-                listener = registry::of(sock)?;
-                continue;
-            }
-            Err(error) => {
-                if signal::shutdown_requested() {
-                    registry::stop_waiting(listener);
-                }
-                return Err(error);
-            }
-        };
+        let last = last.take().unwrap_or(Last::None);
+        let ((connection, begin), its) = registry::next(listener, options, last)?;
+        listener = its;
         // Out of memory, this request is lost; another one may fit.
         // SAFETY: the caller passes an initialised request without an accepted one.
         if unsafe { request::begin(request, connection, begin, owner) }.is_ok() {
