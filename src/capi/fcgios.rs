@@ -10,7 +10,7 @@ use super::library;
 use crate::os::async_io::{self, Direction};
 use crate::os::error::{errno_of, message, set_errno};
 use crate::os::memory::boxed;
-use crate::os::{descriptor, io as fd_io, signal, socket, spawn};
+use crate::os::{descriptor, io as fd_io, shutdown, socket, spawn};
 use crate::serve::peers::PeerList;
 use crate::serve::{blocking, blocking::OnSignal, config, connection, registry};
 
@@ -475,7 +475,7 @@ pub extern "C" fn OS_SetFlags(fd: c_int, flags: c_int) {
 /// Threads and signals: async-signal-safe.
 #[unsafe(no_mangle)]
 pub extern "C" fn OS_ShutdownPending() {
-    signal::request_shutdown();
+    shutdown::request();
 }
 
 #[cfg(test)]

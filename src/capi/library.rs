@@ -8,6 +8,7 @@ use super::block;
 use super::layout::{FCGX_Request, NO_REQUEST};
 use crate::os::fork::PerProcess;
 use crate::os::lock::Lock;
+use crate::os::shutdown;
 use crate::os::signal;
 use crate::serve::{config, registry};
 
@@ -78,7 +79,7 @@ fn begin() {
     let state = state();
     signal::install();
     if state & SHUT_DOWN != 0 {
-        signal::restart();
+        shutdown::restart();
     }
     if state & READ == 0 {
         config::read();
@@ -101,7 +102,7 @@ fn resume() -> bool {
     if state() & (SHUT_DOWN | RESUMED) == SHUT_DOWN {
         let _turn = turn();
         // After a request to shut down, a thread that arrives late has no use for the handlers.
-        if state() & SHUT_DOWN != 0 && !signal::shutdown_requested() {
+        if state() & SHUT_DOWN != 0 && !shutdown::is_requested() {
             signal::install();
             STATE.fetch_or(RESUMED, Ordering::Release);
         }
@@ -126,8 +127,8 @@ pub fn shut_down() {
     STATE.store(state() & INITIALISED | SHUT_DOWN, Ordering::Release);
     let is_waited_on = registry::shut_down();
     block::clear();
-    signal::shutdown_is_done();
-    if !is_waited_on && !signal::is_accepting() && !block::is_any_in_progress() {
+    shutdown::note_done();
+    if !is_waited_on && !shutdown::is_accepting() && !block::is_any_in_progress() {
         signal::uninstall();
     }
 }

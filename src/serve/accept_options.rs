@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::config::Config;
-use crate::os::{clock, signal};
+use crate::os::{clock, shutdown, signal};
 
 /// Options of one call of [`Listener::next`](super::listener::Listener::next).
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +41,6 @@ impl AcceptOptions {
 
     /// Returns whether the signal that interrupted a wait ends it, as it would have ended accept.
     pub(super) fn ends_by_signal(&self) -> bool {
-        self.fail_on_intr && !signal::shutdown_requested() && signal::would_interrupt_accept()
+        self.fail_on_intr && !shutdown::is_requested() && signal::would_interrupt_accept()
     }
 }

@@ -7,7 +7,8 @@ use super::config;
 use super::peers::PeerList;
 use crate::os::error::{shut_down, would_block};
 use crate::os::poll::{self, PollFd};
-use crate::os::signal::{self, MAX_UNCHECKED_WAIT};
+use crate::os::shutdown::{self, MAX_UNCHECKED_WAIT};
+use crate::os::signal;
 use crate::os::socket::{self, Peer};
 use crate::os::{descriptor, mark, threads};
 
@@ -37,17 +38,17 @@ pub fn accept(listen_fd: RawFd, on_signal: OnSignal, list: &PeerList) -> io::Res
     if !threads::only_one() {
         let _ = mark::make_nonblocking(listen_fd);
     }
-    let _accepting = signal::Accepting::on(listen_fd, descriptor::file_number(listen_fd));
+    let _accepting = shutdown::Accepting::on(listen_fd, descriptor::file_number(listen_fd));
     let mut wake_up = WakeUp::Unchecked;
     loop {
-        if signal::shutdown_requested() {
+        if shutdown::is_requested() {
             return Err(io::ErrorKind::Interrupted.into());
         }
         match socket::accept(listen_fd) {
             Ok(new) if list.admits(&new.peer) && is_usable(new.fd, &new.peer) => return Ok(new.fd),
             Ok(new) => descriptor::close(new.fd),
             // The error may come from the shutdown, which can set the listen socket aside.
-            Err(_) if signal::shutdown_requested() => {}
+            Err(_) if shutdown::is_requested() => {}
             Err(error) => match error.kind() {
                 io::ErrorKind::Interrupted if on_signal == OnSignal::WaitOn => {}
                 io::ErrorKind::WouldBlock if mark::nonblocking_by_library(listen_fd) => {
@@ -64,7 +65,7 @@ pub fn accept(listen_fd: RawFd, on_signal: OnSignal, list: &PeerList) -> io::Res
 fn wait(listen_fd: RawFd, on_signal: OnSignal, wake_up: WakeUp) -> io::Result<WakeUp> {
     let own = socket::time_limit(listen_fd);
     let limit = own.or((wake_up == WakeUp::Unchecked).then_some(MAX_UNCHECKED_WAIT));
-    let fds = [listen_fd, signal::wake_up_descriptor().unwrap_or(-1)];
+    let fds = [listen_fd, shutdown::wake_up_descriptor().unwrap_or(-1)];
     let mut fds = fds.map(|fd| PollFd::new(fd, poll::READABLE));
     match poll::poll(&mut fds, limit) {
         Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
@@ -72,10 +73,10 @@ fn wait(listen_fd: RawFd, on_signal: OnSignal, wake_up: WakeUp) -> io::Result<Wa
         Ok(0) if own.is_some() => Err(would_block()),
         Ok(_) if socket::is_shut_down(listen_fd) => Err(shut_down()),
         // Without a wake-up descriptor the caller has to poll for a requested shutdown.
-        Ok(0) if signal::check_wake_up().is_ok() => Ok(WakeUp::Checked),
+        Ok(0) if shutdown::check_wake_up().is_ok() => Ok(WakeUp::Checked),
         Ok(0) => Ok(WakeUp::Unchecked),
         Ok(_) if fds[1].revents != 0 => {
-            signal::ignore_wake_up();
+            shutdown::ignore_wake_up();
             Ok(WakeUp::Unchecked)
         }
         _ => Ok(wake_up),

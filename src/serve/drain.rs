@@ -31,12 +31,12 @@ use crate::os::lock::Lock;
 use crate::os::memory::{extend, push};
 use crate::os::poll::{self, PollFd, READABLE};
 use crate::os::socket::{self, Accepted};
-use crate::os::{clock, mark, signal};
+use crate::os::{clock, mark, shutdown};
 
 /// The end of a drain.
 #[derive(Clone, Copy, Debug)]
 struct End {
-    /// [`signal::restarts`] at that time: a library that is initialised again has another drain.
+    /// [`shutdown::restarts`] at that time: a library that is initialised again has another drain.
     restarts: usize,
     /// `None` only beyond the range of the clock.
     at: Option<Instant>,
@@ -106,7 +106,7 @@ impl Drain {
     /// Returns when the drain ends. The first thread that asks sets the end for connections that are silent
     /// from then on.
     fn end(&self, drain: Duration) -> Option<Instant> {
-        let restarts = signal::restarts();
+        let restarts = shutdown::restarts();
         let mut end = self.end.lock();
         if end.is_none_or(|end| end.restarts != restarts) {
             *end = Some(End { restarts, at: clock::now().checked_add(drain) });

@@ -13,7 +13,7 @@ use crate::os::error::AcceptTrouble;
 use crate::os::mark::{self, Waiter};
 use crate::os::poll::{self, PollFd, READABLE};
 use crate::os::socket::{self, Accepted};
-use crate::os::{clock, signal};
+use crate::os::{clock, shutdown};
 
 /// A listen socket. The program may put another one at its number.
 #[derive(Debug)]
@@ -162,7 +162,7 @@ impl Entrance {
     /// Handles an error of accept4: waits if it may pass, returns it otherwise.
     pub(super) fn not_accepted(&self, error: io::Error, options: &AcceptOptions) -> io::Result<()> {
         match AcceptTrouble::of(&error) {
-            AcceptTrouble::Interrupted if options.fail_on_intr && !signal::shutdown_requested() => {
+            AcceptTrouble::Interrupted if options.fail_on_intr && !shutdown::is_requested() => {
                 Err(error)
             }
             AcceptTrouble::Interrupted | AcceptTrouble::Empty => Ok(()),
@@ -214,6 +214,6 @@ impl Entrance {
 /// Waits a moment. A signal ends it early; the caller checks for that.
 fn pause() {
     // Only an existing one: a new one takes descriptors.
-    let wake_up = signal::existing_wake_up().unwrap_or(-1);
+    let wake_up = shutdown::existing_wake_up().unwrap_or(-1);
     let _ = poll::poll(&mut [PollFd::new(wake_up, READABLE)], Some(PAUSE));
 }

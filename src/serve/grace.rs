@@ -16,7 +16,7 @@ use super::head::{HeadProgress, receive_head};
 use super::patience::{GRACE_SHARE, LONGEST_GRACE, MOST_LOOKS, MOST_RECEIVED, WASTED_GRACES};
 use crate::os::lock::Lock;
 use crate::os::poll::{self, PollFd, READABLE};
-use crate::os::{clock, signal};
+use crate::os::{clock, shutdown};
 
 /// The time that graces may still waste.
 #[derive(Debug)]
@@ -72,7 +72,7 @@ pub(super) fn wait(
     let mut state = End { outcome, signalled: false };
     for _ in 0..MOST_LOOKS {
         let left = end.map_or(Duration::ZERO, |end| end.saturating_duration_since(clock::now()));
-        if !state.outcome.lacks_head() || signal::shutdown_requested() || left.is_zero() {
+        if !state.outcome.lacks_head() || shutdown::is_requested() || left.is_zero() {
             break;
         }
         // A head of this size is unusual, and has to be counted.

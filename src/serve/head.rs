@@ -15,7 +15,7 @@ use crate::os::descriptor::{is_open, shutdown_write};
 use crate::os::error::{interrupted, not_open};
 use crate::os::io::{Then, recv_now, send_now};
 use crate::os::poll::{self, PollFd, READABLE};
-use crate::os::signal::{self, MAX_UNCHECKED_WAIT};
+use crate::os::shutdown::{self, MAX_UNCHECKED_WAIT};
 
 /// A connection whose request head is complete.
 pub type AcceptedRequest = (Connection, RequestStart);
@@ -212,7 +212,7 @@ impl LoneWait {
 
     /// Begins to drain once shutdown is requested.
     fn note_shutdown(&mut self) {
-        if !self.is_draining && signal::shutdown_requested() {
+        if !self.is_draining && shutdown::is_requested() {
             self.is_draining = true;
             self.end = clock::now().checked_add(self.drain);
         }
@@ -230,7 +230,7 @@ impl LoneWait {
     fn poll(&mut self, fd: RawFd) -> io::Result<Woken> {
         // Once shutdown is requested, the wake-up descriptor stays readable.
         let wake_up =
-            if self.is_draining { -1 } else { signal::wake_up_descriptor().unwrap_or(-1) };
+            if self.is_draining { -1 } else { shutdown::wake_up_descriptor().unwrap_or(-1) };
         let mut fds = [PollFd::new(fd, READABLE), PollFd::new(wake_up, READABLE)];
         let deadline = self.wait.deadline.into_iter().chain(self.end).min();
         let left = deadline.map(|deadline| deadline.saturating_duration_since(clock::now()));
@@ -242,9 +242,9 @@ impl LoneWait {
         };
         match poll::poll(&mut fds, timeout)? {
             0 if timeout == left => return Ok(Woken::AtDeadline),
-            0 => self.is_checked = signal::check_wake_up().is_ok(),
-            _ if fds[1].revents != 0 && !signal::shutdown_requested() => {
-                signal::ignore_wake_up();
+            0 => self.is_checked = shutdown::check_wake_up().is_ok(),
+            _ if fds[1].revents != 0 && !shutdown::is_requested() => {
+                shutdown::ignore_wake_up();
                 self.is_checked = false;
             }
             _ => {}

@@ -12,7 +12,7 @@ use super::key::Key;
 use super::patience::HOLD;
 use super::pool::Pool;
 use crate::os::poll::{self, PollFd, READABLE};
-use crate::os::signal;
+use crate::os::shutdown;
 
 /// Waits for a connection that was parked unarmed. If it does not become readable, arms it and returns no
 /// event: the thread then waits for all connections. Fails with `Interrupted` after a signal.
@@ -24,7 +24,7 @@ pub(super) fn hold(pool: &Pool, key: Key, fd: RawFd, options: &AcceptOptions) ->
     let result = poll::poll(asked, Some(options.wait(HOLD)));
     let [is_ready, is_pool_ready] = fds.map(|fd| fd.revents != 0);
     // A descriptor that the program has closed is left alone: its number may be reused at any moment.
-    let is_readable = is_ready && fds[0].is_open() && !signal::shutdown_requested();
+    let is_readable = is_ready && fds[0].is_open() && !shutdown::is_requested();
     let found = match (is_readable, is_pool_ready) {
         (false, _) => Found::Nothing,
         (true, false) => Found::Request,

@@ -4,7 +4,7 @@
 //!   are left alone, a request costs accept4, recv, send, close.
 //! * **Pooled**: from the second thread, the first kept connection, or the first connection without anything
 //!   to read. One epoll instance watches the listen socket, every parked connection and the wake-up
-//!   descriptor of [`crate::os::signal`]: see `Pool`.
+//!   descriptor of [`crate::os::shutdown`]: see `Pool`.
 //!
 //! When a thread is woken for a new connection, another thread or a preforked process may have accepted it
 //! already. A blocking accept4 would then leave the parked connections unserved, so a pooled listener makes
@@ -43,7 +43,7 @@ use crate::os::error::{AcceptTrouble, interrupted, not_open, shut_down, would_bl
 use crate::os::lock::Lock;
 use crate::os::poll::{self, PollFd, READABLE};
 use crate::os::socket::{self, Accepted, Peer};
-use crate::os::{clock, mark, signal, threads};
+use crate::os::{clock, mark, shutdown, threads};
 
 /// A listen socket and the connections that were accepted from it.
 #[derive(Debug)]
@@ -99,7 +99,7 @@ impl Listener {
                 }
                 continue;
             }
-            if signal::shutdown_requested() {
+            if shutdown::is_requested() {
                 return self.drain_next(last, round, &options).ok_or_else(interrupted);
             }
             let result = self.turn(mem::replace(&mut last, Last::None), &options);
@@ -164,7 +164,7 @@ impl Listener {
         round: Round,
         options: &AcceptOptions,
     ) -> Option<AcceptedRequest> {
-        signal::forget_abandoned_accept();
+        shutdown::forget_abandoned_accept();
         self.pool.call_reserve();
         let is_called = self.pool.take_announced() || round == Round::Later;
         let new =
@@ -174,15 +174,15 @@ impl Listener {
 
     /// Blocks in accept4.
     fn plain(&self, options: &AcceptOptions) -> Turn {
-        let accepting = signal::Accepting::on(self.fd(), self.entrance.file());
-        if signal::shutdown_requested() {
+        let accepting = shutdown::Accepting::on(self.fd(), self.entrance.file());
+        if shutdown::is_requested() {
             return Ok(None);
         }
         let result = self.entrance.accept();
         drop(accepting);
         match result {
             // The error does not matter: the socket may have been set aside.
-            Err(_) if signal::shutdown_requested() => Ok(None),
+            Err(_) if shutdown::is_requested() => Ok(None),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 if self.entrance.is_over_by_limit()? {
                     return Err(error);

@@ -38,7 +38,7 @@ use crate::os::descriptor::{close, file_number};
 use crate::os::lock::Lock;
 use crate::os::poll::{Epoll, Interest, says_lost};
 use crate::os::socket::close_without_lingering;
-use crate::os::{clock, fork, mark, signal, threads};
+use crate::os::{clock, fork, mark, shutdown, threads};
 
 /// The number of pools so far in this process: each has its own keys.
 static POOLS: AtomicU32 = AtomicU32::new(0);
@@ -157,7 +157,7 @@ impl Pool {
             Err(e) if self.mend().unwrap_or(true) || says_lost(&e) => return Ok(Event::Nothing),
             Err(error) => return Err(error),
         };
-        if signal::shutdown_requested() {
+        if shutdown::is_requested() {
             // The event is not lost: the drain looks at everything.
             return Ok(Event::Nothing);
         }

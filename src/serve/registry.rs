@@ -16,7 +16,7 @@ use super::store::EXCHANGES;
 use crate::os::fork::{self, PerProcess};
 use crate::os::lock::Lock;
 use crate::os::memory::{NoMemory, push};
-use crate::os::{signal, socket};
+use crate::os::{shutdown, socket};
 
 type List = Lock<Vec<Arc<Listener>>>;
 
@@ -101,7 +101,7 @@ pub fn next(
             Err(error) => error,
         };
         if !listener.belongs_to_parent() {
-            if signal::shutdown_requested() {
+            if shutdown::is_requested() {
                 stop_waiting(listener);
             }
             return Err(error);

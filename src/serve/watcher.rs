@@ -1,5 +1,5 @@
 //! What the kernel watches for a pool: one epoll instance with the listen socket, the wake-up descriptor
-//! of [`crate::os::signal`], and connections.
+//! of [`crate::os::shutdown`], and connections.
 
 use std::fmt::Write as _;
 use std::io::{self, ErrorKind};
@@ -16,7 +16,7 @@ use crate::os::error::{AcceptTrouble, is_unwatchable, is_watched_already};
 use crate::os::io::Stderr;
 use crate::os::lock::Lock;
 use crate::os::poll::{Epoll, Interest, Ready};
-use crate::os::{signal, threads};
+use crate::os::{shutdown, threads};
 
 /// The token of the listen socket.
 pub(super) const LISTEN: u64 = u64::MAX;
@@ -58,11 +58,11 @@ impl Watcher {
     fn make(&self) -> io::Result<&Epoll> {
         let epoll = self
             .epoll
-            .get_or_try_init(|| Epoll::new(signal::check_wake_up, WAKE_UP))
+            .get_or_try_init(|| Epoll::new(shutdown::check_wake_up, WAKE_UP))
             .inspect_err(say_what_is_missing)?;
         let _turn = self.turn_to_renew.lock();
         if epoll.descriptor() < 0 {
-            epoll.renew(signal::check_wake_up)?;
+            epoll.renew(shutdown::check_wake_up)?;
         }
         Ok(epoll)
     }
@@ -70,7 +70,8 @@ impl Watcher {
     /// Returns whether the instance has to be replaced: the program has closed it or the wake-up
     /// descriptor, or reuses its number.
     pub(super) fn is_broken(&self) -> bool {
-        let is_whole = |epoll: &Epoll| signal::check_wake_up().is_ok_and(|w| w == epoll.witness());
+        let is_whole =
+            |epoll: &Epoll| shutdown::check_wake_up().is_ok_and(|w| w == epoll.witness());
         // Without an instance no wake-up descriptor is needed.
         self.epoll.get().is_some_and(|e| e.descriptor() < 0 || !is_whole(e) || e.is_lost())
     }
@@ -84,7 +85,7 @@ impl Watcher {
     /// left alone. After an error there is no instance.
     pub(super) fn renew(&self) -> io::Result<()> {
         let _turn = self.turn_to_renew.lock();
-        self.epoll.get().map_or(Ok(()), |epoll| epoll.renew(signal::check_wake_up))
+        self.epoll.get().map_or(Ok(()), |epoll| epoll.renew(shutdown::check_wake_up))
     }
 
     /// Registers the listen socket.
@@ -150,9 +151,9 @@ impl Watcher {
         } else {
             epoll.wait(&mut ready, most, Some(timeout))?;
         }
-        let woke = ready.tokens().any(|token| token == WAKE_UP) && !signal::shutdown_requested();
+        let woke = ready.tokens().any(|token| token == WAKE_UP) && !shutdown::is_requested();
         if woke {
-            signal::ignore_wake_up();
+            shutdown::ignore_wake_up();
         }
         let mut tokens = ready.tokens().filter(|&token| token != WAKE_UP);
         let first = tokens.next();

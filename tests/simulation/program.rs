@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::kernel::tasks::{call, here, sleep, with_me};
 use crate::os::io::{Then, send_all};
-use crate::os::signal;
+use crate::os::shutdown;
 use crate::protocol::body::{EndRequest, ProtocolStatus};
 use crate::protocol::record::{Header, RecordType};
 use crate::protocol::writer;
@@ -112,7 +112,7 @@ fn number_of(connection: &mut Connection) -> u32 {
 /// Answers and finishes, as FCGX_Finish_r does. Returns what the structure holds then.
 pub fn finish(request: Request, how: Finish) -> Given {
     let Request { mut connection, begin, owner, number } = request;
-    let keeps = begin.keep && !signal::shutdown_requested();
+    let keeps = begin.keep && !shutdown::is_requested();
     let record = |kind, content: &[u8]| {
         [&Header::new(kind, begin.id, content.len() as u16).to_bytes()[..], content].concat()
     };

@@ -15,7 +15,7 @@ use crate::kernel::checks::Checks;
 use crate::kernel::files::{FileId, Kind};
 use crate::kernel::stream::Listen;
 use crate::kernel::tasks::{self, Handle, spawn, with, with_me};
-use crate::os::signal;
+use crate::os::shutdown;
 use crate::os::socket::Peer;
 use crate::serve::{config, registry};
 
@@ -116,7 +116,7 @@ impl World {
 
     /// Asks every process to shut down, and waits for its threads.
     pub fn shut_down(&mut self) {
-        self.programs.iter().for_each(|&process| signal::request_shutdown(process));
+        self.programs.iter().for_each(|&process| shutdown::request(process));
         self.join();
     }
 

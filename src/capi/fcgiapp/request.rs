@@ -12,7 +12,7 @@ use crate::capi::stream::Stream;
 use crate::capi::{envp, library, parked, request};
 use crate::os::error::errno_of;
 use crate::os::fork::ForkEpoch;
-use crate::os::{environment, signal, socket};
+use crate::os::{environment, shutdown, socket};
 use crate::serve::head::wait_alone;
 use crate::serve::key::Key;
 use crate::serve::last::Last;
@@ -277,7 +277,7 @@ pub unsafe extern "C" fn FCGX_Finish_r(request: *mut FCGX_Request) {
         }
         let mut good = true;
         if !(*request).r#in.is_null() {
-            if (*request).keepConnection != 0 && signal::shutdown_requested() {
+            if (*request).keepConnection != 0 && shutdown::is_requested() {
                 // The peer sees the end together with the response, and sends no other request.
                 (*request).keepConnection = 0;
             }
@@ -427,7 +427,7 @@ pub unsafe extern "C" fn FCGX_SetExitStatus(status: c_int, stream: *mut FCGX_Str
 /// Threads and signals: async-signal-safe.
 #[unsafe(no_mangle)]
 pub extern "C" fn FCGX_ShutdownPending() {
-    signal::request_shutdown();
+    shutdown::request();
 }
 
 /// Undoes FCGX_Detach.

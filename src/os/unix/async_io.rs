@@ -12,7 +12,7 @@ use super::fork::PerProcess;
 use super::lock::Lock;
 use super::memory::{NoMemory, push, reserve};
 use super::poll::{self, PollFd};
-use super::signal;
+use super::shutdown;
 
 /// The direction of an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,7 +152,7 @@ pub fn wait(timeout: Option<Duration>) -> io::Result<Option<Duration>> {
     let start = Instant::now();
     let left = || timeout.map(|timeout| timeout.saturating_sub(start.elapsed()));
     while let Err(error) = poll::poll(&mut fds, left()) {
-        if error.kind() != io::ErrorKind::Interrupted || signal::shutdown_requested() {
+        if error.kind() != io::ErrorKind::Interrupted || shutdown::is_requested() {
             return Err(error);
         }
     }

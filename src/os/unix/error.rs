@@ -5,7 +5,13 @@ use std::ffi::CStr;
 use std::fmt;
 use std::io;
 
-/// Sets the calling thread's errno.
+/// Returns the calling thread's errno. Async-signal-safe.
+pub(super) fn errno() -> libc::c_int {
+    // SAFETY: errno belongs to the thread and always exists.
+    unsafe { *libc::__errno_location() }
+}
+
+/// Sets the calling thread's errno. Async-signal-safe.
 pub fn set_errno(errno: libc::c_int) {
     // SAFETY: errno belongs to the thread and always exists.
     unsafe { *libc::__errno_location() = errno };

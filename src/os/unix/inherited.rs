@@ -7,7 +7,7 @@ use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::error::set_errno;
+use super::error::{errno, set_errno};
 use super::poll::{self, PollFd};
 
 /// The most sockets that are recorded. If there are more, every socket counts as inherited.
@@ -40,7 +40,7 @@ static AT_LOAD: extern "C" fn() = record_open_sockets;
 /// Records all open sockets.
 #[cfg_attr(miri, expect(dead_code, reason = "see AT_LOAD"))]
 extern "C" fn record_open_sockets() {
-    let errno = std::io::Error::last_os_error().raw_os_error();
+    let errno = errno();
     for first in (0..DESCRIPTORS_END).step_by(BATCH as usize) {
         let mut row = [PollFd::new(-1, 0); BATCH as usize];
         (first..).zip(&mut row).for_each(|(fd, entry)| entry.fd = fd);
@@ -52,7 +52,7 @@ extern "C" fn record_open_sockets() {
         }
         open.filter_map(|entry| identity(entry.fd)).for_each(record);
     }
-    set_errno(errno.unwrap_or(0));
+    set_errno(errno);
 }
 
 fn record((device, inode): (usize, usize)) {

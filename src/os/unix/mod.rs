@@ -4,8 +4,8 @@
 //!   (actions that wait for them).
 //! * Sockets: [`socket`], [`address`] (their names), [`mark`] (who made one non-blocking),
 //!   [`inherited`] (those that the process was started with).
-//! * Processes: [`spawn`], [`children`], [`environment`], [`fork`], [`signal`], `wake_up`
-//!   (what signal handlers write to), [`threads`].
+//! * Processes: [`spawn`], [`children`], [`environment`], [`fork`], [`signal`] (handlers), [`shutdown`]
+//!   (what they request), `wake_up` (what a request writes to), [`threads`].
 //! * Used by all of these: [`clock`], [`error`], [`latest`], [`lock`], [`robust_lock`], [`semaphore`],
 //!   [`memory`], `syscall`.
 
@@ -26,6 +26,7 @@ pub mod memory;
 pub mod poll;
 pub mod robust_lock;
 pub mod semaphore;
+pub mod shutdown;
 pub mod signal;
 pub mod socket;
 pub mod spawn;

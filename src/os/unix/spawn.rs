@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::RawFd;
 use std::ptr;
 
+use super::error::errno;
 use super::syscall::checked;
 
 /// Starts the program at `path`, without arguments, as specification 2.2 requires: descriptor 0 is the
@@ -44,7 +45,7 @@ pub(super) unsafe fn become_application(
         libc::close(1);
         libc::close(2);
         libc::execv(arguments[0], arguments.as_ptr());
-        libc::_exit(*libc::__errno_location())
+        libc::_exit(errno())
     }
 }
 

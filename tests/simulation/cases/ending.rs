@@ -6,7 +6,7 @@ use super::{program, start_servers};
 use crate::client::{Client, Keep, Server, request};
 use crate::kernel::checks::Checks;
 use crate::kernel::tasks::{Handle, call, sleep, spawn, with, with_me};
-use crate::os::signal;
+use crate::os::shutdown;
 use crate::program::{Finish, Given, accept, finish};
 use crate::world::{Plan, World, now, process_here, random, some_steps};
 use crate::{Case, Try};
@@ -37,7 +37,7 @@ fn shutting_down() {
         client.send(&request(number, Keep::Yes)).expect("it is open");
         some_steps(3);
     }
-    world.programs.iter().for_each(|&process| signal::request_shutdown(process));
+    world.programs.iter().for_each(|&process| shutdown::request(process));
     for (number, client) in (100..).zip(&mut clients[..with_request]) {
         client.expect(number).expect("what was sent is served");
     }
@@ -61,7 +61,7 @@ fn drain() {
         client.ask(number, Keep::Yes).expect("an answer");
     }
     let begin = now();
-    world.programs.iter().for_each(|&process| signal::request_shutdown(process));
+    world.programs.iter().for_each(|&process| shutdown::request(process));
     let mut silent = clients.pop().expect("a client");
     let late = |(number, mut client): (u32, Client)| {
         spawn(0, move || {
@@ -96,7 +96,7 @@ fn one_shuts_down() {
         ..Server::new(listen)
     });
     some_steps(300);
-    signal::request_shutdown(ends);
+    shutdown::request(ends);
     servers.into_iter().chain(more).for_each(Handle::join);
     world.shut_down();
     world.end();
@@ -148,7 +148,7 @@ fn woken_and_ended(how: fn(usize)) -> Option<Duration> {
 }
 
 fn woken_and_asked_to_end() {
-    let waited = woken_and_ended(signal::request_shutdown).expect("an answer");
+    let waited = woken_and_ended(shutdown::request).expect("an answer");
     assert!(waited < Duration::from_millis(50), "it waits for {waited:?}");
 }
 

@@ -26,7 +26,7 @@ macro_rules! calls {
         use $($os)::+::mark::{nonblocking_by_library, nonblocking_by_program, make_nonblocking, take_back};
         use $($os)::+::poll::{Epoll, PollFd, READABLE, Ready, Interest, poll};
         use $($os)::+::socket::{accept, check_listens};
-        use $($os)::+::signal::{check_wake_up, existing_wake_up};
+        use $($os)::+::shutdown::{check_wake_up, existing_wake_up};
         use std::time::Duration;
 
         let (listen, connect): (RawFd, &dyn Fn() -> RawFd) = ($listen, $connect);

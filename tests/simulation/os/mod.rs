@@ -20,6 +20,7 @@ pub mod mark;
 pub mod poll;
 pub mod robust_lock;
 pub mod semaphore;
+pub mod shutdown;
 pub mod signal;
 pub mod socket;
 pub mod threads;

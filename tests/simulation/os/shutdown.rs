@@ -1,0 +1,69 @@
+//! The shutdown request of the calling task's process.
+
+use std::io;
+use std::os::fd::RawFd;
+use std::time::Duration;
+
+use crate::kernel::tasks::{here, with, with_me};
+
+/// As in src/os.
+pub const MAX_UNCHECKED_WAIT: Duration = Duration::from_secs(1);
+
+/// As in src/os.
+pub fn is_requested() -> bool {
+    here(|process| process.wish)
+}
+
+/// As in src/os.
+pub fn restarts() -> usize {
+    0
+}
+
+/// As in src/os.
+pub fn wake_up_descriptor() -> io::Result<RawFd> {
+    here(|process| process.wake_up.reader).map_or_else(check_wake_up, |(fd, _)| Ok(fd))
+}
+
+/// As in src/os. No scheduling point: it is called where a value is made once.
+pub fn check_wake_up() -> io::Result<RawFd> {
+    with_me(|kernel, me| kernel.sound_wake_up(me))
+}
+
+/// As in src/os.
+pub fn existing_wake_up() -> Option<RawFd> {
+    with_me(|kernel, me| kernel.own_reader(kernel.tasks[me].process))
+}
+
+/// As in src/os.
+pub fn ignore_wake_up() {
+    with_me(|kernel, me| kernel.read_wake_up(kernel.tasks[me].process));
+    let _ = check_wake_up();
+}
+
+/// As in src/os: no thread leaves by siglongjmp here.
+pub fn forget_abandoned_accept() {}
+
+#[derive(Debug)]
+pub struct Accepting(());
+
+impl Accepting {
+    /// As in src/os.
+    pub fn on(fd: RawFd, file: u32) -> Self {
+        here(|process| process.accepting = Some((fd, file)));
+        Self(())
+    }
+}
+
+impl Drop for Accepting {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            here(|process| process.accepting = None);
+        }
+    }
+}
+
+/// Asks a process to shut down. The signal interrupts one of its waiting threads.
+pub fn request(process: usize) {
+    with(|kernel| kernel.ask_to_end(process));
+    crate::kernel::tasks::wake_woken();
+}
