@@ -81,29 +81,60 @@ fn files_know_each_other_in_one_direction() {
     assert_none(circles, "files know each other in a circle");
 }
 
+/// The name of a struct, an enum or a union that a line declares.
+fn declared_type(code: &str) -> Option<&str> {
+    let mut words = code.split(' ').skip_while(|word| word.starts_with("pub"));
+    let is_type = matches!(words.next()?, "struct" | "enum" | "union");
+    let name = words.next().filter(|_| is_type)?;
+    name.split(|c| !is_name(c)).next()
+}
+
+/// The name of the type that an `impl` line is for: "impl<…> Type<…> {", "impl<…> Trait for Type {".
+fn implemented_type(code: &str) -> Option<&str> {
+    let rest = code.strip_prefix("unsafe ").unwrap_or(code).strip_prefix("impl")?;
+    let rest = if rest.starts_with('<') { rest.split_once("> ")?.1 } else { rest.trim_start() };
+    let name = rest.split_once(" for ").map_or(rest, |(_, name)| name);
+    name.split(|c| !is_name(c)).next()
+}
+
+/// A type is in the file that declares it, with all that is implemented for it. What other files can
+/// name has a name of its own in its layer; what they cannot may be called as something elsewhere.
 #[test]
-fn no_type_has_methods_in_several_files() {
-    let mut homes: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
-    for source in sources() {
-        let layer = crate::layer_of(&source).map_or("bin", |layer| layer.name).to_owned();
-        for (_, code) in source.code() {
-            let Some(rest) = code.strip_prefix("impl") else { continue };
-            // "impl<…> Type<…> {", not "impl Trait for Type".
-            let rest = if rest.starts_with('<') {
-                rest.split_once("> ").unwrap_or_default().1
-            } else {
-                rest
-            };
-            if rest.contains(" for ") || !rest.trim_end().ends_with('{') {
-                continue;
-            }
-            let name: String = rest.trim_start().chars().take_while(|c| is_name(*c)).collect();
-            homes.entry((layer.clone(), name)).or_default().insert(source.path.clone());
+fn a_type_is_in_one_file() {
+    let sources = sources();
+    let lines: Vec<(&str, &str, usize, &str)> = sources
+        .iter()
+        .flat_map(|source| {
+            let layer = crate::layer_of(source).map_or("", |layer| layer.name);
+            source.code().map(move |(number, code)| (layer, source.path.as_str(), number, code))
+        })
+        .collect();
+    let mut homes: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
+    let mut named = BTreeSet::new();
+    let mut offences = Vec::new();
+    for (layer, path, number, code) in lines.iter().copied() {
+        let Some(name) = declared_type(code) else { continue };
+        homes.entry((layer, name)).or_default().insert(path);
+        if code.starts_with("pub") && !named.insert((layer, name)) {
+            offences.push(format!("{path}:{number}: another {name}"));
         }
     }
-    assert!(homes.len() > 30);
-    // Each says what it watches: files of the system, and children.
-    homes.remove(&("os".to_owned(), "Watch".to_owned()));
-    homes.retain(|_, files| files.len() > 1);
-    assert!(homes.is_empty(), "a type has methods in several files: {homes:?}");
+    assert!(homes.len() > 100 && named.len() > 50);
+    for (layer, path, number, code) in lines {
+        let home = implemented_type(code).and_then(|name| homes.get(&(layer, name)));
+        if home.is_some_and(|home| !home.contains(path)) {
+            offences.push(format!("{path}:{number}: {}", code.trim()));
+        }
+    }
+    assert_none(offences, "a type is in several files, or a name means several types");
+}
+
+/// The rules above find what they look for.
+#[test]
+fn the_readers_of_types_read() {
+    assert_eq!(declared_type("pub(super) struct Input<T> {"), Some("Input"));
+    assert_eq!(declared_type("enum Stage {"), Some("Stage"));
+    assert_eq!(declared_type("fn structure() {"), None);
+    assert_eq!(implemented_type("impl<T: Default> Store<T> {"), Some("Store"));
+    assert_eq!(implemented_type("unsafe impl Send for Spare {}"), Some("Spare"));
 }
