@@ -39,12 +39,12 @@ fn value(result: io::Result<c_int>) -> c_int {
     result.unwrap_or_else(|error| fail(&error))
 }
 
-/// Sizes here never exceed INT_MAX, so that the result can say them.
+/// Returns the number of bytes, which never exceeds INT_MAX here, or -1 with errno.
 fn count(result: io::Result<usize>) -> c_int {
     value(result.map(|n| c_int::try_from(n).unwrap_or(c_int::MAX)))
 }
 
-/// The bytes of a C string; NULL is an empty one.
+/// Returns the bytes of a C string; none for NULL.
 ///
 /// # Safety
 ///
@@ -53,7 +53,7 @@ unsafe fn bytes<'a>(text: *const c_char) -> &'a [u8] {
     if text.is_null() {
         return &[];
     }
-    // SAFETY: the caller's promise.
+    // SAFETY: not NULL, so the caller passes a C string.
     unsafe { CStr::from_ptr(text) }.to_bytes()
 }
 
@@ -105,7 +105,7 @@ pub unsafe extern "C" fn OS_CreateLocalIpcFd(bindPath: *const c_char, backlog: c
     if bindPath.is_null() {
         return fail(&error(libc::EINVAL));
     }
-    // SAFETY: the caller passes a C string.
+    // SAFETY: not NULL, so the caller passes a C string.
     let name = unsafe { bytes(bindPath) };
     let result = socket::listen(name, backlog).inspect(|&fd| registry::opened(fd));
     if let Err(reason) = &result {
@@ -129,7 +129,7 @@ pub unsafe extern "C" fn OS_FcgiConnect(bindPath: *mut c_char) -> c_int {
     if bindPath.is_null() {
         return fail(&error(libc::EINVAL));
     }
-    // SAFETY: the caller passes a C string.
+    // SAFETY: not NULL, so the caller passes a C string.
     value(socket::connect(unsafe { bytes(bindPath) }))
 }
 
@@ -175,7 +175,7 @@ unsafe fn read_into(fd: RawFd, buffer: *mut u8, len: usize) -> c_int {
     if len == 0 {
         return count(fd_io::read(fd, &mut []));
     }
-    // SAFETY: not NULL, the caller's promise, and shorter than isize::MAX.
+    // SAFETY: not NULL, so the caller's memory has room for `len` bytes; shorter than isize::MAX.
     let buffer = unsafe { std::slice::from_raw_parts_mut(buffer, len.min(c_int::MAX as usize)) };
     count(fd_io::read(fd, buffer))
 }
@@ -190,7 +190,7 @@ unsafe fn write_from(fd: RawFd, buffer: *const u8, len: usize) -> c_int {
     if len == 0 {
         return count(fd_io::write(fd, &[]));
     }
-    // SAFETY: not NULL, the caller's promise, and shorter than isize::MAX.
+    // SAFETY: not NULL, so the caller's memory has `len` bytes; shorter than isize::MAX.
     let bytes = unsafe { std::slice::from_raw_parts(buffer, len.min(c_int::MAX as usize)) };
     count(fd_io::write(fd, bytes))
 }
@@ -209,11 +209,11 @@ pub unsafe extern "C" fn OS_SpawnChild(execPath: *mut c_char, listenFd: c_int) -
     if execPath.is_null() {
         return fail(&error(libc::EINVAL));
     }
-    // SAFETY: not NULL; the caller passes a C string.
+    // SAFETY: not NULL, so the caller passes a C string.
     status(spawn::spawn(unsafe { CStr::from_ptr(execPath) }, listenFd))
 }
 
-/// A read or write that a program has asked for.
+/// An asynchronous read or write of a program.
 struct Transfer {
     fd: RawFd,
     direction: Direction,
@@ -223,19 +223,19 @@ struct Transfer {
     data: ClientData,
 }
 
-// SAFETY: the pointers are the program's; it says that they are valid wherever it calls OS_DoIo.
+// SAFETY: the program keeps its pointers valid for the thread that calls OS_DoIo.
 unsafe impl Send for Transfer {}
 
 impl Transfer {
     fn run(self) {
-        // SAFETY: the program keeps the buffer until its procedure is called.
+        // SAFETY: the program keeps the buffer until the procedure is called.
         let len = unsafe {
             match self.direction {
                 Direction::Read => read_into(self.fd, self.buffer, self.len),
                 Direction::Write => write_from(self.fd, self.buffer, self.len),
             }
         };
-        // SAFETY: the program gave the procedure and its data for this call.
+        // SAFETY: the program has passed the procedure and its data for this call.
         unsafe { (self.proc)(self.data, len) }
     }
 }
@@ -384,7 +384,7 @@ pub unsafe extern "C" fn OS_DoIo(tmo: *mut libc::timeval) -> c_int {
     };
     match async_io::wait(timeout) {
         Ok(left) => {
-            // SAFETY: as above; procedures may have changed it, so it is looked up again.
+            // SAFETY: the caller passes NULL or a timeval; no reference was kept, as procedures may write it.
             if let (Some(time), Some(left)) = (unsafe { tmo.as_mut() }, left) {
                 time.tv_sec = left.as_secs() as _;
                 time.tv_usec = left.subsec_micros() as _;
@@ -395,7 +395,7 @@ pub unsafe extern "C" fn OS_DoIo(tmo: *mut libc::timeval) -> c_int {
     }
 }
 
-/// More than a million microseconds are seconds, as for select(2).
+/// Returns `None` for negative times. Accepts a million microseconds and more, as select(2) does.
 fn duration(time: &libc::timeval) -> Option<Duration> {
     let micros = u64::try_from(time.tv_usec).ok()?;
     let seconds = u64::try_from(time.tv_sec).ok()?;

@@ -1,8 +1,7 @@
-//! Where panics and failed allocations end.
+//! The end of the process after a panic or a failed allocation.
 
-/// Ends the process. The shipped library is linked so that a panic, and a failed allocation, come
-/// straight here: Rust's own way would take its backtrace printer along, which is larger than all of
-/// this library.
+/// Aborts the process. The shipped library is linked so that a panic or a failed allocation calls this
+/// directly: Rust's own handling would link its backtrace printer, which is larger than this library.
 #[unsafe(no_mangle)]
 pub extern "C" fn fcgi_last_resort() -> ! {
     std::process::abort()

@@ -1,22 +1,21 @@
 //! The C API: C names, C layouts, C pointers.
 //!
-//! A function with a C name checks what it was given, calls, translates the result. What the C
-//! structs have a public field for lives in that field only; programs read and change these
-//! fields between calls and install procedures of their own in streams. Places are reached
-//! through raw pointers, slices are made for one statement, and no reference to anything C can
-//! reach is held across a call that C may answer.
+//! A function with a C name checks its arguments, calls a Rust function and translates the result. A fact
+//! that has a public field in a C struct is kept in that field only: programs read and change these fields
+//! between calls, and put procedures of their own into streams. So structs are accessed through raw pointers,
+//! slices are made for one statement, and no reference to anything that C can access is held across a call
+//! into C.
 //!
-//! From the ground up, each file knowing those before it:
+//! The files, each of which uses only those above it:
 //!
-//! * `layout`: the C structs. `private_data`: what programs may know of what stands behind them.
-//! * [`stream`]: the cursor of an `FCGX_Stream`, whoever made it. [`writer`]: what stands behind one to
-//!   write to.
-//! * [`block`]: what stands behind an `FCGX_Request` that we accepted. [`reader`]: its body.
+//! * `layout`: the C structs. `private_data`: the part of the library's data whose layout programs rely on.
+//! * [`stream`]: the cursor of any `FCGX_Stream`. [`writer`]: the library's data of an output stream.
+//! * [`block`]: the library's data of an accepted `FCGX_Request`. [`reader`]: its body.
 //! * [`transfer`]: reading and writing streams.
-//! * [`request`], `parked` and [`envp`]: a request from its beginning to its end, its connection
-//!   afterwards, its parameters.
-//! * [`library`]: what there is once in a process. [`last_resort`]: where panics end.
-//! * [`fcgiapp`], [`fcgi_stdio`], [`fcgios`], [`fastcgi`]: the functions, one module a header.
+//! * [`request`], `parked` and [`envp`]: a request from beginning to end, its connection afterwards, its
+//!   parameters.
+//! * [`library`]: the state of the process. [`last_resort`]: the end of the process after a panic.
+//! * [`fcgiapp`], [`fcgi_stdio`], [`fcgios`], [`fastcgi`]: the C functions, one module per header.
 //!
 //! Who owns the descriptor, exchange and block of a request in each of its states is a table of
 //! docs/architecture.md; tests/ownership.rs checks every cell.

@@ -17,35 +17,35 @@ use crate::serve::incoming::Fault;
 use crate::serve::sending::Sending;
 use crate::serve::{BodyEvent, Connection};
 
-/// Bytes from which reading straight into the caller's memory pays.
+/// The least number of bytes for which reading straight into the caller's memory is worth it.
 const DIRECT: usize = 4096;
 
-/// Whether our procedure fills the stream: then it carries its [`Input`].
+/// Returns whether the stream has our fill procedure: then its data is an [`Input`].
 fn is_filled_by_us(stream: Stream) -> bool {
-    // SAFETY: whoever made the Stream promised that the struct is there.
+    // SAFETY: `Stream::new` was promised that the struct is there.
     let proc = unsafe { (*stream.as_ptr()).fillBuffProc };
     proc.is_some_and(|proc| ptr::fn_addr_eq(proc, fill as unsafe extern "C" fn(*mut FCGX_Stream)))
 }
 
-/// The input behind the body's stream of an accepted request, also if the program has put a procedure
-/// of its own around ours; NULL for any other stream.
+/// Returns the input of the body's stream of an accepted request, even if the program has replaced its
+/// procedure; NULL for any other stream.
 pub(super) fn input_of(stream: Stream) -> *mut Input {
     let stream_ptr = stream.as_ptr();
     if is_filled_by_us(stream) {
-        // SAFETY: as in `is_filled_by_us`.
+        // SAFETY: with our procedure, `data` is the input.
         return unsafe { (*stream_ptr).data.cast() };
     }
-    // SAFETY: as above; the stream lies behind the private data.
+    // SAFETY: `Stream::new` was promised a stream; in an Input, private data lies before it.
     unsafe { PrivateData::before(stream_ptr, offset_of!(Input, stream), &INPUT).cast() }
 }
 
-/// Opens the body's stream of a request, where reading starts.
+/// Opens the body's stream of a request, at the start of the body.
 ///
 /// # Safety
 ///
-/// `block` is the live block of an accepted request, and nothing else reaches it during the call.
+/// `block` is the live block of an accepted request, and nothing else uses it during the call.
 pub(super) unsafe fn open(block: *mut Block) {
-    // SAFETY: the caller's promise; each reference ends with its line.
+    // SAFETY: the caller passes a live block that nothing else uses; each reference ends with its line.
     unsafe {
         (*block).body.stream = FCGX_Stream {
             isReader: 1,
@@ -61,8 +61,8 @@ pub(super) unsafe fn open(block: *mut Block) {
     }
 }
 
-/// Puts the cursor of a fresh body where reading starts; what was received before may be
-/// overwritten by pushing back.
+/// Puts the cursor where the unread input starts, with nothing readable yet. Pushing back may overwrite the
+/// input before it, which was read.
 pub(super) fn start(stream: Stream, connection: &mut Connection) {
     let (memory, position) = connection.exchange.memory();
     let next = memory.as_mut_ptr().wrapping_add(position);
@@ -72,13 +72,13 @@ pub(super) fn start(stream: Stream, connection: &mut Connection) {
 
 /// The fill procedure: makes more of the body readable, or ends the stream.
 pub(super) unsafe extern "C" fn fill(stream: *mut FCGX_Stream) {
-    // SAFETY: C calls this with the stream that carries it.
+    // SAFETY: the caller of a procedure passes the procedure's stream.
     let Some(stream) = (unsafe { Stream::new(stream) }) else { return };
-    // SAFETY: a stream with this procedure carries its input, which lives as long as it.
+    // SAFETY: a stream with this procedure has an input as its data, which lives as long as the stream.
     let block = unsafe { (*(*stream.as_ptr()).data.cast::<Input>()).block };
-    // SAFETY: an input is part of its block.
+    // SAFETY: an input is part of its block, so the block is live.
     let fd = unsafe { descriptor(block) };
-    // SAFETY: as above.
+    // SAFETY: the block is live, and nothing else uses its connection during this call.
     let Some(connection) = (unsafe { connection(block) }) else { return stream.set_closed(1) };
     loop {
         match connection.exchange.body_event() {
@@ -88,11 +88,11 @@ pub(super) unsafe extern "C" fn fill(stream: *mut FCGX_Stream) {
                 let next = base.wrapping_add(range.start);
                 return stream.set_readable(next, base.wrapping_add(range.end));
             }
-            // SAFETY: as above; the sending side is for all threads.
+            // SAFETY: the block is live, and the sending side is not part of the connection.
             BodyEvent::NeedMore => receive(connection, fd, unsafe { sending(block) }, stream),
             BodyEvent::End => return stream.set_closed(1),
             BodyEvent::Answer(answer) => {
-                // SAFETY: as above; it lies beside the connection, and is for all threads.
+                // SAFETY: the block is live, and the sending side is not part of the connection.
                 if unsafe { sending(block) }.answer(fd, &answer).is_err() {
                     connection.exchange.incoming().break_off(Fault::Protocol);
                 }
@@ -102,7 +102,7 @@ pub(super) unsafe extern "C" fn fill(stream: *mut FCGX_Stream) {
     }
 }
 
-/// Receives once; an error ends the connection.
+/// Receives once. After an error the connection cannot be used again.
 fn receive(connection: &mut Connection, fd: c_int, sending: &Sending, stream: Stream) {
     let incoming = connection.exchange.incoming();
     let room = incoming.room().map_err(io::Error::from);
@@ -113,6 +113,7 @@ fn receive(connection: &mut Connection, fd: c_int, sending: &Sending, stream: St
     received(connection, stream, result);
 }
 
+/// Notes the result of receiving; an error ends the stream.
 fn received(connection: &mut Connection, stream: Stream, result: io::Result<usize>) {
     if let Err(error) = &result {
         stream.fail(errno_of(error));
@@ -120,6 +121,7 @@ fn received(connection: &mut Connection, stream: Stream, result: io::Result<usiz
     connection.exchange.incoming().received(result.unwrap_or(0));
 }
 
+/// Returns the error of the stream for a fault of the input.
 fn code(fault: Fault) -> c_int {
     match fault {
         Fault::Protocol => FCGX_PROTOCOL_ERROR,
@@ -127,8 +129,8 @@ fn code(fault: Fault) -> c_int {
     }
 }
 
-/// Reads content from the socket straight into the caller's memory. `None` when that is not
-/// possible or does not pay.
+/// Reads content from the socket straight into the caller's memory. Returns how many bytes; `None` if that is
+/// not possible or copying is cheaper.
 ///
 /// # Safety
 ///
@@ -137,21 +139,21 @@ pub(super) unsafe fn get_directly(stream: Stream, to: *mut u8, n: usize) -> Opti
     if n < DIRECT || stream.readable() > 0 || stream.is_closed() || !is_filled_by_us(stream) {
         return None;
     }
-    // SAFETY: as in `fill`.
+    // SAFETY: a stream with our procedure has an input as its data, which lives as long as the stream.
     let block = unsafe { (*(*stream.as_ptr()).data.cast::<Input>()).block };
-    // SAFETY: as in `fill`.
+    // SAFETY: an input is part of its block, so the block is live.
     let fd = unsafe { descriptor(block) };
-    // SAFETY: as in `fill`.
+    // SAFETY: the block is live, and nothing else uses its connection during this call.
     let connection = unsafe { connection(block) }?;
     let n = n.min(connection.exchange.incoming().direct());
     if n < DIRECT {
         return None;
     }
-    // SAFETY: the caller's promise; the slice is used for one call.
+    // SAFETY: the caller's memory may be written for `n` bytes; the slice is used for one call.
     let memory = unsafe { slice::from_raw_parts_mut(to, n) };
-    // Without memory for what lies behind, the caller's is filled all the same.
+    // If out of memory for what follows the content, the caller's memory is filled all the same.
     let room = connection.exchange.incoming().room().unwrap_or_default();
-    // SAFETY: as in `fill`; the sending side is for all threads.
+    // SAFETY: the block is live, and the sending side is not part of the connection.
     let looked = unsafe { sending(block) }.look_after_answers(fd);
     let mut parts = [IoSliceMut::new(memory), IoSliceMut::new(room)];
     let result = looked.and_then(|()| fd_io::recv_parts(fd, &mut parts));

@@ -1,5 +1,5 @@
-//! Reading and writing streams: from and to their buffers, where these have run out through their
-//! procedures, and past both where the stream is one of ours and there is much to move.
+//! Reading and writing streams: in their buffers, through their procedures when a buffer is used up, and
+//! directly from or to the socket where a stream is the library's and there is much to move.
 
 use std::ffi::{c_int, c_uchar};
 use std::ptr;
@@ -8,30 +8,30 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use super::stream::{EOF, Stream, distance};
 use super::{reader, writer};
 
-/// The next byte, or [`EOF`].
+/// Reads the next byte. Returns it, or [`EOF`].
 #[inline]
 pub fn get_char(stream: Stream) -> c_int {
-    // SAFETY: whoever made the Stream promised that the struct is there.
+    // SAFETY: `Stream::new` was promised that the struct is there.
     let place = unsafe { AtomicPtr::from_ptr(&raw mut (*stream.as_ptr()).rdNext) };
     let next = place.load(Ordering::Relaxed);
     if !stream.is_open_reader() || next >= stream.stop() {
         return get_char_slowly(stream);
     }
-    // Not for other threads, but for the compiler: this way the step is one instruction.
+    // Atomic not for other threads, but because the compiler makes one instruction of it.
     place.store(place.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
-    // SAFETY: `next` is below `stop`, so it is in the stream's buffer.
+    // SAFETY: `next` is below `stop`, so its maker says that it is in the stream's buffer.
     c_int::from(unsafe { *next })
 }
 
 #[cold]
 fn get_char_slowly(stream: Stream) -> c_int {
     let mut byte = 0;
-    // SAFETY: `byte` is a place for one.
+    // SAFETY: `byte` has room for one byte.
     let got = unsafe { get_bytes(stream, &raw mut byte, 1) };
     if got == 1 { c_int::from(byte) } else { EOF }
 }
 
-/// Reads `n` bytes, fewer only at the end of the stream. Gives how many.
+/// Reads `n` bytes, fewer only at the end of the stream. Returns how many.
 ///
 /// # Safety
 ///
@@ -41,15 +41,15 @@ pub unsafe fn get_bytes(stream: Stream, to: *mut c_uchar, n: usize) -> usize {
     let next = stream.next_read();
     if stream.is_open_reader() && n <= stream.readable() {
         stream.advance_read(n);
-        // SAFETY: readable bytes lie in the stream's buffer; the caller vouches for `to`.
+        // SAFETY: readable bytes are in the stream's buffer; the caller lets `to` be written.
         unsafe { ptr::copy(next, to, n) };
         return n;
     }
-    // SAFETY: as above.
+    // SAFETY: the caller lets `to` be written for `n` bytes.
     unsafe { get_more(stream, to, n) }
 }
 
-/// Reads more bytes than there are without a call.
+/// Reads more bytes than are in the buffer.
 ///
 /// # Safety
 ///
@@ -59,13 +59,13 @@ unsafe fn get_more(stream: Stream, to: *mut c_uchar, n: usize) -> usize {
     let mut got = 0;
     while stream.can_read() {
         let place = to.wrapping_add(got);
-        // SAFETY: the caller's promise, for what is left of `n`.
+        // SAFETY: the caller lets `to` be written for `n` bytes, and `got` of them are used.
         got += unsafe { stream.copy_out(place, n - got) };
         if got >= n {
             break;
         }
         let place = to.wrapping_add(got);
-        // SAFETY: as above.
+        // SAFETY: the caller lets `to` be written for `n` bytes, and `got` of them are used.
         match unsafe { reader::get_directly(stream, place, n - got) } {
             Some(direct) => got += direct,
             None if !stream.refill() => break,
@@ -75,7 +75,7 @@ unsafe fn get_more(stream: Stream, to: *mut c_uchar, n: usize) -> usize {
     got
 }
 
-/// Reads up to and including a line feed, at most `n` bytes. Gives how many; 0 at the end.
+/// Reads up to and including a line feed, at most `n` bytes. Returns how many; 0 at the end.
 ///
 /// # Safety
 ///
@@ -84,11 +84,11 @@ pub unsafe fn get_line(stream: Stream, to: *mut c_uchar, n: usize) -> usize {
     let mut got = 0;
     while got < n && stream.can_read() && (stream.readable() > 0 || stream.refill()) {
         let look = stream.readable().min(n - got);
-        // SAFETY: readable bytes lie in the stream's buffer.
+        // SAFETY: readable bytes are in the stream's buffer.
         let found = unsafe { libc::memchr(stream.next_read().cast(), c_int::from(b'\n'), look) };
         let end = !found.is_null();
         let take = if end { distance(stream.next_read(), found.cast()) + 1 } else { look };
-        // SAFETY: the caller's promise, for what is left of `n`.
+        // SAFETY: the caller lets `to` be written for `n` bytes, and `got` of them are used.
         got += unsafe { stream.copy_out(to.wrapping_add(got), take) };
         if end {
             break;
@@ -97,7 +97,7 @@ pub unsafe fn get_line(stream: Stream, to: *mut c_uchar, n: usize) -> usize {
     got
 }
 
-/// Writes one byte; gives it, or [`EOF`].
+/// Writes one byte. Returns it, or [`EOF`].
 #[inline]
 pub fn put_char(stream: Stream, c: c_int) -> c_int {
     let next = stream.next_write();
@@ -105,7 +105,7 @@ pub fn put_char(stream: Stream, c: c_int) -> c_int {
         return put_char_slowly(stream, c);
     }
     stream.advance_write(1);
-    // SAFETY: `next` is below `stop`, so it is in the stream's buffer.
+    // SAFETY: `next` is below `stop`, so its maker says that it is in the stream's buffer.
     unsafe { *next = c as c_uchar };
     c_int::from(c as c_uchar)
 }
@@ -119,13 +119,13 @@ fn put_char_slowly(stream: Stream, c: c_int) -> c_int {
     if put { c_int::from(byte) } else { EOF }
 }
 
-/// Makes room behind a full buffer, by sending what is there if need be. False if there is none.
+/// Makes room for more bytes, by sending if necessary. Returns false if there is none.
 fn make_room(stream: Stream) -> bool {
     let open = !stream.is_closed() && !stream.is_reader();
     open && (writer::open_next(stream) || stream.empty(0)) && stream.writable() > 0
 }
 
-/// Writes `n` bytes. False after an error: not all of them are on their way.
+/// Writes `n` bytes. Returns false after an error: some of them are lost.
 ///
 /// # Safety
 ///
@@ -133,33 +133,33 @@ fn make_room(stream: Stream) -> bool {
 #[inline]
 pub unsafe fn put_bytes(stream: Stream, from: *const c_uchar, n: usize) -> bool {
     if stream.stop() < stream.next_write() || n > stream.writable() {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller lets `from` be read for `n` bytes.
         return unsafe { put_more(stream, from, n) };
     }
-    // SAFETY: the caller's promise; there is room.
+    // SAFETY: the caller lets `from` be read for `n` bytes; the buffer has room for them.
     unsafe { stream.copy_in(from, n) };
     true
 }
 
-/// Writes more bytes than there is room for.
+/// Writes more bytes than the buffer has room for.
 ///
 /// # Safety
 ///
 /// As for [`put_bytes`].
 #[cold]
 unsafe fn put_more(stream: Stream, mut from: *const c_uchar, mut n: usize) -> bool {
-    // No memory is larger: C has passed a negative length.
+    // No object is larger than that: C has passed a negative length.
     if n > isize::MAX as usize {
         return false;
     }
     loop {
-        // SAFETY: the caller's promise, for what is left of `n`.
+        // SAFETY: the caller lets `from` be read for `n` bytes; both move on together.
         if let Some(sent) = unsafe { writer::put_directly(stream, from, n) } {
             return sent;
         }
         let now = stream.writable().min(n);
         if now > 0 {
-            // SAFETY: the caller's promise; there is room.
+            // SAFETY: the caller lets `from` be read for `n` bytes; the buffer has room for `now`.
             unsafe { stream.copy_in(from, now) };
             (from, n) = (from.wrapping_add(now), n - now);
         }

@@ -1,4 +1,4 @@
-//! Output streams: the empty procedure of STDOUT, STDERR and of FCGX_CreateWriter's streams.
+//! Output streams: the empty procedure of STDOUT, of STDERR and of FCGX_CreateWriter's streams.
 
 use std::ffi::c_int;
 use std::io;
@@ -19,7 +19,7 @@ use crate::protocol::writer::end_request;
 use crate::serve::outbound::{ERROR_CONTENT, FIRST_CONTENT, Outbound, RecordStream, send_both};
 use crate::serve::sending::Sending;
 
-/// An output stream, and what stands behind it.
+/// An output stream, and the library's data for it.
 #[repr(C)]
 #[derive(Debug)]
 pub(super) struct Output {
@@ -28,19 +28,19 @@ pub(super) struct Output {
 }
 
 impl Output {
-    /// For no request yet.
+    /// Makes an output without a request.
     pub(super) const fn new() -> Self {
         Self { writer: Writer::new(), stream: NO_STREAM }
     }
 
-    /// Opens the stream, at the start of the open record.
+    /// Opens the stream at the start of the open record.
     ///
     /// # Safety
     ///
-    /// `output` points to an output that stays where it is as long as the stream is used, and that
-    /// nothing else reaches during the call.
+    /// `output` points to an output that does not move while its stream is used, and that nothing else
+    /// uses during the call.
     pub(super) unsafe fn open(output: *mut Self) {
-        // SAFETY: the caller's promise; each reference ends with its line.
+        // SAFETY: the caller passes an output that nothing else uses; each reference ends with its line.
         unsafe {
             (*output).stream = FCGX_Stream {
                 isClosed: 0,
@@ -55,27 +55,26 @@ impl Output {
     }
 }
 
-/// What stands behind an output stream.
+/// The library's data for an output stream.
 #[repr(C)]
 #[derive(Debug)]
 pub struct Writer {
-    /// Its request, if it has one; that ends when its last writer does.
+    /// Its request, if it has one, which ends with the last of its writers.
     data: PrivateData,
-    /// Where the records go that belong to no request: a descriptor of the program's.
+    /// Without a request: the program's descriptor, to which the records go.
     descriptor: c_int,
-    /// For all threads that send to the same connection; it lives as long as the writer.
+    /// The sending side of the connection, which serialises its threads. It lives as long as the writer.
     sending: *const Sending,
     outbound: Outbound,
     stream: RecordStream,
-    /// Whether it has had any content.
+    /// Whether any content was written.
     written: bool,
-    /// Whether nothing may follow: its end is there, or what came before it has not been sent in
-    /// whole.
+    /// Whether nothing may follow: the end of the stream is queued, or a send was cut short.
     ended: bool,
 }
 
 impl Writer {
-    /// A writer that sends nowhere yet.
+    /// Makes a writer without a connection.
     pub const fn new() -> Self {
         Self {
             data: PrivateData::new(&OUTPUT),
@@ -88,7 +87,7 @@ impl Writer {
         }
     }
 
-    /// Gives it the sending side of its connection.
+    /// Sets the sending side of its connection.
     ///
     /// # Safety
     ///
@@ -97,7 +96,7 @@ impl Writer {
         self.sending = sending;
     }
 
-    /// Makes it a writer to a descriptor, with records of `content` bytes.
+    /// Makes it a writer to a descriptor, with records of up to `content` bytes.
     pub(super) fn for_descriptor(
         &mut self,
         fd: c_int,
@@ -113,7 +112,7 @@ impl Writer {
     ///
     /// # Safety
     ///
-    /// `request` stays where it is until it is finished.
+    /// `request` does not move until it is finished.
     pub(super) unsafe fn begin(&mut self, request: *mut FCGX_Request, stream: RecordStream) {
         self.data.request = request;
         self.stream = stream;
@@ -121,8 +120,8 @@ impl Writer {
         self.outbound.reuse();
     }
 
-    /// Gets a first buffer, if it has none. Programs write into the one of STDOUT without asking;
-    /// that of STDERR comes with the first write.
+    /// Allocates a first buffer if there is none. STDOUT has it when the request begins, because programs
+    /// write into it directly; STDERR gets it with the first write.
     pub(super) fn prepare(&mut self) -> Result<(), NoMemory> {
         let content = self.first_content();
         if self.outbound.capacity() > 0 { Ok(()) } else { self.outbound.allocate(content) }
@@ -136,12 +135,12 @@ impl Writer {
         if self.is_error_stream() { ERROR_CONTENT } else { FIRST_CONTENT }
     }
 
-    /// Forgets the request.
+    /// Releases the buffer.
     pub(super) fn release(&mut self) {
         self.outbound.release();
     }
 
-    /// The request it belongs to; NULL for none.
+    /// Returns its request; NULL if it has none.
     pub(super) fn request(&self) -> *mut FCGX_Request {
         self.data.request
     }
@@ -155,20 +154,20 @@ impl Writer {
         if request.is_null() {
             return self.descriptor;
         }
-        // SAFETY: the request was accepted into this place, and must not move before it ends. Only
-        // the one field is read: another thread may be writing others.
+        // SAFETY: `begin` was promised that the request does not move until it is finished. Only this
+        // field is read: another thread may be writing others.
         unsafe { (*request).ipcFd }
     }
 
-    /// Runs `send` on the writer and its descriptor while no other thread sends to the same connection.
+    /// Runs `send` with the writer and its descriptor while no other thread sends to the connection.
     #[inline]
     fn exclusively<T>(
         &mut self,
         send: impl FnOnce(&mut Self, c_int) -> io::Result<T>,
     ) -> io::Result<T> {
         let fd = self.descriptor();
-        // SAFETY: `sends_by` was promised that this lives as long as the writer; it is not part of it,
-        // and for all threads.
+        // SAFETY: `sends_by` was promised that it lives as long as the writer. It is not part of the
+        // writer, and threads may share it.
         let sending = unsafe { self.sending.as_ref() };
         match sending {
             Some(sending) => sending.exclusively(fd, || {
@@ -189,22 +188,22 @@ impl Writer {
         stream.set_writable(base.wrapping_add(start), base.wrapping_add(end));
     }
 
-    /// Content bytes that the program has put into the open record.
+    /// Returns how many content bytes the program has put into the open record.
     fn used(&mut self, stream: Stream) -> usize {
         let (start, end) = self.outbound.window();
         let base = self.outbound.memory().as_mut_ptr() as usize;
         (stream.next_write() as usize).saturating_sub(base + start).min(end - start)
     }
 
-    /// Seals what the program has written.
+    /// Seals the open record with what the program has written.
     fn seal(&mut self, stream: Stream) {
         let used = self.used(stream);
         self.outbound.seal(self.stream, used);
         self.written |= used > 0;
     }
 
-    /// Seals what was written and adds what ends the stream, and the request with its last
-    /// writer. STDERR has an end only if it was used.
+    /// Seals what was written and queues the end of the stream; after the last stream of a request, also
+    /// END_REQUEST. An unused STDERR has no end record.
     fn seal_end(&mut self, stream: Stream) {
         self.seal(stream);
         self.ended = true;
@@ -213,8 +212,8 @@ impl Writer {
         }
         let request = self.data.request;
         if !request.is_null() {
-            // SAFETY: as in `descriptor`. Threads that end streams of one request at the same time
-            // take turns: `exclusively`.
+            // SAFETY: `begin` was promised that the request does not move until it is finished. Threads
+            // that end streams of one request at the same time are serialised by `exclusively`.
             let (writers, status) = unsafe {
                 (*request).nWriters -= 1;
                 ((*request).nWriters, (*request).appStatus)
@@ -227,8 +226,8 @@ impl Writer {
         }
     }
 
-    /// A record may have been sent in part. Nothing can follow it, of the other stream either: the
-    /// peer gets to see the end.
+    /// Ends sending after an error: a record may have been sent in part, so nothing can follow it, not even
+    /// of the other stream. The peer sees the end of the connection.
     fn cut_off(&mut self) {
         self.ended = true;
         if self.has_request() {
@@ -243,52 +242,50 @@ impl Default for Writer {
     }
 }
 
-/// Whether our procedure empties the stream: then it carries its [`Writer`].
+/// Returns whether the stream has our empty procedure: then its data is a [`Writer`].
 pub(super) fn is_emptied_by_us(stream: Stream) -> bool {
     type Proc = unsafe extern "C" fn(*mut FCGX_Stream, c_int);
-    // SAFETY: whoever made the Stream promised that the struct is there.
+    // SAFETY: `Stream::new` was promised that the struct is there.
     let proc = unsafe { (*stream.as_ptr()).emptyBuffProc };
     proc.is_some_and(|proc| ptr::fn_addr_eq(proc, empty as Proc))
 }
 
-/// The output behind a stream of ours, also if the program has put a procedure of its own around ours;
-/// NULL for any other stream.
+/// Returns the output of a stream of the library, even if the program has replaced its procedure; NULL for
+/// any other stream.
 pub(super) fn output_of(stream: Stream) -> *mut Output {
     let stream_ptr = stream.as_ptr();
     if is_emptied_by_us(stream) {
-        // SAFETY: as in `is_emptied_by_us`.
+        // SAFETY: with our procedure, `data` is the writer, with which an output begins.
         return unsafe { (*stream_ptr).data.cast() };
     }
-    // SAFETY: as above; the stream lies behind the private data.
+    // SAFETY: `Stream::new` was promised a stream; in an Output, private data lies before it.
     unsafe { PrivateData::before(stream_ptr, offset_of!(Output, stream), &OUTPUT).cast() }
 }
 
-/// The writer behind a stream of ours.
+/// Returns the writer of a stream of the library.
 ///
 /// # Safety
 ///
-/// The stream carries its writer: [`is_emptied_by_us`], or our procedure was called with it. The
-/// result is used before anything else reaches the writer.
+/// The stream's data is its writer: [`is_emptied_by_us`], or our procedure was called with it. Nothing
+/// else uses the writer while the result is used.
 unsafe fn writer_of<'a>(stream: Stream) -> Option<&'a mut Writer> {
-    // SAFETY: the writer lives as long as the stream.
+    // SAFETY: the caller passes a stream of the library, whose writer lives as long as the stream.
     unsafe { (*stream.as_ptr()).data.cast::<Writer>().as_mut() }
 }
 
-/// The empty procedure: sends what was written; with `close` ends the stream.
+/// The empty procedure: sends what was written. With nonzero `close` it also ends the stream.
 pub(super) unsafe extern "C" fn empty(stream: *mut FCGX_Stream, close: c_int) {
-    // SAFETY: C calls this with the stream that carries it.
+    // SAFETY: the caller of a procedure passes the procedure's stream.
     let Some(stream) = (unsafe { Stream::new(stream) }) else { return };
-    // SAFETY: the stream carries this procedure.
+    // SAFETY: a stream with this procedure has a writer as its data.
     let Some(writer) = (unsafe { writer_of(stream) }) else { return stream.set_closed(1) };
-    // A stream that an error has closed still has its end, if nothing is missing before it.
+    // A stream that an error has closed still sends its end, unless a send was cut short.
     if stream.is_closed() && (close == 0 || writer.ended) {
         return;
     }
     let result = if close == 0 {
         writer.seal(stream);
-        // The printf family flushes before the buffer is quite full.
-        let much = writer.outbound.sealed().len() > writer.outbound.capacity() / 2;
-        writer.flush().and_then(|()| writer.grow(much).map_err(io::Error::from))
+        writer.flush()
     } else {
         writer.exclusively(|writer, fd| {
             writer.seal_end(stream);
@@ -306,15 +303,22 @@ pub(super) unsafe extern "C" fn empty(stream: *mut FCGX_Stream, close: c_int) {
 }
 
 impl Writer {
-    /// Sends what is sealed, if anything is.
+    /// Sends what is sealed, if anything is. Allocates the first buffer of a stream, and a larger one for a
+    /// response that has filled it.
     fn flush(&mut self) -> io::Result<()> {
-        if self.outbound.sealed().is_empty() {
-            return Ok(());
+        // The printf family flushes before the buffer is quite full.
+        let was_full = self.outbound.sealed().len() > self.outbound.capacity() / 2;
+        if !self.outbound.sealed().is_empty() {
+            self.exclusively(|writer, fd| writer.outbound.send(fd))?;
         }
-        self.exclusively(|writer, fd| writer.outbound.send(fd))
+        self.prepare()?;
+        if was_full && self.has_request() && !self.is_error_stream() {
+            self.outbound.enlarge();
+        }
+        Ok(())
     }
 
-    /// Sends what is sealed, and `content` behind it. Other threads may send between its parts.
+    /// Sends what is sealed, then `content`, in parts between which other threads may send.
     fn send_directly(&mut self, mut content: &[u8]) -> io::Result<()> {
         while !content.is_empty() {
             let sent = self
@@ -323,25 +327,15 @@ impl Writer {
         }
         Ok(())
     }
-
-    /// A stream that is written to gets a first buffer; a request whose answer does not fit into
-    /// that, a larger one.
-    fn grow(&mut self, much: bool) -> Result<(), NoMemory> {
-        self.prepare()?;
-        if much && self.has_request() && !self.is_error_stream() {
-            self.outbound.enlarge();
-        }
-        Ok(())
-    }
 }
 
-/// Goes on in the same buffer after a full record, without sending. False where there is no room
-/// for another one: then it is the empty procedure's turn.
+/// Opens another record in the same buffer, without sending. Returns false if there is no room for one: the
+/// empty procedure has to send first.
 pub(super) fn open_next(stream: Stream) -> bool {
     if !is_emptied_by_us(stream) {
         return false;
     }
-    // SAFETY: just asked.
+    // SAFETY: the stream has our procedure, so its data is its writer.
     let Some(writer) = (unsafe { writer_of(stream) }) else { return false };
     let used = writer.used(stream);
     if !writer.outbound.has_room_behind(used) {
@@ -352,8 +346,8 @@ pub(super) fn open_next(stream: Stream) -> bool {
     true
 }
 
-/// Sends what was written and the caller's bytes behind it, without copying them. `None` when that
-/// is not possible or does not pay; otherwise whether it went well.
+/// Sends what was written, then the caller's bytes, without copying them. Returns whether that succeeded;
+/// `None`, without sending, if it is not possible or copying is cheaper.
 ///
 /// # Safety
 ///
@@ -362,14 +356,14 @@ pub(super) unsafe fn put_directly(stream: Stream, from: *const u8, n: usize) -> 
     if stream.is_closed() || stream.is_reader() || !is_emptied_by_us(stream) {
         return None;
     }
-    // SAFETY: just asked.
+    // SAFETY: the stream has our procedure, so its data is its writer.
     let writer = unsafe { writer_of(stream) }?;
     if n < writer.outbound.capacity() || n < writer.first_content() {
         return None;
     }
     writer.seal(stream);
     writer.written = true;
-    // SAFETY: the caller's promise; the slice is used for this call only.
+    // SAFETY: the caller's memory may be read for `n` bytes; the slice is used for this call only.
     let result = writer.send_directly(unsafe { slice::from_raw_parts(from, n) });
     writer.set_cursor(stream);
     if let Err(error) = &result {
@@ -379,14 +373,14 @@ pub(super) unsafe fn put_directly(stream: Stream, from: *const u8, n: usize) -> 
     Some(result.is_ok())
 }
 
-/// Ends both output streams of a request with one send; `then`: what becomes of its
-/// connection. What can be sent of either after an error of the other is sent.
+/// Ends both output streams of a request with one send, and does `then` to its connection. After an error of
+/// one stream, sends what can be sent of the other.
 ///
 /// # Safety
 ///
-/// The streams carry our procedure and belong to the same request.
+/// The streams have our empty procedure and belong to the same request.
 pub(super) unsafe fn close_both(err: Stream, out: Stream, then: Then) {
-    // SAFETY: the caller's promise; the two writers are two places.
+    // SAFETY: the caller passes two streams with our procedure; their writers are two objects.
     let (Some(first), Some(second)) = (unsafe { (writer_of(err), writer_of(out)) }) else { return };
     let result = second.exclusively(|second, fd| {
         for (stream, writer) in [(err, &mut *first), (out, &mut *second)] {

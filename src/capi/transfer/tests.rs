@@ -1,10 +1,9 @@
-//! Reading and writing streams of a program's own making; also what Miri looks at.
+//! Reads and writes streams that a program has made. Miri runs these tests too.
 
 use super::*;
-use crate::capi::layout::FCGX_Stream;
-use std::ffi::c_void;
+use crate::capi::layout::{FCGX_Stream, NO_STREAM};
 
-/// A stream that a program has made: pieces of text to read, a vector to write to.
+/// A stream that a program has made: with pieces of text to read, or a vector to write to.
 struct Own {
     stream: FCGX_Stream,
     buffer: [u8; 8],
@@ -14,7 +13,7 @@ struct Own {
 }
 
 unsafe extern "C" fn fill(stream: *mut FCGX_Stream) {
-    // SAFETY: `Own::new` made the stream and put itself into `data`.
+    // SAFETY: `own` made the stream and put itself into `data`.
     unsafe {
         let own: *mut Own = (*stream).data.cast();
         let Some(piece) = (*own).pieces.pop() else {
@@ -29,7 +28,7 @@ unsafe extern "C" fn fill(stream: *mut FCGX_Stream) {
 }
 
 unsafe extern "C" fn empty(stream: *mut FCGX_Stream, close: c_int) {
-    // SAFETY: as in `fill`.
+    // SAFETY: `own` made the stream and put itself into `data`.
     unsafe {
         let own: *mut Own = (*stream).data.cast();
         let base: *mut u8 = (&raw mut (*own).buffer).cast();
@@ -42,40 +41,38 @@ unsafe extern "C" fn empty(stream: *mut FCGX_Stream, close: c_int) {
     }
 }
 
-fn own(is_reader: bool, pieces: &[&'static [u8]]) -> *mut Own {
-    let null = ptr::null_mut();
-    let stream = FCGX_Stream {
-        rdNext: null,
-        wrNext: null,
-        stop: null,
-        stopUnget: null,
-        isReader: c_int::from(is_reader),
-        isClosed: 0,
-        wasFCloseCalled: 0,
-        FCGI_errno: 0,
-        fillBuffProc: Some(fill),
-        emptyBuffProc: Some(empty),
-        data: null.cast::<c_void>(),
-    };
+/// An open stream with this file's procedures, for writing.
+const WRITER: FCGX_Stream =
+    FCGX_Stream { isClosed: 0, fillBuffProc: Some(fill), emptyBuffProc: Some(empty), ..NO_STREAM };
+
+fn own(stream: FCGX_Stream, pieces: &[&'static [u8]]) -> *mut Own {
     let pieces = pieces.iter().rev().copied().collect();
     let own = Own { stream, buffer: [0; 8], pieces, written: Vec::new(), ends: 0 };
     let own = Box::into_raw(Box::new(own));
-    // SAFETY: just made.
+    // SAFETY: `own` is a fresh allocation.
     unsafe { (*own).stream.data = own.cast() };
     own
 }
 
-/// Runs `test` on the stream and gives what was written and how often it was ended.
-fn with(is_reader: bool, pieces: &[&'static [u8]], test: fn(Stream)) -> (Vec<u8>, usize) {
-    let own = own(is_reader, pieces);
+/// Runs `test` on a stream that reads `pieces`.
+fn reading(pieces: &[&'static [u8]], test: fn(Stream)) {
+    run(own(FCGX_Stream { isReader: 1, ..WRITER }, pieces), test);
+}
+
+/// Runs `test` on a stream to write to. Returns what was written and how many times it was ended.
+fn writing(test: fn(Stream)) -> (Vec<u8>, usize) {
+    let own = run(own(WRITER, &[]), test);
+    (own.written, own.ends)
+}
+
+fn run(own: *mut Own, test: fn(Stream)) -> Box<Own> {
     // SAFETY: the stream lives until the box is taken back, after the test.
-    let own = unsafe {
+    unsafe {
         if let Some(stream) = Stream::new(&raw mut (*own).stream) {
             test(stream);
         }
         Box::from_raw(own)
-    };
-    (own.written, own.ends)
+    }
 }
 
 fn get(stream: Stream, n: usize) -> Vec<u8> {
@@ -101,7 +98,7 @@ fn put(stream: Stream, bytes: &[u8]) -> bool {
 
 #[test]
 fn reading_goes_on_over_the_pieces() {
-    with(true, &[b"abc", b"d", b"efg"], |stream| {
+    reading(&[b"abc", b"d", b"efg"], |stream| {
         assert_eq!(get(stream, 2), b"ab");
         assert_eq!(get_char(stream), c_int::from(b'c'));
         assert_eq!(get(stream, 3), b"def");
@@ -112,7 +109,7 @@ fn reading_goes_on_over_the_pieces() {
 
 #[test]
 fn lines_go_on_over_the_pieces() {
-    with(true, &[b"a", b"b\nc\n", b"\nlong", b"er"], |stream| {
+    reading(&[b"a", b"b\nc\n", b"\nlong", b"er"], |stream| {
         for expected in [&b"ab\n"[..], b"c\n", b"\n", b"long", b"er", b""] {
             assert_eq!(line(stream, 4), expected);
         }
@@ -121,7 +118,7 @@ fn lines_go_on_over_the_pieces() {
 
 #[test]
 fn bytes_are_put_back_as_far_as_they_were_read() {
-    with(true, &[b"ab"], |stream| {
+    reading(&[b"ab"], |stream| {
         assert_eq!(stream.unget_char(c_int::from(b'x')), EOF);
         assert_eq!(get(stream, 2), b"ab");
         assert_eq!(stream.unget_char(EOF), EOF);
@@ -134,7 +131,7 @@ fn bytes_are_put_back_as_far_as_they_were_read() {
 
 #[test]
 fn writing_flushes_when_the_room_is_used_up() {
-    let (written, ends) = with(false, &[], |stream| {
+    let (written, ends) = writing(|stream| {
         assert_eq!(put_char(stream, 0x141), 0x41);
         assert!(put(stream, b"BCDEFGHIJKLMNOPQRS"));
         assert!(put(stream, b""));
@@ -149,7 +146,7 @@ fn writing_flushes_when_the_room_is_used_up() {
 
 #[test]
 fn the_first_error_stays() {
-    with(true, &[b"ab"], |stream| {
+    reading(&[b"ab"], |stream| {
         stream.fail(5);
         stream.fail(-3);
         assert_eq!((stream.error(), stream.close()), (5, EOF));
@@ -160,8 +157,8 @@ fn the_first_error_stays() {
 
 #[test]
 fn a_stream_without_procedures_ends_where_its_bytes_do() {
-    with(false, &[], |stream| {
-        // SAFETY: the stream is the test's.
+    writing(|stream| {
+        // SAFETY: `run` keeps the stream until the test is over.
         unsafe { (*stream.as_ptr()).emptyBuffProc = None };
         assert_eq!(put_char(stream, 1), EOF);
         assert_eq!(stream.flush(), 0);
