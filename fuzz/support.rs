@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use fcgi::protocol::{HEADER_LEN, Header, RecordType};
+use fcgi::internals::protocol::{HEADER_LEN, Header, RecordType};
 
 /// More than any answer to a target's input may take.
 pub const PATIENCE: Duration = Duration::from_secs(5);

@@ -12,8 +12,13 @@
 //! which uses protocol and os).
 
 #![warn(rustdoc::broken_intra_doc_links)]
+#![allow(
+    rustdoc::private_intra_doc_links,
+    reason = "the documentation is for those who work on the library: cargo doc --document-private-items"
+)]
 
 pub mod capi;
-pub mod os;
-pub mod protocol;
-pub mod serve;
+pub mod internals;
+mod os;
+mod protocol;
+mod serve;

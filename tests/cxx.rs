@@ -11,7 +11,7 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use fcgi::protocol::RecordType;
+use fcgi::internals::protocol::RecordType;
 use testkit::toolchain::{STRICT, command, make, original_library, output, read, write};
 use testkit::wire::{self, Connection};
 use testkit::{Ended, LIMIT, Library, Running, TempDir, dist, need_original, root, run};

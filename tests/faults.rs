@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use fcgi::protocol::RecordType;
+use fcgi::internals::protocol::RecordType;
 use testkit::wire::{Connection, Record, is_complete, records, request};
 use testkit::{Library, Numbers, PATIENCE, Running, TempDir, compile, root, run, scratch};
 

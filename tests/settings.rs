@@ -9,7 +9,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use fcgi::serve::config::{ANY, SETTINGS, Setting, Value};
+use fcgi::internals::serve::config::{ANY, SETTINGS, Setting, Value};
 use testkit::toolchain::read;
 use testkit::{Library, PATIENCE, TempDir, compile, root, run};
 

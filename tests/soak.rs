@@ -9,7 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use fcgi::protocol::{HEADER_LEN, Header, RecordType};
+use fcgi::internals::protocol::{HEADER_LEN, Header, RecordType};
 use testkit::wire::request;
 use testkit::{Numbers, PATIENCE, Worker};
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use fcgi::os::poll::{PollFd, READABLE, poll};
+use fcgi::internals::os::poll::{PollFd, READABLE, poll};
 
 use crate::load::{Address, Client, Exchange, Outcome};
 

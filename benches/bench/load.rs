@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::ptr;
 use std::time::{Duration, Instant};
 
-use fcgi::protocol::record::{HEADER_LEN, Header, RecordType};
+use fcgi::internals::protocol::record::{HEADER_LEN, Header, RecordType};
 
 use crate::scenario::{DIGIT, Scenario};
 use testkit::wire;

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use fcgi::capi::fcgiapp::*;
-use fcgi::protocol::RecordType;
+use fcgi::internals::protocol::RecordType;
 use fuzz_support::{record, records, request, send, so_far, until_closed};
 use libfuzzer_sys::fuzz_target;
 

@@ -4,8 +4,8 @@
 
 use std::os::unix::net::UnixStream;
 
-use fcgi::protocol::name_value::encode_length;
-use fcgi::protocol::{HEADER_LEN, Header, RecordType};
+use fcgi::internals::protocol::name_value::encode_length;
+use fcgi::internals::protocol::{HEADER_LEN, Header, RecordType};
 use fuzz_support::{records, send, until_closed};
 use libfuzzer_sys::fuzz_target;
 

@@ -1,8 +1,8 @@
 //! The name-value decoder, and the parameters that the library makes of a stream of pairs.
 #![no_main]
 
-use fcgi::protocol::name_value::{Pairs, encode_length};
-use fcgi::serve::params::{Params, RoleString};
+use fcgi::internals::protocol::name_value::{Pairs, encode_length};
+use fcgi::internals::serve::params::{Params, RoleString};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -2,7 +2,7 @@
 //! exactly once. The sum of the bytes says how they are cut.
 #![no_main]
 
-use fcgi::protocol::{HEADER_LEN, Header, Reader, Step};
+use fcgi::internals::protocol::{HEADER_LEN, Header, Reader, Step};
 use fuzz_support::piece;
 use libfuzzer_sys::fuzz_target;
 

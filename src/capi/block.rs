@@ -33,7 +33,7 @@ impl Input {
 
 /// The streams, output buffers and connection of one request.
 #[derive(Debug)]
-pub struct Block {
+pub(super) struct Block {
     pub(super) connection: Option<Connection>,
     pub(super) owner: Owner,
     pub(super) sending: Sending,
@@ -95,7 +95,7 @@ static BLOCKS: Store<Spare> = Store::new(MOST);
 static WITH_BLOCK: AtomicUsize = AtomicUsize::new(0);
 
 /// Returns whether any request is in progress, or finished with its connection kept in the request.
-pub fn is_any_in_progress() -> bool {
+pub(super) fn is_any_in_progress() -> bool {
     WITH_BLOCK.load(Ordering::SeqCst) > 0
 }
 
@@ -104,7 +104,7 @@ pub fn is_any_in_progress() -> bool {
 /// # Safety
 ///
 /// `request` points to a request that FCGX_InitRequest has initialised, or that is all zeros.
-pub unsafe fn block_of(request: *mut FCGX_Request) -> *mut Block {
+pub(super) unsafe fn block_of(request: *mut FCGX_Request) -> *mut Block {
     // SAFETY: the caller passes an initialised request; only `request::begin` stores a pointer there.
     unsafe { (*request).paramsPtr.cast() }
 }
@@ -168,6 +168,6 @@ pub(super) unsafe fn release(block: *mut Block) {
 }
 
 /// Frees the spare blocks.
-pub fn clear() {
+pub(super) fn clear() {
     BLOCKS.clear();
 }

@@ -5,7 +5,7 @@ use std::ptr;
 use std::sync::atomic::AtomicPtr;
 
 /// Returns the parameters as `FCGX_Request.envp` has them: a vector of pointers to strings, then NULL.
-pub fn vector(pointers: &mut [AtomicPtr<u8>]) -> *mut *mut c_char {
+pub(super) fn vector(pointers: &mut [AtomicPtr<u8>]) -> *mut *mut c_char {
     pointers.as_mut_ptr().cast()
 }
 
@@ -15,7 +15,7 @@ pub fn vector(pointers: &mut [AtomicPtr<u8>]) -> *mut *mut c_char {
 /// # Safety
 ///
 /// `envp` is NULL or such a vector.
-pub unsafe fn find(name: &CStr, envp: *mut *mut c_char) -> *mut c_char {
+pub(super) unsafe fn find(name: &CStr, envp: *mut *mut c_char) -> *mut c_char {
     let length = name.count_bytes();
     // SAFETY: a C string has a first byte, even if that is its NUL.
     let first = if length == 0 { b'=' as c_char } else { unsafe { *name.as_ptr() } };

@@ -23,7 +23,7 @@ static THE_REQUEST: TheRequest =
     TheRequest(UnsafeCell::new(FCGX_Request { listen_sock: 0, ..NO_REQUEST }));
 
 /// Returns the request of FCGX_Accept and FCGX_Finish.
-pub fn the_request() -> *mut FCGX_Request {
+pub(super) fn the_request() -> *mut FCGX_Request {
     THE_REQUEST.0.get()
 }
 
@@ -55,7 +55,7 @@ fn state() -> u8 {
 
 /// Installs the signal handlers and reads the settings. Any thread may call it, any number of times;
 /// only the first call and the first one after [`shut_down`] have an effect.
-pub fn initialise() {
+pub(super) fn initialise() {
     if state() == READY {
         return;
     }
@@ -69,7 +69,7 @@ pub fn initialise() {
 
 /// Installs the signal handlers, in every call, and reads the settings unless they have been read since
 /// [`shut_down`]: for programs that use fcgios.h only.
-pub fn install() {
+pub(super) fn install() {
     let _turn = turn();
     begin();
     STATE.store(state() & INITIALISED | READ, Ordering::Release);
@@ -87,13 +87,13 @@ fn begin() {
 }
 
 /// Returns whether [`initialise`] was ever called.
-pub fn is_initialised() -> bool {
+pub(super) fn is_initialised() -> bool {
     state() & INITIALISED != 0
 }
 
 /// Prepares a wait for a request: installs the signal handlers again if the program goes on after
 /// [`shut_down`] without initialising anew. Returns whether [`initialise`] was ever called.
-pub fn go_on() -> bool {
+pub(super) fn go_on() -> bool {
     state() == READY || resume()
 }
 
@@ -122,7 +122,7 @@ extern "C" fn leave() {
 
 /// Closes parked connections and frees spare memory. Restores SIGTERM and SIGUSR1 unless a thread waits
 /// for a request or has one. The library remains usable.
-pub fn shut_down() {
+pub(super) fn shut_down() {
     let _turn = turn();
     STATE.store(state() & INITIALISED | SHUT_DOWN, Ordering::Release);
     let is_waited_on = registry::shut_down();

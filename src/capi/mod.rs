@@ -32,19 +32,19 @@
     reason = "the comments of C functions are those of the C headers, for readers of C"
 )]
 
-pub mod block;
-pub mod envp;
+mod block;
+mod envp;
 pub mod fastcgi;
 pub mod fcgi_stdio;
 pub mod fcgiapp;
 pub mod fcgios;
-pub mod last_resort;
+mod last_resort;
 mod layout;
-pub mod library;
+mod library;
 mod parked;
 mod private_data;
-pub mod reader;
-pub mod request;
-pub mod stream;
-pub mod transfer;
-pub mod writer;
+mod reader;
+mod request;
+mod stream;
+mod transfer;
+mod writer;

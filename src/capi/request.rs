@@ -23,7 +23,7 @@ use crate::serve::{Connection, RequestStart};
 /// # Safety
 ///
 /// As for [`block_of`].
-pub unsafe fn take_kept(request: *mut FCGX_Request) -> Option<Connection> {
+pub(super) unsafe fn take_kept(request: *mut FCGX_Request) -> Option<Connection> {
     // SAFETY: the caller passes an initialised request.
     let (block, fd) = unsafe { (block_of(request), (*request).ipcFd) };
     // SAFETY: `block_of` returns NULL or a live block, which only this request uses.
@@ -41,7 +41,7 @@ pub unsafe fn take_kept(request: *mut FCGX_Request) -> Option<Connection> {
 /// # Safety
 ///
 /// As for [`block_of`].
-pub unsafe fn begin(
+pub(super) unsafe fn begin(
     request: *mut FCGX_Request,
     connection: Connection,
     begin: RequestStart,
@@ -139,7 +139,7 @@ unsafe fn open(
 /// # Safety
 ///
 /// `request` holds an accepted request that is not finished.
-pub unsafe fn close_streams(request: *mut FCGX_Request) -> bool {
+pub(super) unsafe fn close_streams(request: *mut FCGX_Request) -> bool {
     // SAFETY: the caller passes an accepted request.
     let block = unsafe { block_of(request) };
     // SAFETY: an accepted request has a live block, and the streams are part of it.
@@ -181,7 +181,7 @@ unsafe fn then(request: *mut FCGX_Request) -> Then {
 /// # Safety
 ///
 /// As for [`close_streams`].
-pub unsafe fn is_sound(request: *mut FCGX_Request) -> bool {
+pub(super) unsafe fn is_sound(request: *mut FCGX_Request) -> bool {
     // SAFETY: the caller passes an accepted request; nothing else uses its connection now.
     let connection = unsafe { (*block_of(request)).connection.as_mut() };
     connection.is_some_and(|connection| connection.exchange.incoming().is_sound())
@@ -192,7 +192,7 @@ pub unsafe fn is_sound(request: *mut FCGX_Request) -> bool {
 /// # Safety
 ///
 /// As for [`block_of`].
-pub unsafe fn withdraw(request: *mut FCGX_Request) {
+pub(super) unsafe fn withdraw(request: *mut FCGX_Request) {
     // SAFETY: the caller passes an initialised request.
     unsafe {
         (*request).r#in = ptr::null_mut();
@@ -208,7 +208,7 @@ pub unsafe fn withdraw(request: *mut FCGX_Request) {
 /// # Safety
 ///
 /// As for [`block_of`].
-pub unsafe fn close(request: *mut FCGX_Request) {
+pub(super) unsafe fn close(request: *mut FCGX_Request) {
     // SAFETY: the caller passes an initialised request.
     unsafe {
         let is_detached = (*request).detached != 0;
@@ -221,7 +221,7 @@ pub unsafe fn close(request: *mut FCGX_Request) {
 /// # Safety
 ///
 /// As for [`block_of`].
-pub unsafe fn leave(request: *mut FCGX_Request) {
+pub(super) unsafe fn leave(request: *mut FCGX_Request) {
     // SAFETY: the caller passes an initialised request.
     unsafe { end(request, AtEnd::Leave) };
 }
@@ -269,7 +269,7 @@ unsafe fn end(request: *mut FCGX_Request, at_end: AtEnd) {
 }
 
 /// Returns the request of a stream of the library; NULL for any other stream.
-pub fn request_of(stream: Stream) -> *mut FCGX_Request {
+pub(super) fn request_of(stream: Stream) -> *mut FCGX_Request {
     let (input, output) = (reader::input_of(stream), writer::output_of(stream));
     // SAFETY: the library's data of a stream lives as long as the stream; the fields are plain data.
     unsafe {
@@ -282,7 +282,7 @@ pub fn request_of(stream: Stream) -> *mut FCGX_Request {
 }
 
 /// Moves a Filter's stream from its standard input to its data. Returns false in any other state.
-pub fn start_data(stream: Stream) -> bool {
+pub(super) fn start_data(stream: Stream) -> bool {
     let input = reader::input_of(stream);
     if input.is_null() {
         return false;

@@ -7,22 +7,22 @@ use std::ptr::{self, NonNull};
 use super::layout::FCGX_Stream;
 
 /// The result of reading and writing at the end of a stream, and after an error.
-pub const EOF: c_int = -1;
+pub(super) const EOF: c_int = -1;
 
 /// A stream from C, for one call.
 #[derive(Clone, Copy, Debug)]
-pub struct Stream(NonNull<FCGX_Stream>);
+pub(super) struct Stream(NonNull<FCGX_Stream>);
 
 macro_rules! fields {
     ($($(#[$doc:meta])* $get:ident $set:ident $field:ident: $type:ty;)*) => {$(
         $(#[$doc])*
-        pub fn $get(self) -> $type {
+        pub(crate) fn $get(self) -> $type {
             // SAFETY: `Stream::new` was promised that the struct is there.
             unsafe { (*self.0.as_ptr()).$field }
         }
 
         $(#[$doc])*
-        pub fn $set(self, value: $type) {
+        pub(crate) fn $set(self, value: $type) {
             // SAFETY: `Stream::new` was promised that the struct is there.
             unsafe { (*self.0.as_ptr()).$field = value }
         }
@@ -41,7 +41,7 @@ impl Stream {
     ///
     /// As for [`Stream::new`], and `stream` is not NULL.
     #[inline]
-    pub unsafe fn new_unchecked(stream: *mut FCGX_Stream) -> Self {
+    pub(super) unsafe fn new_unchecked(stream: *mut FCGX_Stream) -> Self {
         // SAFETY: the caller passes a pointer that is not NULL.
         Self(unsafe { NonNull::new_unchecked(stream) })
     }
@@ -52,7 +52,7 @@ impl Stream {
     ///
     /// `stream` is NULL or points to an `FCGX_Stream` that lives as long as the result is used, and whose
     /// fields describe memory that may be read or written.
-    pub unsafe fn new(stream: *mut FCGX_Stream) -> Option<Self> {
+    pub(super) unsafe fn new(stream: *mut FCGX_Stream) -> Option<Self> {
         NonNull::new(stream).map(Self)
     }
 
@@ -74,23 +74,23 @@ impl Stream {
     }
 
     /// Returns the pointer to the struct.
-    pub fn as_ptr(self) -> *mut FCGX_Stream {
+    pub(super) fn as_ptr(self) -> *mut FCGX_Stream {
         self.0.as_ptr()
     }
 
     /// Returns whether it is a stream to read from.
-    pub fn is_reader(self) -> bool {
+    pub(super) fn is_reader(self) -> bool {
         // SAFETY: `Stream::new` was promised that the struct is there.
         unsafe { (*self.0.as_ptr()).isReader != 0 }
     }
 
     /// Returns whether it has ended.
-    pub fn is_closed(self) -> bool {
+    pub(super) fn is_closed(self) -> bool {
         self.closed() != 0
     }
 
     /// Sets the error, unless there is one already, and ends the stream.
-    pub fn fail(self, error: c_int) {
+    pub(super) fn fail(self, error: c_int) {
         if self.error() == 0 {
             self.set_error(error);
         }
@@ -98,26 +98,26 @@ impl Stream {
     }
 
     /// Puts a reader's cursor at `next`, with everything up to `stop` readable.
-    pub fn set_readable(self, next: *mut c_uchar, stop: *mut c_uchar) {
+    pub(super) fn set_readable(self, next: *mut c_uchar, stop: *mut c_uchar) {
         self.set_next_read(next);
         self.set_stop(stop);
         self.set_next_write(stop);
     }
 
     /// Puts a writer's cursor at `next`, with room up to `stop`.
-    pub fn set_writable(self, next: *mut c_uchar, stop: *mut c_uchar) {
+    pub(super) fn set_writable(self, next: *mut c_uchar, stop: *mut c_uchar) {
         self.set_next_write(next);
         self.set_stop(stop);
         self.set_next_read(stop);
     }
 
     /// Returns how many bytes can be read without calling the procedure.
-    pub fn readable(self) -> usize {
+    pub(super) fn readable(self) -> usize {
         distance(self.next_read(), self.stop())
     }
 
     /// Returns how many bytes can be written without calling the procedure.
-    pub fn writable(self) -> usize {
+    pub(super) fn writable(self) -> usize {
         distance(self.next_write(), self.stop())
     }
 
@@ -163,7 +163,7 @@ impl Stream {
     }
 
     /// Pushes `c` back in front of the readable bytes. Returns `c`, or [`EOF`] if there is no room.
-    pub fn unget_char(self, c: c_int) -> c_int {
+    pub(super) fn unget_char(self, c: c_int) -> c_int {
         let next = self.next_read();
         if c == EOF || !self.can_read() || next <= self.stop_unget() {
             return EOF;
@@ -204,7 +204,7 @@ impl Stream {
     }
 
     /// Sends what was written. Returns 0, or [`EOF`] after an error.
-    pub fn flush(self) -> c_int {
+    pub(super) fn flush(self) -> c_int {
         if self.is_closed() || self.is_reader() || !self.empty(0) {
             return 0;
         }
@@ -213,7 +213,7 @@ impl Stream {
 
     /// Sends what was written and ends the stream. Returns 0, or [`EOF`] if it has an error that was not
     /// cleared.
-    pub fn close(self) -> c_int {
+    pub(super) fn close(self) -> c_int {
         if self.close_called() == 0 {
             if !self.is_reader() {
                 self.empty(1);
@@ -224,7 +224,7 @@ impl Stream {
     }
 
     /// Marks the stream as closed by the program.
-    pub fn finish_close(self) {
+    pub(super) fn finish_close(self) {
         self.set_close_called(1);
         self.set_closed(1);
         if self.is_reader() {

@@ -10,7 +10,7 @@ use super::{reader, writer};
 
 /// Reads the next byte. Returns it, or [`EOF`].
 #[inline]
-pub fn get_char(stream: Stream) -> c_int {
+pub(super) fn get_char(stream: Stream) -> c_int {
     // SAFETY: `Stream::new` was promised that the struct is there.
     let place = unsafe { AtomicPtr::from_ptr(&raw mut (*stream.as_ptr()).rdNext) };
     let next = place.load(Ordering::Relaxed);
@@ -37,7 +37,7 @@ fn get_char_slowly(stream: Stream) -> c_int {
 ///
 /// `to` may be written for `n` bytes.
 #[inline]
-pub unsafe fn get_bytes(stream: Stream, to: *mut c_uchar, n: usize) -> usize {
+pub(super) unsafe fn get_bytes(stream: Stream, to: *mut c_uchar, n: usize) -> usize {
     let next = stream.next_read();
     if stream.is_open_reader() && n <= stream.readable() {
         stream.advance_read(n);
@@ -80,7 +80,7 @@ unsafe fn get_more(stream: Stream, to: *mut c_uchar, n: usize) -> usize {
 /// # Safety
 ///
 /// `to` may be written for `n` bytes.
-pub unsafe fn get_line(stream: Stream, to: *mut c_uchar, n: usize) -> usize {
+pub(super) unsafe fn get_line(stream: Stream, to: *mut c_uchar, n: usize) -> usize {
     let mut got = 0;
     while got < n && stream.can_read() && (stream.readable() > 0 || stream.refill()) {
         let look = stream.readable().min(n - got);
@@ -99,7 +99,7 @@ pub unsafe fn get_line(stream: Stream, to: *mut c_uchar, n: usize) -> usize {
 
 /// Writes one byte. Returns it, or [`EOF`].
 #[inline]
-pub fn put_char(stream: Stream, c: c_int) -> c_int {
+pub(super) fn put_char(stream: Stream, c: c_int) -> c_int {
     let next = stream.next_write();
     if next >= stream.stop() {
         return put_char_slowly(stream, c);
@@ -131,7 +131,7 @@ fn make_room(stream: Stream) -> bool {
 ///
 /// `from` may be read for `n` bytes.
 #[inline]
-pub unsafe fn put_bytes(stream: Stream, from: *const c_uchar, n: usize) -> bool {
+pub(super) unsafe fn put_bytes(stream: Stream, from: *const c_uchar, n: usize) -> bool {
     if stream.stop() < stream.next_write() || n > stream.writable() {
         // SAFETY: the caller lets `from` be read for `n` bytes.
         return unsafe { put_more(stream, from, n) };

@@ -58,7 +58,7 @@ impl Output {
 /// The library's data for an output stream.
 #[repr(C)]
 #[derive(Debug)]
-pub struct Writer {
+pub(super) struct Writer {
     /// Its request, if it has one, which ends with the last of its writers.
     data: PrivateData,
     /// Without a request: the program's descriptor, to which the records go.
@@ -75,7 +75,7 @@ pub struct Writer {
 
 impl Writer {
     /// Makes a writer without a connection.
-    pub const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self {
             data: PrivateData::new(&OUTPUT),
             descriptor: -1,

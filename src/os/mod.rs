@@ -3,5 +3,5 @@
 //! Descriptors are plain numbers ([`std::os::fd::RawFd`]): they belong to the C program, which may
 //! close them at any time. A wrong number is an error, never undefined behaviour.
 
-pub mod unix;
-pub use unix::*;
+pub(crate) mod unix;
+pub(crate) use unix::*;

@@ -14,7 +14,7 @@ use crate::os::{descriptor, mark, threads};
 
 /// What a signal that would interrupt accept(2) does to the wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnSignal {
+pub(crate) enum OnSignal {
     /// The wait goes on.
     WaitOn,
     /// The wait ends with `Interrupted`.
@@ -33,7 +33,7 @@ enum WakeUp {
 ///
 /// Fails with `Interrupted` if shutdown is requested, and with [`OnSignal::Fail`] after a signal; with
 /// `WouldBlock` if the program has made the listen socket non-blocking, or after its receive timeout there.
-pub fn accept(listen_fd: RawFd, on_signal: OnSignal, list: &PeerList) -> io::Result<RawFd> {
+pub(crate) fn accept(listen_fd: RawFd, on_signal: OnSignal, list: &PeerList) -> io::Result<RawFd> {
     // A thread that blocks in accept4 would not notice a signal that another thread takes.
     if !threads::only_one() {
         let _ = mark::make_nonblocking(listen_fd);

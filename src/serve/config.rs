@@ -211,7 +211,7 @@ pub fn get() -> &'static Config {
 /// Reads the settings from the environment; later calls of [`get`] return them. Called by one thread at a
 /// time, when the library is initialised and when it is started again. Keeps the settings if a request's
 /// environment has replaced the program's own, or if out of memory.
-pub fn read() {
+pub(crate) fn read() {
     if CONFIG.get().is_none() {
         CONFIG.get_or_make(Config::of_environment);
     } else if environment::belongs_to_program() {

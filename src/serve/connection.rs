@@ -242,7 +242,7 @@ impl Connection {
 /// Drains a connection whose peer may still be sending, then closes it: closing with unread bytes would
 /// destroy what the peer has not read yet. Sends nothing more, and discards input until the peer ends,
 /// `timeout` is over or 64 MB have come. Closes any other descriptor without waiting.
-pub fn close_gracefully(fd: RawFd, timeout: Duration) -> std::io::Result<()> {
+pub(crate) fn close_gracefully(fd: RawFd, timeout: Duration) -> std::io::Result<()> {
     let mut exchange = new_exchange().ok();
     let mut none = Inbound::new();
     let inbound = exchange.as_mut().map_or(&mut none, |exchange| exchange.incoming().inbound());

@@ -18,7 +18,7 @@ use crate::os::poll::{self, PollFd, READABLE};
 use crate::os::shutdown::{self, MAX_UNCHECKED_WAIT};
 
 /// A connection whose request head is complete.
-pub type AcceptedRequest = (Connection, RequestStart);
+pub(crate) type AcceptedRequest = (Connection, RequestStart);
 
 /// The result of one turn of waiting: a request, or `None` if the caller is to look again.
 pub(super) type Turn = io::Result<Option<AcceptedRequest>>;
@@ -143,7 +143,7 @@ pub(super) fn linger(connection: &mut Connection) -> HeadProgress {
 /// `timeout`. Once shutdown is requested, waits as long as for any open connection.
 // Rarely needed by its callers, and large.
 #[inline(never)]
-pub fn wait_alone(
+pub(crate) fn wait_alone(
     mut connection: Connection,
     wait: Wait,
     timeout: Option<Duration>,

@@ -1,7 +1,7 @@
 //! How each of several threads waits: it holds a connection, watches the pool, or sleeps in the pool.
 //!
 //! A client that sends the next request immediately is served fastest by the thread that has just
-//! answered it. That thread *holds* the connection: it polls it for [`HOLD`](super::patience::HOLD) at
+//! answered it. That thread *holds* the connection: it polls it for [`HOLD`] at
 //! most, without a call that makes epoll watch it. The connection is parked meanwhile, but *unarmed*: it
 //! has its slot and is registered, but silent. Some threads *watch* the pool as well while they hold, by
 //! its epoll descriptor. Threads without such a connection *sleep* in the pool.

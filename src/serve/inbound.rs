@@ -5,7 +5,7 @@ use crate::protocol::record::{HEADER_LEN, MAX_CONTENT};
 use crate::protocol::writer::copy;
 
 /// Spare bytes kept in front of the unread ones, for what the program pushes back.
-pub const MARGIN: usize = 16;
+pub(crate) const MARGIN: usize = 16;
 
 /// Size of a buffer at first: a usual request head with a small body fits.
 const FIRST_SIZE: usize = 6 * 1024;

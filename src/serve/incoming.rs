@@ -294,6 +294,6 @@ impl Incoming {
 }
 
 /// The END_REQUEST record for a request that the program never sees.
-pub fn refusal(id: u16, status: ProtocolStatus) -> Record {
+pub(crate) fn refusal(id: u16, status: ProtocolStatus) -> Record {
     writer::end_request(id, EndRequest { app_status: 0, protocol_status: status }).into()
 }

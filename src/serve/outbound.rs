@@ -20,11 +20,11 @@ const TAIL: usize = 2 * HEADER_LEN + FIXED_RECORD_LEN;
 
 /// Content bytes of a first buffer: with the header 8 KB. Old programs that report progress expect their
 /// first bytes to be sent after 8 KB.
-pub const FIRST_CONTENT: usize = 8192 - HEADER_LEN;
+pub(crate) const FIRST_CONTENT: usize = 8192 - HEADER_LEN;
 
 /// The same for STDERR: messages are to reach the web server's log soon, in case the program then hangs or
 /// is killed.
-pub const ERROR_CONTENT: usize = 512 - HEADER_LEN;
+pub(crate) const ERROR_CONTENT: usize = 512 - HEADER_LEN;
 
 /// Size of a large buffer, in bytes.
 const LARGE: usize = 2 * (HEADER_LEN + MAX_WRITTEN_CONTENT) + TAIL;
@@ -40,7 +40,7 @@ const MANY: usize = 68;
 
 /// The stream and the request that records belong to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RecordStream {
+pub(crate) struct RecordStream {
     /// The record type.
     pub kind: RecordType,
     /// The request id.
@@ -49,7 +49,7 @@ pub struct RecordStream {
 
 /// A buffer of records: sealed records, and after them the open one that the program writes.
 #[derive(Debug, Default)]
-pub struct Outbound {
+pub(crate) struct Outbound {
     bytes: Vec<u8>,
     /// The first buffer, while `bytes` is a large one.
     first: Vec<u8>,
@@ -63,7 +63,7 @@ pub struct Outbound {
 
 impl Outbound {
     /// A stream without a buffer.
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             bytes: Vec::new(),
             first: Vec::new(),
@@ -75,7 +75,7 @@ impl Outbound {
     }
 
     /// Allocates a buffer for one record of `content` bytes.
-    pub fn allocate(&mut self, content: usize) -> Result<(), NoMemory> {
+    pub(crate) fn allocate(&mut self, content: usize) -> Result<(), NoMemory> {
         let content = content.min(MAX_WRITTEN_CONTENT);
         self.bytes = zeroed(HEADER_LEN + content + TAIL)?;
         self.limit = content;
@@ -83,17 +83,17 @@ impl Outbound {
     }
 
     /// Reuses the buffer of the previous request, if there is one.
-    pub fn reuse(&mut self) {
+    pub(crate) fn reuse(&mut self) {
         self.limit = self.bytes.len().saturating_sub(HEADER_LEN + TAIL);
     }
 
     /// How many content bytes a full record has.
-    pub const fn capacity(&self) -> usize {
+    pub(crate) const fn capacity(&self) -> usize {
         self.limit
     }
 
     /// Moves to a large buffer; when out of memory, keeps the first one. The buffer must be empty.
-    pub fn enlarge(&mut self) {
+    pub(crate) fn enlarge(&mut self) {
         if !self.first.is_empty() {
             return;
         }
@@ -103,7 +103,7 @@ impl Outbound {
     }
 
     /// Drops the records, and returns a large buffer to the spare ones.
-    pub fn release(&mut self) {
+    pub(crate) fn release(&mut self) {
         if !self.first.is_empty() {
             let first = std::mem::take(&mut self.first);
             SPARE.put(std::mem::replace(&mut self.bytes, first));
@@ -112,25 +112,25 @@ impl Outbound {
     }
 
     /// The buffer that the offsets of [`Outbound::window`] refer to.
-    pub fn memory(&mut self) -> &mut Vec<u8> {
+    pub(crate) fn memory(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
     }
 
     /// Returns where the content of the open record may start, and where it has to end.
-    pub fn window(&self) -> (usize, usize) {
+    pub(crate) fn window(&self) -> (usize, usize) {
         let start = self.sealed + HEADER_LEN;
         let end = self.bytes.len().saturating_sub(TAIL);
         if start > end { (0, 0) } else { (start, end.min(start + self.limit)) }
     }
 
     /// Whether another record of at least half the full size fits after an open one with `used` bytes.
-    pub fn has_room_behind(&self, used: usize) -> bool {
+    pub(crate) fn has_room_behind(&self, used: usize) -> bool {
         let start = self.sealed + 2 * HEADER_LEN + used;
         self.limit > 0 && start + self.limit / 2 < self.bytes.len().saturating_sub(TAIL)
     }
 
     /// Seals the open record, which has `used` bytes of content. Without content there is no record.
-    pub fn seal(&mut self, stream: RecordStream, used: usize) {
+    pub(crate) fn seal(&mut self, stream: RecordStream, used: usize) {
         if used == 0 {
             return;
         }
@@ -141,13 +141,13 @@ impl Outbound {
     }
 
     /// Appends the empty record that ends the stream.
-    pub fn end(&mut self, stream: RecordStream) {
+    pub(crate) fn end(&mut self, stream: RecordStream) {
         self.append(&end_of_stream(stream.kind, stream.id));
     }
 
     /// Appends a whole record, or the header of a record whose content is in place. Returns false if it does
     /// not fit; the records that end a request always do.
-    pub fn append<const N: usize>(&mut self, record: &[u8; N]) -> bool {
+    pub(crate) fn append<const N: usize>(&mut self, record: &[u8; N]) -> bool {
         let room = if self.bytes.is_empty() { &mut self.ends[..] } else { &mut self.bytes };
         let free = room.get_mut(self.sealed..).and_then(<[u8]>::first_chunk_mut);
         let fits = free.is_some();
@@ -159,17 +159,17 @@ impl Outbound {
     }
 
     /// The sealed records.
-    pub fn sealed(&self) -> &[u8] {
+    pub(crate) fn sealed(&self) -> &[u8] {
         sealed(&self.bytes, &self.ends, self.sealed)
     }
 
     /// Drops the sealed records.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.sealed = 0;
     }
 
     /// Sends the sealed records.
-    pub fn send(&mut self, fd: RawFd) -> io::Result<()> {
+    pub(crate) fn send(&mut self, fd: RawFd) -> io::Result<()> {
         let result = send_all(fd, self.sealed(), Then::KeepOpen);
         self.clear();
         result
@@ -177,7 +177,7 @@ impl Outbound {
 
     /// Sends the sealed records, and after them as much of `content` as one call takes, in records of its own
     /// and without copying it. Returns how many bytes of `content` were sent.
-    pub fn send_with(
+    pub(crate) fn send_with(
         &mut self,
         fd: RawFd,
         stream: RecordStream,
@@ -204,12 +204,12 @@ impl Outbound {
 }
 
 /// Frees the unused large buffers.
-pub fn clear_spare() {
+pub(crate) fn clear_spare() {
     SPARE.clear();
 }
 
 /// Sends the sealed records of both buffers in one piece, in this order.
-pub fn send_both(
+pub(crate) fn send_both(
     fd: RawFd,
     first: &mut Outbound,
     second: &mut Outbound,

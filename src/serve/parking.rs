@@ -20,7 +20,7 @@ const FREE: usize = 3;
 
 /// A parked connection.
 #[derive(Debug)]
-pub struct Parked {
+pub(crate) struct Parked {
     /// What was received; `None` if there is nothing to remember.
     pub exchange: Option<Box<Exchange>>,
     /// Why it waits.
@@ -32,7 +32,7 @@ pub struct Parked {
 /// The table of parked connections, and of those that are out. A step takes O(log n) at most in the
 /// number of connections. Only a new slot needs memory.
 #[derive(Debug)]
-pub struct Parking {
+pub(crate) struct Parking {
     slots: Vec<Slot>,
     /// Parked connections in the order in which they were parked, those of least worth in the first
     /// queue; and free slots.
@@ -52,7 +52,7 @@ pub struct Parking {
 
 impl Parking {
     /// Returns an empty table. Tables with different numbers have different keys.
-    pub fn new(number: u32) -> Self {
+    pub(crate) fn new(number: u32) -> Self {
         Self {
             slots: Vec::new(),
             queues: Queues::default(),
@@ -67,28 +67,28 @@ impl Parking {
     }
 
     /// Returns how many connections are parked.
-    pub const fn len(&self) -> usize {
+    pub(crate) const fn len(&self) -> usize {
         self.parked
     }
 
     /// Returns whether no connection is parked.
-    pub const fn is_empty(&self) -> bool {
+    pub(crate) const fn is_empty(&self) -> bool {
         self.parked == 0
     }
 
     /// Returns whether any connection has a slot: it is parked, out on a request, or a thread looks at
     /// it.
-    pub const fn is_any_known(&self) -> bool {
+    pub(crate) const fn is_any_known(&self) -> bool {
         self.in_use > 0
     }
 
     /// Returns the number of slots, in use and free.
-    pub fn slots_made(&self) -> usize {
+    pub(crate) fn slots_made(&self) -> usize {
         self.slots.len()
     }
 
     /// Returns the next deadline.
-    pub fn earliest(&self) -> Option<Instant> {
+    pub(crate) fn earliest(&self) -> Option<Instant> {
         self.deadlines.first().map(|(deadline, _)| deadline)
     }
 
@@ -103,7 +103,7 @@ impl Parking {
     }
 
     /// Returns the key of a slot for a connection that has none.
-    pub fn reserve(&mut self) -> Result<Key, NoMemory> {
+    pub(crate) fn reserve(&mut self) -> Result<Key, NoMemory> {
         let number = match self.queues.first(FREE) {
             Some(number) => number,
             None => self.new_slot()?,
@@ -141,7 +141,7 @@ impl Parking {
 
     /// Notes which file a new slot's descriptor stands for. If a connection is parked with the same
     /// descriptor, the program has closed it, and it is removed.
-    pub fn identify(&mut self, key: Key, fd: RawFd, file: u32) -> Result<(), NoMemory> {
+    pub(crate) fn identify(&mut self, key: Key, fd: RawFd, file: u32) -> Result<(), NoMemory> {
         self.descriptors.make_room(fd)?;
         let latest = self.descriptors.slot(fd).and_then(|number| self.key(number));
         if let Some(stale) = latest.filter(|latest| *latest != key) {
@@ -158,13 +158,13 @@ impl Parking {
 
     /// Returns whether a slot's descriptor still stands for the same file, by `file_number`. The program
     /// may have closed it and reused the number.
-    pub fn is_own(&mut self, key: Key, file_number: impl Fn(RawFd) -> u32) -> bool {
+    pub(crate) fn is_own(&mut self, key: Key, file_number: impl Fn(RawFd) -> u32) -> bool {
         self.slot(key).is_some_and(|slot| slot.is_own(&file_number))
     }
 
     /// Notes that the kernel does not watch the descriptor in the slot with this number. Returns its key
     /// if a connection is parked there.
-    pub fn unwatch(&mut self, number: usize) -> Option<Key> {
+    pub(crate) fn unwatch(&mut self, number: usize) -> Option<Key> {
         let slot = self.slots.get_mut(number)?;
         if std::mem::replace(&mut slot.registration, Registration::No) == Registration::Unarmed {
             self.unarmed.remove(number as u32);
@@ -174,25 +174,25 @@ impl Parking {
     }
 
     /// Returns how the descriptor is registered.
-    pub fn registration(&mut self, key: Key) -> Registration {
+    pub(crate) fn registration(&mut self, key: Key) -> Registration {
         self.slot(key).map_or(Registration::No, |slot| slot.registration)
     }
 
     /// Notes how the descriptor is registered now.
-    pub fn set_registration(&mut self, key: Key, fd: RawFd, registration: Registration) {
+    pub(crate) fn set_registration(&mut self, key: Key, fd: RawFd, registration: Registration) {
         if let Some(slot) = self.slot(key) {
             (slot.fd, slot.registration) = (fd, registration);
         }
     }
 
     /// Returns whether no other slot has been given this descriptor later.
-    pub fn is_latest(&self, key: Key, fd: RawFd) -> bool {
+    pub(crate) fn is_latest(&self, key: Key, fd: RawFd) -> bool {
         self.descriptors.slot(fd).is_none_or(|slot| slot == key.slot)
     }
 
     /// Parks a connection in its slot. Returns whether it must be looked at: an event came before
     /// parking, or the kernel does not watch it any more.
-    pub fn park(&mut self, key: Key, fd: RawFd, parked: Parked) -> bool {
+    pub(crate) fn park(&mut self, key: Key, fd: RawFd, parked: Parked) -> bool {
         let Parked { exchange, wait: Wait { stage, deadline }, epoch } = parked;
         let size = exchange.as_ref().map_or(0, |exchange| exchange.held());
         let Some(slot) = self.slot(key) else { return false };
@@ -213,7 +213,7 @@ impl Parking {
 
     /// Takes a connection and its descriptor out; it keeps its slot. `None` if the connection is not
     /// parked.
-    pub fn take(&mut self, key: Key) -> Option<(RawFd, Parked)> {
+    pub(crate) fn take(&mut self, key: Key) -> Option<(RawFd, Parked)> {
         let slot = self.slot(key)?;
         let Waiting { exchange, stage, epoch } = slot.parked.take()?;
         let fd = slot.fd;
@@ -231,12 +231,12 @@ impl Parking {
     }
 
     /// Returns whether a connection with this key and descriptor is parked.
-    pub fn is_parked(&mut self, key: Key, fd: RawFd) -> bool {
+    pub(crate) fn is_parked(&mut self, key: Key, fd: RawFd) -> bool {
         self.slot(key).is_some_and(|slot| slot.fd == fd && slot.parked.is_some())
     }
 
     /// Returns which connection has a key, for a caller that remembers it with this descriptor.
-    pub fn tenant(&mut self, key: Key, fd: RawFd) -> Tenant {
+    pub(crate) fn tenant(&mut self, key: Key, fd: RawFd) -> Tenant {
         match self.slot(key) {
             Some(slot) if slot.fd == fd => Tenant::Same,
             Some(slot) if slot.parked.is_some() => Tenant::Another,
@@ -246,12 +246,12 @@ impl Parking {
 
     /// Returns whether a connection that was out may be parked unarmed: it is registered and silent, and
     /// its client is quick.
-    pub fn may_stay_unarmed(&mut self, key: Key) -> bool {
+    pub(crate) fn may_stay_unarmed(&mut self, key: Key) -> bool {
         self.slot(key).is_some_and(|slot| slot.registration == Registration::Once && slot.quick)
     }
 
     /// Notes that no thread will hold a connection next: the kernel is to report it.
-    pub fn leave_to_kernel(&mut self, key: Key) {
+    pub(crate) fn leave_to_kernel(&mut self, key: Key) {
         if let Some(slot) = self.slot(key) {
             slot.quick = false;
         }
@@ -259,7 +259,7 @@ impl Parking {
 
     /// Notes that a connection is out from now on. Its client is quick if the connection was parked for a
     /// short time.
-    pub fn goes_out(&mut self, key: Key, now: u32) {
+    pub(crate) fn goes_out(&mut self, key: Key, now: u32) {
         if let Some(slot) = self.slot(key) {
             slot.quick = slot.age(now) < LONG_UNARMED;
             slot.since = now as u16;
@@ -267,12 +267,12 @@ impl Parking {
     }
 
     /// Returns for how many milliseconds a connection has been out.
-    pub fn out_for(&mut self, key: Key, now: u32) -> Option<u32> {
+    pub(crate) fn out_for(&mut self, key: Key, now: u32) -> Option<u32> {
         self.slot(key).map(|slot| slot.age(now))
     }
 
     /// Notes that a parked connection is unarmed.
-    pub fn leave_unarmed(&mut self, key: Key, now: u32) {
+    pub(crate) fn leave_unarmed(&mut self, key: Key, now: u32) {
         if let Some(slot) = self.slot(key).filter(|slot| slot.parked.is_some()) {
             (slot.registration, slot.since) = (Registration::Unarmed, now as u16);
             self.unarmed.put_last(0, key.slot);
@@ -281,7 +281,7 @@ impl Parking {
 
     /// Notes that an unarmed connection is going to be armed, and returns its descriptor; `None` if it is
     /// not unarmed.
-    pub fn take_unarmed(&mut self, key: Key) -> Option<RawFd> {
+    pub(crate) fn take_unarmed(&mut self, key: Key) -> Option<RawFd> {
         let slot = self.slot(key)?;
         if slot.registration != Registration::Unarmed {
             return None;
@@ -293,13 +293,13 @@ impl Parking {
     }
 
     /// Returns whether an unarmed connection with this key and descriptor is parked.
-    pub fn is_unarmed(&mut self, key: Key, fd: RawFd) -> bool {
+    pub(crate) fn is_unarmed(&mut self, key: Key, fd: RawFd) -> bool {
         self.slot(key)
             .is_some_and(|slot| slot.registration == Registration::Unarmed && slot.fd == fd)
     }
 
     /// Returns the connection that has been unarmed longest, and for how many milliseconds.
-    pub fn first_unarmed(&self, now: u32) -> Option<(Key, u32)> {
+    pub(crate) fn first_unarmed(&self, now: u32) -> Option<(Key, u32)> {
         let number = self.unarmed.first(0)?;
         let age = self.slots.get(number as usize)?.age(now);
         self.key(number).map(|key| (key, age))
@@ -307,7 +307,7 @@ impl Parking {
 
     /// Notes an event for a connection that is about to be parked. Returns false if the key matches no
     /// slot.
-    pub fn note_early(&mut self, key: Key) -> bool {
+    pub(crate) fn note_early(&mut self, key: Key) -> bool {
         let slot = self.slot(key);
         slot.is_some_and(|slot| {
             if slot.registration == Registration::Once {
@@ -319,7 +319,7 @@ impl Parking {
 
     /// Returns the descriptor of a connection that is out but still registered level-triggered, and notes
     /// that it is not registered any more.
-    pub fn unwatch_out(&mut self, key: Key) -> Option<RawFd> {
+    pub(crate) fn unwatch_out(&mut self, key: Key) -> Option<RawFd> {
         let slot = self.slot(key)?;
         if slot.parked.is_some() || slot.registration != Registration::Level {
             return None;
@@ -329,7 +329,7 @@ impl Parking {
     }
 
     /// Frees a slot.
-    pub fn release(&mut self, key: Key) {
+    pub(crate) fn release(&mut self, key: Key) {
         self.take(key);
         if let Some(slot) = self.slot(key) {
             slot.fd = UNUSED;
@@ -340,7 +340,7 @@ impl Parking {
     }
 
     /// Closes and abandons all parked connections, in a child: no memory may be freed there.
-    pub fn abandon(&mut self, file_number: impl Fn(RawFd) -> u32, close: impl Fn(RawFd)) {
+    pub(crate) fn abandon(&mut self, file_number: impl Fn(RawFd) -> u32, close: impl Fn(RawFd)) {
         for (number, slot) in self.slots.iter_mut().enumerate() {
             if let Some(parked) = slot.parked.take() {
                 if slot.is_own(&file_number) {
@@ -365,20 +365,20 @@ impl Parking {
     }
 
     /// Returns the parked connection with the earliest deadline, if that has passed.
-    pub fn expired(&self, now: Instant) -> Option<Key> {
+    pub(crate) fn expired(&self, now: Instant) -> Option<Key> {
         let (_, slot) = self.deadlines.first().filter(|(deadline, _)| *deadline <= now)?;
         self.key(slot)
     }
 
     /// Returns the connection that has been idle longest.
-    pub fn longest_idle(&self) -> Option<Key> {
+    pub(crate) fn longest_idle(&self) -> Option<Key> {
         self.key(self.queues.first(Stage::Idle.queue())?)
     }
 
     /// Returns the parked connection that is closed first when there are too many: of those that never
     /// had a request the one that waits longest; then of those that have begun another request; then of
     /// the idle ones.
-    pub fn least_worth(&self) -> Option<Key> {
+    pub(crate) fn least_worth(&self) -> Option<Key> {
         self.key((0..FREE).find_map(|queue| self.queues.first(queue))?)
     }
 }

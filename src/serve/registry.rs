@@ -57,12 +57,12 @@ fn add(fd: RawFd, list: &mut Vec<Arc<Listener>>) -> Result<Arc<Listener>, NoMemo
 }
 
 /// Returns the listener of a listen socket, if there is one.
-pub fn existing(fd: RawFd) -> Option<Arc<Listener>> {
+pub(crate) fn existing(fd: RawFd) -> Option<Arc<Listener>> {
     all().ok()?.lock().iter().find(|listener| listener.fd() == fd).map(Arc::clone)
 }
 
 /// Takes a connection out of any pool, if it is still parked with this key and descriptor.
-pub fn take_out(key: Key, fd: RawFd) -> Option<Connection> {
+pub(crate) fn take_out(key: Key, fd: RawFd) -> Option<Connection> {
     all().ok()?.lock().iter().find_map(|listener| listener.take_out(key, fd))
 }
 
@@ -74,7 +74,7 @@ fn is_used(listener: &Arc<Listener>) -> bool {
 
 /// Notes that the program has opened a listen socket with this number. Threads that wait at an earlier
 /// one, and connections that were accepted from it, go on with the new one.
-pub fn opened(fd: RawFd) {
+pub(crate) fn opened(fd: RawFd) {
     let Ok(list) = all() else { return };
     let mut list = list.lock();
     let Some(at) = list.iter().position(|listener| listener.fd() == fd) else { return };
@@ -90,7 +90,7 @@ pub fn opened(fd: RawFd) {
 ///
 /// Errors are those of [`Listener::next`]. When shutting down, the caller stops waiting: if no other thread
 /// uses the listener, the listen socket is restored for other processes.
-pub fn next(
+pub(crate) fn next(
     mut listener: Arc<Listener>,
     options: AcceptOptions,
     mut last: Last,
@@ -125,7 +125,7 @@ fn stop_waiting(listener: Arc<Listener>) {
 
 /// Restores the listen sockets for other processes, as the process ends. Does nothing if the lock is
 /// held.
-pub fn leave() {
+pub(crate) fn leave() {
     if let Some(list) = LISTENERS.existing().and_then(Lock::try_lock) {
         list.iter().for_each(|listener| listener.leave());
     }
@@ -133,7 +133,7 @@ pub fn leave() {
 
 /// Closes every parked connection and frees spare memory. A listener stays if threads wait on it or a
 /// request in progress came through it; returns whether there is one.
-pub fn shut_down() -> bool {
+pub(crate) fn shut_down() -> bool {
     let mut passed = 0;
     while let Some(listener) = all().ok().and_then(|list| list.lock().get(passed).map(Arc::clone)) {
         listener.pool().close_all();

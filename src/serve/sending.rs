@@ -27,7 +27,7 @@ const MOMENT: Duration = Duration::from_millis(20);
 
 /// The sending side of one connection.
 #[derive(Debug)]
-pub struct Sending {
+pub(crate) struct Sending {
     lock: RobustLock,
     /// Whether the holder of the lock is sending. A thread that takes the lock and finds this set comes, in
     /// the same process, after one that has left in the middle of a record: it ended, or called siglongjmp.
@@ -40,7 +40,7 @@ pub struct Sending {
 
 impl Sending {
     /// A connection on which nothing is being sent.
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             lock: RobustLock::new(),
             is_midway: AtomicBool::new(false),
@@ -50,7 +50,7 @@ impl Sending {
     }
 
     /// Prepares for another connection or request, even if threads of the last one have left while sending.
-    pub fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.lock = RobustLock::new();
         *self.is_midway.get_mut() = false;
         self.answers.clear();
@@ -86,7 +86,11 @@ impl Sending {
     /// queued meanwhile. `send` fails if a thread has left in the middle of a record. After an error nothing
     /// more can be sent.
     #[inline]
-    pub fn exclusively<T>(&self, fd: RawFd, send: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    pub(crate) fn exclusively<T>(
+        &self,
+        fd: RawFd,
+        send: impl FnOnce() -> io::Result<T>,
+    ) -> io::Result<T> {
         let held = self.lock.lock();
         let has_others = held.has_others();
         self.begin(fd);
@@ -101,14 +105,14 @@ impl Sending {
 
     /// Sends the answer to a management record, or queues it for the thread that is sending. Fails if too
     /// many are queued, or the peer does not take it.
-    pub fn answer(&self, fd: RawFd, answer: &Record) -> io::Result<()> {
+    pub(crate) fn answer(&self, fd: RawFd, answer: &Record) -> io::Result<()> {
         self.answers.put(answer.as_bytes())?;
         self.send_answers(fd, Some(ANSWER_TIMEOUT))
     }
 
     /// Sends answers that this reader has queued, before it waits to receive. A thread that released the lock
     /// at the same moment may not have seen them; any that releases it later does.
-    pub fn look_after_answers(&self, fd: RawFd) -> io::Result<()> {
+    pub(crate) fn look_after_answers(&self, fd: RawFd) -> io::Result<()> {
         if self.answers.is_empty() || poll::one(fd, poll::READABLE, Some(MOMENT))? != 0 {
             return Ok(());
         }

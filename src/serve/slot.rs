@@ -8,7 +8,7 @@ use crate::os::fork::ForkEpoch;
 
 /// How a slot's descriptor is registered with the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Registration {
+pub(crate) enum Registration {
     No,
     /// Level-triggered, also while a request is active.
     Level,

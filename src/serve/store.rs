@@ -6,24 +6,24 @@ use crate::os::lock::Lock;
 use crate::os::memory::{NoMemory, boxed, push};
 
 /// A bounded stock of values for reuse. A child starts with an empty one after fork.
-pub struct Store<T: Send + 'static> {
+pub(crate) struct Store<T: Send + 'static> {
     values: PerProcess<Lock<Vec<T>>>,
     most: usize,
 }
 
 impl<T: Send + 'static> Store<T> {
     /// An empty store, in which one process keeps at most `most` values.
-    pub const fn new(most: usize) -> Self {
+    pub(crate) const fn new(most: usize) -> Self {
         Self { values: PerProcess::new(Lock::new(Vec::new())), most }
     }
 
     /// Takes a value out, if there is one.
-    pub fn take(&self) -> Option<T> {
+    pub(crate) fn take(&self) -> Option<T> {
         self.values.get()?.lock().pop()
     }
 
     /// Keeps a value; drops it if the store is full, or out of memory.
-    pub fn put(&self, value: T) {
+    pub(crate) fn put(&self, value: T) {
         let Some(values) = self.values.get() else { return };
         let mut values = values.lock();
         let refused =
@@ -33,14 +33,14 @@ impl<T: Send + 'static> Store<T> {
     }
 
     /// Drops all values.
-    pub fn clear(&self) {
+    pub(crate) fn clear(&self) {
         let values = self.values.get().map(|values| std::mem::take(&mut *values.lock()));
         drop(values);
     }
 }
 
 /// The most exchanges that one process keeps for reuse, and the most blocks.
-pub const MOST: usize = 32;
+pub(crate) const MOST: usize = 32;
 
 pub(super) static EXCHANGES: Store<Box<Exchange>> = Store::new(MOST);
 

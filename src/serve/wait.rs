@@ -7,7 +7,7 @@ use crate::os::poll::Interest;
 
 /// Why a connection waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
+pub(crate) enum Stage {
     /// Accepted; nothing of a request has arrived.
     Silent,
     /// Part of its first request has arrived.
@@ -22,7 +22,7 @@ pub enum Stage {
 
 impl Stage {
     /// Returns whether a request was answered on the connection.
-    pub const fn has_had_request(self) -> bool {
+    pub(crate) const fn has_had_request(self) -> bool {
         matches!(self, Self::Idle | Self::Next)
     }
 
@@ -39,7 +39,7 @@ impl Stage {
 
 /// Why a connection waits, and until when.
 #[derive(Clone, Copy, Debug)]
-pub struct Wait {
+pub(crate) struct Wait {
     /// Why it waits.
     pub stage: Stage,
     /// When the connection is closed.
@@ -48,10 +48,10 @@ pub struct Wait {
 
 impl Wait {
     /// A connection whose last request is over waits without a limit.
-    pub const IDLE: Self = Self { stage: Stage::Idle, deadline: None };
+    pub(crate) const IDLE: Self = Self { stage: Stage::Idle, deadline: None };
 
     /// Returns a wait from now on with this limit; `None`: without a limit.
-    pub fn new(stage: Stage, patience: Option<Duration>) -> Self {
+    pub(crate) fn new(stage: Stage, patience: Option<Duration>) -> Self {
         let deadline = patience.and_then(|patience| clock::now().checked_add(patience));
         Self { stage, deadline }
     }

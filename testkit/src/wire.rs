@@ -9,10 +9,10 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use fcgi::protocol::body::KEEP_CONN;
-use fcgi::protocol::name_value::encode_length;
-use fcgi::protocol::record::VERSION;
-use fcgi::protocol::{BeginRequest, EndRequest, HEADER_LEN, Header, RecordType, Role};
+use fcgi::internals::protocol::body::KEEP_CONN;
+use fcgi::internals::protocol::name_value::encode_length;
+use fcgi::internals::protocol::record::VERSION;
+use fcgi::internals::protocol::{BeginRequest, EndRequest, HEADER_LEN, Header, RecordType, Role};
 
 use super::{PATIENCE, until};
 

@@ -11,8 +11,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
 
-use fcgi::protocol::name_value::Pairs;
-use fcgi::protocol::{BeginRequest, EndRequest, ProtocolStatus, RecordType, Role};
+use fcgi::internals::protocol::name_value::Pairs;
+use fcgi::internals::protocol::{BeginRequest, EndRequest, ProtocolStatus, RecordType, Role};
 use record::{FORM, body};
 use streams::{Sent, content, ends, has, joined, requests, sent};
 use testkit::wire::{Record, pairs};

@@ -7,7 +7,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
-use fcgi::protocol::RecordType;
+use fcgi::internals::protocol::RecordType;
 
 use crate::captures;
 use crate::streams::{content, sent, trimmed};

@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use fcgi::protocol::{HEADER_LEN, Header, RecordType};
+use fcgi::internals::protocol::{HEADER_LEN, Header, RecordType};
 
 /// The most that is kept of a body's record.
 const PIECE: usize = 8192;

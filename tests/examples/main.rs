@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 
-use fcgi::protocol::{EndRequest, ProtocolStatus, RecordType, Role};
+use fcgi::internals::protocol::{EndRequest, ProtocolStatus, RecordType, Role};
 use testkit::wire::{self, Connection};
 use testkit::{LIMIT, Library, PATIENCE, Running, TempDir, dist, need, root, run, until};
 

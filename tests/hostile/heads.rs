@@ -3,7 +3,7 @@
 use std::sync::Barrier;
 use std::thread;
 
-use fcgi::protocol::{ProtocolStatus, RecordType};
+use fcgi::internals::protocol::{ProtocolStatus, RecordType};
 
 use super::{Target, most_growth};
 use testkit::Listen;

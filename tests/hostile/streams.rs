@@ -1,6 +1,6 @@
 //! The streams, each with its name.
 
-use fcgi::protocol::{RecordType, Role};
+use fcgi::internals::protocol::{RecordType, Role};
 
 use testkit::wire::{
     abort, begin, begin_role, get_values, padded, pairs, params, record, request, stdin,

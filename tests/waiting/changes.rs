@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use fcgi::protocol::RecordType;
+use fcgi::internals::protocol::RecordType;
 
 use super::shortage::Half;
 use super::{AT_MOST, IN_VAIN, answered, is_answered_within, output};

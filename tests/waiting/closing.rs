@@ -13,9 +13,9 @@ use super::{IN_VAIN, answered, is_answered_within, text};
 use testkit::wire::{Connection, abort, get_values, record, records, request};
 use testkit::{Library, Listen, PATIENCE, TempDir, Worker, until_in};
 
-use fcgi::protocol::RecordType;
-use fcgi::serve::last::Last;
-use fcgi::serve::{AcceptOptions, config, registry};
+use fcgi::internals::protocol::RecordType;
+use fcgi::internals::serve::last::Last;
+use fcgi::internals::serve::{AcceptOptions, config, registry};
 
 /// Sends all that it can, then reads all that there is: the text of the answer.
 fn sends_first(mut stream: UnixStream, bytes: &[u8]) -> String {

@@ -4,7 +4,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use fcgi::protocol::RecordType;
+use fcgi::internals::protocol::RecordType;
 
 use super::sharing::{prefork, sockets};
 use testkit::wire::{begin, params, request, stdin};

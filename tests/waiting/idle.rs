@@ -7,7 +7,7 @@ use super::{AT_MOST, IN_VAIN, answered, echo, is_answered_within, output, waits_
 use testkit::wire::{Connection, abort, begin_role, request};
 use testkit::{Library, Listen, Worker};
 
-use fcgi::protocol::Role;
+use fcgi::internals::protocol::Role;
 
 const CLIENTS: usize = 64;
 

@@ -8,7 +8,7 @@ use super::{AT_MOST, IN_VAIN, answered, echo, output, text, waits_in_vain};
 use testkit::wire::{Connection, abort, begin, get_values, no_requests, request};
 use testkit::{Library, Listen, PATIENCE, Worker, until};
 
-use fcgi::protocol::{HEADER_LEN, RecordType};
+use fcgi::internals::protocol::{HEADER_LEN, RecordType};
 
 /// The limit in these tests, in milliseconds.
 const LIMIT: u64 = 300;

@@ -4,7 +4,7 @@ use std::fs;
 use std::ptr;
 use std::time::Instant;
 
-use fcgi::protocol::RecordType;
+use fcgi::internals::protocol::RecordType;
 
 use super::changes::rests;
 use super::{AT_MOST, answered, echo, is_answered_within, output};

@@ -1,7 +1,7 @@
 //! Where the original is wrong. Each test is a row of "Differences from the original", and says what
 //! the original does instead.
 
-use fcgi::protocol::{ProtocolStatus, RecordType, Role};
+use fcgi::internals::protocol::{ProtocolStatus, RecordType, Role};
 
 use super::{A_WHILE, ID, echo, end, reply};
 use testkit::wire::{

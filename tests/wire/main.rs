@@ -12,7 +12,7 @@ mod s6_roles;
 
 use std::time::Duration;
 
-use fcgi::protocol::{EndRequest, ProtocolStatus, RecordType, Role};
+use fcgi::internals::protocol::{EndRequest, ProtocolStatus, RecordType, Role};
 use testkit::wire::{
     Record, abort, begin, begin_role, get_values, padded, pairs, params, record, request, stdin,
     stream,
@@ -292,7 +292,8 @@ fn variables_are_told_before_the_request() {
         let values = answer.remove(0);
         assert_eq!((values.kind, values.id), (RecordType::GET_VALUES_RESULT, 0));
         // The order of the pairs is the application's business.
-        let mut told: Vec<_> = fcgi::protocol::name_value::Pairs::new(&values.content).collect();
+        let mut told: Vec<_> =
+            fcgi::internals::protocol::name_value::Pairs::new(&values.content).collect();
         told.sort_unstable();
         assert_eq!(
             told,

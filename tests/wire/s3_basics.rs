@@ -1,7 +1,7 @@
 //! Specification, sections 2 and 3: the process's first descriptors, records, request ids, name-value
 //! pairs, the end of connections.
 
-use fcgi::protocol::{BeginRequest, ProtocolStatus, RecordType, Role};
+use fcgi::internals::protocol::{BeginRequest, ProtocolStatus, RecordType, Role};
 
 use super::{A_WHILE, ID, echo, end, on_both, reply, split_on_both, split_on_ours};
 use testkit::wire::{

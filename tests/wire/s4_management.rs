@@ -1,6 +1,6 @@
 //! Specification, section 4: management records.
 
-use fcgi::protocol::RecordType;
+use fcgi::internals::protocol::RecordType;
 
 use super::{A_WHILE, ID, echo, on_both, split_on_ours};
 use testkit::wire::{Record, begin, get_values, padded, pairs, params, record, request, stdin};

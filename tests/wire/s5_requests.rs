@@ -1,6 +1,6 @@
 //! Specification, section 5: how requests begin and end.
 
-use fcgi::protocol::{BeginRequest, ProtocolStatus, RecordType, Role};
+use fcgi::internals::protocol::{BeginRequest, ProtocolStatus, RecordType, Role};
 
 use super::differences::differ;
 use super::{A_WHILE, ID, echo, end, on_both, reply, split_on_both, split_on_ours};

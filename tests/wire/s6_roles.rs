@@ -1,6 +1,6 @@
 //! Specification, section 6: the streams of the roles.
 
-use fcgi::protocol::{ProtocolStatus, RecordType, Role};
+use fcgi::internals::protocol::{ProtocolStatus, RecordType, Role};
 
 use super::{A_WHILE, ID, echo, end, on_both, reply, split_on_both, split_on_ours};
 use testkit::wire::{Record, begin, begin_role, pairs, params, record, request, stdin, stream};

@@ -6,10 +6,10 @@
 use std::io::ErrorKind;
 use std::os::fd::RawFd;
 
-use fcgi::os::io as descriptor;
-use fcgi::os::poll::{PollFd, READABLE, WRITABLE, poll};
-use fcgi::protocol::record::MAX_CONTENT;
-use fcgi::protocol::{EndRequest, HEADER_LEN, ProtocolStatus};
+use fcgi::internals::os::io as descriptor;
+use fcgi::internals::os::poll::{PollFd, READABLE, WRITABLE, poll};
+use fcgi::internals::protocol::record::MAX_CONTENT;
+use fcgi::internals::protocol::{EndRequest, HEADER_LEN, ProtocolStatus};
 
 use super::environment::Variable;
 use super::failure::{Failure, PROTOCOL_STATUS, VERSION_STATUS};

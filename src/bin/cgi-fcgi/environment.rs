@@ -1,6 +1,6 @@
 //! The CGI environment as the parameters of a request.
 
-use fcgi::protocol::name_value::encode_length;
+use fcgi::internals::protocol::name_value::encode_length;
 
 /// A name and its value.
 pub(crate) type Variable = (Vec<u8>, Vec<u8>);
@@ -66,7 +66,7 @@ pub(crate) fn body_length(content_length: Option<&[u8]>) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fcgi::protocol::name_value::Pairs;
+    use fcgi::internals::protocol::name_value::Pairs;
 
     fn variable(name: &str, value: &str) -> Variable {
         (name.into(), value.into())

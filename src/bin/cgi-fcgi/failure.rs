@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 
-use fcgi::os::error::{errno_of, message};
+use fcgi::internals::os::error::{errno_of, message};
 
 /// The exit status when the application breaks the protocol or refuses the request.
 pub(crate) const PROTOCOL_STATUS: u8 = 253;

@@ -6,9 +6,9 @@ use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 
-use fcgi::os::address::is_unknown_host;
-use fcgi::os::error::message;
-use fcgi::os::{descriptor, socket, spawn};
+use fcgi::internals::os::address::is_unknown_host;
+use fcgi::internals::os::error::message;
+use fcgi::internals::os::{descriptor, socket, spawn};
 
 use super::failure::{Failure, NAME_STATUS, OTHER_STATUS};
 use super::options::{Application, Mode, Options, shown};

@@ -22,7 +22,7 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
-use fcgi::os::signal;
+use fcgi::internals::os::signal;
 
 use failure::{Failure, OTHER_STATUS, TIMEOUT_STATUS, complain};
 use options::{Command, Options, USAGE};

@@ -7,7 +7,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::str;
 use std::time::Duration;
 
-use fcgi::os::error;
+use fcgi::internals::os::error;
 
 /// The usage text: for `--help`, and after a complaint about the command line.
 pub(crate) const USAGE: &str = "\

@@ -4,9 +4,9 @@
 
 use std::fmt;
 
-use fcgi::protocol::body::BODY_LEN;
-use fcgi::protocol::record::{RecordType, VERSION};
-use fcgi::protocol::{EndRequest, HEADER_LEN, Header, Reader, Step};
+use fcgi::internals::protocol::body::BODY_LEN;
+use fcgi::internals::protocol::record::{RecordType, VERSION};
+use fcgi::internals::protocol::{EndRequest, HEADER_LEN, Header, Reader, Step};
 
 use super::request::REQUEST_ID;
 
@@ -129,8 +129,8 @@ fn content_of(header: &Header) -> Result<Content, Breach> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fcgi::protocol::ProtocolStatus;
-    use fcgi::protocol::writer::end_request;
+    use fcgi::internals::protocol::ProtocolStatus;
+    use fcgi::internals::protocol::writer::end_request;
 
     const END: EndRequest =
         EndRequest { app_status: 7, protocol_status: ProtocolStatus::RequestComplete };

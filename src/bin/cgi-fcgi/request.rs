@@ -5,10 +5,10 @@
 
 use std::io;
 
-use fcgi::protocol::body::BODY_LEN;
-use fcgi::protocol::record::{MAX_WRITTEN_CONTENT, RecordType};
-use fcgi::protocol::writer::end_of_stream;
-use fcgi::protocol::{BeginRequest, HEADER_LEN, Header, Role};
+use fcgi::internals::protocol::body::BODY_LEN;
+use fcgi::internals::protocol::record::{MAX_WRITTEN_CONTENT, RecordType};
+use fcgi::internals::protocol::writer::end_of_stream;
+use fcgi::internals::protocol::{BeginRequest, HEADER_LEN, Header, Role};
 
 use super::environment::{Params, Variable};
 

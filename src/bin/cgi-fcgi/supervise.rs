@@ -5,8 +5,8 @@ use std::io;
 use std::os::fd::RawFd;
 use std::time::{Duration, Instant};
 
-use fcgi::os::children::{self, End, Event, Supervision};
-use fcgi::os::error::message;
+use fcgi::internals::os::children::{self, End, Event, Supervision};
+use fcgi::internals::os::error::message;
 
 use super::failure::complain;
 

@@ -10,11 +10,11 @@ use std::os::unix::ffi::OsStrExt;
 use super::error::{explained, is_explained_by};
 
 /// The longest path of a unix socket, in bytes: `sun_path` also holds a NUL.
-pub const MAX_PATH: usize = 107;
+pub(crate) const MAX_PATH: usize = 107;
 
 /// The meaning of a name such as "/run/app.sock", ":9000" or "host:9000".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Address<'a> {
+pub(crate) enum Address<'a> {
     /// The file of a unix socket.
     Path(&'a [u8]),
     /// A TCP port on every interface.
@@ -35,7 +35,7 @@ impl<'a> Address<'a> {
     /// colon is not a number greater than 0, the whole name is a path.
     ///
     /// Errors: EINVAL for a port above 65535, ENAMETOOLONG for a path longer than [`MAX_PATH`].
-    pub fn parse(name: &'a [u8]) -> io::Result<Self> {
+    pub(crate) fn parse(name: &'a [u8]) -> io::Result<Self> {
         if let Some((host, port)) = split_v6(name) {
             return Ok(Self::Socket(SocketAddr::new(IpAddr::V6(host), port?)));
         }

@@ -16,7 +16,7 @@ use super::shutdown;
 
 /// The direction of an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
+pub(crate) enum Direction {
     /// Waits for data, the end of file, or an error.
     Read,
     /// Waits for space in the send buffer, or an error.
@@ -39,7 +39,7 @@ impl Direction {
 }
 
 /// The function that runs once, when the descriptor is ready.
-pub type Action = Box<dyn FnOnce() + Send>;
+pub(crate) type Action = Box<dyn FnOnce() + Send>;
 
 struct PendingAction {
     fd: RawFd,
@@ -100,7 +100,7 @@ impl PendingActions {
 
 /// Registers `action` to run when the descriptor is ready. Errors: EBUSY if this direction has a pending
 /// action, EBADF for a negative number, ENOMEM.
-pub fn register(fd: RawFd, direction: Direction, action: Action) -> io::Result<()> {
+pub(crate) fn register(fd: RawFd, direction: Direction, action: Action) -> io::Result<()> {
     if fd < 0 {
         return Err(io::Error::from_raw_os_error(libc::EBADF));
     }
@@ -116,13 +116,13 @@ pub fn register(fd: RawFd, direction: Direction, action: Action) -> io::Result<(
 }
 
 /// Drops the pending action for this direction of the descriptor.
-pub fn cancel(fd: RawFd, direction: Direction) {
+pub(crate) fn cancel(fd: RawFd, direction: Direction) {
     let cancelled = pending().map(|mut pending| pending.take(fd, direction, u64::MAX));
     drop(cancelled);
 }
 
 /// Drops every pending action.
-pub fn cancel_all() {
+pub(crate) fn cancel_all() {
     let cancelled = pending().map(|mut pending| std::mem::take(&mut pending.actions));
     drop(cancelled);
 }
@@ -147,7 +147,7 @@ fn snapshot() -> Result<(Vec<PollFd>, u64), NoMemory> {
 /// cancelled meanwhile do not run. Only a signal that requests shutdown ends the wait, with `Interrupted`.
 ///
 /// Returns the rest of `timeout` at the end of the wait. ENOMEM is returned before the wait.
-pub fn wait(timeout: Option<Duration>) -> io::Result<Option<Duration>> {
+pub(crate) fn wait(timeout: Option<Duration>) -> io::Result<Option<Duration>> {
     let (mut fds, newest) = snapshot()?;
     let start = Instant::now();
     let left = || timeout.map(|timeout| timeout.saturating_sub(start.elapsed()));

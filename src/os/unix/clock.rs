@@ -3,13 +3,13 @@
 use std::time::Instant;
 
 /// Returns the time of the monotonic clock.
-pub fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
 /// Returns milliseconds of the monotonic clock, modulo 2^32, as of the kernel's last tick: up to 10 ms
 /// late. Cheap, without a system call.
-pub fn milliseconds() -> u32 {
+pub(crate) fn milliseconds() -> u32 {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the kernel writes one timespec to a place that outlives the call. Without such a clock it
     // stays 0.

@@ -7,7 +7,7 @@ use super::error::AcceptTrouble;
 use super::syscall::checked;
 
 /// Returns the number of descriptors that the process may have open (RLIMIT_NOFILE).
-pub fn descriptor_limit() -> usize {
+pub(crate) fn descriptor_limit() -> usize {
     let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
     // SAFETY: the kernel writes one rlimit to a place that outlives the call.
     unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
@@ -15,7 +15,7 @@ pub fn descriptor_limit() -> usize {
 }
 
 /// Returns whether the number is an open descriptor; true where a sandbox refuses the query.
-pub fn is_open(fd: RawFd) -> bool {
+pub(crate) fn is_open(fd: RawFd) -> bool {
     // SAFETY: F_GETFD takes no pointer and changes nothing.
     let flags = checked(unsafe { libc::fcntl(fd, libc::F_GETFD) });
     !flags.is_err_and(|error| error.raw_os_error() == Some(libc::EBADF))
@@ -50,20 +50,20 @@ pub fn file_number(fd: RawFd) -> u32 {
 }
 
 /// Returns the flags of the descriptor's open file. Async-signal-safe.
-pub fn status_flags(fd: RawFd) -> io::Result<libc::c_int> {
+pub(crate) fn status_flags(fd: RawFd) -> io::Result<libc::c_int> {
     // SAFETY: F_GETFL takes no pointer and changes nothing.
     checked(unsafe { libc::fcntl(fd, libc::F_GETFL) })
 }
 
 /// Sets the flags of the descriptor's open file, for every process that shares it.
 /// Async-signal-safe.
-pub fn set_status_flags(fd: RawFd, flags: libc::c_int) -> io::Result<()> {
+pub(crate) fn set_status_flags(fd: RawFd, flags: libc::c_int) -> io::Result<()> {
     // SAFETY: F_SETFL takes an int.
     checked(unsafe { libc::fcntl(fd, libc::F_SETFL, flags) }).map(drop)
 }
 
 /// Adds flags to the descriptor's open file. Async-signal-safe.
-pub fn add_flags(fd: RawFd, flags: libc::c_int) -> io::Result<()> {
+pub(crate) fn add_flags(fd: RawFd, flags: libc::c_int) -> io::Result<()> {
     set_status_flags(fd, status_flags(fd)? | flags)
 }
 
@@ -74,7 +74,7 @@ pub fn is_nonblocking(fd: RawFd) -> io::Result<bool> {
 
 /// Moves a descriptor below 3 to 3 or above, with FD_CLOEXEC: programs close 0 to 2 and expect their next
 /// open to return these numbers. Closes a descriptor that it moves, even if the move fails.
-pub fn move_above_stdio(fd: RawFd) -> io::Result<RawFd> {
+pub(crate) fn move_above_stdio(fd: RawFd) -> io::Result<RawFd> {
     if fd > 2 {
         return Ok(fd);
     }
@@ -115,7 +115,7 @@ pub(super) fn try_shutdown_write(fd: RawFd) -> io::Result<()> {
 }
 
 /// Ends the receiving direction of a connection.
-pub fn shutdown_read(fd: RawFd) -> io::Result<()> {
+pub(crate) fn shutdown_read(fd: RawFd) -> io::Result<()> {
     shutdown(fd, libc::SHUT_RD)
 }
 

@@ -18,7 +18,7 @@ static BELONGED_TO_REQUEST: AtomicBool = AtomicBool::new(false);
 ///
 /// `envp` is NULL, or a NULL-terminated vector of strings that lives as long as it is the environment.
 /// No other thread uses the environment.
-pub unsafe fn replace(envp: *mut *mut c_char) {
+pub(crate) unsafe fn replace(envp: *mut *mut c_char) {
     BELONGED_TO_REQUEST.store(true, Ordering::Relaxed);
     // SAFETY: `environ` is an aligned pointer of the C library that lives as long as the process.
     unsafe { AtomicPtr::from_ptr(&raw mut environ) }.store(envp, Ordering::Relaxed);
@@ -26,7 +26,7 @@ pub unsafe fn replace(envp: *mut *mut c_char) {
 
 /// Notes that a request's environment is written to `place`, which the program has chosen: it may be
 /// `environ`.
-pub fn note_written(place: *mut *mut *mut c_char) {
+pub(crate) fn note_written(place: *mut *mut *mut c_char) {
     if ptr::eq(place, &raw const environ) {
         BELONGED_TO_REQUEST.store(true, Ordering::Relaxed);
     }
@@ -34,12 +34,12 @@ pub fn note_written(place: *mut *mut *mut c_char) {
 
 /// Returns whether the environment is the program's own: it has never been a request's, and is not a
 /// copy of a request's, which would contain FCGI_ROLE.
-pub fn belongs_to_program() -> bool {
+pub(crate) fn belongs_to_program() -> bool {
     !BELONGED_TO_REQUEST.load(Ordering::Relaxed) && variable("FCGI_ROLE").is_none()
 }
 
 /// Returns the value of a variable.
-pub fn variable(name: &str) -> Option<OsString> {
+pub(crate) fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }
 

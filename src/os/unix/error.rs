@@ -12,7 +12,7 @@ pub(super) fn errno() -> libc::c_int {
 }
 
 /// Sets the calling thread's errno. Async-signal-safe.
-pub fn set_errno(errno: libc::c_int) {
+pub(crate) fn set_errno(errno: libc::c_int) {
     // SAFETY: errno belongs to the thread and always exists.
     unsafe { *libc::__errno_location() = errno };
 }
@@ -48,7 +48,7 @@ fn explanation(error: &io::Error) -> Option<&Explained> {
 }
 
 /// Makes an error with an errno value for programs and a message for people.
-pub fn explained(errno: libc::c_int, message: &'static str) -> io::Error {
+pub(crate) fn explained(errno: libc::c_int, message: &'static str) -> io::Error {
     io::Error::new(io::Error::from_raw_os_error(errno).kind(), Explained { errno, message })
 }
 
@@ -77,49 +77,49 @@ impl fmt::Display for Message<'_> {
 }
 
 /// Returns whether the error was made by [`explained`] with this message.
-pub fn is_explained_by(error: &io::Error, message: &str) -> bool {
+pub(crate) fn is_explained_by(error: &io::Error, message: &str) -> bool {
     explanation(error).is_some_and(|explained| explained.message == message)
 }
 
 /// Returns EAGAIN: nothing is ready, or the timeout has expired.
-pub fn would_block() -> io::Error {
+pub(crate) fn would_block() -> io::Error {
     io::Error::from_raw_os_error(libc::EAGAIN)
 }
 
 /// Returns EINTR: a wait was interrupted.
-pub fn interrupted() -> io::Error {
+pub(crate) fn interrupted() -> io::Error {
     io::Error::from_raw_os_error(libc::EINTR)
 }
 
 /// Returns EBADF: a descriptor is not open.
-pub fn not_open() -> io::Error {
+pub(crate) fn not_open() -> io::Error {
     io::Error::from_raw_os_error(libc::EBADF)
 }
 
 /// Returns EINVAL: a listen socket was shut down, as a blocking accept4 reports it.
-pub fn shut_down() -> io::Error {
+pub(crate) fn shut_down() -> io::Error {
     io::Error::from_raw_os_error(libc::EINVAL)
 }
 
 /// Returns whether epoll cannot watch the descriptor because it is always ready, as a regular file is.
-pub fn is_unwatchable(error: &io::Error) -> bool {
+pub(crate) fn is_unwatchable(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::EPERM)
 }
 
 /// Returns whether a sandbox refuses the system call, or the kernel does not have it. An equivalent call
 /// may be allowed.
-pub fn is_refused(error: &io::Error) -> bool {
+pub(crate) fn is_refused(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EPERM | libc::ENOSYS))
 }
 
 /// Returns whether registering with epoll failed because the descriptor is registered already.
-pub fn is_watched_already(error: &io::Error) -> bool {
+pub(crate) fn is_watched_already(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::EEXIST)
 }
 
 /// The meaning of an error of accept4 for the next call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AcceptTrouble {
+pub(crate) enum AcceptTrouble {
     /// A signal interrupted it.
     Interrupted,
     /// The backlog is empty, or another thread was faster.
@@ -136,7 +136,7 @@ pub enum AcceptTrouble {
 
 impl AcceptTrouble {
     /// Classifies an error of accept4, or of a wait for it.
-    pub fn of(error: &io::Error) -> Self {
+    pub(crate) fn of(error: &io::Error) -> Self {
         match errno_of(error) {
             libc::EINTR => Self::Interrupted,
             libc::EAGAIN => Self::Empty,

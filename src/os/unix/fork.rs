@@ -36,7 +36,7 @@ extern "C" fn in_child() {
 
 /// Sets the function that a child calls first, before the numbers of its descriptors can be reused. It
 /// must be async-signal-safe, and must not wait for a lock: its owner may be a thread of the parent.
-pub fn set_child_clean_up(clean_up: fn()) {
+pub(crate) fn set_child_clean_up(clean_up: fn()) {
     // There is one caller, which sets the same function each time.
     let [first, _] = &CHILD_CLEAN_UPS;
     first.store(clean_up as *mut (), Ordering::SeqCst);
@@ -53,7 +53,7 @@ pub(super) fn set_last_child_clean_up(clean_up: fn()) {
 ///
 /// Never waits for another thread, which a child might not have. Threads that call it at the same time
 /// may each install the handlers; running them twice is harmless.
-pub fn install_handlers() {
+pub(crate) fn install_handlers() {
     static INSTALLED: AtomicBool = AtomicBool::new(false);
     if !INSTALLED.load(Ordering::Acquire) {
         // SAFETY: the handlers only use atomics and close descriptors, which is always allowed; callers of
@@ -64,13 +64,13 @@ pub fn install_handlers() {
 }
 
 /// Returns the number of forks between the process that loaded the library and this one.
-pub fn generation() -> usize {
+pub(crate) fn generation() -> usize {
     GENERATION.load(Ordering::Relaxed)
 }
 
 /// Returns whether this process may have a child or was itself forked: such processes may wait for the
 /// same listen socket. Forks count from [`install_handlers`] on.
-pub fn has_family() -> bool {
+pub(crate) fn has_family() -> bool {
     generation() > 0 || FORKS_BEGUN.load(Ordering::Relaxed) > 0
 }
 
@@ -101,7 +101,7 @@ struct Node<T> {
 ///
 /// A lock inside the parent's value may be held by a thread that the child does not have. The child
 /// never touches that value, except through [`PerProcess::inherited`].
-pub struct PerProcess<T> {
+pub(crate) struct PerProcess<T> {
     /// The value of the process that loaded the library.
     first: T,
     /// The values of its descendants, newest first.
@@ -110,7 +110,7 @@ pub struct PerProcess<T> {
 
 impl<T: Default + Send + Sync + 'static> PerProcess<T> {
     /// Makes the values: `first` in the process that loaded the library, the default in all others.
-    pub const fn new(first: T) -> Self {
+    pub(crate) const fn new(first: T) -> Self {
         Self { first, newest: AtomicPtr::new(ptr::null_mut()) }
     }
 
@@ -120,7 +120,7 @@ impl<T: Default + Send + Sync + 'static> PerProcess<T> {
     }
 
     /// Returns this process's value. `None` in a child that is out of memory.
-    pub fn get(&self) -> Option<&T> {
+    pub(crate) fn get(&self) -> Option<&T> {
         if generation() == 0 {
             install_handlers();
             return Some(&self.first);
@@ -132,7 +132,7 @@ impl<T: Default + Send + Sync + 'static> PerProcess<T> {
     }
 
     /// Returns this process's value, if it has one already. Async-signal-safe.
-    pub fn existing(&self) -> Option<&T> {
+    pub(crate) fn existing(&self) -> Option<&T> {
         match self.newest() {
             _ if generation() == 0 => Some(&self.first),
             newest => newest.filter(|node| node.generation == generation()).map(|node| &node.value),
@@ -140,7 +140,7 @@ impl<T: Default + Send + Sync + 'static> PerProcess<T> {
     }
 
     /// Returns the value of the process that this one was forked from, until this one has its own.
-    pub fn inherited(&self) -> Option<&T> {
+    pub(crate) fn inherited(&self) -> Option<&T> {
         let (owner, value) =
             self.newest().map_or((0, &self.first), |node| (node.generation, &node.value));
         (owner != generation()).then_some(value)

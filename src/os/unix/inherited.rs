@@ -76,7 +76,7 @@ fn identity(fd: RawFd) -> Option<(usize, usize)> {
 }
 
 /// Returns whether the process was started with this socket. Async-signal-safe.
-pub fn is_inherited(fd: RawFd) -> bool {
+pub(crate) fn is_inherited(fd: RawFd) -> bool {
     let Some(identity) = identity(fd) else { return false };
     let count = INHERITED_COUNT.load(Ordering::Acquire);
     let is_it = |socket: &InheritedSocket| {

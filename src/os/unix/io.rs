@@ -48,7 +48,7 @@ pub fn write(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
 
 /// Standard error. Unlike std's it has no lock, which a child could find held by a thread of its parent.
 #[derive(Debug)]
-pub struct Stderr;
+pub(crate) struct Stderr;
 
 impl fmt::Write for Stderr {
     fn write_str(&mut self, text: &str) -> fmt::Result {
@@ -122,13 +122,13 @@ pub fn recv_now(fd: RawFd, buffer: &mut [u8]) -> io::Result<usize> {
 }
 
 /// Receives at least one byte, waiting without a time limit of its own. Returns 0 at the end of file.
-pub fn recv(fd: RawFd, buffer: &mut [u8]) -> io::Result<usize> {
+pub(crate) fn recv(fd: RawFd, buffer: &mut [u8]) -> io::Result<usize> {
     waiting(fd, READABLE, || recv_flags(fd, buffer, 0))
 }
 
 /// Receives into the first buffer, then the second, waiting for at least one byte. Returns 0 at the end of
 /// file.
-pub fn recv_parts(fd: RawFd, buffers: &mut [IoSliceMut<'_>; 2]) -> io::Result<usize> {
+pub(crate) fn recv_parts(fd: RawFd, buffers: &mut [IoSliceMut<'_>; 2]) -> io::Result<usize> {
     waiting(fd, READABLE, || {
         // SAFETY: std guarantees that IoSliceMut has the layout of iovec; the borrow keeps both alive.
         match counted(unsafe { libc::readv(fd, buffers.as_mut_ptr().cast(), 2) }) {
@@ -202,7 +202,7 @@ fn write_parts(fd: RawFd, parts: &[IoSlice<'_>]) -> io::Result<usize> {
 }
 
 /// Sends all of `bytes`, waiting for the peer without a time limit, and without SIGPIPE.
-pub fn send_all(fd: RawFd, mut bytes: &[u8], then: Then) -> io::Result<()> {
+pub(crate) fn send_all(fd: RawFd, mut bytes: &[u8], then: Then) -> io::Result<()> {
     while !bytes.is_empty() {
         let sent = waiting(fd, WRITABLE, || send_flags(fd, bytes, then.flags()))?;
         bytes = bytes.get(sent..).unwrap_or_default();
@@ -212,7 +212,7 @@ pub fn send_all(fd: RawFd, mut bytes: &[u8], then: Then) -> io::Result<()> {
 
 /// Sends all pieces in order, waiting for the peer without a time limit, and without SIGPIPE. `list` is
 /// working memory: one system call sends as many pieces as it has entries.
-pub fn send_all_parts<'a>(
+pub(crate) fn send_all_parts<'a>(
     fd: RawFd,
     mut pieces: impl Iterator<Item = &'a [u8]> + Clone,
     list: &mut [IoSlice<'a>],
@@ -250,7 +250,7 @@ pub fn send_all_parts<'a>(
 
 /// Sends all of `bytes`; `TimedOut` if the peer accepts nothing for `patience`. Afterwards `bytes` is the
 /// unsent rest.
-pub fn send_all_within(fd: RawFd, bytes: &mut &[u8], patience: Duration) -> io::Result<()> {
+pub(crate) fn send_all_within(fd: RawFd, bytes: &mut &[u8], patience: Duration) -> io::Result<()> {
     while !bytes.is_empty() {
         match send_now(fd, bytes) {
             Ok(sent) => *bytes = bytes.get(sent..).unwrap_or_default(),

@@ -18,7 +18,7 @@ struct Node<T> {
 /// reuses that one's memory.
 ///
 /// A child has its parent's value, and never waits for a thread that it does not have.
-pub struct Latest<T> {
+pub(crate) struct Latest<T> {
     /// Memory for the first value, so that making it cannot run out of memory.
     first: UnsafeCell<MaybeUninit<Node<T>>>,
     /// [`fork::generation`] of the process that makes the first value, plus one.
@@ -34,7 +34,7 @@ unsafe impl<T: Send + Sync> Sync for Latest<T> {}
 
 impl<T: PartialEq> Latest<T> {
     /// Makes a static without a value.
-    pub const fn empty() -> Self {
+    pub(crate) const fn empty() -> Self {
         Self {
             first: UnsafeCell::new(MaybeUninit::uninit()),
             maker: AtomicUsize::new(0),
@@ -44,13 +44,13 @@ impl<T: PartialEq> Latest<T> {
     }
 
     /// Returns the latest value. `None` before there is one.
-    pub fn get(&self) -> Option<&T> {
+    pub(crate) fn get(&self) -> Option<&T> {
         // SAFETY: NULL, or a node in the list, which is never freed or changed.
         unsafe { self.current.load(Ordering::Acquire).as_ref() }.map(|node| &node.value)
     }
 
     /// Returns the latest value. Makes the first one with `make`.
-    pub fn get_or_make(&self, make: fn() -> T) -> &T {
+    pub(crate) fn get_or_make(&self, make: fn() -> T) -> &T {
         loop {
             if let Some(value) = self.get() {
                 return value;
@@ -78,7 +78,7 @@ impl<T: PartialEq> Latest<T> {
     }
 
     /// Makes `value` the latest. To be called by one thread at a time, after the first value was made.
-    pub fn replace(&self, value: T) -> Result<(), NoMemory> {
+    pub(crate) fn replace(&self, value: T) -> Result<(), NoMemory> {
         let earlier = self.newest.load(Ordering::Acquire);
         let mut equal = earlier;
         // SAFETY: NULL, or a node in the list, which is never freed or changed.

@@ -5,22 +5,22 @@ use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 /// A value that one thread at a time may use.
 #[derive(Debug, Default)]
-pub struct Lock<T>(Mutex<T>);
+pub(crate) struct Lock<T>(Mutex<T>);
 
 impl<T> Lock<T> {
     /// Returns a lock that is free.
-    pub const fn new(value: T) -> Self {
+    pub(crate) const fn new(value: T) -> Self {
         Self(Mutex::new(value))
     }
 
     /// Locks the value, waiting until no other thread uses it.
-    pub fn lock(&self) -> MutexGuard<'_, T> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
         // Poison would mean that a thread has panicked while holding the lock; no thread does.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Locks the value, unless another thread uses it.
-    pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         match self.0.try_lock() {
             Ok(guard) => Some(guard),
             Err(TryLockError::Poisoned(poison)) => Some(poison.into_inner()),

@@ -17,7 +17,7 @@ impl From<NoMemory> for io::Error {
 }
 
 /// Allocates `length` zero bytes.
-pub fn zeroed(length: usize) -> Result<Vec<u8>, NoMemory> {
+pub(crate) fn zeroed(length: usize) -> Result<Vec<u8>, NoMemory> {
     if length == 0 {
         return Ok(Vec::new());
     }
@@ -32,7 +32,7 @@ pub fn zeroed(length: usize) -> Result<Vec<u8>, NoMemory> {
 }
 
 /// Moves `value` into a box.
-pub fn boxed<T>(value: T) -> Result<Box<T>, NoMemory> {
+pub(crate) fn boxed<T>(value: T) -> Result<Box<T>, NoMemory> {
     let layout = Layout::new::<T>();
     if layout.size() == 0 {
         return Ok(Box::new(value));
@@ -50,18 +50,18 @@ pub fn boxed<T>(value: T) -> Result<Box<T>, NoMemory> {
 }
 
 /// Reserves memory for at least `more` further items.
-pub fn reserve<T>(list: &mut Vec<T>, more: usize) -> Result<(), NoMemory> {
+pub(crate) fn reserve<T>(list: &mut Vec<T>, more: usize) -> Result<(), NoMemory> {
     list.try_reserve(more).map_err(|_| NoMemory)
 }
 
 /// Reserves memory for exactly `more` further items.
-pub fn reserve_exact<T>(list: &mut Vec<T>, more: usize) -> Result<(), NoMemory> {
+pub(crate) fn reserve_exact<T>(list: &mut Vec<T>, more: usize) -> Result<(), NoMemory> {
     list.try_reserve_exact(more).map_err(|_| NoMemory)
 }
 
 /// Adds items at the end.
 #[inline]
-pub fn extend<T>(
+pub(crate) fn extend<T>(
     list: &mut Vec<T>,
     items: impl ExactSizeIterator<Item = T>,
 ) -> Result<(), NoMemory> {
@@ -81,7 +81,7 @@ pub fn extend<T>(
 
 /// Adds an item at the end. Returns it as the error if out of memory.
 #[inline]
-pub fn push<T>(list: &mut Vec<T>, item: T) -> Result<(), T> {
+pub(crate) fn push<T>(list: &mut Vec<T>, item: T) -> Result<(), T> {
     if list.len() == list.capacity() && reserve(list, 1).is_err() {
         return Err(item);
     }
@@ -94,7 +94,7 @@ pub fn push<T>(list: &mut Vec<T>, item: T) -> Result<(), T> {
 
 /// Adds bytes at the end.
 #[inline]
-pub fn append(list: &mut Vec<u8>, bytes: &[u8]) -> Result<(), NoMemory> {
+pub(crate) fn append(list: &mut Vec<u8>, bytes: &[u8]) -> Result<(), NoMemory> {
     if list.capacity() - list.len() < bytes.len() {
         reserve(list, bytes.len())?;
     }
@@ -111,16 +111,16 @@ pub fn append(list: &mut Vec<u8>, bytes: &[u8]) -> Result<(), NoMemory> {
 /// Reusable memory for lists of parts. It stays in place while a list is in use, so a thread that leaves
 /// its system call (by siglongjmp or cancellation) does not leak it.
 #[derive(Debug, Default)]
-pub struct PartList(Vec<MaybeUninit<IoSlice<'static>>>);
+pub(crate) struct PartList(Vec<MaybeUninit<IoSlice<'static>>>);
 
 impl PartList {
     /// Makes a list without memory.
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self(Vec::new())
     }
 
     /// Returns `count` entries, all of them empty.
-    pub fn entries<'a>(&mut self, count: usize) -> Result<&mut [IoSlice<'a>], NoMemory> {
+    pub(crate) fn entries<'a>(&mut self, count: usize) -> Result<&mut [IoSlice<'a>], NoMemory> {
         self.0.clear();
         extend(&mut self.0, repeat_n(MaybeUninit::new(IoSlice::new(&[])), count))?;
         // SAFETY: `count` entries were initialised above. The types differ only in lifetime: the caller's

@@ -55,7 +55,7 @@ pub fn poll(fds: &mut [PollFd], timeout: Option<Duration>) -> io::Result<usize> 
 }
 
 /// Waits for one descriptor; signals do not end the wait. Returns its events, 0 after the timeout.
-pub fn one(fd: RawFd, events: i16, timeout: Option<Duration>) -> io::Result<i16> {
+pub(crate) fn one(fd: RawFd, events: i16, timeout: Option<Duration>) -> io::Result<i16> {
     let end = timeout.and_then(|t| Instant::now().checked_add(t));
     let mut fds = [PollFd::new(fd, events)];
     retrying(|| {
@@ -273,7 +273,7 @@ impl Epoll {
 
 /// Returns whether the error means that the number of an [`Epoll`] was closed or reused, or that the
 /// instance does not watch the descriptor in question.
-pub fn says_lost(error: &io::Error) -> bool {
+pub(crate) fn says_lost(error: &io::Error) -> bool {
     [libc::EBADF, libc::EINVAL, libc::ENOENT].contains(&errno_of(error))
 }
 

@@ -24,7 +24,7 @@ const RECHECK: Duration = Duration::from_millis(20);
 /// A lock without a value. In a process with one thread, taking it costs one check; otherwise, without
 /// contention, one atomic operation.
 #[derive(Debug, Default)]
-pub struct RobustLock {
+pub(crate) struct RobustLock {
     /// The owner's thread id, with [`CONTENDED`] if other threads wait; 0 if free.
     owner: AtomicU32,
 }
@@ -32,27 +32,27 @@ pub struct RobustLock {
 /// Holds a [`RobustLock`] while it lives.
 #[derive(Debug)]
 #[must_use]
-pub struct Held<'a> {
+pub(crate) struct Held<'a> {
     /// The lock and the thread that holds it; `None` in a process with one thread.
     lock: Option<(&'a RobustLock, u32)>,
 }
 
 impl Held<'_> {
     /// Returns whether another thread may want the lock: the process had several when it was taken.
-    pub fn has_others(&self) -> bool {
+    pub(crate) fn has_others(&self) -> bool {
         self.lock.is_some()
     }
 }
 
 impl RobustLock {
     /// Returns a free lock.
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { owner: AtomicU32::new(0) }
     }
 
     /// Takes the lock, waiting until no other thread holds it.
     #[inline]
-    pub fn lock(&self) -> Held<'_> {
+    pub(crate) fn lock(&self) -> Held<'_> {
         if threads::only_one() {
             return Held { lock: None };
         }
@@ -64,7 +64,7 @@ impl RobustLock {
     }
 
     /// Takes the lock unless another thread holds it.
-    pub fn try_lock(&self) -> Option<Held<'_>> {
+    pub(crate) fn try_lock(&self) -> Option<Held<'_>> {
         if threads::only_one() {
             return Some(Held { lock: None });
         }

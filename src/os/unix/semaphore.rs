@@ -15,7 +15,7 @@ use super::syscall::checked;
 const NANOSECONDS: libc::c_long = 1_000_000_000;
 
 /// Releases one thread for each post, whether the thread waits already or comes later.
-pub struct Semaphore(Box<UnsafeCell<libc::sem_t>>);
+pub(crate) struct Semaphore(Box<UnsafeCell<libc::sem_t>>);
 
 // SAFETY: POSIX allows several threads to use a sem_t at the same time, wherever it was made.
 unsafe impl Send for Semaphore {}
@@ -24,7 +24,7 @@ unsafe impl Sync for Semaphore {}
 
 impl Semaphore {
     /// Makes a semaphore without posts.
-    pub fn new() -> Result<Self, NoMemory> {
+    pub(crate) fn new() -> Result<Self, NoMemory> {
         // SAFETY: sem_t is plain data, for which zero is a value.
         let semaphore = boxed(UnsafeCell::new(unsafe { std::mem::zeroed() }))?;
         // SAFETY: the memory is writable, and the box keeps it in place.
@@ -33,14 +33,14 @@ impl Semaphore {
     }
 
     /// Releases one thread.
-    pub fn post(&self) {
+    pub(crate) fn post(&self) {
         // SAFETY: the semaphore was made by `new`.
         unsafe { libc::sem_post(self.0.get()) };
     }
 
     /// Waits for a post; `TimedOut` if none comes in time. A signal handler ends the wait with
     /// `Interrupted`. A cancellation point.
-    pub fn wait(&self, timeout: Duration) -> io::Result<()> {
+    pub(crate) fn wait(&self, timeout: Duration) -> io::Result<()> {
         let place = self.0.get();
         let result = match clock_wait() {
             Some(wait) => {

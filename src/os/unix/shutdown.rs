@@ -40,7 +40,7 @@ static PLACEHOLDER_FILE: AtomicU32 = AtomicU32::new(0);
 
 /// Makes every thread that waits for a request, now or later, stop waiting. Async-signal-safe; keeps
 /// errno.
-pub fn request() {
+pub(crate) fn request() {
     let errno = errno();
     SHUTDOWN.store(REQUESTED, Ordering::SeqCst);
     wake_up::write();
@@ -102,17 +102,17 @@ fn restore_listener(fd: RawFd) {
 }
 
 /// Returns whether shutdown was requested.
-pub fn is_requested() -> bool {
+pub(crate) fn is_requested() -> bool {
     SHUTDOWN.load(Ordering::SeqCst) != NOT_REQUESTED
 }
 
 /// Notes that the library has been shut down, for [`restart`]. A later request counts as a new one.
-pub fn note_done() {
+pub(crate) fn note_done() {
     let _ = SHUTDOWN.compare_exchange(REQUESTED, DONE, Ordering::SeqCst, Ordering::SeqCst);
 }
 
 /// Clears the shutdown request if it came before [`note_done`].
-pub fn restart() {
+pub(crate) fn restart() {
     if SHUTDOWN.compare_exchange(DONE, NOT_REQUESTED, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
         RESTARTS.fetch_add(1, Ordering::SeqCst);
         // Drains the wake-up instead of replacing it: waits that watch it stay valid.
@@ -124,18 +124,18 @@ pub fn restart() {
 }
 
 /// Returns how many shutdown requests were cleared: the number changes with each [`restart`] that did.
-pub fn restarts() -> usize {
+pub(crate) fn restarts() -> usize {
     RESTARTS.load(Ordering::SeqCst)
 }
 
 /// The longest wait on a wake-up that was not checked. A wait that begins after a check may be longer: it
 /// keeps the end that it watches, and closing the other end wakes it.
-pub const MAX_UNCHECKED_WAIT: Duration = Duration::from_secs(1);
+pub(crate) const MAX_UNCHECKED_WAIT: Duration = Duration::from_secs(1);
 
 /// Returns the descriptor that becomes readable when shutdown is requested, and stays so until
 /// [`restart`]. Made at the first call; each process has its own. The program may have reused its number:
 /// see [`check_wake_up`].
-pub fn wake_up_descriptor() -> io::Result<RawFd> {
+pub(crate) fn wake_up_descriptor() -> io::Result<RawFd> {
     wake_up::descriptor(check_wake_up)
 }
 
@@ -157,7 +157,7 @@ pub fn existing_wake_up() -> Option<RawFd> {
 
 /// Drains a spurious wake-up: a process made by a raw clone may share the descriptor and have written to
 /// it, or the program may have closed its other end.
-pub fn ignore_wake_up() {
+pub(crate) fn ignore_wake_up() {
     wake_up::read();
     // Out of descriptors there is no new one: waiting threads then check at intervals.
     let _ = check_wake_up();
@@ -167,13 +167,13 @@ pub fn ignore_wake_up() {
 /// so that an accept4 that has not begun, or is restarted, fails. For a process with one thread. The
 /// caller has called [`threads::only_one`] before, whose first call is not async-signal-safe.
 #[derive(Debug)]
-pub struct Accepting {
+pub(crate) struct Accepting {
     fd: RawFd,
 }
 
 impl Accepting {
     /// Announces that this thread is about to block in accept4 on `fd`, which stands for `file`.
-    pub fn on(fd: RawFd, file: u32) -> Self {
+    pub(crate) fn on(fd: RawFd, file: u32) -> Self {
         ACCEPTING_FILE.store(file, Ordering::Relaxed);
         ACCEPTING.store(fd, Ordering::SeqCst);
         Self { fd }
@@ -193,7 +193,7 @@ impl Drop for Accepting {
 /// Withdraws an announced accept that the process's only thread, which is the caller, has left by
 /// siglongjmp.
 #[cold]
-pub fn forget_abandoned_accept() {
+pub(crate) fn forget_abandoned_accept() {
     let fd = ACCEPTING.load(Ordering::Relaxed);
     if fd >= 0 && threads::only_one() {
         drop(Accepting { fd });
@@ -201,7 +201,7 @@ pub fn forget_abandoned_accept() {
 }
 
 /// Returns whether a thread is blocked in accept4 or about to be.
-pub fn is_accepting() -> bool {
+pub(crate) fn is_accepting() -> bool {
     forget_abandoned_accept();
     ACCEPTING.load(Ordering::SeqCst) >= 0
 }

@@ -41,7 +41,7 @@ fn full_action_of(signal: libc::c_int) -> Option<libc::sigaction> {
 /// Returns whether a signal that has interrupted poll(2) would also have interrupted accept(2). False if
 /// the program has handlers and all of them have SA_RESTART, after which the kernel restarts accept. If
 /// some have and others have not, the answer is true: it is not known which handler has run.
-pub fn would_interrupt_accept() -> bool {
+pub(crate) fn would_interrupt_accept() -> bool {
     let ours = [address(on_shutdown_signal), address(on_broken_pipe)];
     let mut flags = (1..=libc::SIGRTMAX()).filter_map(|signal| {
         let found = full_action_of(signal)?;
@@ -93,7 +93,7 @@ pub fn outlive_broken_pipes() {
 /// Installs handlers for SIGTERM and SIGUSR1, which request shutdown, and for SIGPIPE, which does nothing
 /// because the write reports the error. Each is only installed where the program has the default action or
 /// ignores the signal. Without SA_RESTART: these signals interrupt the program's own waits.
-pub fn install() {
+pub(crate) fn install() {
     outlive_broken_pipes();
     for replaced in &REPLACED_ACTIONS {
         if let Some(old) = install_one(replaced.signal, on_shutdown_signal) {
@@ -104,7 +104,7 @@ pub fn install() {
 
 /// Restores the actions that SIGTERM and SIGUSR1 had before [`install`], unless the program has set
 /// another handler since. The handler for SIGPIPE stays: programs continue to write.
-pub fn uninstall() {
+pub(crate) fn uninstall() {
     for replaced in &REPLACED_ACTIONS {
         if action_of(replaced.signal) == Some(address(on_shutdown_signal)) {
             set_action(replaced.signal, replaced.action.load(Ordering::SeqCst), 0);

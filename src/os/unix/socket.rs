@@ -115,7 +115,7 @@ fn connect_tcp(addresses: &[SocketAddr]) -> io::Result<RawFd> {
 }
 
 /// Disables Nagle's algorithm, which delays small packets (TCP_NODELAY).
-pub fn set_nodelay(fd: RawFd) -> io::Result<()> {
+pub(crate) fn set_nodelay(fd: RawFd) -> io::Result<()> {
     let on: libc::c_int = 1;
     let size = size_of_val(&on) as libc::socklen_t;
     // SAFETY: the kernel reads one int from `on`, which outlives the call.
@@ -202,7 +202,7 @@ fn accept_without_flags(
 }
 
 /// Returns the program's timeout for accept(2) and receiving (SO_RCVTIMEO), if it has set one.
-pub fn time_limit(fd: RawFd) -> Option<Duration> {
+pub(crate) fn time_limit(fd: RawFd) -> Option<Duration> {
     let mut limit = libc::timeval { tv_sec: 0, tv_usec: 0 };
     let mut length = size_of_val(&limit) as libc::socklen_t;
     let place = (&raw mut limit).cast();
@@ -237,7 +237,7 @@ pub fn check_listens(fd: RawFd) -> io::Result<()> {
 
 /// Returns whether a listen socket was shut down. Neither accept4 on a non-blocking unix socket nor, after
 /// a shutdown for reading, an epoll event shows that.
-pub fn is_shut_down(listen_fd: RawFd) -> bool {
+pub(crate) fn is_shut_down(listen_fd: RawFd) -> bool {
     let over = libc::POLLHUP | libc::POLLRDHUP;
     poll::one(listen_fd, libc::POLLRDHUP, Some(Duration::ZERO)).is_ok_and(|found| found & over != 0)
 }
@@ -245,7 +245,7 @@ pub fn is_shut_down(listen_fd: RawFd) -> bool {
 /// Closes a connection that needs no [`LingeringClose`]: the peer sends nothing more, or nothing important
 /// was sent. Children forked after `epoch` may have a copy: with such a fork, shuts the connection down
 /// for writing first.
-pub fn close_without_lingering(fd: RawFd, epoch: ForkEpoch) {
+pub(crate) fn close_without_lingering(fd: RawFd, epoch: ForkEpoch) {
     if epoch.is_before_a_fork() {
         shutdown_write(fd);
     }
@@ -254,7 +254,7 @@ pub fn close_without_lingering(fd: RawFd, epoch: ForkEpoch) {
 
 /// Returns whether the descriptor is a socket without a peer. A web server starts a FastCGI application
 /// with such a socket as descriptor 0, and a CGI program with a pipe, a file or a connected socket.
-pub fn is_listening(fd: RawFd) -> bool {
+pub(crate) fn is_listening(fd: RawFd) -> bool {
     let mut name = SockAddr::empty();
     let place = (&raw mut name.storage).cast();
     // SAFETY: the kernel writes at most `len` bytes, which is the size of `storage`, and then `len`.
@@ -264,7 +264,7 @@ pub fn is_listening(fd: RawFd) -> bool {
 
 /// A close that first reads what the peer still sends, so that the peer does not lose the response.
 #[derive(Debug)]
-pub struct LingeringClose {
+pub(crate) struct LingeringClose {
     fd: RawFd,
     end: Option<Instant>,
     left: usize,
@@ -273,14 +273,14 @@ pub struct LingeringClose {
 impl LingeringClose {
     /// Shuts the connection down for writing. The lingering ends when the peer closes its side, after
     /// `patience`, or after 64 MB. `None` if the descriptor is not a connection.
-    pub fn begin(fd: RawFd, patience: Duration) -> Option<Self> {
+    pub(crate) fn begin(fd: RawFd, patience: Duration) -> Option<Self> {
         let is_shut_down = try_shutdown_write(fd).is_ok();
         let end = Instant::now().checked_add(patience);
         is_shut_down.then_some(Self { fd, end, left: MAX_DRAINED })
     }
 
     /// Receives into `room`, waiting until the deadline. Returns the number of bytes; `None` at the end.
-    pub fn next(&mut self, room: &mut [u8]) -> Option<usize> {
+    pub(crate) fn next(&mut self, room: &mut [u8]) -> Option<usize> {
         while self.left > 0 {
             match recv_now(self.fd, room) {
                 Ok(0) => break,

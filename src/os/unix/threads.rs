@@ -27,12 +27,12 @@ fn flag() -> Option<&'static AtomicU8> {
 static UNKNOWN: AtomicU8 = AtomicU8::new(0);
 
 /// Returns true if this is certainly the only thread; false if there are others or it is not known.
-pub fn only_one() -> bool {
+pub(crate) fn only_one() -> bool {
     flag().is_some_and(|flag| flag.load(Ordering::Relaxed) != 0)
 }
 
 /// Returns the calling thread's kernel id. Each thread makes the system call once.
-pub fn id() -> u32 {
+pub(crate) fn id() -> u32 {
     thread_local! {
         /// The id, and the generation of the process that it belongs to: after fork it is another.
         static ID: Cell<(usize, u32)> = const { Cell::new((usize::MAX, 0)) };
@@ -50,7 +50,7 @@ pub fn id() -> u32 {
 }
 
 /// Returns whether this process has a thread with this id; true where a sandbox refuses the call.
-pub fn exists(id: u32) -> bool {
+pub(crate) fn exists(id: u32) -> bool {
     // SAFETY: tgkill and getpid take no pointer; signal 0 only checks.
     let answer = unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), id as libc::pid_t, 0) };
     answer == 0 || std::io::Error::last_os_error().raw_os_error() != Some(libc::ESRCH)

@@ -137,10 +137,10 @@ fn on_linux() -> Vec<(&'static str, String)> {
     let name = format!("libfcgi-simulation-{}", std::process::id());
     let path = std::env::temp_dir().join(name);
     let name = path.clone().into_os_string().into_encoded_bytes();
-    let listen = fcgi::os::socket::listen(&name, 5).expect("a listen socket");
-    let connect = || fcgi::os::socket::connect(&name).expect("a connection");
-    let all = calls!(fcgi::os, listen, &connect);
-    fcgi::os::descriptor::close(listen);
+    let listen = fcgi::internals::os::socket::listen(&name, 5).expect("a listen socket");
+    let connect = || fcgi::internals::os::socket::connect(&name).expect("a connection");
+    let all = calls!(fcgi::internals::os, listen, &connect);
+    fcgi::internals::os::descriptor::close(listen);
     std::fs::remove_file(path).expect("the socket is there");
     all
 }
