@@ -3,6 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use testkit::turns::{alone, beside_others};
 use testkit::wire::{Connection, begin, is_complete, params, request, stdin, text};
 use testkit::{Library, Listen, PATIENCE, Worker, until_in};
 
@@ -63,6 +64,7 @@ fn use_once(mut connection: Connection, number: u32, of: u32) {
 /// So a web server that keeps connections for a shorter time than the setting loses none.
 #[test]
 fn no_request_within_the_time_is_lost_and_nothing_is_waited_for_afterwards() {
+    let _turn = alone();
     const CONNECTIONS: u32 = 24;
     for (options, threads) in [(&[][..], 1), (&["-t", "1"], 1), (&["-t", "5"], 5)] {
         for listen in [Listen::Unix, Listen::Tcp] {
@@ -83,6 +85,7 @@ fn no_request_within_the_time_is_lost_and_nothing_is_waited_for_afterwards() {
 /// Those that one thread has waited for have a request while that one is busy.
 #[test]
 fn no_request_waits_for_a_busy_thread_while_another_one_is_free() {
+    let _turn = beside_others();
     let worker = with_drain(800, Listen::Unix, &["-t", "3"]);
     let mut connections: Vec<_> = (0..3).map(|_| worker.kept()).collect();
     worker.signal(libc::SIGTERM);
@@ -102,6 +105,7 @@ fn no_request_waits_for_a_busy_thread_while_another_one_is_free() {
 
 #[test]
 fn silent_connections_are_closed_after_that_time() {
+    let _turn = alone();
     for (options, threads) in [(&[][..], 1), (&["-t", "16"], 16)] {
         let mut worker = with_drain(600, Listen::Unix, options);
         let mut silent = [worker.kept(), worker.kept(), worker.connect()];
@@ -129,6 +133,7 @@ fn silent_connections_are_closed_after_that_time() {
 /// With 0 what is there is served, and nothing is waited for.
 #[test]
 fn without_time_only_what_is_there_is_served() {
+    let _turn = alone();
     let mut fastest = PATIENCE;
     for _ in 0..5 {
         let mut worker = with_drain(0, Listen::Unix, &[]);
@@ -149,6 +154,7 @@ fn without_time_only_what_is_there_is_served() {
 
 #[test]
 fn a_head_that_has_begun_has_as_much_time_again() {
+    let _turn = alone();
     const DRAIN: Duration = Duration::from_millis(400);
     let mut worker = with_drain(400, Listen::Unix, &[]);
     let mut slow = worker.kept();
@@ -179,6 +185,7 @@ fn a_head_that_has_begun_has_as_much_time_again() {
 /// A request in progress is its connection's last one, whatever the time.
 #[test]
 fn the_connection_of_a_request_in_progress_ends_with_its_answer() {
+    let _turn = alone();
     for threads in [1, 3] {
         let mut worker = with_drain(60_000, Listen::Tcp, &["-t", &threads.to_string()]);
         let mut busy = worker.kept();

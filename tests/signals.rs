@@ -5,6 +5,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use testkit::turns::{alone, beside_others};
 use testkit::wire::{Connection, begin, is_complete, output, request};
 use testkit::{
     Library, Listen, PATIENCE, Worker, is_at, need, signal, until, until_asleep, until_in,
@@ -65,6 +66,7 @@ fn echoed(mut connection: Connection, size: usize, seed: usize) -> bool {
 
 #[test]
 fn a_storm_of_signals_changes_no_byte() {
+    let _turn = beside_others();
     for options in [&["-a"][..], &["-a", "-t", "4"], &["-a", "-p", "2"]] {
         for listen in [Listen::Unix, Listen::Tcp] {
             let worker = Worker::start(Library::Ours, listen, options);
@@ -85,6 +87,7 @@ fn a_storm_of_signals_changes_no_byte() {
 
 #[test]
 fn a_storm_of_signals_changes_no_large_answer() {
+    let _turn = beside_others();
     for listen in [Listen::Unix, Listen::Tcp] {
         let worker = Worker::start(Library::Ours, listen, &["-a"]);
         let mut connection = worker.connect();
@@ -99,6 +102,7 @@ fn a_storm_of_signals_changes_no_large_answer() {
 
 #[test]
 fn a_storm_of_signals_cuts_what_the_original_reads() {
+    let _turn = beside_others();
     let worker = Worker::start(Library::Original, Listen::Unix, &["-a"]);
     let end = Instant::now() + Duration::from_secs(3);
     let mut seed = 0;
@@ -121,6 +125,7 @@ fn ends_at_once(mut worker: Worker, since: Instant, threads: usize) {
 
 #[test]
 fn every_waiting_thread_returns_at_once() {
+    let _turn = alone();
     for (number, options) in WISHES {
         for (count, more) in [(1, &[][..]), (1, &["-t", "1"]), (8, &["-t", "8"])] {
             for idle in [0, 3] {
@@ -141,6 +146,7 @@ fn every_waiting_thread_returns_at_once() {
 /// The first thread takes the signal, where there are others, and waits for them.
 #[test]
 fn every_thread_in_os_accept_returns_at_once() {
+    let _turn = alone();
     for listen in [Listen::Unix, Listen::Tcp, Listen::Own] {
         for (number, options) in WISHES {
             for (count, more) in [(1, &["-A"][..]), (2, &["-A", "-t", "2"])] {
@@ -161,6 +167,7 @@ fn every_thread_in_os_accept_returns_at_once() {
 
 #[test]
 fn idle_connections_are_closed_although_a_request_is_still_served() {
+    let _turn = alone();
     let worker = Worker::ours(&["-t", "2"]);
     let mut idle = [worker.kept(), worker.kept()];
     let mut half = worker.connect();
@@ -180,6 +187,7 @@ fn idle_connections_are_closed_although_a_request_is_still_served() {
 
 #[test]
 fn the_request_in_progress_is_finished_and_the_program_ends() {
+    let _turn = alone();
     for (number, options) in WISHES {
         for more in [&[][..], &["-t", "4"]] {
             for keep in [false, true] {
@@ -210,6 +218,7 @@ fn the_request_in_progress_is_finished_and_the_program_ends() {
 
 #[test]
 fn a_request_whose_body_is_still_coming_is_finished() {
+    let _turn = beside_others();
     let finished = |library| {
         let worker = Worker::start(library, Listen::Unix, &[]);
         let mut connection = worker.connect();
@@ -235,6 +244,7 @@ fn until_it_waits_for_some(worker: &Worker) {
 
 #[test]
 fn everybody_who_is_connected_is_served_although_the_signal_comes_first() {
+    let _turn = beside_others();
     let body = |client: usize| format!("from client {client}");
     for options in [&[][..], &["-t", "1"], &["-t", "3"]] {
         for first in 0..4 {
@@ -258,6 +268,7 @@ fn everybody_who_is_connected_is_served_although_the_signal_comes_first() {
 
 #[test]
 fn the_last_requests_are_served_at_the_same_time() {
+    let _turn = alone();
     for library in Library::BOTH {
         let worker = Worker::start(library, Listen::Unix, &["-t", "4"]);
         let mut clients: Vec<_> = (0..4).map(|_| worker.kept()).collect();
@@ -280,6 +291,7 @@ fn the_last_requests_are_served_at_the_same_time() {
 
 #[test]
 fn a_signal_just_before_the_wait_is_not_lost() {
+    let _turn = alone();
     for (number, options) in WISHES {
         for (count, more) in [(1, &[][..]), (2, &["-t", "2"])] {
             for round in 0..25 {
@@ -303,6 +315,7 @@ fn a_signal_just_before_the_wait_is_not_lost() {
 
 #[test]
 fn a_signal_before_the_first_wait_is_not_lost() {
+    let _turn = beside_others();
     // strace holds the program back where it is about to wait, with the signal on its way.
     need("strace", "/usr/bin/strace");
     for call in ["accept4", "epoll_wait"] {
@@ -337,6 +350,7 @@ fn is_held_at(task: &Path, call: &str) -> bool {
 
 #[test]
 fn other_threads_of_the_original_wait_on() {
+    let _turn = beside_others();
     for options in [&["-t", "3"][..], &["-t", "3", "-A"]] {
         let mut worker = Worker::start(Library::Original, Listen::Unix, options);
         worker.until_all_wait(4);
@@ -356,6 +370,7 @@ fn signal_thread(worker: &Worker, thread: u32, number: i32) {
 
 #[test]
 fn with_the_flag_a_signal_ends_the_wait_of_its_thread() {
+    let _turn = alone();
     for library in Library::BOTH {
         let worker = Worker::start(library, Listen::Unix, &["-i"]);
         worker.until_all_wait(1);
@@ -378,6 +393,7 @@ fn with_the_flag_a_signal_ends_the_wait_of_its_thread() {
 
 #[test]
 fn with_the_flag_a_signal_also_ends_a_wait_for_several() {
+    let _turn = alone();
     let worker = Worker::ours(&["-i"]);
     let _idle = [worker.kept(), worker.kept()];
     worker.until_all_wait(1);
@@ -390,6 +406,7 @@ fn with_the_flag_a_signal_also_ends_a_wait_for_several() {
 
 #[test]
 fn errors_that_pass_are_waited_out() {
+    let _turn = beside_others();
     need("strace", "/usr/bin/strace");
     for error in ["ECONNABORTED", "EMFILE", "ENFILE", "ENOMEM", "ENOBUFS", "EPROTO"] {
         for threads in [&[][..], &["-t", "1"]] {
@@ -409,6 +426,7 @@ fn errors_that_pass_are_waited_out() {
 
 #[test]
 fn a_shortage_of_descriptors_is_waited_out_without_spinning() {
+    let _turn = beside_others();
     // 0, 1 and 2, epoll and the wake-up: room for five connections, each with a request in progress.
     let worker = Worker::ours(&["-f", "11", "-t", "6"]);
     let whole = request(1, false, &[], b"the whole body");
@@ -433,6 +451,7 @@ fn a_shortage_of_descriptors_is_waited_out_without_spinning() {
 
 #[test]
 fn a_shortage_of_descriptors_is_ended_at_the_cost_of_the_oldest_idle_connection() {
+    let _turn = alone();
     for threads in [&[][..], &["-t", "4"]] {
         // Room for five, and for as many to wait.
         let worker = Worker::ours(&[&["-f", "11"], threads].concat());
@@ -456,6 +475,7 @@ fn a_shortage_of_descriptors_is_ended_at_the_cost_of_the_oldest_idle_connection(
 
 #[test]
 fn a_shortage_of_descriptors_is_ended_at_the_cost_of_silent_peers() {
+    let _turn = alone();
     let worker = Worker::ours(&["-f", "10"]);
     let _silent: Vec<Connection> = (0..8).map(|_| worker.connect()).collect();
     let start = Instant::now();
@@ -469,6 +489,7 @@ fn a_shortage_of_descriptors_is_ended_at_the_cost_of_silent_peers() {
 
 #[test]
 fn a_shortage_of_descriptors_ends_the_original() {
+    let _turn = beside_others();
     // accept looks for a free descriptor before it looks for a connection.
     let mut worker = Worker::start(Library::Original, Listen::Unix, &["-f", "3"]);
     let status = worker.running.wait(IN_VAIN);

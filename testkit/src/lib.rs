@@ -7,6 +7,7 @@ mod numbers;
 mod original;
 mod process;
 pub mod toolchain;
+pub mod turns;
 pub mod web;
 pub mod wire;
 mod worker;

@@ -293,6 +293,30 @@ fn no_file_is_over_500_lines() {
     assert_none(offences, "files over 500 lines");
 }
 
+/// Programs of tests that have limits of real time.
+const TAKES_TURNS: [&str; 3] = ["tests/signals.rs", "tests/drain.rs", "tests/waiting"];
+
+#[test]
+fn where_tests_have_limits_of_time_each_takes_its_turn() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (mut checked, mut offences) = (0, Vec::new());
+    for place in TAKES_TURNS {
+        let alone = Path::new(place).extension().map(|_| vec![root.join(place)]);
+        for path in alone.unwrap_or_else(|| files(place, &["rs"])) {
+            let text = fs::read_to_string(&path).unwrap();
+            for test in text.split("\n#[test]\n").skip(1) {
+                checked += 1;
+                let first = test.lines().skip_while(|line| !line.ends_with("() {")).nth(1);
+                if !first.is_some_and(|line| line.starts_with("    let _turn = ")) {
+                    offences.push(format!("{}: {}", path.display(), test.lines().next().unwrap()));
+                }
+            }
+        }
+    }
+    assert!(checked > 100, "only {checked} tests");
+    assert_none(offences, "testkit::turns: alone() or beside_others() comes first");
+}
+
 /// The rules above find what they look for.
 #[test]
 fn the_reader_reads() {

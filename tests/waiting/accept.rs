@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::answered;
+use testkit::turns::beside_others;
 use testkit::{Library, Listen, PATIENCE, Worker, signal, state, until, until_asleep};
 
 const AGAIN: i32 = -libc::EAGAIN;
@@ -60,6 +61,7 @@ fn stop_and_continue(worker: &Worker, thread: u32) {
 
 #[test]
 fn a_handler_with_sa_restart_and_a_stop_let_accept_go_on() {
+    let _turn = beside_others();
     for library in Library::BOTH {
         for shape in SHAPES {
             let options = [&["-r"], shape].concat();
@@ -76,6 +78,7 @@ fn a_handler_with_sa_restart_and_a_stop_let_accept_go_on() {
 
 #[test]
 fn neither_ends_a_wait_for_kept_connections() {
+    let _turn = beside_others();
     for shape in SHAPES {
         let options = [&["-r"], shape].concat();
         let worker = Worker::ours(&options);
@@ -91,6 +94,7 @@ fn neither_ends_a_wait_for_kept_connections() {
 
 #[test]
 fn a_stop_does_not_end_accept_beside_a_handler_without_sa_restart() {
+    let _turn = beside_others();
     for library in Library::BOTH {
         for shape in SHAPES {
             let options = [&["-i"], shape].concat();
@@ -106,6 +110,7 @@ fn a_stop_does_not_end_accept_beside_a_handler_without_sa_restart() {
 
 #[test]
 fn with_handlers_of_both_kinds_either_ends_a_wait_for_several() {
+    let _turn = beside_others();
     let options = ["-i", "-r", "-t", "1"];
     for (library, results) in [(Library::Original, &[][..]), (Library::Ours, &[-libc::EINTR])] {
         let worker = Worker::start(library, Listen::Unix, &options);
@@ -130,6 +135,7 @@ fn ends_after(worker: &mut Worker, limit: Duration, start: Instant, what: &str) 
 
 #[test]
 fn the_listen_sockets_time_limit_ends_accept() {
+    let _turn = beside_others();
     let limit = Duration::from_millis(1200);
     for library in Library::BOTH {
         for listen in [Listen::Unix, Listen::Own] {
@@ -146,6 +152,7 @@ fn the_listen_sockets_time_limit_ends_accept() {
 
 #[test]
 fn the_time_limit_counts_from_each_accept_beside_kept_connections() {
+    let _turn = beside_others();
     let limit = Duration::from_millis(700);
     for shape in SHAPES {
         let mut worker = Worker::ours(&[&["-w", "700"], shape].concat());

@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::echo;
+use testkit::turns::alone;
 use testkit::wire::{Connection, request};
 use testkit::{Library, Listen, PATIENCE, Worker, need, signal, until, until_asleep};
 
@@ -73,6 +74,7 @@ fn between<'a>(calls: &'a [(String, String)], name: &str) -> Vec<&'a str> {
 
 #[test]
 fn a_connection_for_each_request_costs_four_calls() {
+    let _turn = alone();
     let worker = traced(Library::Ours, &[]);
     clients_in_a_row(&worker);
     let calls = calls(worker);
@@ -88,6 +90,7 @@ fn a_connection_for_each_request_costs_four_calls() {
 
 #[test]
 fn the_original_needs_more_calls() {
+    let _turn = alone();
     let worker = traced(Library::Original, &[]);
     clients_in_a_row(&worker);
     let calls = calls(worker);
@@ -131,6 +134,7 @@ fn assert_steady(calls: &[(String, String)], one: &[&str]) {
 
 #[test]
 fn a_kept_request_costs_three_calls() {
+    let _turn = alone();
     let worker = traced(Library::Ours, &[]);
     kept_requests(&worker);
     assert_steady(&calls(worker), &["epoll_wait", "recvfrom", "sendto"]);
@@ -139,6 +143,7 @@ fn a_kept_request_costs_three_calls() {
 /// Connections that are queued are taken without asking the kernel first.
 #[test]
 fn with_threads_a_queued_request_comes_to_cost_four_calls_too() {
+    let _turn = alone();
     let worker = traced(Library::Ours, &["-t", "1"]);
     clients_in_a_row(&worker);
     let calls = calls(worker);
@@ -152,6 +157,7 @@ fn with_threads_a_queued_request_comes_to_cost_four_calls_too() {
 
 #[test]
 fn with_threads_a_kept_request_costs_three_calls_too() {
+    let _turn = alone();
     let worker = traced(Library::Ours, &["-t", "1"]);
     kept_requests(&worker);
     assert_steady(&calls(worker), &["poll", "recvfrom", "sendto"]);
@@ -159,6 +165,7 @@ fn with_threads_a_kept_request_costs_three_calls_too() {
 
 #[test]
 fn a_large_write_is_one_call() {
+    let _turn = alone();
     let writes = |library| {
         let worker = traced(library, &[]);
         let mut connection = worker.connect();

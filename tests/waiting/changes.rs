@@ -7,6 +7,7 @@ use fcgi::internals::protocol::RecordType;
 
 use super::shortage::Half;
 use super::{AT_MOST, IN_VAIN, answered, is_answered_within, output};
+use testkit::turns::beside_others;
 use testkit::wire::{Connection, request};
 use testkit::{Library, Listen, PATIENCE, Worker, until, until_asleep};
 
@@ -42,6 +43,7 @@ const CHANGES: [(&str, &str); 3] =
 
 #[test]
 fn a_kept_connection_outlives_its_listen_socket() {
+    let _turn = beside_others();
     for library in Library::BOTH {
         // Where the program waits afterwards: it has changed listen_sock, or what the number means.
         for (change, path) in CHANGES {
@@ -62,6 +64,7 @@ fn a_kept_connection_outlives_its_listen_socket() {
 
 #[test]
 fn a_new_listen_socket_of_the_librarys_is_not_taken_for_the_old_one() {
+    let _turn = beside_others();
     for library in Library::BOTH {
         for (change, path) in CHANGES {
             let worker = Worker::start(library, Listen::Own, &[]);
@@ -76,6 +79,7 @@ fn a_new_listen_socket_of_the_librarys_is_not_taken_for_the_old_one() {
 
 #[test]
 fn a_kept_connection_that_the_program_takes_over_is_left_alone() {
+    let _turn = beside_others();
     for library in Library::BOTH {
         let worker = Worker::start(library, Listen::Unix, &[]);
         let mut taken = kept_for_long(&worker);
@@ -91,6 +95,7 @@ fn a_kept_connection_that_the_program_takes_over_is_left_alone() {
 
 #[test]
 fn a_new_listen_socket_at_the_number_is_served_without_delay() {
+    let _turn = beside_others();
     for library in Library::BOTH {
         let worker = Worker::start(library, Listen::Unix, &[]);
         // From now on our library asks epoll.
@@ -114,6 +119,7 @@ fn a_new_listen_socket_at_the_number_is_served_without_delay() {
 
 #[test]
 fn a_new_listen_socket_is_served_by_who_waits_on_the_old_one_and_who_comes_later() {
+    let _turn = beside_others();
     let serve = |library, limit| {
         let worker = Worker::start(library, Listen::Own, &["-t", "2"]);
         worker.until_all_wait(3);
@@ -136,6 +142,7 @@ fn a_new_listen_socket_is_served_by_who_waits_on_the_old_one_and_who_comes_later
 /// thread that has waited on the old one. Both speak when no thread waits there any more.
 #[test]
 fn what_threads_have_taken_from_a_new_listen_socket_goes_with_them() {
+    let _turn = beside_others();
     for round in 0..10 {
         let worker = Worker::start(Library::Ours, Listen::Own, &["-t", "2"]);
         worker.until_all_wait(3);

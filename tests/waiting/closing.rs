@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{IN_VAIN, answered, is_answered_within, text};
+use testkit::turns::{alone, beside_others};
 use testkit::wire::{Connection, abort, get_values, record, records, request};
 use testkit::{Library, Listen, PATIENCE, TempDir, Worker, until_in};
 
@@ -36,6 +37,7 @@ fn sends_first(mut stream: UnixStream, bytes: &[u8]) -> String {
 
 #[test]
 fn no_answer_is_lost_while_the_body_is_still_coming() {
+    let _turn = beside_others();
     for listen in [Listen::Unix, Listen::Tcp] {
         let worker = Worker::start(Library::Ours, listen, &[]);
         for size in [1000, 100_000, 250_000, 2_000_000] {
@@ -56,6 +58,7 @@ fn no_answer_is_lost_while_the_body_is_still_coming() {
 /// So a web server never takes a connection for its next request that is about to end.
 #[test]
 fn a_kept_tcp_connection_ends_with_the_last_bytes_of_the_answer() {
+    let _turn = beside_others();
     for _ in 0..20 {
         let worker = Worker::start(Library::Ours, Listen::Tcp, &[]);
         let mut connections: Vec<_> = (0..8).map(|_| worker.connect()).collect();
@@ -74,6 +77,7 @@ fn a_kept_tcp_connection_ends_with_the_last_bytes_of_the_answer() {
 
 #[test]
 fn what_comes_after_a_request_does_not_destroy_its_answer() {
+    let _turn = beside_others();
     let answered = |library, listen, keep, late: &[u8]| {
         let worker = Worker::start(library, listen, &[]);
         let mut connection = worker.connect();
@@ -104,6 +108,7 @@ fn what_comes_after_a_request_does_not_destroy_its_answer() {
 
 #[test]
 fn no_answer_is_lost_to_a_peer_that_reads_late() {
+    let _turn = beside_others();
     for listen in [Listen::Unix, Listen::Tcp] {
         let worker = Worker::start(Library::Ours, listen, &[]);
         // More than the buffers hold, to a peer that sends its body at the same time.
@@ -128,6 +133,7 @@ fn no_answer_is_lost_to_a_peer_that_reads_late() {
 
 #[test]
 fn a_closing_peer_that_trickles_is_left_in_bounded_time() {
+    let _turn = alone();
     let served_in_time = |library| {
         let worker = Worker::start(library, Listen::Tcp, &[]);
         let mut trickling = worker.connect();
@@ -148,6 +154,7 @@ fn a_closing_peer_that_trickles_is_left_in_bounded_time() {
 
 #[test]
 fn a_closing_peer_that_floods_is_left_after_some_bytes() {
+    let _turn = alone();
     let worker = Worker::start(Library::Ours, Listen::Tcp, &[]);
     let mut flooding = worker.connect();
     flooding.send(&request(1, false, &[("READ", "0")], &[b'b'; 1000])[..100]);
@@ -162,6 +169,7 @@ fn a_closing_peer_that_floods_is_left_after_some_bytes() {
 /// idle connections that came through it are closed.
 #[test]
 fn every_thread_comes_back_from_a_listen_socket_that_is_shut_down() {
+    let _turn = beside_others();
     for how in [libc::SHUT_RDWR, libc::SHUT_RD] {
         let dir = TempDir::new();
         let path = dir.join("socket");

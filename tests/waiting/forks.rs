@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::changes::{rests, tell};
 use super::processes::until_accepting;
 use super::{IN_VAIN, text};
+use testkit::turns::beside_others;
 use testkit::wire::{Connection, request};
 use testkit::{Library, Listen, PATIENCE, Worker, until, until_asleep};
 
@@ -29,6 +30,7 @@ fn own_files(process: u32) -> usize {
 /// The numbers of what the parent had may have a new meaning by the time when the child first waits.
 #[test]
 fn a_child_that_starts_afresh_keeps_its_own_files() {
+    let _turn = beside_others();
     // The original waits for the one connection and no other.
     for (library, connections) in [(Library::Original, 1), (Library::Ours, 3)] {
         let worker = Worker::start(library, Listen::Unix, &[]);
@@ -53,6 +55,7 @@ fn a_child_that_starts_afresh_keeps_its_own_files() {
 
 #[test]
 fn a_child_that_never_waits_holds_no_idle_connection() {
+    let _turn = beside_others();
     let all_end = |library, options: &[&str]| {
         let worker = Worker::start(library, Listen::Unix, options);
         let threads = if options.is_empty() { 1 } else { 5 };
@@ -75,6 +78,7 @@ fn a_child_that_never_waits_holds_no_idle_connection() {
 /// The child got a copy of what the program's own signal handlers write to.
 #[test]
 fn a_child_that_was_made_unnoticed_does_not_keep_its_parent_busy() {
+    let _turn = beside_others();
     for library in Library::BOTH {
         for options in THREADS {
             let worker = Worker::start(library, Listen::Unix, options);
@@ -89,6 +93,7 @@ fn a_child_that_was_made_unnoticed_does_not_keep_its_parent_busy() {
 /// Accepted while a fork is under way, closed before it has come back, when the child has its copy.
 #[test]
 fn a_connection_ends_for_its_peer_although_a_fork_is_under_way() {
+    let _turn = beside_others();
     for library in Library::BOTH {
         let worker = Worker::start(library, Listen::Unix, &["-m", "-t", "2"]);
         let [mut forking, mut meanwhile] = [worker.connect(), worker.connect()];
@@ -101,6 +106,7 @@ fn a_connection_ends_for_its_peer_although_a_fork_is_under_way() {
 
 #[test]
 fn a_child_that_a_signal_handler_makes_serves_as_its_parent_does() {
+    let _turn = beside_others();
     // Of the original, both would wait for the kept connection and no other.
     for (library, keeps) in
         [(Library::Original, false), (Library::Ours, false), (Library::Ours, true)]

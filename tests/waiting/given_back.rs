@@ -5,6 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{IN_VAIN, output};
+use testkit::turns::{alone, beside_others};
 use testkit::wire::{Connection, request};
 use testkit::{Library, Listen, PATIENCE, Worker, until};
 
@@ -59,6 +60,7 @@ fn until_as_before(worker: &Worker, before: (usize, usize), what: &str) {
 
 #[test]
 fn a_structure_for_each_request_serves_kept_connections() {
+    let _turn = beside_others();
     for options in ANEW {
         let worker = start(Library::Original, options);
         let mut connection = worker.connect();
@@ -75,6 +77,7 @@ fn a_structure_for_each_request_serves_kept_connections() {
 
 #[test]
 fn a_structure_for_each_request_leaves_nothing_behind() {
+    let _turn = beside_others();
     for options in [ANEW[0], ANEW[2]] {
         let worker = start(Library::Ours, options);
         let mut kept: Vec<Connection> = (0..4).map(|_| worker.connect()).collect();
@@ -94,6 +97,7 @@ fn a_structure_for_each_request_leaves_nothing_behind() {
 
 #[test]
 fn connections_that_are_used_once_leave_nothing_behind() {
+    let _turn = beside_others();
     for options in ANEW {
         let worker = start(Library::Ours, options);
         drop(opened(&worker));
@@ -122,6 +126,7 @@ const WITH_TWO: [&[&str]; 4] =
 /// connection is another one's.
 #[test]
 fn another_thread_serves_the_next_request_soon() {
+    let _turn = alone();
     for options in WITH_TWO {
         let worker = start(Library::Original, options);
         let mut connection = worker.connect();
@@ -152,6 +157,7 @@ fn another_thread_serves_the_next_request_soon() {
 /// So it is while that other one is busy with a client of its own, which always asks again at once.
 #[test]
 fn a_busy_thread_serves_it_soon_too() {
+    let _turn = alone();
     for options in WITH_TWO {
         let worker = start(Library::Ours, options);
         let (mut first, mut busy) = (opened(&worker), opened(&worker));
@@ -183,6 +189,7 @@ fn a_busy_thread_serves_it_soon_too() {
 /// request, and have come back from there before the next.
 #[test]
 fn one_of_many_idle_threads_serves_it_soon() {
+    let _turn = alone();
     const QUIET: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis(60)];
     for threads in ["6", "12"] {
         for _ in 0..3 {
@@ -204,6 +211,7 @@ fn one_of_many_idle_threads_serves_it_soon() {
 /// What has come with the ended request is served, too: by this thread, or by one that waits.
 #[test]
 fn requests_sent_together_are_served_one_after_the_other() {
+    let _turn = alone();
     let shapes: [&[&str]; 6] =
         [&[], &["-n"], &["-t", "1"], &["-t", "4"], &["-n", "-t", "4"], &["-e", "-t", "4"]];
     for options in shapes {
@@ -233,6 +241,7 @@ const SHAPES: [&[&str]; 4] = [&[], &["-n"], &["-t", "2"], &["-n", "-t", "2"]];
 /// behind, and whatever gets its number is served. Ours closes nobody else's when many have ended so.
 #[test]
 fn a_program_may_end_the_connection_itself() {
+    let _turn = beside_others();
     const ROUNDS: usize = 200;
     for library in Library::BOTH {
         for options in SHAPES {
@@ -263,6 +272,7 @@ fn a_program_may_end_the_connection_itself() {
 /// looks at it only where the structure is used again, and closes it then.
 #[test]
 fn a_file_at_the_connections_number_stays() {
+    let _turn = beside_others();
     const ROUNDS: usize = 20;
     for (library, shapes) in [(Library::Original, &SHAPES[1..2]), (Library::Ours, &SHAPES[..])] {
         for options in shapes {
@@ -282,6 +292,7 @@ fn a_file_at_the_connections_number_stays() {
 
 #[test]
 fn finishing_again_does_nothing() {
+    let _turn = beside_others();
     for library in Library::BOTH {
         let loops = library == Library::Original;
         for options in SHAPES.into_iter().filter(|options| !loops || !options.contains(&"-n")) {
@@ -294,6 +305,7 @@ fn finishing_again_does_nothing() {
 
 #[test]
 fn a_child_that_frees_the_structure_leaves_the_connection_alone() {
+    let _turn = beside_others();
     let deed = [("THEN", "fork_and_free")];
     let worker = start(Library::Original, &[]);
     let mut connection = worker.connect();
@@ -309,6 +321,7 @@ fn a_child_that_frees_the_structure_leaves_the_connection_alone() {
 
 #[test]
 fn its_descriptor_may_be_polled() {
+    let _turn = beside_others();
     for library in Library::BOTH {
         let worker = start(library, &[]);
         let mut connection = worker.connect();

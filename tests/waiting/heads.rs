@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use fcgi::internals::protocol::RecordType;
 
 use super::sharing::{prefork, sockets};
+use testkit::turns::{alone, beside_others};
 use testkit::wire::{begin, params, request, stdin};
 use testkit::{Library, Listen, PATIENCE, Worker, until, until_asleep};
 
@@ -53,6 +54,7 @@ fn client(worker: &Worker, pieces: Pieces) -> Tally {
 /// A process that ends after so many requests has no other connection in its hands then.
 #[test]
 fn no_request_is_lost_when_processes_end_by_themselves() {
+    let _turn = alone();
     let now = Duration::ZERO;
     let late = Duration::from_millis(1);
     let manners = [
@@ -87,6 +89,7 @@ fn no_request_is_lost_when_processes_end_by_themselves() {
 /// one has asked for something that takes long: the idle process has got that.
 #[test]
 fn a_late_head_does_not_wait_for_a_long_request_while_a_process_is_idle() {
+    let _turn = beside_others();
     for library in Library::BOTH {
         for listen in [Listen::Unix, Listen::Tcp] {
             let worker = prefork(library, listen, 2);
@@ -125,6 +128,7 @@ fn a_late_head_does_not_wait_for_a_long_request_while_a_process_is_idle() {
 /// before or after.
 #[test]
 fn a_signal_beside_a_silent_connection_ends_the_wait() {
+    let _turn = beside_others();
     let told = |signal: i32, options: &[&str], delay: u64| {
         let worker = Worker::ours(options);
         let process = worker.running.pid();

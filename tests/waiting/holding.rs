@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::given_back::{ask, opened, start};
 use super::{AT_MOST, answered, output};
+use testkit::turns::{alone, beside_others};
 use testkit::wire::{Connection, request};
 use testkit::{Library, Listen, PATIENCE, Worker, until};
 
@@ -42,6 +43,7 @@ fn several(worker: &Worker, connections: usize) -> Vec<Connection> {
 /// that comes then is served by one of the others.
 #[test]
 fn newcomers_do_not_wait_for_slow_requests() {
+    let _turn = alone();
     let worker = start(Library::Ours, &["-t", "4"]);
     let mut kept = several(&worker, 4);
     for slow in 1..=3 {
@@ -67,6 +69,7 @@ fn newcomers_do_not_wait_for_slow_requests() {
 
 #[test]
 fn with_more_clients_than_threads_each_has_its_share() {
+    let _turn = beside_others();
     let worker = start(Library::Ours, &["-t", "2"]);
     let counts = ping_pong_for(&mut several(&worker, 3), 1000);
     let all: usize = counts.iter().sum();
@@ -76,6 +79,7 @@ fn with_more_clients_than_threads_each_has_its_share() {
 /// All threads hold when SIGTERM comes: a request that was sent just before is answered, and all leave.
 #[test]
 fn all_threads_leave_soon() {
+    let _turn = alone();
     for _ in 0..5 {
         let mut worker = start(Library::Ours, &["-t", "4"]);
         let mut kept = several(&worker, 4);
@@ -94,6 +98,7 @@ fn all_threads_leave_soon() {
 /// stays, the connection is over, and the number's next connection is served.
 #[test]
 fn a_descriptor_that_changes_its_meaning_while_it_is_held() {
+    let _turn = beside_others();
     let worker = start(Library::Ours, &["-t", "2"]);
     let mut other = opened(&worker);
     let descriptors = |connection: &mut Connection| -> usize {
@@ -149,6 +154,7 @@ fn while_they_ask(worker: &Worker, kept: &mut [Connection], then: impl FnOnce())
 /// Accept comes back and is called again; no request is lost.
 #[test]
 fn a_signal_ends_a_hold_and_loses_nothing() {
+    let _turn = beside_others();
     let worker = start(Library::Ours, &["-i", "-t", "2"]);
     let mut kept = several(&worker, 2);
     while_they_ask(&worker, &mut kept, || {
@@ -165,6 +171,7 @@ fn a_signal_ends_a_hold_and_loses_nothing() {
 /// those that are left, and newcomers do not notice.
 #[test]
 fn a_thread_that_never_comes_back_from_a_hold_takes_nothing_with_it() {
+    let _turn = beside_others();
     for (options, threads) in [(["-c", "-t", "3"], 3), (["-j", "-t", "3"], 3)] {
         for _ in 0..3 {
             let worker = start(Library::Ours, &options);
@@ -196,6 +203,7 @@ fn a_thread_that_never_comes_back_from_a_hold_takes_nothing_with_it() {
 /// A connection that says nothing is closed in its time, although every thread has always work.
 #[test]
 fn a_deadline_is_kept_while_all_threads_are_busy() {
+    let _turn = alone();
     let around = ["env", "LIBFCGI_FIRST_BYTE_TIMEOUT=300"];
     let worker =
         Worker::start_program("given_back", &around, Library::Ours, Listen::Tcp, &["-t", "2"]);
@@ -214,6 +222,7 @@ fn a_deadline_is_kept_while_all_threads_are_busy() {
 /// The program's time limit for its listen socket counts while a thread holds.
 #[test]
 fn the_listen_sockets_time_limit_counts_in_a_hold() {
+    let _turn = alone();
     let mut worker = Worker::ours(&["-w", "300", "-t", "1"]);
     answered(worker.connect(), "body");
     let mut kept = worker.connect();

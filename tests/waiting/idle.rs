@@ -4,6 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{AT_MOST, IN_VAIN, answered, echo, is_answered_within, output, waits_in_vain};
+use testkit::turns::{alone, beside_others};
 use testkit::wire::{Connection, abort, begin_role, request};
 use testkit::{Library, Listen, Worker};
 
@@ -20,6 +21,7 @@ fn crowd(worker: &Worker) -> Vec<Connection> {
 
 #[test]
 fn kept_connections_are_served_all_at_once() {
+    let _turn = beside_others();
     for options in THREADS {
         for listen in [Listen::Unix, Listen::Tcp, Listen::Own] {
             let worker = Worker::start(Library::Ours, listen, options);
@@ -41,6 +43,7 @@ fn kept_connections_are_served_all_at_once() {
 
 #[test]
 fn any_one_of_many_idle_connections_may_speak() {
+    let _turn = beside_others();
     for options in THREADS {
         let worker = Worker::ours(options);
         let mut connections = crowd(&worker);
@@ -54,6 +57,7 @@ fn any_one_of_many_idle_connections_may_speak() {
 
 #[test]
 fn an_idle_kept_connection_holds_no_thread() {
+    let _turn = beside_others();
     let served_behind_one = |library| {
         let worker = Worker::start(library, Listen::Unix, &[]);
         let _idle = worker.kept();
@@ -65,6 +69,7 @@ fn an_idle_kept_connection_holds_no_thread() {
 
 #[test]
 fn an_idle_connection_may_go_at_any_time() {
+    let _turn = beside_others();
     for options in THREADS {
         let worker = Worker::ours(options);
         let mut connections = crowd(&worker);
@@ -82,6 +87,7 @@ fn an_idle_connection_may_go_at_any_time() {
 
 #[test]
 fn half_a_head_delays_nobody() {
+    let _turn = beside_others();
     for options in THREADS {
         for listen in [Listen::Unix, Listen::Tcp] {
             let worker = Worker::start(Library::Ours, listen, options);
@@ -108,6 +114,7 @@ fn half_a_head_delays_nobody() {
 
 #[test]
 fn a_head_byte_by_byte_delays_nobody() {
+    let _turn = beside_others();
     for options in THREADS {
         let worker = Worker::ours(options);
         let bytes = request(1, true, &[("NAME", "value")], b"");
@@ -128,6 +135,7 @@ fn a_head_byte_by_byte_delays_nobody() {
 
 #[test]
 fn half_a_head_blocks_the_original() {
+    let _turn = beside_others();
     let worker = Worker::start(Library::Original, Listen::Unix, &[]);
     let mut half = worker.connect();
     half.send(&request(1, false, &[], b"")[..20]);
@@ -136,6 +144,7 @@ fn half_a_head_blocks_the_original() {
 
 #[test]
 fn silent_peers_delay_nobody() {
+    let _turn = beside_others();
     for options in THREADS {
         for listen in [Listen::Unix, Listen::Tcp] {
             let worker = Worker::start(Library::Ours, listen, options);
@@ -163,6 +172,7 @@ fn with_patience(milliseconds: &str) -> Worker {
 
 #[test]
 fn silent_unix_peers_are_closed_after_the_keeper_timeout() {
+    let _turn = beside_others();
     let worker = with_patience("300");
     let start = Instant::now();
     let mut silent = [worker.connect(), worker.connect(), worker.connect()];
@@ -185,6 +195,7 @@ fn always_busy(connection: Connection, end: Instant) {
 
 #[test]
 fn deadlines_pass_while_there_is_always_work() {
+    let _turn = beside_others();
     let worker = with_patience("300");
     let mut silent = worker.connect();
     let end = Instant::now() + 2 * AT_MOST;
@@ -197,6 +208,7 @@ fn deadlines_pass_while_there_is_always_work() {
 
 #[test]
 fn a_client_with_many_requests_delays_nobody() {
+    let _turn = beside_others();
     for options in THREADS {
         let worker = Worker::ours(options);
         let end = Instant::now() + AT_MOST;
@@ -211,6 +223,7 @@ fn a_client_with_many_requests_delays_nobody() {
 
 #[test]
 fn a_refused_peer_that_goes_on_sending_is_closed() {
+    let _turn = alone();
     let worker = with_patience("300");
     let mut refused = worker.connect();
     refused.send(&begin_role(1, Role::Unknown(99), false));

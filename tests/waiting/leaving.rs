@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use super::processes::{flags, until_accepting};
 use super::{IN_VAIN, answered, is_answered_within};
+use testkit::turns::beside_others;
 use testkit::wire::{Connection, request};
 use testkit::{
     Library, PATIENCE, Running, TempDir, children_of, helper, signal, until, until_asleep,
@@ -65,6 +66,7 @@ fn end(mut running: Running, by: i32) {
 
 #[test]
 fn the_last_process_that_leaves_takes_the_flag_back() {
+    let _turn = beside_others();
     let socket = Socket::new();
     let before = socket.flags();
     let programs = [socket.serve_pooled(), socket.serve_pooled(), socket.serve_pooled()];
@@ -77,6 +79,7 @@ fn the_last_process_that_leaves_takes_the_flag_back() {
 
 #[test]
 fn processes_that_leave_together_take_the_flag_back() {
+    let _turn = beside_others();
     for options in [&["-p", "4", "-t", "2"][..], &["-p", "4"]] {
         let socket = Socket::new();
         let before = socket.flags();
@@ -104,6 +107,7 @@ fn processes_that_leave_together_take_the_flag_back() {
 
 #[test]
 fn after_a_process_that_was_killed_the_next_one_takes_the_flag_back() {
+    let _turn = beside_others();
     let socket = Socket::new();
     let before = socket.flags();
     end(socket.serve_pooled(), libc::SIGKILL);
@@ -119,6 +123,7 @@ fn after_a_process_that_was_killed_the_next_one_takes_the_flag_back() {
 
 #[test]
 fn a_flag_that_others_have_set_is_theirs() {
+    let _turn = beside_others();
     let socket = Socket::new();
     // SAFETY: F_SETFL takes an int.
     let set = unsafe { libc::fcntl(socket.socket.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) };
@@ -131,6 +136,7 @@ fn a_flag_that_others_have_set_is_theirs() {
 /// While both serve one listen socket, and each of ours has one thread and no connection that waits.
 #[test]
 fn both_libraries_serve_one_socket_without_threads_and_kept_connections() {
+    let _turn = beside_others();
     let socket = Socket::new();
     let original = socket.serve(Library::Original, &[]);
     let ours = socket.serve(Library::Ours, &[]);
@@ -152,6 +158,7 @@ fn both_libraries_serve_one_socket_without_threads_and_kept_connections() {
 /// accepted.
 #[test]
 fn ours_with_threads_takes_over_from_the_original() {
+    let _turn = beside_others();
     let socket = Socket::new();
     let mut original = socket.serve(Library::Original, &[]);
     until_accepting(original.pid());

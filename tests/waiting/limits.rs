@@ -5,6 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{AT_MOST, IN_VAIN, answered, echo, output, text, waits_in_vain};
+use testkit::turns::beside_others;
 use testkit::wire::{Connection, abort, begin, get_values, no_requests, request};
 use testkit::{Library, Listen, PATIENCE, Worker, until};
 
@@ -32,6 +33,7 @@ fn closed_in_time(connection: &mut Connection, since: Instant) {
 
 #[test]
 fn the_first_byte_over_tcp() {
+    let _turn = beside_others();
     let setting = format!("LIBFCGI_FIRST_BYTE_TIMEOUT={LIMIT}");
     for options in THREADS {
         let worker = limited(&setting, Listen::Tcp, options);
@@ -46,6 +48,7 @@ fn the_first_byte_over_tcp() {
 
 #[test]
 fn no_limit_for_the_first_byte() {
+    let _turn = beside_others();
     let worker = limited("LIBFCGI_FIRST_BYTE_TIMEOUT=0", Listen::Tcp, &[]);
     let mut silent = worker.connect();
     assert!(silent.is_silent(AT_MOST));
@@ -56,6 +59,7 @@ fn no_limit_for_the_first_byte() {
 /// Whatever comes that is no request, the time for one goes on.
 #[test]
 fn what_is_no_request_takes_no_longer() {
+    let _turn = beside_others();
     for (setting, listen) in [("LIBFCGI_FIRST_BYTE_TIMEOUT", Listen::Tcp), (KEEPER, Listen::Unix)] {
         for options in THREADS {
             let worker = limited(&format!("{setting}={LIMIT}"), listen, options);
@@ -87,6 +91,7 @@ fn what_is_no_request_takes_no_longer() {
 
 #[test]
 fn what_is_no_request_holds_the_original() {
+    let _turn = beside_others();
     for bytes in no_requests() {
         let worker = Worker::start(Library::Original, Listen::Tcp, &[]);
         let mut holds = worker.connect();
@@ -98,6 +103,7 @@ fn what_is_no_request_holds_the_original() {
 /// Who has begun with anything has the time of a head from then on, once.
 #[test]
 fn a_question_in_two_pieces_takes_no_longer() {
+    let _turn = beside_others();
     let (first, rest) = (&get_values(&[])[..3], &get_values(&[])[3..]);
     for options in THREADS {
         let worker = limited(&format!("LIBFCGI_HEAD_TIMEOUT={LIMIT}"), Listen::Tcp, options);
@@ -122,6 +128,7 @@ fn a_question_in_two_pieces_takes_no_longer() {
 /// A request that the library itself has answered is one: its connection is kept as asked for.
 #[test]
 fn after_a_request_that_is_aborted_a_connection_may_wait() {
+    let _turn = beside_others();
     for options in THREADS {
         let worker = limited(&format!("LIBFCGI_FIRST_BYTE_TIMEOUT={LIMIT}"), Listen::Tcp, options);
         let mut kept = worker.connect();
@@ -134,6 +141,7 @@ fn after_a_request_that_is_aborted_a_connection_may_wait() {
 
 #[test]
 fn a_whole_head() {
+    let _turn = beside_others();
     let setting = format!("LIBFCGI_HEAD_TIMEOUT={LIMIT}");
     let head = request(1, true, &[("NAME", "value")], b"");
     for options in THREADS {
@@ -163,6 +171,7 @@ fn a_whole_head() {
 /// The time is that of the whole head: sending on does not start it again.
 #[test]
 fn a_head_byte_by_byte() {
+    let _turn = beside_others();
     let worker = limited(&format!("LIBFCGI_HEAD_TIMEOUT={LIMIT}"), Listen::Unix, &[]);
     let head = request(1, true, &[("NAME", &"value".repeat(1000))], b"");
     let mut slow = worker.connect();
@@ -223,6 +232,7 @@ fn spoken_while_all_are_busy(
 /// Nothing at first, and half a head; one thread, and eight: all at the same time.
 #[test]
 fn a_request_that_comes_while_all_are_busy() {
+    let _turn = beside_others();
     let head = "LIBFCGI_HEAD_TIMEOUT";
     thread::scope(|scope| {
         for (setting, listen, first) in [
@@ -249,6 +259,7 @@ fn a_request_that_comes_while_all_are_busy() {
 /// long as it is in a record or between two.
 #[test]
 fn the_rest_of_a_body_has_no_limit() {
+    let _turn = beside_others();
     let whole = request(1, true, &[("READ", "0")], &[b'b'; 70_000]);
     let next = echo(2, true, "next");
     for options in THREADS {
@@ -280,6 +291,7 @@ fn the_rest_of_a_body_has_no_limit() {
 
 #[test]
 fn connections_without_a_request() {
+    let _turn = beside_others();
     for options in THREADS {
         let worker = limited("LIBFCGI_MAX_WAITING=4", Listen::Unix, options);
         let keep = |_| {
@@ -311,6 +323,7 @@ fn connections_without_a_request() {
 /// Web servers keep idle connections because they mean to use them: silent ones go before.
 #[test]
 fn too_many_silent_connections() {
+    let _turn = beside_others();
     for options in THREADS {
         let worker = limited("LIBFCGI_MAX_WAITING=4", Listen::Tcp, options);
         let mut kept = worker.connect();
@@ -328,6 +341,7 @@ fn too_many_silent_connections() {
 /// Those that have said what is no request go before the kept ones, too.
 #[test]
 fn too_many_connections_that_never_had_a_request() {
+    let _turn = beside_others();
     for bytes in no_requests() {
         for options in THREADS {
             let worker = limited("LIBFCGI_MAX_WAITING=20", Listen::Tcp, options);

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::{AT_MOST, IN_VAIN, answered, echo, is_answered_within, output, text};
+use testkit::turns::{alone, beside_others};
 use testkit::wire::{Connection, request};
 use testkit::{
     Library, Listen, PATIENCE, Worker, children_of, need, signal, state, until, until_asleep,
@@ -64,6 +65,7 @@ pub(super) fn until_accepting(process: u32) {
 
 #[test]
 fn the_plain_case_leaves_the_flags_alone() {
+    let _turn = beside_others();
     let worker = Worker::ours(&[]);
     for _ in 0..20 {
         answered(worker.connect(), "body");
@@ -73,6 +75,7 @@ fn the_plain_case_leaves_the_flags_alone() {
 
 #[test]
 fn a_child_serves_new_connections_and_none_of_its_parents() {
+    let _turn = beside_others();
     for listen in [Listen::Unix, Listen::Tcp] {
         for ending in [libc::SIGTERM, libc::SIGKILL] {
             let worker = Worker::start(Library::Ours, listen, &[]);
@@ -110,6 +113,7 @@ fn a_child_serves_new_connections_and_none_of_its_parents() {
 
 #[test]
 fn a_process_that_shuts_down_leaves_its_siblings_flag_alone() {
+    let _turn = beside_others();
     let worker = Worker::ours(&["-p", "2"]);
     let processes = worker.children(2);
     for process in &processes {
@@ -137,6 +141,7 @@ fn tell_all(worker: &Worker) {
 /// They share the listen socket, but not the wish: none may take from another what ends its wait.
 #[test]
 fn processes_that_shut_down_at_the_same_moment_all_end() {
+    let _turn = beside_others();
     let told = |library, listen| {
         let worker = Worker::start(library, listen, &["-s", "-p", "8"]);
         worker.children(8).into_iter().for_each(until_accepting);
@@ -159,6 +164,7 @@ fn processes_that_shut_down_at_the_same_moment_all_end() {
 /// Afterwards the program may use it, close it or give it to others, as if nothing had happened.
 #[test]
 fn the_listen_socket_is_as_before_when_a_process_was_told_to_shut_down() {
+    let _turn = beside_others();
     let is_as_before = |library, listen, options: &[&str], number| {
         let worker = Worker::start(library, listen, &[&["-l"], options].concat());
         let process = worker.running.pid();
@@ -183,6 +189,7 @@ fn the_listen_socket_is_as_before_when_a_process_was_told_to_shut_down() {
 /// A handler that means to shut down may close the listen socket then, and use its number.
 #[test]
 fn what_a_handler_makes_of_the_listen_sockets_number_stays() {
+    let _turn = beside_others();
     let zero = || Some(PathBuf::from("/dev/zero"));
     let cases = [
         (Library::Original, "-x", -libc::EBADF, None),
@@ -247,6 +254,7 @@ fn served_although_the_process_that_was_woken(ending: i32) -> Duration {
 
 #[test]
 fn a_connection_is_not_lost_with_the_process_that_was_woken_for_it() {
+    let _turn = alone();
     let took = served_although_the_process_that_was_woken(libc::SIGTERM);
     assert!(took < AT_MOST, "served after {took:?}");
     // Nobody can say so for a process that is killed: its siblings look after a second.
@@ -256,6 +264,7 @@ fn a_connection_is_not_lost_with_the_process_that_was_woken_for_it() {
 
 #[test]
 fn the_programs_own_nonblocking_socket_does_not_wait() {
+    let _turn = beside_others();
     for library in Library::BOTH {
         for threads in [&["-n"][..], &["-n", "-t", "3"]] {
             let mut worker = Worker::start(library, Listen::Own, threads);
@@ -268,6 +277,7 @@ fn the_programs_own_nonblocking_socket_does_not_wait() {
 
 #[test]
 fn an_inherited_nonblocking_socket_is_waited_on() {
+    let _turn = beside_others();
     for threads in [&["-n"][..], &["-n", "-t", "3"]] {
         for listen in [Listen::Unix, Listen::Tcp] {
             let worker = Worker::start(Library::Ours, listen, threads);
@@ -283,6 +293,7 @@ fn an_inherited_nonblocking_socket_is_waited_on() {
 
 #[test]
 fn a_process_that_loses_the_race_serves_its_kept_connections() {
+    let _turn = beside_others();
     let worker = Worker::ours(&["-p", "4"]);
     let mut kept: Vec<Connection> = (0..8).map(|_| worker.connect()).collect();
     for kept in &mut kept {

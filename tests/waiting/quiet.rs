@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::changes::rests;
+use testkit::turns::alone;
 use testkit::{Library, Listen, Worker};
 
 /// How long they are watched.
@@ -27,6 +28,7 @@ fn sleeps(worker: &Worker) -> u64 {
 /// All threads together wake once a second, however many they are.
 #[test]
 fn many_idle_threads_wake_as_seldom_as_a_few() {
+    let _turn = alone();
     for threads in ["1", "63"] {
         let worker = Worker::start(Library::Ours, Listen::Unix, &["-t", threads]);
         let mut idle = worker.kept();

@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Instant;
 
 use super::{AT_MOST, answered, output};
+use testkit::turns::beside_others;
 use testkit::wire::{Connection, request};
 use testkit::{Library, Listen, PATIENCE, Worker, need, signal, until, until_asleep};
 
@@ -77,6 +78,7 @@ fn used(worker: &Worker, connections: usize) -> Vec<usize> {
 
 #[test]
 fn kept_connections_opened_while_all_are_idle_have_a_process_each() {
+    let _turn = beside_others();
     for listen in [Listen::Unix, Listen::Tcp] {
         for library in [Library::Original, Library::Ours] {
             for connections in [PROCESSES, PROCESSES / 2] {
@@ -92,6 +94,7 @@ fn kept_connections_opened_while_all_are_idle_have_a_process_each() {
 /// its own is idle meanwhile: the others have had requests since.
 #[test]
 fn a_connection_that_replaces_another_goes_to_the_process_that_has_none() {
+    let _turn = beside_others();
     for (library, listen) in [
         (Library::Original, Listen::Unix),
         (Library::Ours, Listen::Unix),
@@ -120,6 +123,7 @@ fn a_connection_that_replaces_another_goes_to_the_process_that_has_none() {
 /// it was taken out: new connections are served all the same, beside a client that is always busy.
 #[test]
 fn a_listen_socket_that_cannot_be_registered_again_is_looked_at() {
+    let _turn = beside_others();
     need("strace", "/usr/bin/strace");
     let strace = ["strace", "-f", "-qq", "-o", "trace", "-e", "trace=epoll_ctl"];
     // The first ones are for the wake-up (twice), the kept connection and the listen socket, which then is

@@ -8,6 +8,7 @@ use fcgi::internals::protocol::RecordType;
 
 use super::changes::rests;
 use super::{AT_MOST, answered, echo, is_answered_within, output};
+use testkit::turns::beside_others;
 use testkit::wire::{Connection, begin, get_values, request};
 use testkit::{Library, Listen, PATIENCE, Worker, until, until_asleep, until_in};
 
@@ -66,6 +67,7 @@ fn ours(setting: &str) -> Worker {
 /// The one that has waited longest for its request makes room, but not with its request there.
 #[test]
 fn a_connection_that_could_make_room_is_served_if_it_has_spoken() {
+    let _turn = beside_others();
     let worker = ours("LIBFCGI_IS_AF_UNIX_KEEPER_POLL_TIMEOUT=20000");
     let busy = worker.kept();
     let mut silent = worker.connect();
@@ -85,6 +87,7 @@ fn a_connection_that_could_make_room_is_served_if_it_has_spoken() {
 
 #[test]
 fn a_connection_too_many_is_served_if_it_has_spoken() {
+    let _turn = beside_others();
     let worker = ours("LIBFCGI_MAX_WAITING=1");
     let mut first = worker.kept();
     let second = Half::of(worker.connect(), &worker);
@@ -103,6 +106,7 @@ fn a_connection_too_many_is_served_if_it_has_spoken() {
 /// Without epoll the idle connection is waited for alone: for a second, not for ever.
 #[test]
 fn a_shortage_at_the_first_kept_connection_passes() {
+    let _turn = beside_others();
     let worker = Worker::ours(&[]);
     let busy = Half::of(worker.connect(), &worker);
     let before = limit_descriptors(&worker, 3);
@@ -119,6 +123,7 @@ fn a_shortage_at_the_first_kept_connection_passes() {
 /// Who has sent no request is waited for alone then, too, and for a second.
 #[test]
 fn who_sends_no_request_holds_nobody_for_long_without_epoll() {
+    let _turn = beside_others();
     let is_let_go = |library, most, is_question: bool| {
         let worker = Worker::start(library, Listen::Unix, &["-f", most]);
         let mut first = worker.connect();
@@ -151,6 +156,7 @@ fn who_sends_no_request_holds_nobody_for_long_without_epoll() {
 
 #[test]
 fn a_shortage_that_concerns_nobody_closes_nothing() {
+    let _turn = beside_others();
     for library in Library::BOTH {
         // 0, 1 and 2, epoll and the wake-up, this connection, and the last one, which is left free.
         let worker = Worker::start(library, Listen::Unix, &["-f", "8"]);
@@ -166,6 +172,7 @@ fn a_shortage_that_concerns_nobody_closes_nothing() {
 /// The library leaves the last descriptor to a connection, and does without its own.
 #[test]
 fn with_threads_there_is_always_a_descriptor_for_a_connection() {
+    let _turn = beside_others();
     for library in Library::BOTH {
         // 0, 1 and 2; the last has room for epoll, the wake-up and a connection. A thread of the original
         // that waits has a descriptor already.
