@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use super::config::{self, Config};
 use super::exchange::Exchange;
+use super::heads_budget;
 use super::inbound::Inbound;
 use super::key::Key;
 use super::obligation::Obligation;
 use super::parking::Parked;
 use super::pool::Pool;
-use super::pools;
 use super::store::{new_exchange, recycle};
 use super::turns::TakenOut;
 use super::wait::{Again, Owner, Stage, Wait};
@@ -92,7 +92,7 @@ impl Connection {
         pool.park((key, fd, parked), again, config.max_waiting);
         spare.into_iter().for_each(recycle);
         if counts {
-            pools::relieve(config);
+            heads_budget::relieve(config);
         }
         Ok(key)
     }

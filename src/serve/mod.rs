@@ -13,7 +13,7 @@
 //!    `holding` with `hold`, `sleepers`, `reserve` and `duty` (how each of several threads waits); `pace`
 //!    (the turns of several processes).
 //! 4. The table of a pool: [`parking`], `slot`, [`key`], `queues`, `descriptors`, `heap` (by deadline),
-//!    `sizes` (by size); `heads` and `pools` (what unfinished heads may use in all pools).
+//!    `sizes` (by size); `unfinished_heads` and `heads_budget` (what unfinished heads may use in all pools).
 //! 5. A request: [`exchange`] (one request), [`incoming`] (the records of one socket), [`params`],
 //!    [`inbound`] and [`outbound`] (bytes in, bytes out), [`sending`] and `answers` (threads that send on
 //!    one connection), [`store`] (memory for the next request).
@@ -114,7 +114,7 @@ mod event;
 pub(crate) mod exchange;
 mod grace;
 pub(crate) mod head;
-mod heads;
+mod heads_budget;
 mod heap;
 mod hold;
 mod holding;
@@ -131,7 +131,6 @@ pub(crate) mod parking;
 mod patience;
 pub(crate) mod peers;
 mod pool;
-mod pools;
 mod queues;
 pub(crate) mod registry;
 mod reserve;
@@ -142,6 +141,7 @@ mod slot;
 pub(crate) mod store;
 mod troubles;
 mod turns;
+mod unfinished_heads;
 pub(crate) mod wait;
 mod watcher;
 

@@ -23,7 +23,6 @@ use super::config::Config;
 use super::entry::Entry;
 use super::event::{Event, taken};
 use super::exchange::Exchange;
-use super::heads;
 use super::holding::{Found, Hold, Holding, Sleep};
 use super::key::{Key, Tenant};
 use super::pace::Pace;
@@ -32,6 +31,7 @@ use super::sleepers::Count;
 use super::slot::Registration;
 use super::store::recycle;
 use super::turns::{State, Step, TakenOut};
+use super::unfinished_heads;
 use super::wait::{Again, Owner, Stage};
 use super::watcher::{LISTEN, UNASKED, Watcher};
 use crate::os::descriptor::{close, file_number};
@@ -448,7 +448,7 @@ impl Pool {
 
     /// Refuses the largest of these heads, and returns its exchange.
     pub(super) fn refuse_largest_head(&self, config: &Config) -> Option<Box<Exchange>> {
-        heads::refuse_largest(&mut self.state.lock().parking, config)
+        unfinished_heads::refuse_largest(&mut self.state.lock().parking, config)
     }
 
     /// Returns whether any connection has a slot: parked, out on a request, or while a thread looks at it.

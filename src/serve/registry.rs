@@ -7,11 +7,11 @@ use std::sync::Arc;
 use super::accept_options::AcceptOptions;
 use super::connection::Connection;
 use super::head::AcceptedRequest;
+use super::heads_budget;
 use super::key::Key;
 use super::last::Last;
 use super::listener::Listener;
 use super::outbound;
-use super::pools;
 use super::store::EXCHANGES;
 use crate::os::fork::{self, PerProcess};
 use crate::os::lock::Lock;
@@ -51,7 +51,7 @@ fn add(fd: RawFd, list: &mut Vec<Arc<Listener>>) -> Result<Arc<Listener>, NoMemo
     // An inherited TCP socket may lack the option, which connections inherit. Other sockets refuse it.
     let _ = socket::set_nodelay(fd);
     let listener = Arc::new(Listener::new(fd));
-    pools::enlist(listener.pool())?;
+    heads_budget::enlist(listener.pool())?;
     push(list, Arc::clone(&listener)).map_err(|_| NoMemory)?;
     Ok(listener)
 }
@@ -154,7 +154,7 @@ pub(crate) fn shut_down() -> bool {
         }
         is_any_used = !list.is_empty();
     }
-    pools::forget_gone();
+    heads_budget::forget_gone();
     EXCHANGES.clear();
     outbound::clear_spare();
     is_any_used

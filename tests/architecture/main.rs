@@ -293,6 +293,19 @@ fn no_file_is_over_500_lines() {
     assert_none(offences, "files over 500 lines");
 }
 
+#[test]
+fn no_file_has_the_name_of_another_but_for_a_letter() {
+    let all = files("src", &["rs"]);
+    let plural = |path: &Path| {
+        path.with_file_name(format!("{}s.rs", path.file_stem().unwrap().to_str().unwrap()))
+    };
+    let offences = all.iter().filter(|path| all.contains(&plural(path)));
+    assert_none(
+        offences.map(|path| path.display().to_string()).collect(),
+        "and its plural is another file",
+    );
+}
+
 /// Programs of tests that have limits of real time.
 const TAKES_TURNS: [&str; 3] = ["tests/signals.rs", "tests/drain.rs", "tests/waiting"];
 

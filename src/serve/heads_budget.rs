@@ -60,8 +60,8 @@ pub(super) fn relieve(config: &Config) {
 mod tests {
     use super::*;
     use crate::os::fork::ForkEpoch;
-    use crate::serve::heads::unfinished;
     use crate::serve::parking::Parked;
+    use crate::serve::unfinished_heads::unfinished;
     use crate::serve::wait::{Again, Stage, Wait};
     use std::os::fd::IntoRawFd;
     use std::os::unix::net::UnixStream;
