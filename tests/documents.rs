@@ -242,3 +242,32 @@ fn every_link_leads_somewhere() {
     }
     assert!(followed > 50, "only {followed} links");
 }
+
+/// Words for which there are plainer ones. (include/ and man/ have a longer list: tests/declarations.)
+const DIALECT: [&str; 6] = ["nobody", "somebody", "everybody", "whoever", "is told", "for good"];
+
+#[test]
+fn documents_and_sources_are_in_plain_english() {
+    let mut open: Vec<PathBuf> = vec![root("docs"), root("src"), root("examples-c")];
+    let pages = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"];
+    let mut files: Vec<PathBuf> = pages.into_iter().map(root).collect();
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+        } else {
+            files.push(path);
+        }
+    }
+    assert!(files.len() > 100);
+    let mut offences = Vec::new();
+    for path in files {
+        let Ok(text) = fs::read_to_string(&path) else { continue };
+        let text = text.to_lowercase();
+        let words =
+            text.split(|c: char| !c.is_alphabetic() && c != '_').filter(|word| !word.is_empty());
+        let text = format!(" {} ", words.collect::<Vec<_>>().join(" "));
+        let found = DIALECT.iter().filter(|words| text.contains(&format!(" {words} ")));
+        offences.extend(found.map(|word| format!("{}: {word}", path.display())));
+    }
+    assert!(offences.is_empty(), "{offences:#?}");
+}
