@@ -1,4 +1,4 @@
-/* FCGX_Accept: the one global request on descriptor 0, and what a failure leaves behind. */
+/* FCGX_Accept: the global request on descriptor 0, and the state after a failed call. */
 #include "fcgi_client.h"
 
 static void pointers(FCGX_Stream *in, FCGX_Stream *out, FCGX_Stream *err)

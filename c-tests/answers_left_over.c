@@ -1,7 +1,7 @@
 /*
- * A thread sends to a web server that does not read, until the program's own time limit ends that.
- * Meanwhile another thread reads management records, whose answers have to wait. The next request's
- * reply has nothing of them.
+ * A thread writes to a web server that does not read, until the program's own send timeout expires.
+ * Meanwhile another thread reads management records, and the replies to them have to wait. The next
+ * request's response contains none of these replies.
  */
 #include "two_threads.h"
 

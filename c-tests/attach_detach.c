@@ -1,4 +1,4 @@
-/* FCGX_Attach and FCGX_Detach in any state, and a request that is finished after it was detached. */
+/* FCGX_Attach and FCGX_Detach in any state, and a detached request that is finished. */
 #include "fcgi_client.h"
 
 int main(void)

@@ -1,4 +1,4 @@
-/* The Authorizer role: no body comes, the exit status is the answer. */
+/* The Authorizer role: the request has no body, and the exit status is the response. */
 #include "fcgi_client.h"
 
 int main(void)
@@ -18,7 +18,7 @@ int main(void)
     FCGX_Finish_r(&request);
     print_reply(client);
 
-    /* The role does not end with the connection of one request. */
+    /* The role is there again in the next request, on a new connection. */
     client = request_here("");
     FCGX_Accept_r(&request);
     printf("role %d, %s\n", request.role, request.envp[0]);

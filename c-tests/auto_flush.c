@@ -1,4 +1,5 @@
-/* A program that streams: the web server sees first bytes once some 8 KB are written, before Finish. */
+/* A program that streams: the web server receives the first bytes before Finish, once about 8 KB
+ * are written. */
 #include "fcgi_client.h"
 
 int main(void)

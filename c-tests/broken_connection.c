@@ -1,4 +1,5 @@
-/* Connections that break before the parameters are complete: closed, and Accept goes on to the next. */
+/* Connections that break before the parameters are complete: Accept closes them and goes on to the
+ * next one. */
 #include "fcgi_client.h"
 
 static void says_nothing(int client)

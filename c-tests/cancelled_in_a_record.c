@@ -1,9 +1,9 @@
 /*
  * differs: One request used by several threads
  *
- * A thread is cancelled while it waits for a web server that does not read, in the middle of a record.
- * What others write on the request cannot follow: the web server gets to see the end. The original
- * sends it, and the web server takes it for the rest of the record.
+ * A thread is cancelled in the middle of a record, while it waits for a web server that does not
+ * read. Nothing that other threads write on the request can follow, so the connection ends. The
+ * original sends their data, and the web server takes it for the rest of the record.
  */
 #include "two_threads.h"
 
@@ -18,7 +18,7 @@ static int sent(int fd)
     return queued;
 }
 
-/* The bytes from here to the connection's end that are not the writer's. */
+/* Counts the bytes before the end of the connection that are not the writer's. */
 static void *read_others(void *fd)
 {
     static long others;

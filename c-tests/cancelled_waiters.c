@@ -1,6 +1,6 @@
 /*
- * Threads that wait for a request are cancelled, while others serve. Those that are left serve whatever
- * comes, also when all but one of them are busy.
+ * Threads that wait for a request are cancelled while others serve. The remaining threads serve
+ * every request, even when all but one of them are busy.
  */
 #include "fcgi_client.h"
 
@@ -31,7 +31,7 @@ static void *serve(void *unused)
     return unused;
 }
 
-/* A request whose thread waits in the program. */
+/* Sends a request whose thread then waits in the program. */
 static int busy_request(void)
 {
     int fd = connect_here();
@@ -45,7 +45,7 @@ static int busy_request(void)
     return fd;
 }
 
-/* Requests one after the other, so that threads have come to wait lately. */
+/* Sends requests one after the other, so that threads have started to wait recently. */
 static int quick_requests(int count)
 {
     struct reply reply;

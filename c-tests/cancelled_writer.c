@@ -1,6 +1,6 @@
 /*
- * A thread is cancelled while it waits for a web server that does not read. Others go on with its
- * request: the err stream is written, the request is finished, and the next one is served.
+ * A thread is cancelled while it waits for a web server that does not read. Other threads continue
+ * with its request: they write the err stream, finish the request and serve the next one.
  */
 #include "two_threads.h"
 

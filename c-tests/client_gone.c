@@ -1,4 +1,5 @@
-/* The web server goes away: writing fails, the program lives on (no SIGPIPE) and serves the next one. */
+/* The web server closes the connection: writing fails without SIGPIPE, and the program serves the
+ * next request. */
 #include "fcgi_client.h"
 
 int main(void)

@@ -1,6 +1,6 @@
 /*
- * A program in which time stands still, as in a test that fakes the clock: SIGTERM ends it all the same
- * while a connection is kept.
+ * A program whose clock does not advance, as in a test with a fake clock. SIGTERM ends it
+ * nevertheless while a connection is kept.
  */
 #define _GNU_SOURCE
 #include "fcgi_client.h"
@@ -11,7 +11,7 @@
 
 static struct timespec stands_at;
 
-/* Instead of the C library's. */
+/* Replaces the C library's function. */
 int clock_gettime(clockid_t clock, struct timespec *now)
 {
     if (stands_at.tv_sec == 0)
@@ -46,7 +46,7 @@ int main(void)
     send_head(client, 1, FCGI_RESPONDER, FCGI_KEEP_CONN);
     send_end(client, FCGI_STDIN, 1);
     print_request_reply(client);
-    /* Until it waits again: a signal just before is lost on the original. */
+    /* The child may not wait again yet, and the original loses a signal just before that. */
     while (ended.si_pid == 0) {
         kill(child, SIGTERM);
         poll(NULL, 0, 300);

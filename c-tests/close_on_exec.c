@@ -1,8 +1,8 @@
 /*
  * differs: Accepted connection in a program that is executed
  *
- * A program that is executed while a request is active does not get the connection, unless it is
- * handed over on purpose.
+ * A program that is executed during a request inherits the connection only if it is passed on
+ * purpose.
  */
 #include "fcgi_client.h"
 

@@ -1,4 +1,5 @@
-/* FCGX_FClose: data and end record at once, END_REQUEST with the second writer; an unused err sends nothing. */
+/* FCGX_FClose sends the data and the end record immediately, and END_REQUEST with the second
+ * writer. An unused err stream sends nothing. */
 #include "fcgi_client.h"
 
 int main(void)

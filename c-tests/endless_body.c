@@ -1,9 +1,8 @@
-/* A body without end that the program does not read: its response arrives, and the next one, too. */
+/* An endless body that the program does not read: its response and the next one arrive. */
 #include "fcgi_client.h"
 #include <signal.h>
 #include <sys/wait.h>
 
-/* Sends until the connection or the process ends. */
 static void send_for_ever(int client)
 {
     char *piece = calloc(1, 30000);
@@ -12,7 +11,7 @@ static void send_for_ever(int client)
         send_record(client, FCGI_STDIN, 1, piece, 30000);
 }
 
-/* A web server that sends while it receives. */
+/* Runs a web server that sends and receives at the same time. */
 static void ask(void)
 {
     int client = connect_here();

@@ -1,4 +1,5 @@
-/* FCGX_SetExitStatus goes into END_REQUEST, whatever stream it is given, unless END_REQUEST has gone. */
+/* FCGX_SetExitStatus sets the status in END_REQUEST, with any stream of the request, until
+ * END_REQUEST is sent. */
 #include "fcgi_client.h"
 
 static void with_status(FCGX_Request *request, int status, int which)

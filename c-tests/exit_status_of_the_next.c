@@ -1,5 +1,5 @@
 /*
- * The exit status of one request is not that of the next.
+ * The exit status of a request does not carry over to the next one.
  * differs: Exit status
  */
 #include "fcgi_client.h"

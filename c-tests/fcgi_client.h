@@ -1,12 +1,12 @@
 /*
- * A web server in miniature, for the test programs in this directory.
+ * A minimal web server for the test programs in this directory.
  *
- * A program listens on a socket in its own (temporary) working directory, connects to itself, writes a
- * request, handles it with the library and prints the reply. Requests here are small, so everything
- * fits into the socket's buffers and one thread is enough.
+ * A program listens on a socket in its own temporary working directory, connects to itself, writes
+ * a request, handles it with the library and prints the reply. Requests are small enough for the
+ * socket's buffers, so one thread is enough.
  *
- * Replies are printed in a canonical form: adjacent contents of one stream are joined, so that it does
- * not matter how a library cuts its output into records.
+ * Replies are printed in a canonical form: adjacent contents of one stream are joined, so that the
+ * way a library divides its output into records does not matter.
  */
 #ifndef FCGI_CLIENT_H
 #define FCGI_CLIENT_H
@@ -28,10 +28,10 @@
 
 #define SOCKET_PATH "listen.sock"
 
-/* The longest that a test waits for anything. */
+/* The longest that a test waits, in milliseconds. */
 #define PATIENCE_MS 8000
 
-/* What the other side sent and nobody has looked at yet. */
+/* The bytes received so far. */
 struct reply {
     unsigned char *bytes;
     size_t length;
@@ -47,7 +47,7 @@ static inline void die(const char *what)
 
 /* ---- listening and connecting ---- */
 
-/* A listen socket at SOCKET_PATH, and the library initialised. */
+/* Initialises the library and returns a listen socket at SOCKET_PATH. */
 static inline int listen_here(void)
 {
     int sock;
@@ -107,7 +107,7 @@ static inline void send_record(int fd, int type, int id, const void *content, si
     send_bytes(fd, content, length);
 }
 
-/* An empty record: the end of a stream. */
+/* Sends an empty record, which ends a stream. */
 static inline void send_end(int fd, int type, int id)
 {
     send_record(fd, type, id, "", 0);
@@ -125,7 +125,7 @@ static inline void send_begin(int fd, int id, int role, int flags)
     send_record(fd, FCGI_BEGIN_REQUEST, id, body, sizeof body);
 }
 
-/* One PARAMS record with one pair; lengths in the short form where they fit. */
+/* Sends a PARAMS record with one pair. Lengths have the short form where they fit. */
 static inline void send_pair_bytes(int fd, int id, const char *name, size_t name_length,
                                    const char *value, size_t value_length)
 {
@@ -157,7 +157,7 @@ static inline void send_pair(int fd, int id, const char *name, const char *value
     send_pair_bytes(fd, id, name, strlen(name), value, strlen(value));
 }
 
-/* BEGIN_REQUEST and parameters: what an application needs to accept. */
+/* Sends BEGIN_REQUEST and parameters, which an application needs to accept a request. */
 static inline void send_head(int fd, int id, int role, int flags)
 {
     send_begin(fd, id, role, flags);
@@ -165,7 +165,7 @@ static inline void send_head(int fd, int id, int role, int flags)
     send_end(fd, FCGI_PARAMS, id);
 }
 
-/* A whole Responder request with id 1; the connection is to be closed after it. */
+/* Sends a whole Responder request with id 1, after which the application closes the connection. */
 static inline void send_request(int fd, const char *body)
 {
     send_head(fd, 1, FCGI_RESPONDER, 0);
@@ -174,7 +174,7 @@ static inline void send_request(int fd, const char *body)
     send_end(fd, FCGI_STDIN, 1);
 }
 
-/* Nothing more will be sent: the application need not wait for us when it closes. */
+/* Shuts down the sending side, so that the application need not wait when it closes. */
 static inline void send_no_more(int fd)
 {
     if (shutdown(fd, SHUT_WR) != 0)
@@ -193,7 +193,7 @@ static inline int request_here(const char *body)
 
 /* ---- receiving ---- */
 
-/* Reads once, waiting at most `wait_ms`. Returns whether something happened. */
+/* Reads once, for at most `wait_ms`. Returns whether data or the end arrived. */
 static inline int reply_read(int fd, struct reply *reply, int wait_ms)
 {
     struct pollfd readable = { fd, POLLIN, 0 };
@@ -214,7 +214,8 @@ static inline int reply_read(int fd, struct reply *reply, int wait_ms)
     return 1;
 }
 
-/* The record at `at`, if it is there as a whole: its length with header and padding, else 0. */
+/* Returns the length of the whole record at `at`, header and padding included. An incomplete record
+ * has length 0. */
 static inline size_t record_at(const struct reply *reply, size_t at)
 {
     const unsigned char *header = reply->bytes + at;
@@ -255,7 +256,7 @@ static inline const char *record_name(int type)
     return type <= FCGI_MAXTYPE ? names[type] : "unknown type";
 }
 
-/* Bytes as text; long ones as their number and a checksum. */
+/* Prints bytes as text, or as a count and a checksum if there are many. */
 static inline void print_bytes(const unsigned char *bytes, size_t length)
 {
     size_t i;
@@ -293,7 +294,8 @@ static inline void print_end_request(const unsigned char *body)
     printf("%d %s", (int)app_status, body[4] < 4 ? statuses[body[4]] : "unknown status");
 }
 
-/* Whether a record is stream content, which goes on in the next record of the same kind and id. */
+/* Returns whether a record is stream content that continues in the next record of the same type and
+ * id. */
 static inline int is_content(const unsigned char *header)
 {
     return (header[1] == FCGI_STDOUT || header[1] == FCGI_STDERR || header[1] == FCGI_STDIN
@@ -301,7 +303,7 @@ static inline int is_content(const unsigned char *header)
            && (header[4] | header[5]) != 0;
 }
 
-/* Prints the stream content that begins at `at` and gives the place behind it. */
+/* Prints the stream content that begins at `at` and returns the position after it. */
 static inline size_t print_content(const struct reply *reply, size_t at)
 {
     const unsigned char *first = reply->bytes + at;
@@ -325,7 +327,7 @@ static inline size_t print_content(const struct reply *reply, size_t at)
     return at;
 }
 
-/* Prints what was read, a line per stream content or other record. */
+/* Prints what was read, with a line for each stream content and each other record. */
 static inline void reply_print(struct reply *reply)
 {
     size_t at = 0, length;
@@ -368,7 +370,7 @@ static inline void print_arrived(int fd)
         printf("  closed\n");
 }
 
-/* Prints a whole reply: up to END_REQUEST or the connection's end. */
+/* Prints a whole reply, up to END_REQUEST or the end of the connection. */
 static inline void print_request_reply(int fd)
 {
     struct reply reply = { NULL, 0, 0 };
@@ -379,7 +381,7 @@ static inline void print_request_reply(int fd)
         printf("  closed\n");
 }
 
-/* Prints everything up to the connection's end, and closes our side. */
+/* Prints everything up to the end of the connection, then closes the client's side. */
 static inline void print_reply(int fd)
 {
     struct reply reply = { NULL, 0, 0 };

@@ -1,4 +1,4 @@
-/* The Filter role: STDIN to its end, then FCGX_StartFilterData, then DATA. */
+/* The Filter role: STDIN up to its end, then FCGX_StartFilterData, then DATA. */
 #include "fcgi_client.h"
 
 static void get(const char *what, FCGX_Stream *in, int n)

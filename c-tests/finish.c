@@ -1,4 +1,5 @@
-/* Finish at odd times: on NULL, on a fresh request, twice, by the next Accept, in the middle of both. */
+/* Finish at unusual times: on NULL, on a fresh request, twice, and by the next Accept while a
+ * request is in progress. */
 #include "fcgi_client.h"
 
 int main(void)

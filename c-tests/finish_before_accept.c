@@ -1,5 +1,5 @@
 /*
- * FCGX_Finish before any request closes nothing that is not the library's.
+ * FCGX_Finish before the first request closes no descriptor of the program.
  * differs: `FCGX_Finish` before any Accept
  */
 #include "fcgi_client.h"

@@ -1,4 +1,4 @@
-/* A request is accepted in one thread, written in a second and finished in a third. */
+/* One thread accepts a request, a second writes to it and a third finishes it. */
 #include "fcgi_client.h"
 
 #include <pthread.h>

@@ -1,6 +1,6 @@
 /*
- * A process that ends leaves the listen socket as it was: by exit(), by OS_LibShutdown, and when
- * Accept has failed because shutting down was asked for.
+ * A process restores the flags of the listen socket when it ends by exit(), by OS_LibShutdown, or
+ * after Accept has failed because of a shutdown request.
  */
 #include "fcgi_client.h"
 
@@ -16,7 +16,7 @@ static void *do_nothing(void *unused)
     return unused;
 }
 
-/* In a child process: serves a request, with a second thread or a silent connection, and ends. */
+/* Serves a request in a child process, with a second thread or a silent connection, and ends. */
 static void serve(int sock, enum end end)
 {
     FCGX_Request request;

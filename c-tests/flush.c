@@ -1,4 +1,4 @@
-/* FCGX_FFlush sends what is there and never an empty record, which would end the stream. */
+/* FCGX_FFlush sends what is buffered, and never an empty record, which would end the stream. */
 #include "fcgi_client.h"
 
 int main(void)

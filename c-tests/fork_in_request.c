@@ -1,4 +1,5 @@
-/* A program forks in the middle of a request; its child keeps a copy of the connection and lives on. */
+/* A program forks in the middle of a request. Its child keeps a copy of the connection and lives
+ * on. */
 #include "fcgi_client.h"
 
 int main(void)
@@ -27,7 +28,7 @@ int main(void)
     close(ends[1]);
     print_child_end("child", child);
 
-    /* And the other way: the child finishes, the parent only lets go of its copy. */
+    /* The other way round: the child finishes, and the parent only closes its copy. */
     client = request_here("body");
     FCGX_Accept_r(&request);
     fflush(stdout);

@@ -1,15 +1,16 @@
 /*
- * A program forks in the middle of a request. The child opens a listen socket and files of its own, and
- * then closes the request: the connection ends, and nothing that the child has opened is closed.
+ * A program forks in the middle of a request. The child opens a listen socket and files of its own
+ * and then closes the request. The connection ends, and everything that the child opened stays
+ * open.
  */
 #include "fcgi_client.h"
 
 #define FILES 6
 
-/* In microseconds: who waits so long for a request must look at other connections, too. */
+/* Microseconds after which a thread that waits for a request also checks other connections. */
 #define LONG_ENOUGH 100000
 
-/* Whether a process is asleep in a system call. */
+/* Returns whether a process is asleep in a system call. */
 static int is_asleep(pid_t process)
 {
     char path[40], state = '?';
@@ -23,8 +24,8 @@ static int is_asleep(pid_t process)
     return state == 'S';
 }
 
-/* The web server: its request comes when the program waits for it. The exit status is 0 when the
- * connection has ended. */
+/* Runs the web server, whose request comes while the program waits for it. The exit status is 0 if
+ * the connection has ended. */
 static void serve_web(pid_t program)
 {
     struct reply reply = { NULL, 0, 0 };

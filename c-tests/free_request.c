@@ -1,4 +1,5 @@
-/* FCGX_Free at odd times: before, in, between and after requests, keeping or closing the connection. */
+/* FCGX_Free at any time: before, in, between and after requests, with or without closing the
+ * connection. */
 #include "fcgi_client.h"
 
 static void state(const char *when, const FCGX_Request *request)

@@ -1,5 +1,5 @@
 /*
- * There is no stream to free: nothing happens.
+ * FCGX_FreeStream with NULL does nothing.
  * differs: `FCGX_FreeStream(NULL)`
  */
 #include "fcgi_client.h"

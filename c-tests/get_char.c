@@ -1,4 +1,5 @@
-/* FCGX_GetChar and FCGX_HasSeenEOF: bytes of any value, and end of file only when a read met it. */
+/* FCGX_GetChar and FCGX_HasSeenEOF: bytes of any value, and end of file only after a read has met
+ * it. */
 #include "fcgi_client.h"
 
 int main(void)
@@ -22,7 +23,7 @@ int main(void)
     FCGX_Finish_r(&request);
     print_reply(client);
 
-    /* An empty body: still nothing seen before the first read. */
+    /* An empty body: its end is not seen before the first read. */
     client = request_here("");
     FCGX_Accept_r(&request);
     printf("seen before any read: %d\n", FCGX_HasSeenEOF(request.in));

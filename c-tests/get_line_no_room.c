@@ -1,5 +1,5 @@
 /*
- * FCGX_GetLine with room for no byte writes none, and takes nothing from the stream.
+ * FCGX_GetLine with a buffer of no bytes writes nothing and reads nothing from the stream.
  * differs: `FCGX_GetLine` with room for no byte
  */
 #include "fcgi_client.h"

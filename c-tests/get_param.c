@@ -1,4 +1,5 @@
-/* FCGX_GetParam: whole names only, first hit, any NULL-terminated array; strings may be changed in place. */
+/* FCGX_GetParam: only whole names, the first match, any NULL-terminated array. The program may
+ * change the strings in place. */
 #include "fcgi_client.h"
 
 static void look(const char *name, char **envp)

@@ -1,4 +1,4 @@
-/* FCGX_GetStr: waits for n bytes, gives less only at the end of the stream. */
+/* FCGX_GetStr waits for n bytes and returns fewer only at the end of the stream. */
 #include "fcgi_client.h"
 
 static void get(FCGX_Stream *in, int n)
@@ -37,14 +37,14 @@ int main(void)
     FCGX_Finish_r(&request);
     print_reply(client);
 
-    /* Short at the end: the end is seen in the same call. */
+    /* A short read at the end sees the end in the same call. */
     client = request_here("short");
     FCGX_Accept_r(&request);
     get(request.in, 50);
     FCGX_Finish_r(&request);
     print_reply(client);
 
-    /* Larger than any buffer, in two reads. */
+    /* More than any buffer holds, in two reads. */
     client = connect_here();
     send_head(client, 1, FCGI_RESPONDER, 0);
     for (i = 0; i < 150000; i++)

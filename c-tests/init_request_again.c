@@ -1,4 +1,4 @@
-/* FCGX_InitRequest over anything, and again in the loop, as many programs do it. */
+/* FCGX_InitRequest on a request in any state, and in the loop, as many programs call it. */
 #include "fcgi_client.h"
 
 int main(void)
@@ -28,7 +28,7 @@ int main(void)
     printf("descriptors in use are few: %d\n", lowest < 10);
     close(lowest);
 
-    /* The connection of a kept request is the program's from now on. */
+    /* The program owns the connection of a kept request from now on. */
     client = connect_here();
     send_head(client, 1, FCGI_RESPONDER, FCGI_KEEP_CONN);
     send_end(client, FCGI_STDIN, 1);

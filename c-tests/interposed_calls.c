@@ -1,5 +1,6 @@
 /*
- * What a program, or what is preloaded to it, puts in the place of functions that the library might call.
+ * Functions that a program, or something preloaded to it, defines in place of functions that the
+ * library might call.
  * differs: Functions in the place of `accept`, `read`, `write`, `OS_Read`, `OS_Write`
  */
 #define _GNU_SOURCE

@@ -1,4 +1,5 @@
-/* A signal makes Accept return -EINTR only if the request was made with FCGI_FAIL_ACCEPT_ON_INTR. */
+/* A signal makes Accept return -EINTR only if the request was initialised with
+ * FCGI_FAIL_ACCEPT_ON_INTR. */
 #include "fcgi_client.h"
 
 #include <signal.h>
@@ -18,7 +19,7 @@ static void on_alarm(int number)
     errno = saved;
 }
 
-/* Signals every 20 ms: some of them certainly meet a waiting Accept. */
+/* Sends signals every 20 ms, so that some of them meet a waiting Accept. */
 static void alarms(int on)
 {
     struct itimerval every = { { 0, on ? 20000 : 0 }, { 0, on ? 20000 : 0 } };
@@ -26,7 +27,7 @@ static void alarms(int on)
     setitimer(ITIMER_REAL, &every, NULL);
 }
 
-/* A web server that sends its request when it gets a byte. */
+/* Starts a web server that sends its request when it receives a byte. */
 static pid_t waiting_client(int *trigger)
 {
     int ends[2];

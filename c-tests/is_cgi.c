@@ -1,4 +1,4 @@
-/* FCGX_IsCGI looks at descriptor 0 at each call until it has found FastCGI. */
+/* FCGX_IsCGI checks descriptor 0 in every call until it has found FastCGI. */
 #include "fcgi_client.h"
 
 int main(void)

@@ -1,6 +1,6 @@
 /*
- * A program that leaves reading by siglongjmp from a signal handler, while it waits, reads on afterwards
- * where it was.
+ * A program that leaves a waiting read by siglongjmp from a signal handler continues later at the
+ * same byte.
  */
 #include "fcgi_client.h"
 

@@ -1,10 +1,9 @@
 /*
  * differs: A write that is left by siglongjmp
  *
- * A program leaves a write by siglongjmp from a signal handler, while it waits for a web server that does
- * not read, in the middle of a record. Nothing can follow that: the web server gets to see the end of
- * the connection. The original sends its buffer again, and the web server takes it for the rest of the
- * record.
+ * A program leaves a write by siglongjmp from a signal handler, in the middle of a record, while it
+ * waits for a web server that does not read. Nothing can follow, so the connection ends. The
+ * original sends its buffer again, and the web server takes it for the rest of the record.
  */
 #include "two_threads.h"
 
@@ -19,7 +18,7 @@ static void on_alarm(int number)
     siglongjmp(back, number);
 }
 
-/* The bytes from here to the connection's end that are not the large write's. */
+/* Counts the bytes before the end of the connection that are not the large write's. */
 static void *read_others(void *fd)
 {
     static long others;

@@ -1,6 +1,7 @@
 /*
- * Programs that leave FCGX_Accept_r by siglongjmp from a signal handler, while it waits: later calls
- * serve what is there, and nothing is done to descriptors that have got the listen socket's number.
+ * Programs that leave a waiting FCGX_Accept_r by siglongjmp from a signal handler. Later calls
+ * serve the requests that are there, and the library does not touch descriptors that reuse the
+ * listen socket's number.
  */
 #include "fcgi_client.h"
 
@@ -47,7 +48,7 @@ static long file_number(int fd)
     return fstat(fd, &stat) == 0 ? (long)stat.st_ino : -1;
 }
 
-/* SIGTERM comes when the number stands for something else. */
+/* Raises SIGTERM when the number stands for another file. */
 static void reuse_the_number(FCGX_Request *request)
 {
     int sock = request->listen_sock, pair[2];
@@ -62,7 +63,7 @@ static void reuse_the_number(FCGX_Request *request)
     printf("the number: %d, as it was: %d\n", pair[0] == sock, file_number(sock) == before);
 }
 
-/* SIGTERM comes when the listen socket is still there. */
+/* Raises SIGTERM while the listen socket still exists. */
 static void go_on_after_sigterm(FCGX_Request *request)
 {
     long before = file_number(request->listen_sock);

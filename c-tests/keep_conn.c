@@ -1,4 +1,5 @@
-/* Several requests on one connection: KEEP_CONN decides, the program may poll ipcFd and change its mind. */
+/* Several requests on one connection: KEEP_CONN decides whether it is kept. The program may poll
+ * ipcFd and change keepConnection. */
 #include "fcgi_client.h"
 
 static void serve(FCGX_Request *request, const char *answer)

@@ -1,5 +1,5 @@
 /*
- * A program that closes its listen socket serves the connection that it has on to its end, also with
+ * A program that closes its listen socket still serves its open connection to the end, even with
  * another thread in the process.
  */
 #include "fcgi_client.h"

@@ -1,9 +1,9 @@
 /*
  * differs: Listen socket closed, or opened anew at its number, while threads wait
  *
- * A thread waits in Accept while the program opens another listen socket and closes the one that the
- * thread waits on. Accept fails, and the thread goes on with the other one. The original's thread waits
- * for a socket that is gone.
+ * A thread waits in Accept while the program opens another listen socket and closes the one that
+ * the thread waits on. Accept fails, and the thread continues with the new socket. The original's
+ * thread waits on the closed one.
  */
 #include "fcgi_client.h"
 
@@ -36,7 +36,7 @@ int main(void)
     FCGX_Init();
     listen_socket = old;
     pthread_create(&thread, NULL, serve, NULL);
-    /* Most likely it waits by then; if not, the test asks for less. */
+    /* The thread most likely waits by then. If it does not, the test checks less. */
     poll(NULL, 0, 300);
     listen_socket = listen_here();
     close(old);

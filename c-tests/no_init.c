@@ -1,4 +1,4 @@
-/* Before FCGX_Init: Accept_r fails; OpenSocket, InitRequest and Finish work. */
+/* Before FCGX_Init, Accept_r fails; OpenSocket, InitRequest and Finish work. */
 #include "fcgi_client.h"
 
 int main(void)

@@ -1,4 +1,5 @@
-/* A listen socket that the program makes non-blocking, at any time: -EAGAIN when nobody is there. */
+/* A listen socket that the program makes non-blocking at any time: Accept returns -EAGAIN when no
+ * client is there. */
 #include "fcgi_client.h"
 
 int main(void)

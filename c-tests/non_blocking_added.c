@@ -1,6 +1,6 @@
 /*
  * differs: Adding `O_NONBLOCK` to a listen socket that the library has made non-blocking
- * With threads the library has set the flag for itself by then: adding it changes nothing.
+ * With threads the library has already set the flag for itself, so adding it changes nothing.
  */
 #include "fcgi_client.h"
 
@@ -34,7 +34,7 @@ int main(void)
     fflush(stdout);
     child = fork();
     if (child == 0) {
-        /* Long enough for one that does not wait. */
+        /* Longer than a call that does not wait. */
         poll(NULL, 0, 300);
         close(request_here(""));
         _exit(0);

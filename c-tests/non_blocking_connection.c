@@ -1,7 +1,7 @@
 /*
  * differs: Connection that the program makes non-blocking
  *
- * Streams wait all the same: an error in the middle would cut the body or the response off.
+ * Streams still wait, because an error in the middle would cut off the body or the response.
  */
 #include "fcgi_client.h"
 
@@ -23,7 +23,8 @@ int main(void)
     fflush(stdout);
     peer = fork();
     if (peer == 0) {
-        /* The body comes when the program waits for it, and the answer is read when it fills up. */
+        /* The body comes while the program waits for it. The response is read while the socket is
+         * full. */
         usleep(50000);
         send_text(client, FCGI_STDIN, 1, "x");
         send_end(client, FCGI_STDIN, 1);

@@ -1,7 +1,8 @@
 /*
- * The program makes its listen socket non-blocking: whoever made the socket, wherever it was moved, before
- * or after the library is initialised or has served, with and without threads, before a fork. As long
- * as the flag is there, Accept does not wait; otherwise it does, whatever the library does for itself.
+ * A listen socket that the program makes non-blocking. The cases differ in what created the socket,
+ * whether it was moved, and whether the flag is set before or after the library is initialised or
+ * has served, or before a fork, with and without threads. While the program's flag is set, Accept
+ * does not wait. Otherwise it waits, whatever flag the library sets for itself.
  */
 #include "fcgi_client.h"
 
@@ -51,7 +52,7 @@ static void start_thread(void)
         die("pthread_create");
 }
 
-/* What Accept returns. */
+/* Returns the result of Accept as text. */
 static const char *accept_once(void)
 {
     int result = FCGX_Accept_r(&request);
@@ -69,12 +70,12 @@ static void serve(void)
     close(client);
 }
 
-/* Most likely Accept waits by the time the request comes; if not, the test asks for less. */
+/* Sends a request, most likely while Accept waits; if it does not, the test checks less. */
 static void serve_later(void)
 {
     pid_t child;
 
-    fflush(stdout); /* ThreadSanitizer's _exit would print it again */
+    fflush(stdout); /* ThreadSanitizer's _exit would print it again. */
     child = fork();
     if (child == 0) {
         char byte;
@@ -122,7 +123,7 @@ static void use(enum how how, enum when when, int threads)
     close(silent);
 }
 
-/* A process that waits with threads, and its child, which has not made the socket non-blocking. */
+/* Forks a process that waits with threads. The child has not made the socket non-blocking. */
 static void fork_while_serving(int threads)
 {
     int sock = make(BY_HAND);
@@ -148,7 +149,7 @@ static void fork_while_serving(int threads)
     printf("; parent:%s\n", accept_once());
 }
 
-/* Two processes of which each initialises the library for itself; one waits with threads. */
+/* Starts two processes that each initialise the library. One of them waits with threads. */
 static void fork_before_init(void)
 {
     int sock = make(BY_HAND), i;
@@ -171,7 +172,7 @@ static void fork_before_init(void)
     printf("\n");
 }
 
-/* Does something in a process of its own; one that waits when it should not is ended. */
+/* Runs a call in a child process. An alarm ends a child that waits when it should not. */
 #define ALONE(call)                                                                                   \
     do {                                                                                              \
         pid_t child;                                                                                  \

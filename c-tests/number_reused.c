@@ -1,6 +1,6 @@
 /*
- * A thread waits in Accept while the program closes the listen socket and opens something else, which
- * gets its number. Nothing is done to that.
+ * A thread waits in Accept while the program closes the listen socket and opens another file, which
+ * gets the same number. The library does not touch that file.
  */
 #include "fcgi_client.h"
 
@@ -20,13 +20,13 @@ int main(void)
 
     FCGX_InitRequest(&request, sock, 0);
     pthread_create(&thread, NULL, wait_for_requests, &request);
-    /* Most likely it waits by then; if not, the test asks for less. */
+    /* The thread most likely waits by then. If it does not, the test checks less. */
     poll(NULL, 0, 300);
     close(sock);
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0)
         die("socketpair");
     printf("the number: %d\n", pair[0] == sock);
-    /* Longer than the library waits before it looks at the listen socket unasked. */
+    /* Longer than the interval at which the library checks the listen socket. */
     poll(NULL, 0, 1500);
     printf("O_NONBLOCK: %d\n", (fcntl(sock, F_GETFL) & O_NONBLOCK) != 0);
     FCGX_ShutdownPending();

@@ -1,5 +1,5 @@
 /*
- * FCGX_OpenSocket reports errors: it does not end the process, and deletes nothing but sockets.
+ * FCGX_OpenSocket returns errors: it does not end the process, and it deletes only sockets.
  * differs: `FCGX_OpenSocket` that fails
  */
 #include "fcgi_client.h"

@@ -1,5 +1,5 @@
 /*
- * A port that does not exist is an error; it does not stand for another one.
+ * A port number out of range is an error and does not select another port.
  * differs: Port above 65535
  */
 #include "fcgi_client.h"
@@ -7,7 +7,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
-/* A port that nobody uses at the moment. */
+/* Returns a port that is free at the moment. */
 static int free_port(void)
 {
     struct sockaddr_in address;

@@ -1,5 +1,5 @@
 /*
- * "[v6]:port" is an IPv6 address to listen on and to connect to, not the name of a file.
+ * "[v6]:port" is an IPv6 address to listen on and to connect to, not a file name.
  * differs: IPv6 address, `[::1]:9000`
  */
 #include "fcgi_client.h"

@@ -1,4 +1,4 @@
-// The C++ library first, then our meaning of the names.
+// The C++ library comes first, then the FastCGI meaning of the names.
 #include <cstdio>
 #include <iostream>
 #include <fastcgi/fcgi_stdio.h>

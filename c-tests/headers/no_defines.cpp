@@ -1,4 +1,4 @@
-// With NO_FCGI_DEFINES the header stands beside the C++ library's, in either order.
+// With NO_FCGI_DEFINES the header works together with the C++ library's, in either order.
 #ifdef CSTDIO_FIRST
 #include <cstdio>
 #endif
