@@ -1,5 +1,5 @@
-/* A program forks in the middle of a request. Its child keeps a copy of the connection and lives
- * on. */
+/* A program forks in the middle of a request. Its child outlives the request and keeps a copy of
+ * the connection. */
 #include "fcgi_client.h"
 
 int main(void)

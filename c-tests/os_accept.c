@@ -1,5 +1,5 @@
 /*
- * OS_Accept: address lists, signals, unix peers that stay silent, shutting down.
+ * OS_Accept: address lists, signals, unix peers that stay silent, and shutdown requests.
  */
 #define _GNU_SOURCE
 #include <fcgios.h>
@@ -47,7 +47,8 @@ static const char *accepted(int fd)
     return strerror(errno);
 }
 
-/* The listen socket does not block: a connection that is refused leaves EAGAIN. */
+/* The listen socket is non-blocking, so OS_Accept fails with EAGAIN after it has refused a
+ * connection. */
 static void list(const char *addresses)
 {
     int fd = listen_tcp();
@@ -73,7 +74,7 @@ static void lists(void)
         list(all[i]);
 }
 
-/* Peers on unix sockets must say something soon. */
+/* Peers on unix sockets must send something soon. */
 static void unix_peers(void)
 {
     int fd = OS_CreateLocalIpcFd("sock", 5);
@@ -107,7 +108,7 @@ static void on_signal(int number)
     (void)number;
 }
 
-/* Sends signals while the parent lives, one of which finds it waiting, then connects. */
+/* Sends signals while the parent lives, at least one of them while it waits, and then connects. */
 static pid_t start_signalling(int number, int times)
 {
     pid_t child, parent = getpid();

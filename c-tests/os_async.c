@@ -1,6 +1,7 @@
 /*
- * Asynchronous reads and writes: when procedures are called, with what, and in which order. Each
- * part runs in a process of its own: the original loses count after a close in a procedure.
+ * Asynchronous reads and writes: when procedures are called, with which arguments, and in which
+ * order. Each part runs in its own process, because the original loses count after a close in a
+ * procedure.
  */
 #define _GNU_SOURCE
 #include <fcgios.h>
@@ -176,7 +177,7 @@ static void both_directions(void)
     close(first[0]);
 }
 
-/* Files are read and written where they stand, whatever the offset says. */
+/* Files are read and written at their current position, whatever the offset is. */
 static void offsets(void)
 {
     int fd = open("file", O_CREAT | O_RDWR, 0600);

@@ -1,4 +1,5 @@
-/* Asynchronous operations and fork: a child has those of its parent, and never waits for its threads. */
+/* Asynchronous operations and fork: a child inherits its parent's operations and never waits for
+ * its threads. */
 #include "fcgi_client.h"
 
 #include <fcgios.h>
@@ -51,7 +52,7 @@ static void never(ClientData data, int len)
     (void)len;
 }
 
-/* In the table of operations as often as can be. */
+/* Keeps the table of operations in use by adding and cancelling operations. */
 static void *arm_and_cancel(void *argument)
 {
     int fd = *(int *)argument;

@@ -1,5 +1,5 @@
 /*
- * Asynchronous operations that the original ends the process for, each in a process of its own.
+ * Asynchronous operations on which the original ends the process, each in its own process.
  *
  * differs: NULL, and what is closed, foreign or impossible
  */
@@ -103,14 +103,14 @@ static void on_signal(int number)
     (void)number;
 }
 
-/* Sends signals while the parent lives, at most so many. */
+/* Sends at most `times` signals, while the parent lives. */
 static void signal_parent(pid_t parent, int number, int times)
 {
     while (times-- > 0 && usleep(20000) == 0 && getppid() == parent)
         kill(parent, number);
 }
 
-/* A child sends signals and then a byte. */
+/* Waits while a child sends signals and then a byte. */
 static void signals(void)
 {
     struct sigaction action;
@@ -132,7 +132,7 @@ static void signals(void)
     printf(" DoIo: %d\n", OS_DoIo(NULL));
 }
 
-/* A child asks for shutting down, again and again: nothing is ever ready. */
+/* Waits for input that never comes while a child repeatedly requests a shutdown. */
 static void shutting_down(void)
 {
     int other[2], result;

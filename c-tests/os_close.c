@@ -1,5 +1,5 @@
 /*
- * Reading, writing and closing: results, what the peer sees, and how long closing waits.
+ * Reading, writing and closing: results, what the peer receives, and how long closing waits.
  */
 #define _GNU_SOURCE
 #include <fcgios.h>

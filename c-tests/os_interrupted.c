@@ -32,7 +32,7 @@ static void say(const char *what, int result)
     printf("%s: %d%s%s\n", what, result, result < 0 ? " " : "", result < 0 ? strerror(errno) : "");
 }
 
-/* Sends five signals, as long as the parent lives. */
+/* Sends five signals while the parent lives. */
 static void signal_parent(pid_t parent)
 {
     int i;
@@ -99,7 +99,7 @@ static void flags_of_nothing(void)
     printf("SetFlags on a closed descriptor: %s\n", status == 0 ? "nothing" : "the process ended");
 }
 
-/* LIBFCGI_OS_CLOSE_POLL_TIMEOUT is 300 here; the peer sends a byte every 100 ms, for 2 s. */
+/* LIBFCGI_OS_CLOSE_POLL_TIMEOUT is 300 here. The peer sends a byte every 100 ms, for 2 s. */
 static void trickling_peer(void)
 {
     struct timeval begin, end;

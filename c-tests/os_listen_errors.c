@@ -1,5 +1,5 @@
 /*
- * Names that cannot be listened on or connected to, each tried in a process of its own.
+ * Names that are invalid for listening or connecting, each tried in its own process.
  *
  * differs: `FCGX_OpenSocket` that fails
  * differs: File with contents at the path of a socket
@@ -25,7 +25,7 @@ static void attempt(int listening, const char *name)
     if (child == 0) {
         int fd;
         alarm(20);
-        close(2); /* The reason goes to stderr, which need not be open. */
+        close(2); /* The reason is written to stderr, which may be closed. */
         errno = 0;
         fd = listening ? OS_CreateLocalIpcFd(name, 5) : OS_FcgiConnect((char *)name);
         printf("%s '%.24s': %s, %s\n", listening ? "listen" : "connect", name,

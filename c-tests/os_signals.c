@@ -1,5 +1,5 @@
 /*
- * Which signal handlers OS_LibInit installs, and over what.
+ * The signal handlers that OS_LibInit installs, and those that it replaces.
  */
 #define _GNU_SOURCE
 #include <fcgios.h>
@@ -84,7 +84,7 @@ static void in_child(void (*part)(void))
 
 int main(void)
 {
-    set(SIGPIPE, SIG_DFL); /* Test runners like to ignore it. */
+    set(SIGPIPE, SIG_DFL); /* Test runners often ignore it. */
     in_child(untouched);
     in_child(programs_own);
     return 0;

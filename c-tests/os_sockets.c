@@ -1,5 +1,6 @@
 /*
- * Listen sockets and connections: which names are paths, what is replaced, what FastCGI means.
+ * Listen sockets and connections: which names are paths, which files are replaced, and what
+ * OS_IsFcgi recognises.
  */
 #define _GNU_SOURCE
 #include <fcgios.h>
@@ -44,7 +45,7 @@ static void path_name(const char *name, int backlog)
     close(fd);
 }
 
-/* A port that was free a moment ago. */
+/* Returns a port that was free a moment ago. */
 static int free_port(void)
 {
     struct sockaddr_in address;
@@ -84,7 +85,7 @@ static void tcp_name(const char *listen_host, char *connect_host)
     printf("  '%s:port' connects %s, accepted %s, fcgi %d %d\n", connect_host, yes(client >= 0),
            yes(server >= 0), OS_IsFcgi(client), OS_IsFcgi(server));
 
-    /* The server's side is closed first and goes to TIME_WAIT; the port must be free at once. */
+    /* The server's side is closed first and enters TIME_WAIT. The port must be free immediately. */
     close(server);
     close(client);
     close(fd);

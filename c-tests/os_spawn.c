@@ -1,5 +1,5 @@
 /*
- * OS_SpawnChild: what the application finds, and what a failure leaves behind.
+ * OS_SpawnChild: the state in which the application starts, and the state after a failure.
  */
 #define _GNU_SOURCE
 #include <fcgios.h>

@@ -1,6 +1,6 @@
 /*
- * A connection that ends between two pairs is no request: the program must not run with part of the
- * parameters.
+ * A connection that ends between two pairs carries no request: the program must not run with only a
+ * part of the parameters.
  * differs: Connection that ends among the parameters, between two of them
  */
 #include "fcgi_client.h"

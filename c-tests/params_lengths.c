@@ -1,4 +1,4 @@
-/* Names and values of every kind of length, in both length forms, split over records. */
+/* Names and values of all lengths, in both length forms, split over records. */
 #include "fcgi_client.h"
 
 static const size_t lengths[] = { 0, 1, 126, 127, 128, 129, 255, 256, 4096, 30000, 65000 };

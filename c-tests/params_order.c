@@ -1,4 +1,4 @@
-/* envp: FCGI_ROLE first, then every pair in order of arrival, duplicates kept, NULL at the end. */
+/* envp: FCGI_ROLE first, then all pairs in order of arrival with duplicates, NULL at the end. */
 #include "fcgi_client.h"
 
 int main(void)

@@ -1,9 +1,9 @@
-/* %n stores how much was written so far, from a format in writable memory, too. */
+/* %n stores the number of bytes written so far, even from a format in writable memory. */
 #include "fcgi_client.h"
 #define NO_FCGI_DEFINES
 #include <fcgi_stdio.h>
 
-/* What %n has stored, which starts as nothing. */
+/* The value that %n has stored, 0 at first. */
 static int stored;
 
 static int through_list(FCGI_FILE *file, FCGX_Stream *stream, const char *format, ...)

@@ -1,9 +1,9 @@
-/* Processes forked before or after FCGX_Init share one listen socket. */
+/* Processes that are forked before or after FCGX_Init share one listen socket. */
 #include "fcgi_client.h"
 
 #define CHILDREN 4
 
-/* Serves until a request says stop. */
+/* Serves until a request tells it to stop. */
 static int serve(int sock)
 {
     FCGX_Request request;

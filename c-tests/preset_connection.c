@@ -1,4 +1,4 @@
-/* A program that made the connection itself puts it into ipcFd. */
+/* A program that has made the connection itself puts it into ipcFd. */
 #include "fcgi_client.h"
 
 int main(void)

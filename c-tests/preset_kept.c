@@ -1,7 +1,8 @@
-/* A connection of the program's own that is kept: without a listen socket Accept waits for it alone. */
+/* A kept connection of the program's own: without a listen socket, Accept waits for this connection
+ * only. */
 #include "fcgi_client.h"
 
-/* The web server: sends each request when the last one has been answered. */
+/* Runs the web server, which sends each request after the response to the previous one. */
 static void ask(int fd, int requests)
 {
     int i;

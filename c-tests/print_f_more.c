@@ -1,5 +1,5 @@
 /*
- * FCGX_FPrintF knows what the C library's printf knows.
+ * FCGX_FPrintF supports everything that the C library's printf does.
  * differs: `FCGX_FPrintF`, `FCGI_printf` and their family
  */
 #include "fcgi_client.h"

@@ -1,5 +1,5 @@
 /*
- * FCGX_FPrintF of floating-point numbers of all sizes, in hundreds and thousands of digits.
+ * FCGX_FPrintF of floating-point numbers of all sizes, with hundreds and thousands of digits.
  * differs: `FCGX_FPrintF`, `FCGI_printf` and their family
  */
 #include "fcgi_client.h"

@@ -1,6 +1,6 @@
 /*
- * What map servers do to see whether the client has gone: they find the request through the private
- * struct behind a stream, declared once more as the original lays it out, and ask its connection.
+ * How map servers check whether the client has gone. They repeat the original's declaration of the
+ * private struct behind a stream, find the request through it, and check its connection.
  */
 #include "fcgi_client.h"
 

@@ -1,4 +1,4 @@
-/* What the writing functions return, and that all bytes arrive in order. */
+/* The return values of the writing functions, and the arrival of all bytes in order. */
 #include "fcgi_client.h"
 
 int main(void)

@@ -1,5 +1,5 @@
 /*
- * A negative length writes nothing, and nothing outside the stream's buffer.
+ * A negative length writes nothing and does not touch memory outside the stream's buffer.
  * differs: `FCGX_PutStr` with a negative length
  */
 #include "fcgi_client.h"

@@ -1,4 +1,5 @@
-/* FCGX_GetError and FCGX_ClearError on input that breaks the protocol; the response is not affected. */
+/* FCGX_GetError and FCGX_ClearError on input that breaks the protocol. The response is not
+ * affected. */
 #include "fcgi_client.h"
 
 static void broken(FCGX_Request *request, const char *what, const void *tail, size_t length)

@@ -1,6 +1,7 @@
 /*
- * A sandbox (seccomp) that refuses accept4, which is served all the same, and one that refuses every
- * way to accept, of which Accept returns the error, whoever waits; without using the processor.
+ * A sandbox (seccomp) that refuses only accept4, where requests are still served, and one that
+ * refuses every way to accept, where Accept returns the error in every thread that waits. Waiting
+ * does not use the processor.
  */
 #include "fcgi_client.h"
 
@@ -12,10 +13,10 @@
 #include <sys/syscall.h>
 
 #ifndef SYS_accept
-#define SYS_accept SYS_accept4 /* where the system has no other */
+#define SYS_accept SYS_accept4 /* where the system has only this one */
 #endif
 
-/* What linux/filter.h and linux/seccomp.h say, which do not come with every C library. */
+/* The declarations of linux/filter.h and linux/seccomp.h, which not every C library has. */
 struct instruction {
     uint16_t code;
     uint8_t if_true, if_false;
@@ -29,11 +30,12 @@ enum { LOAD = 0x20, JUMP_IF_EQUAL = 0x15, RETURN = 0x06, FILTER = 2 };
 #define RETURN_ERRNO 0x00050000u
 #define RETURN_ALLOW 0x7fff0000u
 
-/* The calling thread, and those that it will make, get this error for two system calls. */
+/* Makes two system calls fail with this error, in the calling thread and the threads that it
+ * starts. */
 static void refuse(int call, int other_call, int error)
 {
     struct instruction list[] = {
-        { LOAD, 0, 0, 0 }, /* the call's number */
+        { LOAD, 0, 0, 0 }, /* the system call number */
         { JUMP_IF_EQUAL, 1, 0, (unsigned)call },
         { JUMP_IF_EQUAL, 0, 1, (unsigned)other_call },
         { RETURN, 0, 0, RETURN_ERRNO | (unsigned)error },
@@ -56,7 +58,7 @@ static void queue_clients(void)
         send_no_more(request_here("body"));
 }
 
-/* What Accept_r returns when a request is there, or nobody. */
+/* Returns the result of Accept_r, with or without a waiting client. */
 static int accepted(void)
 {
     FCGX_Request request;
@@ -92,7 +94,7 @@ static void two_threads(void)
     printf("Accept_r %d, %d\n", results[0], results[1]);
 }
 
-/* Refused from the second request on; the first one's connection is kept, and ends. */
+/* Refuses accept from the second request on. The first one's connection is kept and then ends. */
 static void after_a_kept_request(int error)
 {
     FCGX_Request request;
@@ -131,7 +133,7 @@ static int milliseconds(struct timeval time)
     return (int)(time.tv_sec * 1000 + time.tv_usec / 1000);
 }
 
-/* One way to accept in a process of its own; NULL: that after a kept request. */
+/* Tries one way to accept in its own process. NULL stands for accepting after a kept request. */
 static void attempt(const char *what, void (*accept_once)(void), int call, int error)
 {
     struct rusage used;

@@ -1,4 +1,4 @@
-/* A request structure is copied by value before Accept, and allocated without being a C variable. */
+/* A request structure that is copied by value before Accept, and one on the heap. */
 #include "fcgi_client.h"
 
 int main(void)

@@ -1,7 +1,8 @@
 /*
- * Whose settings are in force: the program's own, or those that a request's parameters name. The
- * program's close without waiting, do not wait for silent peers and admit 127.0.0.1 only; a request's
- * wait for a second and a half and admit 127.0.0.2 only.
+ * Shows which settings are in force: the program's own, or those named in a request's parameters.
+ * With the program's settings, closing does not wait, accepting does not wait for silent peers, and
+ * only 127.0.0.1 is admitted. With a request's settings, both wait for 1.5 s, and only 127.0.0.2 is
+ * admitted.
  */
 #ifndef SETTINGS_H
 #define SETTINGS_H
@@ -24,7 +25,7 @@ static inline void set_own_settings(void)
     setenv("FCGI_WEB_SERVER_ADDRS", "127.0.0.1", 1);
 }
 
-/* A listen socket for TCP on a port that the system has chosen. */
+/* Returns a TCP listen socket on a port that the system has chosen. */
 static inline int listen_tcp(void)
 {
     socklen_t length = sizeof listening;
@@ -40,7 +41,7 @@ static inline int listen_tcp(void)
     return sock;
 }
 
-/* A whole request that would like to set everything; its body is the client's address. */
+/* Sends a whole request that tries to change every setting. Its body is the client's address. */
 static inline int request_from(const char *address)
 {
     struct sockaddr_in own = listening;
@@ -74,7 +75,7 @@ static inline int is_long_ago(const struct timespec *begin)
     return (end.tv_sec - begin->tv_sec) * 1000 + (end.tv_nsec - begin->tv_nsec) / 1000000 > 750;
 }
 
-/* Whether closing a connection whose peer stays takes long. */
+/* Returns whether closing takes long when the peer keeps its side open. */
 static inline int closing_waits(void)
 {
     struct timespec begin;
@@ -89,7 +90,7 @@ static inline int closing_waits(void)
     return waits;
 }
 
-/* Whether accepting does so where a silent peer comes first. */
+/* Returns whether accepting takes long when a silent peer comes first. */
 static inline int accepting_waits(void)
 {
     int sock = FCGX_OpenSocket(SOCKET_PATH, 16);

@@ -1,4 +1,4 @@
-/* A request's parameters are the process's environment after FCGI_Accept, and no settings. */
+/* A request's parameters are the process's environment after FCGI_Accept, but not its settings. */
 #define NO_FCGI_DEFINES
 #include "settings.h"
 

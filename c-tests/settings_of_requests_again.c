@@ -18,7 +18,7 @@ static void start_again(void)
     OS_LibInit(NULL);
 }
 
-/* Which of two clients is accepted now. */
+/* Shows which of two clients is accepted now. */
 static void serve_one(int sock)
 {
     int refused = request_from("127.0.0.2"), client = request_from("127.0.0.1");
@@ -52,7 +52,7 @@ static void with_stdio(int sock)
     serve_one(0);
 }
 
-/* As programs do that were CGI programs once. */
+/* Accepts into environ, as former CGI programs do. */
 static void with_accept(int sock)
 {
     int client = request_from("127.0.0.1");
@@ -72,7 +72,7 @@ static void with_accept(int sock)
     serve_one(0);
 }
 
-/* As programs with a request of their own may. */
+/* Sets environ itself, as programs with their own request may. */
 static void with_a_request(int sock)
 {
     int client = request_from("127.0.0.1");

@@ -1,6 +1,6 @@
 /*
- * The settings are read when the library is initialised, and again when it begins anew: before, the
- * defaults hold; in between, a change of the environment is not seen.
+ * The settings are read when the library is initialised, and again when it is started again. The
+ * defaults apply before, and later changes of the environment are ignored until then.
  */
 #include "settings.h"
 

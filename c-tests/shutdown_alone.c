@@ -1,8 +1,9 @@
 /*
  * differs: SIGTERM or SIGUSR1 during a request
  *
- * A connection that is waited for alone has the same time for a request as any other when shutting
- * down is asked for, and ends with the answer. The original waits without end, and leaves it open.
+ * After a shutdown request, the only connection that Accept waits for has the same time for a
+ * request as any other, and ends with the response. The original waits endlessly and leaves it
+ * open.
  */
 #include "fcgi_client.h"
 

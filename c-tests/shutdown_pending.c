@@ -1,4 +1,4 @@
-/* After FCGX_ShutdownPending the request in progress is completed; every Accept from then on fails. */
+/* After FCGX_ShutdownPending the current request is completed, and every later Accept fails. */
 #include "fcgi_client.h"
 
 int main(void)

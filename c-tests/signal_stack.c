@@ -1,5 +1,5 @@
 /*
- * Signal handlers of the library run on the stack that a thread has for signals.
+ * Signal handlers of the library run on the thread's alternate signal stack.
  *
  * differs: Signal in a thread that has a stack for signals
  */
@@ -19,7 +19,7 @@ static void print_flags(const char *name, int number)
            (action.sa_flags & SA_RESTART) != 0);
 }
 
-/* Whether the handler has written to the stack for signals. */
+/* Prints whether the handler has run on the alternate signal stack. */
 static void print_stack(const char *name, int number)
 {
     size_t i, used = 0;

@@ -1,5 +1,5 @@
 /*
- * A signal in the middle of a body does not cut it.
+ * A signal in the middle of a body does not cut it off.
  * differs: A signal while reading or writing
  */
 #include "fcgi_client.h"

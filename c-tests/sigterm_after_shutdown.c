@@ -1,5 +1,5 @@
 /*
- * SIGTERM after OS_LibShutdown does what it did before FCGX_Init, once nothing of the library is in use.
+ * After OS_LibShutdown, SIGTERM acts as before FCGX_Init, once nothing of the library is in use.
  *
  * differs: SIGTERM after `OS_LibShutdown`
  */
@@ -15,7 +15,7 @@ static void on_term(int signal)
         _exit(98);
 }
 
-/* Runs one case in a process of its own. */
+/* Runs one case in its own process. */
 static void in_a_child(const char *what, void (*run)(void))
 {
     pid_t child;
@@ -79,7 +79,7 @@ static void broken_pipe(void)
     raise(SIGPIPE);
 }
 
-/* Accepts a request, shuts the library down in the middle of it, and answers it. */
+/* Accepts a request, shuts the library down in the middle of it and sends the response. */
 static void in_a_request(void)
 {
     FCGX_Request request;
@@ -95,7 +95,7 @@ static void in_a_request(void)
     print_reply(client);
 }
 
-/* Goes on accepting without FCGX_Init. */
+/* Continues to accept without FCGX_Init. */
 static void goes_on(void)
 {
     FCGX_Request request;

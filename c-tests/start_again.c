@@ -9,7 +9,7 @@
 
 static FCGX_Request request;
 
-/* Accepts one request and answers it; a client that is there already must not be kept waiting. */
+/* Accepts and serves one request. A client that is already there must not be kept waiting. */
 static void serve_one(const char *when)
 {
     int client = request_here("");
@@ -45,7 +45,7 @@ int main(void)
     FCGX_Init();
     serve_one("again");
 
-    /* What is asked for in between is meant for the next life. */
+    /* A shutdown request between OS_LibShutdown and FCGX_Init applies after FCGX_Init. */
     OS_LibShutdown();
     FCGX_ShutdownPending();
     FCGX_Init();

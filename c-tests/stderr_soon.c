@@ -1,4 +1,4 @@
-/* What is written to the error stream is on its way after half a kilobyte, without any flush. */
+/* Output to the error stream is sent after half a kilobyte, without a flush. */
 #include "fcgi_client.h"
 
 int main(void)

@@ -1,6 +1,6 @@
 /*
  * After a failed FCGI_Accept the standard streams are closed and environ is NULL. In the original
- * both still point into the request before, which is freed.
+ * both still point into the previous request, which is freed.
  *
  * differs: NULL, and what is closed, foreign or impossible
  */

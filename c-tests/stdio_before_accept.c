@@ -1,7 +1,7 @@
 /*
  * Before the first FCGI_Accept the three standard streams are closed: both of their pointers are
- * NULL, and every FCGI_ function on them is harmless.
- * (stdio_closed.c has the ones with which the original has trouble.)
+ * NULL, and every FCGI_ function on them is harmless. (stdio_closed.c has the functions that fail
+ * in the original.)
  */
 #define NO_FCGI_DEFINES
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /*
- * A program whose descriptor 0 is no listen socket is a CGI program: the first FCGI_Accept gives it
- * the C library's standard files and leaves its environment alone, the second one fails.
+ * A program whose descriptor 0 is not a listen socket is a CGI program. The first FCGI_Accept sets
+ * the streams to the C library's standard files and keeps the environment. The second one fails.
  */
 #define NO_FCGI_DEFINES
 #include <errno.h>

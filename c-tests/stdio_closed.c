@@ -1,6 +1,6 @@
 /*
- * Closed streams and no streams at all: every function fails, and none crashes. The original takes
- * (size_t)-1 bytes for written, fprintf's failure for 0, and crashes on NULL.
+ * Closed streams and NULL streams: every function fails, and none crashes. The original
+ * returns (size_t)-1 as a count and 0 from a failed fprintf, and it crashes on NULL.
  *
  * differs: Error when writing
  * differs: NULL, and what is closed, foreign or impossible

@@ -1,6 +1,6 @@
 /*
- * environ is the request's from FCGI_Accept to FCGI_Finish. Programs change it in every way, and
- * cut its strings in place; nothing of that is seen by the next request.
+ * environ belongs to the request from FCGI_Accept to FCGI_Finish. Programs change it in every way
+ * and modify its strings in place; the next request sees none of these changes.
  */
 #define NO_FCGI_DEFINES
 #include "fcgi_client.h"

@@ -1,5 +1,5 @@
 /*
- * exit() and the return from main() finish the request that FCGI_Accept gave; _exit() does not.
+ * exit() and the return from main() finish the request of FCGI_Accept; _exit() does not.
  */
 #define NO_FCGI_DEFINES
 #include "fcgi_client.h"
@@ -14,7 +14,7 @@ static void in_exit(void)
     fflush(stdout);
 }
 
-/* Accepts a request in a child, which ends itself in its own way. */
+/* Accepts a request in a child, which ends in its own way. */
 static void serve(const char *title, void (*how)(void))
 {
     int fd = request_here("");
@@ -62,7 +62,7 @@ static void by__exit(void)
     _exit(0);
 }
 
-/* The process that accepted leaves the request to its child. */
+/* Forks after Accept. The child finishes the request. */
 static void by_exit_of_a_child(void)
 {
     pid_t child;
@@ -77,7 +77,7 @@ static void by_exit_of_a_child(void)
     _exit(0);
 }
 
-/* FCGX_Accept leaves it to the program to finish. */
+/* The program itself must finish a request of FCGX_Accept. */
 static void by_exit_fcgx(void)
 {
     FCGX_Stream *in, *out, *err;

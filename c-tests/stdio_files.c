@@ -1,6 +1,6 @@
 /*
- * The FCGI_ functions on ordinary files: each one does what the C library's function of that
- * name does, and fails as it does.
+ * The FCGI_ functions on ordinary files: each one does what the C library's function of that name
+ * does, and fails in the same cases.
  */
 #define NO_FCGI_DEFINES
 #include <errno.h>

@@ -1,5 +1,5 @@
 /*
- * FCGI_fread and FCGI_fwrite on streams: members of every size, and nothing of them.
+ * FCGI_fread and FCGI_fwrite on streams, with members of every size and empty ones.
  */
 #define NO_FCGI_DEFINES
 #include "fcgi_client.h"

@@ -1,5 +1,6 @@
 /*
- * FCGI_fread and FCGI_fwrite where the original errs: streams that fail, and sizes beyond an int.
+ * FCGI_fread and FCGI_fwrite where the original is wrong: streams that fail, and sizes beyond an
+ * int.
  *
  * differs: Error when writing
  * differs: `FCGI_fread` of more than `INT_MAX` bytes

@@ -1,5 +1,5 @@
 /*
- * The printf family, with the conversions that the original knows too.
+ * The printf family, with the conversions that the original supports too.
  */
 #define NO_FCGI_DEFINES
 #include "fcgi_client.h"
@@ -94,7 +94,7 @@ static void strings(void)
     finish(fd);
 }
 
-/* Texts of every size around what the stream's buffer holds, one after the other. */
+/* Writes texts of sizes around the capacity of the stream's buffer. */
 static void long_texts(void)
 {
     static const size_t lengths[] = { 1, 100, 8000, 8150, 8183, 8184, 8185, 8192, 8193, 40000, 3 };

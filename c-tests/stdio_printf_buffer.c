@@ -1,6 +1,6 @@
 /*
- * FCGX_FPrintF writes into the buffer of a stream that the program has built itself: the same text
- * whatever the buffer's size, nothing behind its end, and errors of the program's own procedure.
+ * FCGX_FPrintF on a stream that the program has built itself: the text is the same for any buffer
+ * size, nothing is written past the buffer, and errors of the program's procedure are returned.
  */
 #define NO_FCGI_DEFINES
 #include "fcgi_client.h"

@@ -1,5 +1,6 @@
 /*
- * Conversions of the C library's printf that the original's own does not know, or not survive.
+ * Conversions of the C library's printf that the original's own printf does not support or crashes
+ * on.
  *
  * differs: `FCGX_FPrintF`, `FCGI_printf` and their family
  */

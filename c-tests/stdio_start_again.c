@@ -1,5 +1,5 @@
 /*
- * fcgi_stdio, stopped and started in one process.
+ * fcgi_stdio, stopped and started again in one process.
  *
  * differs: Starting again in one process: `OS_LibShutdown`, then `FCGX_Init`
  */

@@ -97,7 +97,7 @@ static void last_line(void)
     print_reply(fd);
 }
 
-/* What C stdio can do and a FastCGI stream cannot. */
+/* Calls functions that work on files but not on FastCGI streams. */
 static void file_only(void)
 {
     int fd = accepted("positions and buffers", "body");
@@ -228,7 +228,7 @@ static void finished(void)
     print_reply(fd);
 }
 
-/* The last one: the original gives the status to every later request too. */
+/* Runs last, because the original sends the status with every later request too. */
 static void status(void)
 {
     int fd = accepted("exit status", "");

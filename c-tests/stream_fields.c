@@ -1,4 +1,4 @@
-/* The public fields of FCGX_Stream are true after every call. */
+/* The public fields of FCGX_Stream are correct after every call. */
 #include "fcgi_client.h"
 
 static void reader(const char *after, const FCGX_Stream *in)
@@ -33,7 +33,7 @@ int main(void)
     in = request.in;
     out = request.out;
 
-    /* Whether a part of the body is already there is the library's business. */
+    /* The library may or may not have received a part of the body already. */
     printf("accept: isReader %d isClosed %d FCGI_errno %d\n", in->isReader, in->isClosed,
            in->FCGI_errno);
     FCGX_GetChar(in);

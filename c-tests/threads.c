@@ -1,4 +1,4 @@
-/* Eight threads accept on one listen socket, without a mutex of their own. */
+/* Eight threads accept on one listen socket, without their own mutex. */
 #include "fcgi_client.h"
 
 #include <pthread.h>
@@ -29,7 +29,7 @@ static void *worker(void *argument)
     }
 }
 
-/* Sends one request and says whether exactly the expected content came back. */
+/* Sends one request and returns whether exactly the expected content came back. */
 static int answered(const char *body)
 {
     struct reply reply = { NULL, 0, 0 };

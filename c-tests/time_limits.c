@@ -1,4 +1,4 @@
-/* A program bounds its waits with SO_RCVTIMEO and SO_SNDTIMEO on the connection. */
+/* A program limits its waits with SO_RCVTIMEO and SO_SNDTIMEO on the connection. */
 #include "fcgi_client.h"
 
 #include <sys/time.h>

@@ -1,7 +1,7 @@
 /*
- * One thread writes to out while another writes to err, or reads a body with management records in
- * it, or ends err. The web server reads late. Over a unix socket the original's records stay whole:
- * it sends no piece that the kernel would cut.
+ * One thread writes to out while another writes to err, reads a body with management records in it,
+ * or closes err. The web server reads late. Over a unix socket the original's records stay whole,
+ * because it sends no piece that the kernel would split.
  */
 #include "two_threads.h"
 
@@ -9,7 +9,7 @@
 
 static int sock;
 
-/* Writes lines to err, each sent at once. */
+/* Writes lines to err and flushes each of them. */
 static void *write_err(void *stream)
 {
     int i;
@@ -33,7 +33,7 @@ static void accept_one(FCGX_Request *request)
         die("Accept_r");
 }
 
-/* The client: sends what belongs to the case, waits until the program is at work, reads. */
+/* A client that sends what the case needs, waits until the program has started, and reads. */
 struct client {
     int fd, questions, ready[2];
     struct records seen;

@@ -1,5 +1,5 @@
 /*
- * One request used by several threads, and a client that looks at every record of the reply.
+ * One request used by several threads, and a client that checks every record of the reply.
  */
 #ifndef TWO_THREADS_H
 #define TWO_THREADS_H
@@ -13,13 +13,13 @@
 #define QUESTIONS 20
 #define BODY_PIECE 4000
 
-/* What the records of a reply hold; `broken` once something stands where a header is expected. */
+/* What the records of a reply contain. `broken` is set at the first invalid one. */
 struct records {
     long out, err, values;
     int ends, broken, after_end;
 };
 
-/* Reads all of `length` bytes. Returns 0 at the connection's end. */
+/* Reads exactly `length` bytes. Returns 0 at the end of the connection. */
 static inline int read_all(int fd, unsigned char *to, size_t length)
 {
     while (length > 0) {
@@ -33,7 +33,7 @@ static inline int read_all(int fd, unsigned char *to, size_t length)
     return 1;
 }
 
-/* Reads the reply to its end, or to the first thing that is no record of one. */
+/* Reads the reply to its end, or to the first invalid record. */
 static inline struct records read_records(int fd)
 {
     static unsigned char content[65536 + 256];
@@ -72,9 +72,9 @@ static inline void print_records(const char *what, struct records seen)
            seen.after_end);
 }
 
-/* The next two run as threads on one stream each. */
+/* The next two functions run as threads, each on one stream. */
 
-/* Writes OUT_BYTES in pieces from small to large. */
+/* Writes OUT_BYTES in pieces of different sizes. */
 static inline void *write_out(void *stream)
 {
     static char piece[1 << 20];
@@ -91,7 +91,7 @@ static inline void *write_out(void *stream)
     return NULL;
 }
 
-/* Reads the whole body. Returns how much it was. */
+/* Reads the whole body and returns its length. */
 static inline void *read_body(void *stream)
 {
     static long total;
@@ -104,7 +104,7 @@ static inline void *read_body(void *stream)
     return &total;
 }
 
-/* Sends a body with questions between its records. */
+/* Sends a body with management records between its own. */
 static inline void send_body_with_questions(int fd)
 {
     static const char question[] = "\x0f" "\x00" "FCGI_MPXS_CONNS";
@@ -119,7 +119,7 @@ static inline void send_body_with_questions(int fd)
     send_end(fd, FCGI_STDIN, 1);
 }
 
-/* Two ends of a connection over loopback, with small buffers. */
+/* Connects the two ends of a loopback connection with small buffers. */
 static inline void connect_tcp(int ends[2])
 {
     struct sockaddr_in address;
@@ -141,7 +141,7 @@ static inline void connect_tcp(int ends[2])
     close(listener);
 }
 
-/* Accepts a request without a body on the second of `ends`, whose first is the client's. */
+/* Accepts a request without a body on ends[1]. The client has ends[0]. */
 static inline void accept_on_tcp(FCGX_Request *request, int ends[2])
 {
     connect_tcp(ends);

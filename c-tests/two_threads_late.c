@@ -1,9 +1,9 @@
 /*
  * differs: One request used by several threads
  *
- * A web server that sends the whole body before it reads the response asks for variables in between,
- * while a thread waits for it to read. The thread that reads the body must not wait with it: on the
- * original the two wait for each other.
+ * A web server sends the whole body, with FCGI_GET_VALUES records in it, before it reads the
+ * response that a thread writes. The thread that reads the body must not wait for that thread: in
+ * the original the two wait for each other.
  */
 #include "two_threads.h"
 
@@ -37,7 +37,7 @@ static void *write_and_finish(void *request)
     return failed;
 }
 
-/* Whether the socket takes nothing more before its peer reads. */
+/* Returns whether the socket accepts no more data until its peer reads. */
 static int is_full(int fd)
 {
     int queued = 0, most = 0;

@@ -1,8 +1,8 @@
 /*
  * differs: One request used by several threads
  *
- * Over TCP the kernel takes large writes in parts, whatever library makes them: the original's
- * records are cut by those of another thread.
+ * Over TCP the kernel takes large writes in parts, whatever library makes them. In the original,
+ * records of other threads come between these parts.
  */
 #include "two_threads.h"
 
@@ -23,7 +23,7 @@ static void *read_late(void *fd)
     static struct records seen;
 
     seen = read_records(*(int *)fd);
-    /* After a broken record the writers are not to wait for us. */
+    /* After a broken record the writers must not wait for the reader. */
     close(*(int *)fd);
     return &seen;
 }

@@ -1,4 +1,5 @@
-/* FCGX_UnGetChar: before anything was read, back to the start of what is buffered, never after the end. */
+/* FCGX_UnGetChar works before the first read and back to the start of the buffered bytes, but never
+ * after the end. */
 #include "fcgi_client.h"
 
 int main(void)

@@ -1,4 +1,5 @@
-/* A body that the program does not read: the response arrives complete, whatever is still being sent. */
+/* A body that the program does not read: the whole response arrives, even while the body is still
+ * being sent. */
 #include "fcgi_client.h"
 
 #define PIECES 5

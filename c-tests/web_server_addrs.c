@@ -1,4 +1,4 @@
-/* FCGI_WEB_SERVER_ADDRS: a peer that is not listed is closed and the next one accepted. */
+/* FCGI_WEB_SERVER_ADDRS: Accept closes a peer that is not listed and accepts the next one. */
 #include "fcgi_client.h"
 
 #include <arpa/inet.h>
@@ -15,7 +15,7 @@ static struct sockaddr_in loopback(const char *address, unsigned short port)
     return result;
 }
 
-/* A port that nobody uses at the moment. */
+/* Returns a port that is free at the moment. */
 static unsigned short free_port(void)
 {
     struct sockaddr_in address = loopback("127.0.0.1", 0);
@@ -41,7 +41,7 @@ static int connect_from(const char *from, unsigned short port)
     return fd;
 }
 
-/* One client from each of two addresses; which one is accepted first? In a process of its own. */
+/* Shows which of two clients with different addresses is accepted first, in its own process. */
 static void with_list(const char *list)
 {
     FCGX_Request request;

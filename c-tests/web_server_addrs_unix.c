@@ -1,4 +1,4 @@
-/* FCGI_WEB_SERVER_ADDRS does not keep peers away that come through a unix socket. */
+/* FCGI_WEB_SERVER_ADDRS does not affect peers on a unix socket. */
 #include "fcgi_client.h"
 
 int main(void)

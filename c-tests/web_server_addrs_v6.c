@@ -1,6 +1,6 @@
 /*
- * FCGI_WEB_SERVER_ADDRS and a listen socket for IPv6 and IPv4: a peer that came by IPv4 is compared
- * as such, and an IPv6 peer has to be in the list.
+ * FCGI_WEB_SERVER_ADDRS and a listen socket for IPv6 and IPv4: a peer that connects by IPv4 is
+ * compared as an IPv4 address, and an IPv6 peer must be in the list.
  * differs: IPv6 peer and `FCGI_WEB_SERVER_ADDRS`
  */
 #include "fcgi_client.h"
@@ -47,7 +47,7 @@ static int connect_by_v6(struct sockaddr_in6 to)
     return fd;
 }
 
-/* One client of each kind, `v6_first` or the other way round: who is served? In a process of its own. */
+/* Shows whether the IPv4 or the IPv6 client is served, in its own process. */
 static void with_list(const char *list, int v6_first)
 {
     struct sockaddr_in6 address;
@@ -62,7 +62,7 @@ static void with_list(const char *list, int v6_first)
         print_child_end(list, child);
         return;
     }
-    alarm(3); /* The original serves nobody at all with one of these lists. */
+    alarm(3); /* The original serves no client at all with one of these lists. */
     setenv("FCGI_WEB_SERVER_ADDRS", list, 1);
     FCGX_Init();
     FCGX_InitRequest(&request, dual_stack_socket(&address), 0);

@@ -1,6 +1,6 @@
 /*
- * Procedures of the program's own around those of the streams, as programs put them there to count or
- * to change bytes. The functions that want a stream of a request know it all the same.
+ * A program's own procedures around those of the streams, for counting or changing bytes. The
+ * functions that need a stream of a request still recognise the stream.
  */
 #include "fcgi_client.h"
 

@@ -1,4 +1,4 @@
-/* Reading from a writer and writing to a reader: refused, nothing else happens. */
+/* Reading from a writer and writing to a reader fail and change nothing else. */
 #include "fcgi_client.h"
 
 int main(void)

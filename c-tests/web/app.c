@@ -3,23 +3,23 @@
  *
  * Usage: app [OPTIONS]
  *   -t N   every process serves with N threads
- *   -b N   N processes, made before FCGX_Init; the first one starts them again when they end
- *   -a N   the same, made after FCGX_Init
- *   -q N   one thread accepts, N others answer and finish
+ *   -b N   N processes, started before FCGX_Init; the parent replaces those that end
+ *   -a N   the same, started after FCGX_Init
+ *   -q N   one thread accepts, N others respond and finish
  *   -n     a new structure for each request
- *   -m N   every process ends with the N-th request of a thread, in the way that docs/operating.md says
+ *   -m N   every process ends after the N-th request of a thread, as docs/operating.md describes
  *   -x N   every process just exits after the N-th request of a thread
  *
- * A response says in its header X-App which process made it, in X-Body what the request's body was
- * (length and FNV-1a checksum), and in X-Method and X-Role what the web server has asked for.
- * The query string says what is done, by names separated by '&':
- *   size=N     N bytes that look random; without it the response has no body
+ * The response header X-App names the process, X-Body describes the request's body (length and
+ * FNV-1a checksum), and X-Method and X-Role repeat what the web server has requested.
+ * The query string selects the actions, by names separated by '&':
+ *   size=N     N pseudo-random bytes; without it the response has no body
  *   log=TEXT   a line on the error stream
  *   lines=N    N more lines of 64 bytes on it
  *   unread     the request's body is not read
- *   sleep=N    take N milliseconds
+ *   sleep=N    a pause of N milliseconds
  *   fork       a child that outlives the request writes one line of the body
- *   deny       an authorizer says no
+ *   deny       an authorizer denies access
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -42,7 +42,7 @@ static int processes_before_init, anew;
 
 /* ---- one request ---- */
 
-/* What follows "name=" or "name" in the query string; NULL if it is not there. */
+/* Returns the text after "name=" or "name" in the query string, or NULL if it is missing. */
 static const char *asked(FCGX_Request *request, const char *name)
 {
     const char *at = FCGX_GetParam("QUERY_STRING", request->envp);
@@ -97,7 +97,7 @@ static void describe_body(FCGX_Request *request, char *text, size_t room)
     unsigned long long length = 0;
     int got, i;
 
-    /* Authorizers have no body: not every web server sends them an empty one to read. */
+    /* Not every web server sends authorizers an empty body to read. */
     if (asked(request, "unread") != NULL || is_authorizer(request)) {
         snprintf(text, room, "unread");
         return;
@@ -113,7 +113,7 @@ static void describe_body(FCGX_Request *request, char *text, size_t room)
         snprintf(text, room, "%llu %016llx", length, (unsigned long long)checksum);
 }
 
-/* The same bytes as `content` of testkit/src/web/app.rs. */
+/* Writes the same bytes as `content` of testkit/src/web/app.rs. */
 static void put_content(FCGX_Request *request, long size)
 {
     uint64_t state = 0x9e3779b97f4a7c15U;
@@ -135,7 +135,7 @@ static void put_content(FCGX_Request *request, long size)
     }
 }
 
-/* The child keeps its copy of the connection while it lives. */
+/* Writes a line from a child, which keeps its copy of the connection while it lives. */
 static void put_line_of_child(FCGX_Request *request)
 {
     char line[64];
@@ -231,7 +231,7 @@ static void *serve_with_new_structures(void *unused)
     return unused;
 }
 
-/* Requests on their way: first those that nobody uses, then those that wait to be answered. */
+/* Requests whose places pass through two pipes: first unused ones, then accepted ones. */
 static FCGX_Request requests[MOST];
 static int unused_places[2], accepted_places[2];
 
@@ -258,7 +258,7 @@ static void accept_for_others(void)
         if (write(accepted_places[1], &place, sizeof place) < 0)
             break;
     }
-    /* Not by closing: a child of a request may have a copy. */
+    /* Closing the pipe is not enough, because a child of a request may have a copy. */
     place = -1;
     while (left-- > 0 && write(accepted_places[1], &place, sizeof place) > 0)
         ;
@@ -321,7 +321,7 @@ static int serve_in_processes(void)
 
     if (!processes_before_init && FCGX_Init() != 0)
         return 1;
-    /* In the children the library's handler is in the place of this one, or of the default. */
+    /* In the children the library's handler replaces the parent's or the default one. */
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGCHLD);

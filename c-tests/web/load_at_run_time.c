@@ -1,4 +1,4 @@
-/* app.c, which gets the library with dlopen: nothing is linked to it. */
+/* app.c with the library loaded by dlopen instead of linked. */
 #define _POSIX_C_SOURCE 200809L
 
 #include <fcgiapp.h>
@@ -22,7 +22,7 @@ static void *find(const char *name)
     return symbol;
 }
 
-/* One function of the library, under its own name with "loaded_" in front. */
+/* Defines a function of the library as loaded_NAME. */
 #define LOADED(result, name, parameters, arguments)                                            \
     static result loaded_##name parameters                                                     \
     {                                                                                          \

@@ -1,11 +1,11 @@
 /*
- * Stands between a web server and its application, and writes down what passes. Its listen socket is
- * descriptor 0; the application listens on behind.sock, in the directory of this program's file. For
- * every connection it makes three files there:
+ * Relays between a web server and its application and records the traffic. Its listen socket is
+ * descriptor 0; the application listens on behind.sock, in the directory of this program's file.
+ * For every connection it creates three files there:
  *   TIME-PID.request  what the web server has sent
  *   TIME-PID.answer   what the application has sent
- *   TIME-PID.closed   made when the web server has closed the connection or its side of it
- * Bytes are in the file before anybody gets them.
+ *   TIME-PID.closed   created when the web server has closed the connection or its side of it
+ * Bytes are written to the file before they are passed on.
  */
 #define _GNU_SOURCE
 
@@ -63,7 +63,7 @@ static int write_all(int to, const char *bytes, ssize_t left)
     return 0;
 }
 
-/* One piece of what passes. Returns whether there may be more; ends the connection with an error. */
+/* Passes on one piece. Returns whether more may follow; after an error the connection ends. */
 static int pass(int from, int to, int file)
 {
     char piece[65536];
@@ -72,7 +72,7 @@ static int pass(int from, int to, int file)
     if (got > 0) {
         if (write_all(file, piece, got) != 0)
             perror("a file");
-        /* The receiver may be gone; what else the sender sends is written down nevertheless. */
+        /* The receiver may be gone. Later data from the sender is recorded nevertheless. */
         if (write_all(to, piece, got) == 0)
             return 1;
     }
