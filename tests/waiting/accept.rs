@@ -1,5 +1,5 @@
-//! What ends Accept, and what does not: signals with FCGI_FAIL_ACCEPT_ON_INTR, and the program's own
-//! time limit for its listen socket. In every way of waiting it is what it is in accept(2).
+//! What ends Accept and what does not: signals with FCGI_FAIL_ACCEPT_ON_INTR, and the program's own
+//! timeout on its listen socket. Every way of waiting behaves like accept(2).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,10 +11,10 @@ use testkit::{Library, Listen, PATIENCE, Worker, signal, state, until, until_asl
 
 const AGAIN: i32 = -libc::EAGAIN;
 
-/// A program with one thread, and one with another that waits, too.
+/// A program with one thread, and one with a second thread that waits too.
 const SHAPES: [&[&str]; 2] = [&[], &["-t", "1"]];
 
-/// The thread that accepts: the last one.
+/// Returns the thread that accepts, which is the last one.
 fn acceptor(worker: &Worker, options: &[&str]) -> u32 {
     let process = worker.running.pid();
     until("the threads", PATIENCE, || {
@@ -25,17 +25,17 @@ fn acceptor(worker: &Worker, options: &[&str]) -> u32 {
     })
 }
 
-/// Waits until a thread sleeps in a system call, or has ended.
+/// Waits until a thread sleeps in a system call or has ended.
 fn until_asleep_or_gone(task: &Path) {
     until("a thread to sleep", PATIENCE, || {
         state(task).is_none_or(|state| state == 'S').then_some(())
     });
 }
 
-/// Sends a signal to one thread, and waits until it has been handled and the thread waits again.
+/// Sends a signal to one thread, and waits until it is handled and the thread waits again.
 fn interrupt(worker: &Worker, thread: u32, number: i32) {
     let process = worker.running.pid();
-    // SAFETY: takes no pointer; the thread is one of a test's own program.
+    // SAFETY: no pointer is passed; the thread belongs to the test's own program.
     let result =
         unsafe { libc::syscall(libc::SYS_tgkill, process as libc::c_long, thread, number) };
     assert_eq!(result, 0);
@@ -48,7 +48,7 @@ fn interrupt(worker: &Worker, thread: u32, number: i32) {
     until_asleep_or_gone(&PathBuf::from(format!("/proc/{process}/task/{thread}")));
 }
 
-/// Stops the program and lets it go on, as a debugger or a job control does.
+/// Stops and continues the program, as a debugger or job control does.
 fn stop_and_continue(worker: &Worker, thread: u32) {
     let process = worker.running.pid();
     let task = PathBuf::from(format!("/proc/{process}/task/{thread}"));
@@ -124,7 +124,7 @@ fn with_handlers_of_both_kinds_either_ends_a_wait_for_several() {
     }
 }
 
-/// Waits for the one result of a program that ends when Accept fails, and checks the time.
+/// Waits for the one result of a program that ends when Accept fails, and checks how long it took.
 fn ends_after(worker: &mut Worker, limit: Duration, start: Instant, what: &str) {
     let ended = worker.running.wait(PATIENCE);
     assert!(ended.is_some(), "{what}: Accept has not come back");

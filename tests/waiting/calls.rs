@@ -1,4 +1,4 @@
-//! What waiting costs: the system calls of a request, as strace sees them.
+//! The cost of waiting: the system calls of a request, as strace sees them.
 
 use std::fs;
 
@@ -9,8 +9,8 @@ use testkit::{Library, Listen, PATIENCE, Worker, need, signal, until, until_asle
 
 const REQUESTS: usize = 20;
 
-/// The program's system calls, in order: the name and the line of each. Ends the program: strace
-/// keeps lines back as long as it runs.
+/// Returns the name and the line of each system call of the program, in order. Ends the program
+/// first, because strace buffers lines while it runs.
 fn calls(mut worker: Worker) -> Vec<(String, String)> {
     signal(program(&worker), libc::SIGTERM);
     assert!(worker.running.wait(PATIENCE).is_some(), "the program has not ended");
@@ -21,18 +21,18 @@ fn calls(mut worker: Worker) -> Vec<(String, String)> {
         let end = line.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))?;
         Some((line[..end].to_owned(), line.to_owned()))
     });
-    // A call that is cut in two is counted where it ends.
+    // A call that strace prints in two parts is counted where it ends.
     let whole = |(_, line): &(String, String)| !line.ends_with("<unfinished ...>");
     lines.filter(whole).collect()
 }
 
-/// The program's process, which is strace's child.
+/// Returns the pid of the program, which is strace's child.
 fn program(worker: &Worker) -> u32 {
     let trace = fs::read_to_string(worker.path("trace")).unwrap();
     trace.split_once(' ').unwrap().0.parse().unwrap()
 }
 
-/// Whether the program has begun a call.
+/// Returns whether the program has started a call.
 fn has_begun(worker: &Worker, name: &str) -> bool {
     fs::read_to_string(worker.path("trace")).is_ok_and(|trace| trace.contains(name))
 }
@@ -43,12 +43,12 @@ fn traced(library: Library, options: &[&str]) -> Worker {
     Worker::start_in(&strace, library, Listen::Unix, options)
 }
 
-/// Clients whose requests are all there before the program comes to the first: it is asleep in a
-/// request meanwhile.
+/// Queues clients whose requests have all arrived before the program reads the first: it sleeps in
+/// another request until then.
 fn clients_in_a_row(worker: &Worker) {
     let mut first = worker.connect();
     first.send(&request(1, false, &[("SLEEP", "400")], b""));
-    // The program has taken this one from the socket's queue when it sleeps.
+    // Once the program sleeps, it has accepted this connection.
     until("the program to sleep", PATIENCE, || has_begun(worker, "clock_nanosleep").then_some(()));
     let mut clients: Vec<Connection> = (0..REQUESTS).map(|_| worker.connect()).collect();
     for client in &mut clients {
@@ -64,7 +64,7 @@ fn count(calls: &[(String, String)], name: &str) -> usize {
     calls.iter().filter(|(call, _)| call == name).count()
 }
 
-/// The calls from the first time that `name` ends to the last, that one left out.
+/// Returns the calls from the first return of `name` up to, but not including, the last.
 fn between<'a>(calls: &'a [(String, String)], name: &str) -> Vec<&'a str> {
     let names: Vec<&str> = calls.iter().map(|(call, _)| call.as_str()).collect();
     let first = names.iter().position(|call| *call == name).unwrap();
@@ -78,7 +78,7 @@ fn a_connection_for_each_request_costs_four_calls() {
     let worker = traced(Library::Ours, &[]);
     clients_in_a_row(&worker);
     let calls = calls(worker);
-    // From behind the request that slept.
+    // Only what follows the request that slept counts.
     let slept = calls.iter().position(|(name, _)| name == "clock_nanosleep").unwrap();
     let own = between(&calls[slept..], "accept4");
     let one = ["accept4", "recvfrom", "sendto", "close"];
@@ -99,7 +99,7 @@ fn the_original_needs_more_calls() {
     assert!(own.len() >= 7 * (REQUESTS - 1), "{own:?}");
 }
 
-/// Requests one after the other on one connection; the first ones are not the steady state yet.
+/// Sends one request after the other on one connection. The first few are not yet the steady state.
 fn kept_requests(worker: &Worker) {
     let mut connection = worker.connect();
     connection.send(&echo(1, true, "body"));
@@ -112,18 +112,18 @@ fn kept_requests(worker: &Worker) {
     for _ in 0..REQUESTS {
         connection.send(&echo(1, true, "body"));
         connection.until_end_of(1);
-        // The next request must not be there before the program waits for it.
+        // The next request must not arrive before the program waits for it.
         until_asleep(thread);
     }
 }
 
-/// Whether the listen socket, descriptor 0, is registered anew: not with each request, but every few
-/// milliseconds, so that idle siblings come first.
+/// Returns whether a line registers or deregisters the listen socket, descriptor 0. That happens
+/// every few milliseconds, not on each request, so that idle siblings accept first.
 fn is_step_back(line: &str) -> bool {
     line.contains("EPOLL_CTL_DEL, 0,") || line.contains("EPOLL_CTL_ADD, 0,")
 }
 
-/// Asserts that the calls are at some time those of one request, over and over.
+/// Asserts that at some point the calls are those of one request, repeated.
 fn assert_steady(calls: &[(String, String)], one: &[&str]) {
     let own = calls.iter().filter(|(_, line)| !is_step_back(line));
     let names: Vec<&str> = own.map(|(call, _)| call.as_str()).collect();
@@ -140,7 +140,7 @@ fn a_kept_request_costs_three_calls() {
     assert_steady(&calls(worker), &["epoll_wait", "recvfrom", "sendto"]);
 }
 
-/// Connections that are queued are taken without asking the kernel first.
+/// Queued connections are accepted without asking the kernel first.
 #[test]
 fn with_threads_a_queued_request_comes_to_cost_four_calls_too() {
     let _turn = alone();
@@ -150,7 +150,7 @@ fn with_threads_a_queued_request_comes_to_cost_four_calls_too() {
     let slept = calls.iter().position(|(name, _)| name == "clock_nanosleep").unwrap();
     let names: Vec<&str> = calls[slept..].iter().map(|(call, _)| call.as_str()).collect();
     let one = ["accept4", "recvfrom", "sendto", "close"];
-    // The first ones are asked for.
+    // The kernel is still asked about the first few.
     let steady = one.repeat(REQUESTS - 10);
     assert!(names.windows(steady.len()).any(|window| window == steady), "{names:?}");
 }
@@ -178,7 +178,7 @@ fn a_large_write_is_one_call() {
         });
         sent.count()
     };
-    // The content, and the ends of stream and request.
+    // One call sends the content, the other the end of the stream and of the request.
     assert_eq!(writes(Library::Ours), 2);
     assert!(writes(Library::Original) >= 7);
 }

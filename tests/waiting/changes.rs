@@ -1,4 +1,4 @@
-//! Descriptors that come to mean something else while the library knows their numbers.
+//! Descriptors that are reused for something else while the library knows their numbers.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -11,7 +11,8 @@ use testkit::turns::beside_others;
 use testkit::wire::{Connection, request};
 use testkit::{Library, Listen, PATIENCE, Worker, until, until_asleep};
 
-/// A request on a kept connection, with one parameter; after it the program waits again.
+/// Sends a request with one parameter on a kept connection, and waits until the program waits
+/// again.
 pub(super) fn tell(worker: &Worker, kept: &mut Connection, name: &str) {
     let start = Instant::now();
     kept.send(&request(1, true, &[(name, "")], b"body"));
@@ -19,7 +20,8 @@ pub(super) fn tell(worker: &Worker, kept: &mut Connection, name: &str) {
     until_asleep(worker.running.pid());
 }
 
-/// The program waits without using the processor, and says nothing on that connection.
+/// Asserts that the program waits without using the processor, and sends nothing on that
+/// connection.
 pub(super) fn rests(worker: &Worker, connection: &mut Connection) {
     let before = worker.processor_time();
     assert!(connection.is_silent(IN_VAIN));
@@ -27,17 +29,19 @@ pub(super) fn rests(worker: &Worker, connection: &mut Connection) {
     assert!(used < IN_VAIN / 5, "{used:?} of {IN_VAIN:?} on the processor");
 }
 
-/// Two requests are answered on it: then it has been given back to the library between them.
+/// Returns a kept connection that has carried two requests, so the library has parked it in
+/// between.
 fn kept_for_long(worker: &Worker) -> Connection {
     let mut kept = worker.kept();
     tell(worker, &mut kept, "");
     kept
 }
 
-/// One of two threads may sleep for so long before it looks for a new listen socket, and a bit.
+/// The longest that one of two threads may sleep before it looks for a new listen socket, plus a
+/// margin.
 const NEXT_LOOK: Duration = Duration::from_secs(6);
 
-/// What the program does about its listen socket, and where it waits afterwards.
+/// The ways in which the program changes its listen socket, and the path where it waits afterwards.
 const CHANGES: [(&str, &str); 3] =
     [("ELSEWHERE", "other"), ("REOPEN", "socket"), ("REOPEN_OS", "socket")];
 
@@ -45,7 +49,7 @@ const CHANGES: [(&str, &str); 3] =
 fn a_kept_connection_outlives_its_listen_socket() {
     let _turn = beside_others();
     for library in Library::BOTH {
-        // Where the program waits afterwards: it has changed listen_sock, or what the number means.
+        // The program has either changed listen_sock or reused its number.
         for (change, path) in CHANGES {
             let worker = Worker::start(library, Listen::Own, &[]);
             let mut kept = kept_for_long(&worker);
@@ -98,7 +102,7 @@ fn a_new_listen_socket_at_the_number_is_served_without_delay() {
     let _turn = beside_others();
     for library in Library::BOTH {
         let worker = Worker::start(library, Listen::Unix, &[]);
-        // From now on our library asks epoll.
+        // From now on our library waits in epoll.
         drop(worker.kept());
         let listen = format!("/proc/{}/fd/0", worker.running.pid());
         let old = fs::read_link(&listen).unwrap();
@@ -106,7 +110,7 @@ fn a_new_listen_socket_at_the_number_is_served_without_delay() {
         until("the new listen socket", PATIENCE, || {
             (fs::read_link(&listen).unwrap() != old).then_some(())
         });
-        // epoll has not told of the change: the first client has to be found.
+        // epoll has not reported the change: the library has to notice the first client.
         assert!(is_answered_within(worker.connect(), 2 * AT_MOST));
         for _ in 0..5 {
             let start = Instant::now();
@@ -123,7 +127,7 @@ fn a_new_listen_socket_is_served_by_who_waits_on_the_old_one_and_who_comes_later
     let serve = |library, limit| {
         let worker = Worker::start(library, Listen::Own, &["-t", "2"]);
         worker.until_all_wait(3);
-        // The thread that has made it comes to wait on it when it has served its request.
+        // The thread that made the new socket waits on it once its request is served.
         let serve = [&[("ANEW", "")][..], &[]].map(|list| {
             let busy = Half::with(worker.connect(), &worker, list);
             let other_serves = is_answered_within(worker.connect(), limit);
@@ -133,13 +137,14 @@ fn a_new_listen_socket_is_served_by_who_waits_on_the_old_one_and_who_comes_later
         assert_eq!(worker.results(), [], "{library:?}");
         serve
     };
-    // There the one thread's accept stays with the socket that is gone.
+    // In the original, the other thread's accept stays on the socket that is gone.
     assert_eq!(serve(Library::Original, IN_VAIN), [false, false], "the original does it right");
     assert_eq!(serve(Library::Ours, NEXT_LOOK), [true, true]);
 }
 
-/// A kept connection may be there before, and one that says nothing is taken from the new socket by a
-/// thread that has waited on the old one. Both speak when no thread waits there any more.
+/// Covers rounds with and without an older kept connection. A thread that waited on the old socket
+/// accepts a silent connection from the new one. Both clients send when no thread waits on the old
+/// socket any more.
 #[test]
 fn what_threads_have_taken_from_a_new_listen_socket_goes_with_them() {
     let _turn = beside_others();
@@ -149,7 +154,8 @@ fn what_threads_have_taken_from_a_new_listen_socket_goes_with_them() {
         let mut kept = (round % 2 == 0).then(|| worker.kept());
         let making = Half::with(worker.connect(), &worker, &[("ANEW", "")]);
         let mut silent = worker.connect();
-        // By the thread that has waited all the time; it comes back to wait on the new socket.
+        // The thread that waited on the old socket serves this one, and then waits on the new
+        // socket.
         assert!(is_answered_within(worker.connect(), NEXT_LOOK));
         drop(making.finish());
         for _ in 0..4 {

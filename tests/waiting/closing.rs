@@ -1,5 +1,5 @@
-//! The end of a connection whose peer is still sending: no response is lost, and nobody is waited
-//! for without bound.
+//! The end of a connection whose peer is still sending: no response is lost, and the library waits
+//! for no peer without a bound.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -18,11 +18,11 @@ use fcgi::internals::protocol::RecordType;
 use fcgi::internals::serve::last::Last;
 use fcgi::internals::serve::{AcceptOptions, config, registry};
 
-/// Sends all that it can, then reads all that there is: the text of the answer.
+/// Sends all it can, then reads everything, and returns the text of the response.
 fn sends_first(mut stream: UnixStream, bytes: &[u8]) -> String {
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.set_write_timeout(Some(PATIENCE)).unwrap();
-    // In pieces, as a body comes in from a slow client; the application may have closed.
+    // The pieces imitate the body of a slow client. The application may already have closed.
     for piece in bytes.chunks(16_384) {
         if stream.write_all(piece).is_err() {
             break;
@@ -42,7 +42,7 @@ fn no_answer_is_lost_while_the_body_is_still_coming() {
         let worker = Worker::start(Library::Ours, listen, &[]);
         for size in [1000, 100_000, 250_000, 2_000_000] {
             for read in ["0", "10"] {
-                // Once small enough for the buffers of the socket, once with a body behind it.
+                // First a response that fits the socket's buffers, then a large one.
                 let bytes = request(1, false, &[("READ", read)], &vec![b'b'; size]);
                 let answer = sends_first(worker.connect().into_stream(), &bytes);
                 assert_eq!(answer, "b".repeat(read.parse().unwrap()), "{listen:?}, {size}");
@@ -55,7 +55,7 @@ fn no_answer_is_lost_while_the_body_is_still_coming() {
     }
 }
 
-/// So a web server never takes a connection for its next request that is about to end.
+/// A web server never reuses a connection that is about to end for its next request.
 #[test]
 fn a_kept_tcp_connection_ends_with_the_last_bytes_of_the_answer() {
     let _turn = beside_others();
@@ -111,7 +111,7 @@ fn no_answer_is_lost_to_a_peer_that_reads_late() {
     let _turn = beside_others();
     for listen in [Listen::Unix, Listen::Tcp] {
         let worker = Worker::start(Library::Ours, listen, &[]);
-        // More than the buffers hold, to a peer that sends its body at the same time.
+        // The response is larger than the buffers, and the peer sends its body at the same time.
         let bytes = request(1, false, &[("SIZE", "3000000")], &[b'b'; 200_000]);
         let mut stream = worker.connect().into_stream();
         let mut writer = stream.try_clone().unwrap();
@@ -137,7 +137,7 @@ fn a_closing_peer_that_trickles_is_left_in_bounded_time() {
     let served_in_time = |library| {
         let worker = Worker::start(library, Listen::Tcp, &[]);
         let mut trickling = worker.connect();
-        // The body never ends: a byte every 50 ms, from the answer on.
+        // The body never ends: after the response one byte arrives every 50 ms.
         let whole = request(1, false, &[("READ", "0")], &[b'b'; 1000]);
         trickling.send(&whole[..whole.len() - 900]);
         trickling.until_end_of(1);
@@ -165,8 +165,8 @@ fn a_closing_peer_that_floods_is_left_after_some_bytes() {
     assert!(start.elapsed() < Duration::from_secs(1), "left after {:?}", start.elapsed());
 }
 
-/// Programs shut their listen socket down to get their threads back. Nobody waits on it any more then:
-/// idle connections that came through it are closed.
+/// Programs shut their listen socket down to get their threads back. No thread waits on it any
+/// more, so idle connections that came through it are closed.
 #[test]
 fn every_thread_comes_back_from_a_listen_socket_that_is_shut_down() {
     let _turn = beside_others();
@@ -181,7 +181,7 @@ fn every_thread_comes_back_from_a_listen_socket_that_is_shut_down() {
     }
 }
 
-/// Four threads wait on the listen socket, which is shut down in that way.
+/// Shuts the listen socket down in that way while four threads wait on it.
 fn come_back(listen: OwnedFd, mut idle: Connection, how: libc::c_int) {
     let fd = listen.as_raw_fd();
     let (tell, told) = mpsc::channel();
@@ -198,7 +198,7 @@ fn come_back(listen: OwnedFd, mut idle: Connection, how: libc::c_int) {
         });
     }
     idle.send(&get_values(&["FCGI_MAX_CONNS"])).until_record(|_| true);
-    // SAFETY: takes no pointer; `listen` keeps the descriptor open.
+    // SAFETY: no pointer is passed; `listen` keeps the descriptor open.
     assert_eq!(unsafe { libc::shutdown(fd, how) }, 0);
     for _ in 0..4 {
         let error = told.recv_timeout(PATIENCE).expect("a thread comes back").unwrap_err();

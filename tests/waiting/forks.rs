@@ -1,4 +1,4 @@
-//! What a child has of its parent's connections, and what it does to them.
+//! What a child inherits of its parent's connections, and what it does to them.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,22 +16,22 @@ use testkit::{Library, Listen, PATIENCE, Worker, until, until_asleep};
 /// One thread, and four.
 const THREADS: [&[&str]; 2] = [&[], &["-t", "4"]];
 
-/// How many files a child opens that starts afresh: see worker.c.
+/// The number of files that a child which starts afresh opens (see worker.c).
 const OWN_FILES: usize = 8;
 
-/// How many of these a process has.
+/// Returns how many of these files a process has open.
 fn own_files(process: u32) -> usize {
     let entries = fs::read_dir(format!("/proc/{process}/fd")).unwrap();
-    // It may close what it has inherited in between.
+    // The child may be closing inherited descriptors at the same time.
     let links = entries.filter_map(|entry| fs::read_link(entry.unwrap().path()).ok());
     links.filter(|link| link == Path::new("/dev/zero")).count()
 }
 
-/// The numbers of what the parent had may have a new meaning by the time when the child first waits.
+/// The numbers of the parent's descriptors may have been reused by the time the child first waits.
 #[test]
 fn a_child_that_starts_afresh_keeps_its_own_files() {
     let _turn = beside_others();
-    // The original waits for the one connection and no other.
+    // The original waits for its one connection and nothing else.
     for (library, connections) in [(Library::Original, 1), (Library::Ours, 3)] {
         let worker = Worker::start(library, Listen::Unix, &[]);
         let mut parents: Vec<Connection> = (0..connections).map(|_| worker.kept()).collect();
@@ -75,7 +75,7 @@ fn a_child_that_never_waits_holds_no_idle_connection() {
     assert!(!all_end(Library::Original, THREADS[1]), "the original does it right");
 }
 
-/// The child got a copy of what the program's own signal handlers write to.
+/// The child inherits a copy of what the program's own signal handlers write to.
 #[test]
 fn a_child_that_was_made_unnoticed_does_not_keep_its_parent_busy() {
     let _turn = beside_others();
@@ -90,7 +90,8 @@ fn a_child_that_was_made_unnoticed_does_not_keep_its_parent_busy() {
     }
 }
 
-/// Accepted while a fork is under way, closed before it has come back, when the child has its copy.
+/// The connection is accepted while a fork is under way, and closed before fork returns, when the
+/// child already has its copy.
 #[test]
 fn a_connection_ends_for_its_peer_although_a_fork_is_under_way() {
     let _turn = beside_others();
@@ -107,7 +108,7 @@ fn a_connection_ends_for_its_peer_although_a_fork_is_under_way() {
 #[test]
 fn a_child_that_a_signal_handler_makes_serves_as_its_parent_does() {
     let _turn = beside_others();
-    // Of the original, both would wait for the kept connection and no other.
+    // With the original, both processes would wait for the kept connection and nothing else.
     for (library, keeps) in
         [(Library::Original, false), (Library::Ours, false), (Library::Ours, true)]
     {
@@ -119,9 +120,9 @@ fn a_child_that_a_signal_handler_makes_serves_as_its_parent_does() {
         let child = *worker.children(1).first().unwrap();
         let who = [("WHO", ""), ("SLEEP", "20")];
         until("an answer of each process", PATIENCE, || {
-            // Both at once, so that one process does not do for both.
+            // The two requests overlap, so that one process cannot serve both.
             let mut pair = [worker.connect(), worker.connect()];
-            // They have been accepted when their heads come.
+            // Both connections are accepted before their heads arrive.
             thread::sleep(Duration::from_millis(5));
             for one in &mut pair {
                 one.send(&request(1, false, &who, b""));
@@ -135,7 +136,7 @@ fn a_child_that_a_signal_handler_makes_serves_as_its_parent_does() {
         }
         assert_eq!(worker.results(), [], "{library:?}");
         worker.signal(libc::SIGKILL);
-        // Until then it may take a connection with it.
+        // Until it has ended, the parent may accept a connection and take it along.
         assert!(worker.running.wait(PATIENCE).is_some());
         if let Some(idle) = &mut idle {
             assert_eq!(idle.until_closed(), []);

@@ -1,5 +1,6 @@
-//! The connection of a finished request waits with all others, whatever becomes of the structure: one is
-//! used for a single request, or its thread is away for long, or another one finishes.
+//! The connection of a finished request waits with all others, whatever happens to the structure:
+//! it may be used for one request only, its thread may be away for long, or another thread may
+//! finish the request.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,12 +10,13 @@ use testkit::turns::{alone, beside_others};
 use testkit::wire::{Connection, request};
 use testkit::{Library, Listen, PATIENCE, Worker, until};
 
-/// One thread, one beside the first, several; a structure for each request.
+/// One thread, one beside the first, and several, with a new structure for each request.
 const ANEW: [&[&str]; 3] = [&["-n"], &["-n", "-t", "1"], &["-n", "-t", "4"]];
 
-/// How long a thread is away after a request, in milliseconds.
+/// The time that a thread is away after a request, in milliseconds.
 const AWAY: &str = "1000";
-/// How soon another one has to serve the next request meanwhile: 20 ms, and what a busy machine adds.
+/// The time within which another thread has to serve the next request: 20 ms, plus what a busy
+/// machine adds.
 const SOON: Duration = Duration::from_millis(300);
 
 const REQUESTS: usize = 100_000;
@@ -27,21 +29,21 @@ fn start_in(around: &[&str], library: Library, options: &[&str]) -> Worker {
     Worker::start_program("given_back", around, library, Listen::Unix, options)
 }
 
-/// The answer to a request on a connection that is kept.
+/// Returns the response to a request on a kept connection.
 pub(super) fn ask(connection: &mut Connection, list: &[(&str, &str)]) -> String {
     let start = Instant::now();
     connection.send(&request(1, true, list, b""));
     output(connection, 1, start)
 }
 
-/// A kept connection that has had a few requests.
+/// Returns a kept connection that has carried a few requests.
 pub(super) fn opened(worker: &Worker) -> Connection {
     let mut connection = worker.connect();
     (0..4).for_each(|_| drop(ask(&mut connection, &[])));
     connection
 }
 
-/// Open descriptors, and bytes in use.
+/// Returns the number of open descriptors and of bytes in use.
 fn count(worker: &Worker) -> (usize, usize) {
     let (start, mut connection) = (Instant::now(), worker.connect());
     connection.send(&request(1, false, &[("COUNT", "")], b""));
@@ -50,7 +52,7 @@ fn count(worker: &Worker) -> (usize, usize) {
     (descriptors.parse().unwrap(), bytes.parse().unwrap())
 }
 
-/// The program is to have as few descriptors as before, and as little memory.
+/// Waits until the program has no more descriptors than before, and no more memory.
 fn until_as_before(worker: &Worker, before: (usize, usize), what: &str) {
     until(&format!("{what}: as few as {before:?}"), PATIENCE, || {
         let now = count(worker);
@@ -108,11 +110,11 @@ fn connections_that_are_used_once_leave_nothing_behind() {
             connection
         };
         let many: Vec<Connection> = (0..500).map(|_| once()).collect();
-        // The first one may have been open still.
+        // The earlier connection may still have been open at the first count.
         assert!(count(&worker).0 >= before.0 + 499);
         drop(many);
         until("their ends", PATIENCE, || (count(&worker).0 <= before.0 + 1).then_some(()));
-        // The table has grown to the most connections at a time.
+        // The table has now grown to the largest number of simultaneous connections.
         let before = count(&worker);
         drop((0..500).map(|_| once()).collect::<Vec<_>>());
         until_as_before(&worker, (before.0 + 1, before.1), "connections that were used once");
@@ -122,8 +124,8 @@ fn connections_that_are_used_once_leave_nothing_behind() {
 const WITH_TWO: [&[&str]; 4] =
     [&["-t", "2"], &["-n", "-t", "2"], &["-e", "-t", "2"], &["-e", "-n", "-t", "2"]];
 
-/// The thread that has accepted a request does not come back for a second; the next request on that
-/// connection is another one's.
+/// The thread that accepted a request stays away for a second. Another thread serves the next
+/// request on that connection.
 #[test]
 fn another_thread_serves_the_next_request_soon() {
     let _turn = alone();
@@ -154,7 +156,8 @@ fn another_thread_serves_the_next_request_soon() {
     }
 }
 
-/// So it is while that other one is busy with a client of its own, which always asks again at once.
+/// The same holds while the other thread is busy with a client of its own that always asks again
+/// immediately.
 #[test]
 fn a_busy_thread_serves_it_soon_too() {
     let _turn = alone();
@@ -162,7 +165,7 @@ fn a_busy_thread_serves_it_soon_too() {
         let worker = start(Library::Ours, options);
         let (mut first, mut busy) = (opened(&worker), opened(&worker));
         for _ in 0..2 {
-            // Both threads have come to hold their connections.
+            // By then each thread holds its connection.
             thread::scope(|scope| {
                 for one in [&mut first, &mut busy] {
                     scope.spawn(|| (0..200).for_each(|_| drop(ask(one, &[]))));
@@ -185,8 +188,8 @@ fn a_busy_thread_serves_it_soon_too() {
     }
 }
 
-/// Nor do many threads that are idle leave it to each other. Some of them are in reserve after the one
-/// request, and have come back from there before the next.
+/// Many idle threads do not leave the connection to each other either. Some of them go into reserve
+/// after the first request and are back before the next.
 #[test]
 fn one_of_many_idle_threads_serves_it_soon() {
     let _turn = alone();
@@ -208,7 +211,8 @@ fn one_of_many_idle_threads_serves_it_soon() {
     }
 }
 
-/// What has come with the ended request is served, too: by this thread, or by one that waits.
+/// A request that arrived together with the finished one is served too, by this thread or by a
+/// waiting one.
 #[test]
 fn requests_sent_together_are_served_one_after_the_other() {
     let _turn = alone();
@@ -233,12 +237,12 @@ fn requests_sent_together_are_served_one_after_the_other() {
     }
 }
 
-/// What programs do with the structure of a finished request, with one thread and with two, with a new
-/// structure for each request and with one that loops.
+/// The programs: one thread or two, one structure that is reused or a new one for each request.
 const SHAPES: [&[&str]; 4] = [&[], &["-n"], &["-t", "2"], &["-n", "-t", "2"]];
 
-/// A program that ends the connection itself, in whichever way: the peer sees its end, nothing is left
-/// behind, and whatever gets its number is served. Ours closes nobody else's when many have ended so.
+/// A program may end the connection itself in several ways. The peer sees the end, nothing leaks,
+/// and the next connection with that number is served. Our library closes no other connection after
+/// many such ends.
 #[test]
 fn a_program_may_end_the_connection_itself() {
     let _turn = beside_others();
@@ -246,7 +250,8 @@ fn a_program_may_end_the_connection_itself() {
     for library in Library::BOTH {
         for options in SHAPES {
             for deed in ["shut", "shut_behind", "free_closing", "free_leaving", "do_not_keep"] {
-                // The loop of the original closes the number once more, whoever has it by then.
+                // The original's loop closes the number again, even if another connection has it by
+                // then.
                 let shape = format!("{library:?} {options:?} {deed}");
                 println!("{shape}");
                 let worker = start_in(&["env", "LIBFCGI_MAX_WAITING=8"], library, options);
@@ -268,8 +273,8 @@ fn a_program_may_end_the_connection_itself() {
     }
 }
 
-/// The number of the connection has come to mean a file of the program's, which stays open. The original
-/// looks at it only where the structure is used again, and closes it then.
+/// The connection's number now belongs to a file of the program, which stays open. The original
+/// looks at the number only when the structure is used again, and then closes it.
 #[test]
 fn a_file_at_the_connections_number_stays() {
     let _turn = beside_others();

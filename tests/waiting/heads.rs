@@ -1,5 +1,6 @@
-//! New connections whose head is not there at once, in processes of one thread that end by themselves,
-//! or have long requests: none is taken away from a sibling that could serve it, and none is lost.
+//! New connections whose head arrives late, in processes of one thread that end by themselves or
+//! have long requests. No connection is taken away from a sibling that could serve it, and none is
+//! lost.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,21 +12,22 @@ use testkit::turns::{alone, beside_others};
 use testkit::wire::{begin, params, request, stdin};
 use testkit::{Library, Listen, PATIENCE, Worker, until, until_asleep};
 
-/// Requests of each client, and clients.
+/// The number of requests of each client, and the number of clients.
 const REQUESTS: usize = 500;
 const CLIENTS: usize = 4;
 
-/// A head that takes longer is not counted: a client without a processor is late, and may lose.
+/// The time limit for a head to be counted: a client that gets no processor time is late, and may
+/// lose.
 const IN_TIME: Duration = Duration::from_millis(8);
 
-/// How a client sends its request: when the first of three pieces comes, and the time between them.
+/// The delay before the first of three pieces of a request, and the delay between the pieces.
 #[derive(Clone, Copy, Debug)]
 struct Pieces {
     first: Duration,
     between: Duration,
 }
 
-/// Requests that were sent in time, and those of them without an answer.
+/// The number of requests that were sent in time, and how many of them got no response.
 #[derive(Clone, Copy, Debug, Default)]
 struct Tally {
     sent: usize,
@@ -51,7 +53,7 @@ fn client(worker: &Worker, pieces: Pieces) -> Tally {
     tally
 }
 
-/// A process that ends after so many requests has no other connection in its hands then.
+/// A process that ends after a fixed number of requests holds no other connection at that time.
 #[test]
 fn no_request_is_lost_when_processes_end_by_themselves() {
     let _turn = alone();
@@ -85,8 +87,8 @@ fn no_request_is_lost_when_processes_end_by_themselves() {
     }
 }
 
-/// A client connects, says nothing for longer than it is waited for, and then asks. Meanwhile another
-/// one has asked for something that takes long: the idle process has got that.
+/// A client connects and stays silent until the process stops waiting for it. Meanwhile the idle
+/// process takes a long request of another client. Then the first client sends its request.
 #[test]
 fn a_late_head_does_not_wait_for_a_long_request_while_a_process_is_idle() {
     let _turn = beside_others();
@@ -100,7 +102,7 @@ fn a_late_head_does_not_wait_for_a_long_request_while_a_process_is_idle() {
                 until("the late one to be accepted", PATIENCE, || {
                     processes.iter().any(|process| sockets(*process) > 1).then_some(())
                 });
-                // Its grace is over.
+                // The process has stopped waiting for it alone by now.
                 thread::sleep(Duration::from_millis(40));
                 all_idle();
                 let mut long = worker.connect();
@@ -124,8 +126,8 @@ fn a_late_head_does_not_wait_for_a_long_request_while_a_process_is_idle() {
     }
 }
 
-/// A signal that comes while the head of a new connection is waited for ends the wait as one that comes
-/// before or after.
+/// A signal that arrives while the library waits for the head of a new connection ends the wait,
+/// just as one that arrives before or after.
 #[test]
 fn a_signal_beside_a_silent_connection_ends_the_wait() {
     let _turn = beside_others();

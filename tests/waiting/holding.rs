@@ -1,5 +1,5 @@
-//! Threads that hold a connection each: nobody else waits for them for long, and what ends a wait ends
-//! this one.
+//! Threads that each hold a connection: no other client waits long because of them, and whatever
+//! ends a wait ends a hold too.
 
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +12,7 @@ use testkit::turns::{alone, beside_others};
 use testkit::wire::{Connection, request};
 use testkit::{Library, Listen, PATIENCE, Worker, until};
 
-/// Asks on each connection again and again, until the moment or the flag; how many times each.
+/// Sends requests on each connection until `is_over`. Returns the number of requests on each.
 fn ping_pong(kept: &mut [Connection], is_over: impl Fn() -> bool + Sync) -> Vec<usize> {
     thread::scope(|scope| {
         let each = kept.iter_mut().map(|connection| {
@@ -39,8 +39,8 @@ fn several(worker: &Worker, connections: usize) -> Vec<Connection> {
     (0..connections).map(|_| opened(worker)).collect()
 }
 
-/// All threads hold; some of them get a slow request, and the clients of the others pause. A client
-/// that comes then is served by one of the others.
+/// All threads hold. Some get a slow request, and the clients of the others pause. One of the
+/// others serves a client that connects then.
 #[test]
 fn newcomers_do_not_wait_for_slow_requests() {
     let _turn = alone();
@@ -62,7 +62,7 @@ fn newcomers_do_not_wait_for_slow_requests() {
             }
         }
         waits.sort();
-        // 5 ms, and what a busy machine adds.
+        // 5 ms, plus what a busy machine adds.
         assert!(waits[8] < Duration::from_millis(40), "{slow} slow: {waits:?}");
     }
 }
@@ -76,7 +76,8 @@ fn with_more_clients_than_threads_each_has_its_share() {
     assert!(counts.iter().all(|count| count * 10 >= all), "{counts:?}");
 }
 
-/// All threads hold when SIGTERM comes: a request that was sent just before is answered, and all leave.
+/// All threads hold when SIGTERM arrives. A request sent just before is answered, and all threads
+/// leave.
 #[test]
 fn all_threads_leave_soon() {
     let _turn = alone();
@@ -89,13 +90,13 @@ fn all_threads_leave_soon() {
         worker.signal(libc::SIGTERM);
         output(&mut kept[0], 1, start);
         assert!(worker.running.wait(PATIENCE).is_some());
-        // 60 ms for connections that may have a request on its way.
+        // Connections that may have a request on the way get 60 ms.
         assert!(start.elapsed() < Duration::from_millis(500), "{:?}", start.elapsed());
     }
 }
 
-/// Another thread closes the descriptor of a connection that is held, or puts a file in its place: this
-/// stays, the connection is over, and the number's next connection is served.
+/// Another thread closes the descriptor of a held connection, or puts a file in its place. The file
+/// stays open, the connection is over, and the next connection with that number is served.
 #[test]
 fn a_descriptor_that_changes_its_meaning_while_it_is_held() {
     let _turn = beside_others();
@@ -120,7 +121,7 @@ fn a_descriptor_that_changes_its_meaning_while_it_is_held() {
     }
 }
 
-/// Sends a signal to each of the program's threads that is in poll, which is how they hold.
+/// Sends a signal to each thread of the program that holds, which means that it is in poll.
 fn signal_holders(worker: &Worker, most: usize) -> usize {
     let process = worker.running.pid();
     let mut sent = 0;
@@ -130,14 +131,14 @@ fn signal_holders(worker: &Worker, most: usize) -> usize {
             continue;
         }
         let thread: libc::c_long = task.file_name().to_str().unwrap().parse().unwrap();
-        // SAFETY: takes no pointer; the thread is one of a test's own program.
+        // SAFETY: no pointer is passed; the thread belongs to the test's own program.
         unsafe { libc::syscall(libc::SYS_tgkill, process as libc::c_long, thread, libc::SIGUSR2) };
         sent += 1;
     }
     sent
 }
 
-/// Clients that go on while something is done with the threads that serve them.
+/// Keeps clients sending requests while `then` acts on the threads that serve them.
 fn while_they_ask(worker: &Worker, kept: &mut [Connection], then: impl FnOnce()) {
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -151,7 +152,7 @@ fn while_they_ask(worker: &Worker, kept: &mut [Connection], then: impl FnOnce())
     });
 }
 
-/// Accept comes back and is called again; no request is lost.
+/// Accept returns and is called again. No request is lost.
 #[test]
 fn a_signal_ends_a_hold_and_loses_nothing() {
     let _turn = beside_others();
@@ -167,8 +168,8 @@ fn a_signal_ends_a_hold_and_loses_nothing() {
     ping_pong_for(&mut kept, 20);
 }
 
-/// A thread that is cancelled while it holds, or leaves Accept by a jump: its connection is served by
-/// those that are left, and newcomers do not notice.
+/// A thread is cancelled while it holds, or leaves Accept by longjmp. The remaining threads serve
+/// its connection, and new clients notice nothing.
 #[test]
 fn a_thread_that_never_comes_back_from_a_hold_takes_nothing_with_it() {
     let _turn = beside_others();
@@ -181,7 +182,7 @@ fn a_thread_that_never_comes_back_from_a_hold_takes_nothing_with_it() {
                 if options[0] == "-c" {
                     worker.signal(libc::SIGUSR2);
                 } else {
-                    // All but the last.
+                    // All threads but the last.
                     let mut sent = 0;
                     until("a thread that holds", PATIENCE, || {
                         sent += signal_holders(&worker, 1);
@@ -200,7 +201,7 @@ fn a_thread_that_never_comes_back_from_a_hold_takes_nothing_with_it() {
     }
 }
 
-/// A connection that says nothing is closed in its time, although every thread has always work.
+/// A silent connection is closed at its deadline even if every thread always has work.
 #[test]
 fn a_deadline_is_kept_while_all_threads_are_busy() {
     let _turn = alone();
@@ -219,7 +220,7 @@ fn a_deadline_is_kept_while_all_threads_are_busy() {
     });
 }
 
-/// The program's time limit for its listen socket counts while a thread holds.
+/// The program's timeout on its listen socket keeps counting while a thread holds.
 #[test]
 fn the_listen_sockets_time_limit_counts_in_a_hold() {
     let _turn = alone();

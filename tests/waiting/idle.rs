@@ -1,4 +1,4 @@
-//! Clients that have nothing to say, or not all of it yet.
+//! Clients that send nothing, or not all of it yet.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -93,7 +93,7 @@ fn half_a_head_delays_nobody() {
             let worker = Worker::start(Library::Ours, listen, options);
             let bytes = request(1, false, &[("NAME", "value")], b"body");
             let head = bytes.len() - (8 + 4) - 8;
-            // One client that has stopped at every byte of the head; all of them at once.
+            // One client stops at each byte of the head, all at the same time.
             let mut halves: Vec<Connection> = (0..head).map(|_| worker.connect()).collect();
             for (at, half) in halves.iter_mut().enumerate() {
                 half.send(&bytes[..at]);
@@ -118,7 +118,7 @@ fn a_head_byte_by_byte_delays_nobody() {
     for options in THREADS {
         let worker = Worker::ours(options);
         let bytes = request(1, true, &[("NAME", "value")], b"");
-        // All but the last byte of the empty PARAMS record, and the end of the body.
+        // All bytes but the last of the empty PARAMS record and the end of the body.
         let last = bytes.len() - 9;
         let mut slow = worker.connect();
         for round in 0..2 {
@@ -183,12 +183,12 @@ fn silent_unix_peers_are_closed_after_the_keeper_timeout() {
     }
     let waited = start.elapsed();
     assert!(waited >= Duration::from_millis(300) && waited < AT_MOST, "closed after {waited:?}");
-    // The first byte ends the patience's measure.
+    // Once the first byte has arrived, the timeout no longer applies.
     half.send(&echo(1, false, "")[1..]);
     assert_eq!(output(&mut half, 1, Instant::now()), "");
 }
 
-/// A client that has always more requests on their way than the program can serve.
+/// A client that always has more requests queued than the program can serve.
 fn always_busy(connection: Connection, end: Instant) {
     connection.flood(&echo(1, true, "work").repeat(500), end);
 }

@@ -1,5 +1,5 @@
-//! A listen socket that outlives the processes which serve it: what they leave behind, and who can serve
-//! it beside them and after them.
+//! A listen socket that outlives the processes that serve it: what they leave behind, and which
+//! programs can serve it beside them or after them.
 
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixListener;
@@ -13,7 +13,7 @@ use testkit::{
     Library, PATIENCE, Running, TempDir, children_of, helper, signal, until, until_asleep,
 };
 
-/// A listen socket that is held open, as a service manager does.
+/// A listen socket that stays open, as with a service manager.
 struct Socket {
     socket: OwnedFd,
     dir: TempDir,
@@ -46,10 +46,10 @@ impl Socket {
         self.flags() & libc::O_NONBLOCK != 0
     }
 
-    /// A program with threads serves it.
+    /// Starts a program with threads on it, and waits until the program serves.
     fn serve_pooled(&self) -> Running {
         let running = self.serve(Library::Ours, &["-t", "2"]);
-        // Another program on the socket may be the one that answers.
+        // Another program on the socket may have answered.
         until("it to wait in the pool", PATIENCE, || {
             answered(self.connect(), "body");
             self.is_nonblocking().then_some(())
@@ -58,7 +58,7 @@ impl Socket {
     }
 }
 
-/// Ends a program in order, or by SIGKILL.
+/// Ends a program with the signal: SIGTERM for an orderly end, or SIGKILL.
 fn end(mut running: Running, by: i32) {
     signal(running.pid(), by);
     running.wait(PATIENCE).expect("its end");
@@ -88,7 +88,7 @@ fn processes_that_leave_together_take_the_flag_back() {
             children_of(pool.pid()).filter(|list| list.len() == 4)
         });
         children.iter().for_each(|child| until_asleep(*child));
-        // One connection each: then all wait for several.
+        // After one connection each, all processes wait for several.
         let mut open: Vec<Connection> = (0..16).map(|_| socket.connect()).collect();
         for one in &mut open {
             one.send(&request(1, true, &[], b"body"));
@@ -98,7 +98,7 @@ fn processes_that_leave_together_take_the_flag_back() {
         }
         until("a socket that does not block", PATIENCE, || socket.is_nonblocking().then_some(()));
         drop(open);
-        // SAFETY: takes no pointer; the process group is the test's own.
+        // SAFETY: no pointer is passed; the process group belongs to the test.
         assert_eq!(unsafe { libc::kill(-(pool.pid() as libc::pid_t), libc::SIGTERM) }, 0);
         pool.wait(PATIENCE).expect("its end");
         assert_eq!(socket.flags(), before, "{options:?}");
@@ -133,7 +133,7 @@ fn a_flag_that_others_have_set_is_theirs() {
     assert_eq!(socket.flags(), before);
 }
 
-/// While both serve one listen socket, and each of ours has one thread and no connection that waits.
+/// Both libraries serve one listen socket. Our process has one thread and no waiting connection.
 #[test]
 fn both_libraries_serve_one_socket_without_threads_and_kept_connections() {
     let _turn = beside_others();
@@ -154,8 +154,8 @@ fn both_libraries_serve_one_socket_without_threads_and_kept_connections() {
     end(original, libc::SIGKILL);
 }
 
-/// With threads ours needs the flag, and the original stops at it; no request is lost that it has not
-/// accepted.
+/// With threads our library needs the flag, and the original stops because of it. Only a request
+/// that the original has already accepted can be lost.
 #[test]
 fn ours_with_threads_takes_over_from_the_original() {
     let _turn = beside_others();
@@ -163,7 +163,7 @@ fn ours_with_threads_takes_over_from_the_original() {
     let mut original = socket.serve(Library::Original, &[]);
     until_accepting(original.pid());
     let ours = socket.serve_pooled();
-    // While all three threads of ours are busy, the original is the one to serve.
+    // All three threads of our library are busy, so the original accepts the next connection.
     let mut busy: Vec<Connection> = (0..3).map(|_| socket.connect()).collect();
     for one in &mut busy {
         one.send(&request(1, false, &[("SLEEP", "500")], b"body"));

@@ -1,5 +1,5 @@
-//! The LIBFCGI_* limits of those who wait: each closes the one connection and no other. The original
-//! has none of them but the first byte on unix sockets (see idle.rs).
+//! The LIBFCGI_* limits on waiting connections: each closes that one connection and no other. The
+//! original only limits the first byte on unix sockets (see idle.rs).
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ fn limited(setting: &str, listen: Listen, options: &[&str]) -> Worker {
     Worker::start_in(&["env", setting], Library::Ours, listen, options)
 }
 
-/// The connection ends by itself, at the limit.
+/// Asserts that the connection ends by itself, at the limit.
 fn closed_in_time(connection: &mut Connection, since: Instant) {
     assert_eq!(connection.until_closed(), []);
     let waited = since.elapsed();
@@ -56,7 +56,7 @@ fn no_limit_for_the_first_byte() {
     assert_eq!(output(&mut silent, 1, Instant::now()), "late");
 }
 
-/// Whatever comes that is no request, the time for one goes on.
+/// Bytes that are not a request do not extend the time for one.
 #[test]
 fn what_is_no_request_takes_no_longer() {
     let _turn = beside_others();
@@ -83,7 +83,7 @@ fn what_is_no_request_takes_no_longer() {
                 assert!(is_in_time, "{bytes:?}: closed after {waited:?}");
                 assert_eq!(answers.is_empty(), bytes[1] == 5);
             }
-            // It has had a request.
+            // This connection has carried a request.
             assert!(late.is_silent(Duration::from_millis(2 * LIMIT)));
         }
     }
@@ -100,7 +100,7 @@ fn what_is_no_request_holds_the_original() {
     }
 }
 
-/// Who has begun with anything has the time of a head from then on, once.
+/// The first byte of any kind starts the time for a head, once.
 #[test]
 fn a_question_in_two_pieces_takes_no_longer() {
     let _turn = beside_others();
@@ -118,14 +118,15 @@ fn a_question_in_two_pieces_takes_no_longer() {
             one.send(rest).until_record(|record| record.kind == RecordType::GET_VALUES_RESULT);
         }
         closed_in_time(&mut new, start);
-        // One that has had a request is idle again.
+        // A connection that has carried a request is idle again.
         assert!(kept.is_silent(Duration::from_millis(2 * LIMIT)));
         kept.send(&echo(1, true, "again"));
         assert_eq!(output(&mut kept, 1, Instant::now()), "again");
     }
 }
 
-/// A request that the library itself has answered is one: its connection is kept as asked for.
+/// A request that the library answers itself counts too: its connection is kept if that was asked
+/// for.
 #[test]
 fn after_a_request_that_is_aborted_a_connection_may_wait() {
     let _turn = beside_others();
@@ -151,7 +152,7 @@ fn a_whole_head() {
             let start = Instant::now();
             new.send(&head[..30]);
             closed_in_time(&mut new, start);
-            // On a kept connection, and behind a request that is served.
+            // Next come a kept connection, and a head that follows a request that is served.
             let mut kept = worker.connect();
             kept.send(&echo(1, true, "first"));
             assert_eq!(output(&mut kept, 1, Instant::now()), "first");
@@ -168,7 +169,7 @@ fn a_whole_head() {
     }
 }
 
-/// The time is that of the whole head: sending on does not start it again.
+/// The time is for the whole head: more bytes do not restart it.
 #[test]
 fn a_head_byte_by_byte() {
     let _turn = beside_others();
@@ -186,7 +187,7 @@ fn a_head_byte_by_byte() {
     assert!(slow.closed && waited < AT_MOST, "closed: {}, after {waited:?}", slow.closed);
 }
 
-/// A request that has begun and goes on until its output is read, or not wanted any more.
+/// Starts a request that runs until its output is read or the connection is closed.
 fn endless(worker: &Worker) -> Connection {
     let mut connection = worker.connect();
     connection.send(&request(1, false, &[("SIZE", "20000000")], b""));
@@ -194,9 +195,9 @@ fn endless(worker: &Worker) -> Connection {
     connection
 }
 
-/// Of two connections that have sent `first`, the one whose request comes while every thread is busy is
-/// answered, however late a thread finds the time. The other one's time is over. False when the limit
-/// was over before every thread was busy.
+/// Sends `first` bytes of a request on two connections. The one whose rest arrives while every
+/// thread is busy is answered, however late a thread is free; the other one times out. Returns
+/// false when the limit passed before every thread was busy.
 fn spoken_while_all_are_busy(
     setting: &str,
     limit: Duration,
@@ -207,14 +208,14 @@ fn spoken_while_all_are_busy(
     let threads = if options.is_empty() { 1 } else { 8 };
     let worker = limited(&format!("{setting}={}", limit.as_millis()), listen, options);
     let whole = echo(1, false, "in time");
-    // When this one is answered, the program is there.
+    // When this one is answered, the program is running.
     worker.connect().send(&whole).until_end_of(1);
     let start = Instant::now();
     let mut waiting = [worker.connect(), worker.connect()];
     for connection in &mut waiting {
         connection.send(&whole[..first]);
     }
-    // Behind them: when it is answered, they have been accepted.
+    // This one comes after them: when it is answered, they have been accepted.
     worker.connect().send(&whole).until_end_of(1);
     let busy: Vec<Connection> = (0..threads).map(|_| endless(&worker)).collect();
     let [mut in_time, mut other] = waiting;
@@ -229,7 +230,7 @@ fn spoken_while_all_are_busy(
     true
 }
 
-/// Nothing at first, and half a head; one thread, and eight: all at the same time.
+/// Tries no bytes and half a head first, with one thread and with eight, all in parallel.
 #[test]
 fn a_request_that_comes_while_all_are_busy() {
     let _turn = beside_others();
@@ -243,7 +244,7 @@ fn a_request_that_comes_while_all_are_busy() {
         ] {
             for options in THREADS {
                 scope.spawn(move || {
-                    // On a machine that is slow at the moment it takes more to keep all busy.
+                    // On a slow machine it takes longer until all threads are busy.
                     let done = [1, 5].into_iter().any(|seconds| {
                         let limit = Duration::from_secs(seconds);
                         spoken_while_all_are_busy(setting, limit, listen, first, options)
@@ -255,8 +256,8 @@ fn a_request_that_comes_while_all_are_busy() {
     });
 }
 
-/// What is left of the body of a request that was answered is no head: it may take its time, as
-/// long as it is in a record or between two.
+/// The rest of the body of an answered request is not a head. It has no time limit, within a record
+/// or between two.
 #[test]
 fn the_rest_of_a_body_has_no_limit() {
     let _turn = beside_others();
@@ -278,7 +279,7 @@ fn the_rest_of_a_body_has_no_limit() {
             connection.send(first);
             assert_eq!(output(connection, 1, Instant::now()), "");
         }
-        // The next head has its time, from its own first byte on.
+        // The next head has its own time, from its first byte on.
         let start = Instant::now();
         for (connection, _, rest) in &mut slow {
             connection.send(&[rest, &next[..20]].concat());
@@ -301,7 +302,8 @@ fn connections_without_a_request() {
             kept
         };
         let mut waiting: Vec<Connection> = (0..7).map(keep).collect();
-        // Those that have waited longest have to go. With several threads that need not be the first.
+        // The longest-waiting connections are closed. With several threads these need not be the
+        // first ones.
         let mut gone = until("three to be closed", PATIENCE, || {
             let gone: Vec<bool> = waiting.iter_mut().map(Connection::has_ended).collect();
             (gone.iter().filter(|gone| **gone).count() >= 3).then_some(gone)
@@ -320,7 +322,7 @@ fn connections_without_a_request() {
     }
 }
 
-/// Web servers keep idle connections because they mean to use them: silent ones go before.
+/// Web servers keep idle connections to use them again, so silent connections are closed first.
 #[test]
 fn too_many_silent_connections() {
     let _turn = beside_others();
@@ -338,7 +340,7 @@ fn too_many_silent_connections() {
     }
 }
 
-/// Those that have said what is no request go before the kept ones, too.
+/// Connections that sent something other than a request are closed before kept ones too.
 #[test]
 fn too_many_connections_that_never_had_a_request() {
     let _turn = beside_others();

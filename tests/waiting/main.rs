@@ -1,4 +1,4 @@
-//! Waiting: no client waits behind an idle, silent or slow one, in a process with one thread too.
+//! Waiting: no client waits behind an idle, silent or slow one, even in a process with one thread.
 
 mod accept;
 mod calls;
@@ -22,18 +22,18 @@ use std::time::{Duration, Instant};
 use testkit::wire::{Connection, request, text};
 use testkit::{Worker, until_asleep};
 
-/// No client may wait longer, whatever the others do.
+/// The longest that a client may wait, whatever the others do.
 const AT_MOST: Duration = Duration::from_secs(1);
 
-/// How long the original is watched doing nothing.
+/// The time for which the tests check that the original does nothing.
 const IN_VAIN: Duration = Duration::from_millis(500);
 
-/// A request whose answer is its body.
+/// Returns a request whose response is its body.
 fn echo(id: u16, keep: bool, body: &str) -> Vec<u8> {
     request(id, keep, &[], body.as_bytes())
 }
 
-/// Waits for the end of a request; the output. It must come in time.
+/// Waits for the end of a request, which must come in time, and returns the output.
 fn output(connection: &mut Connection, id: u16, since: Instant) -> String {
     let records = connection.until_end_of(id);
     let waited = since.elapsed();
@@ -41,20 +41,20 @@ fn output(connection: &mut Connection, id: u16, since: Instant) -> String {
     text(&records)
 }
 
-/// One request on a connection of its own.
+/// Sends one request on a connection of its own, and checks the response.
 fn answered(mut connection: Connection, body: &str) {
     let start = Instant::now();
     connection.send(&echo(1, false, body));
     assert_eq!(output(&mut connection, 1, start), body);
 }
 
-/// Whether a request on a connection of its own gets any answer within the limit.
+/// Returns whether a request on a connection of its own gets any response within the limit.
 fn is_answered_within(mut connection: Connection, limit: Duration) -> bool {
     !connection.send(&echo(1, false, "body")).within(limit).is_empty()
 }
 
-/// Whether a program with one thread leaves a request on a connection of its own alone: it sleeps on,
-/// and says nothing for a while.
+/// Returns whether a program with one thread ignores a request on a connection of its own: it stays
+/// asleep and sends nothing for a while.
 fn waits_in_vain(worker: &Worker, mut connection: Connection) -> bool {
     connection.send(&echo(1, false, "body"));
     until_asleep(worker.running.pid());

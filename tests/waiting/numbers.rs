@@ -1,5 +1,5 @@
-//! Numbers of the library's descriptors that come to mean files of the program's: those are neither
-//! written to nor read, changed or closed, and the program goes on serving.
+//! Files of the program that get the numbers of the library's descriptors: the library does not
+//! read, write, change or close them, and the program goes on serving.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -20,8 +20,8 @@ fn start(library: Library, options: &[&str], threads: &[&str]) -> Worker {
     worker
 }
 
-/// The descriptors of a process from 3 on: what they are, with position and flags, and of an epoll
-/// instance what it watches.
+/// Returns the descriptors of a process from 3 on: what each is, its position and flags, and for an
+/// epoll instance what it watches.
 fn files(process: u32) -> BTreeMap<i32, String> {
     let numbers = fs::read_dir(format!("/proc/{process}/fd")).unwrap().filter_map(|entry| {
         let name = entry.ok()?.file_name();
@@ -35,7 +35,8 @@ fn files(process: u32) -> BTreeMap<i32, String> {
     known.collect()
 }
 
-/// The library's descriptors: below those of the program's own files, and not inherited from the test.
+/// Returns the library's descriptors: those below the program's own files and not inherited from
+/// the test.
 fn librarys(worker: &Worker) -> BTreeSet<i32> {
     let inherited = files(std::process::id());
     let link = |file: &str| file.split_whitespace().next().map(str::to_owned);
@@ -46,7 +47,7 @@ fn librarys(worker: &Worker) -> BTreeSet<i32> {
     files.into_keys().collect()
 }
 
-/// Puts the program's own file, or its epoll instance, at these numbers; what stands there then.
+/// Puts the program's own file or epoll instance at these numbers, and returns what is there then.
 fn put_over(worker: &Worker, numbers: &BTreeSet<i32>, epoll: bool) -> BTreeMap<i32, String> {
     let list: Vec<String> = numbers.iter().map(i32::to_string).collect();
     let list = list.join(",");
@@ -62,7 +63,7 @@ fn put_over(worker: &Worker, numbers: &BTreeSet<i32>, epoll: bool) -> BTreeMap<i
     files
 }
 
-/// They are as they were, and so is what is in the file.
+/// Asserts that the descriptors and the file's contents are unchanged.
 fn must_be_untouched(worker: &Worker, process: u32, before: &BTreeMap<i32, String>) {
     let mut now = files(process);
     now.retain(|number, _| before.contains_key(number));
@@ -70,8 +71,9 @@ fn must_be_untouched(worker: &Worker, process: u32, before: &BTreeMap<i32, Strin
     assert_eq!(fs::read(worker.path("own")).unwrap(), b"");
 }
 
-/// Every thread that waits comes back; where nothing can wake those that waited before, in twice as many seconds
-/// as there are. (Of the original's, the one that has the signal.)
+/// Asserts that every waiting thread returns. Where nothing can wake the threads that waited
+/// before, they get two seconds for each. (Of the original's threads only the one that gets the
+/// signal returns.)
 fn must_end(worker: &Worker, library: Library, threads: &[&str]) {
     worker.signal(libc::SIGTERM);
     let count = if threads.is_empty() { 1 } else { 4 };
@@ -90,7 +92,7 @@ fn a_program_that_closes_everything_while_it_waits_is_served_on() {
         for threads in THREADS {
             for has_kept in [false, true] {
                 let worker = start(library, &["-d", "-l"], threads);
-                // The original waits for that one, and no other.
+                // The original waits for that connection and nothing else.
                 let has_kept = has_kept && library == Library::Ours;
                 let mut idle = has_kept.then(|| worker.kept());
                 worker.signal(libc::SIGUSR2);
@@ -114,7 +116,7 @@ fn a_program_that_closes_everything_while_it_waits_is_served_on() {
     }
 }
 
-/// SIGTERM comes before any thread has noticed, and after all have.
+/// SIGTERM arrives before any thread has noticed, or after all have.
 #[test]
 fn files_at_the_numbers_of_all_descriptors_are_left_alone() {
     let _turn = beside_others();
@@ -130,7 +132,7 @@ fn files_at_the_numbers_of_all_descriptors_are_left_alone() {
                 });
                 let mut before = files(process);
                 before.retain(|number, file| *number < 64 && file.contains("/own "));
-                // Those on which a thread is in accept are taken already.
+                // The numbers of threads that are in accept are already in use.
                 assert!(before.len() >= 61 - 4, "{before:?}");
                 if is_noticed {
                     for _ in 0..3 {
@@ -145,7 +147,7 @@ fn files_at_the_numbers_of_all_descriptors_are_left_alone() {
     }
 }
 
-/// A kept connection is one of them: it is lost, and no other.
+/// If the descriptor is a kept connection, that one is lost and no other.
 #[test]
 fn a_file_at_the_number_of_one_descriptor_is_left_alone() {
     let _turn = beside_others();
@@ -154,7 +156,8 @@ fn a_file_at_the_number_of_one_descriptor_is_left_alone() {
         let served = idle.iter_mut().map(|idle| {
             let is_open = !idle.has_ended();
             if is_open {
-                // An instance of the program's says nothing for a second.
+                // With an epoll instance of the program, the library learns nothing for up to a
+                // second.
                 idle.send(&request(1, true, &[], b"body"));
                 assert_eq!(text(&idle.until_end_of(1)), "body");
             }
@@ -173,7 +176,7 @@ fn a_file_at_the_number_of_one_descriptor_is_left_alone() {
     };
     for threads in THREADS {
         for epoll in [false, true] {
-            // It has none that could be meant.
+            // The original has no descriptor of its own to replace.
             let worker = start(Library::Original, &["-O", "-l"], threads);
             let (before, _) = serve(&worker, &mut [], 20, epoll);
             end(&worker, Library::Original, threads, before);
@@ -192,13 +195,13 @@ fn a_file_at_the_number_of_one_descriptor_is_left_alone() {
                 end(&worker, Library::Ours, threads, before);
             }
             all_lost.sort_unstable();
-            // The epoll instance, the wake-up's two ends, and the two connections.
+            // The epoll instance, the two ends of the wake-up, and the two connections.
             assert_eq!(all_lost, [0, 0, 0, 1, 1], "{threads:?}");
         }
     }
 }
 
-/// A connection that waits for its first request, and is to be closed when it has waited too long.
+/// The connection waits for its first request, and is to be closed when its time is over.
 #[test]
 fn a_file_at_the_number_of_a_connection_whose_time_is_over_is_left_alone() {
     let _turn = beside_others();
@@ -215,7 +218,7 @@ fn a_file_at_the_number_of_a_connection_whose_time_is_over_is_left_alone() {
         });
         let before = put_over(&worker, &numbers, false);
         assert_eq!(silent.until_closed(), []);
-        // This one's time is over later.
+        // The time of this one is over later.
         assert_eq!(worker.connect().until_closed(), []);
         answered(worker.connect(), "another");
         must_be_untouched(&worker, worker.running.pid(), &before);

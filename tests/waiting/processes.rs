@@ -1,4 +1,4 @@
-//! Processes that share a listen socket, and the socket's flags.
+//! Processes that share a listen socket, and the flags of that socket.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -17,26 +17,27 @@ use testkit::{
 const EAGAIN: i32 = -libc::EAGAIN;
 const EINTR: i32 = -libc::EINTR;
 
-/// Asks on a kept connection who serves it.
+/// Asks on a kept connection which process serves it.
 fn who(connection: &mut Connection) -> u32 {
     let start = Instant::now();
     connection.send(&request(1, true, &[("WHO", "")], b""));
     output(connection, 1, start).parse().unwrap()
 }
 
-/// The flags of a process's descriptor and of the open file behind it: O_CLOEXEC, O_NONBLOCK.
+/// Returns the flags of a descriptor and of the open file behind it, such as O_CLOEXEC and
+/// O_NONBLOCK.
 pub(super) fn flags(process: u32, fd: u32) -> i32 {
     let info = fs::read_to_string(format!("/proc/{process}/fdinfo/{fd}")).unwrap();
     let flags = info.lines().find_map(|line| line.strip_prefix("flags:")).unwrap();
     i32::from_str_radix(flags.trim(), 8).unwrap()
 }
 
-/// Whether the open file behind a process's descriptor 0 is non-blocking.
+/// Returns whether the open file behind descriptor 0 of a process is non-blocking.
 fn is_nonblocking(process: u32) -> bool {
     flags(process, 0) & libc::O_NONBLOCK != 0
 }
 
-/// What a process has open: for each descriptor, what it stands for and its flags.
+/// Returns what each open descriptor of a process stands for, and its flags.
 fn descriptors(process: u32) -> BTreeMap<u32, (PathBuf, i32)> {
     let entries = fs::read_dir(format!("/proc/{process}/fd")).unwrap().map(Result::unwrap);
     let descriptors = entries.map(|entry| {
@@ -46,17 +47,17 @@ fn descriptors(process: u32) -> BTreeMap<u32, (PathBuf, i32)> {
     descriptors.collect()
 }
 
-/// The number of the listen socket of a process that has no other socket yet.
+/// Returns the descriptor of the listen socket in a process that has no other socket yet.
 fn listen_socket(process: u32) -> u32 {
     let all = descriptors(process);
     let socket = all.iter().find(|(_, (what, _))| is_socket(what));
     *socket.expect("a listen socket").0
 }
 
-/// Waits until a process with one thread waits for a connection. With a thread of ThreadSanitizer's
-/// it asks epoll.
+/// Waits until a process with one thread waits for a connection. Under ThreadSanitizer, which adds
+/// a thread, the process waits in epoll.
 pub(super) fn until_accepting(process: u32) {
-    // i386 has accept4 alone.
+    // i386 has only accept4.
     #[cfg(not(target_arch = "x86"))]
     until_in(process, &[libc::SYS_accept4, libc::SYS_accept, libc::SYS_epoll_wait]);
     #[cfg(target_arch = "x86")]
@@ -91,7 +92,7 @@ fn a_child_serves_new_connections_and_none_of_its_parents() {
                 for kept in &mut kept {
                     assert_eq!(who(kept), parent);
                 }
-                // Both at once: one of them has to be the child's.
+                // The two requests overlap, so the child has to serve one of them.
                 let mut pair = [worker.connect(), worker.connect()];
                 for one in &mut pair {
                     one.send(&request(1, false, &[("WHO", ""), ("SLEEP", "20")], b""));
@@ -119,7 +120,7 @@ fn a_process_that_shuts_down_leaves_its_siblings_flag_alone() {
     for process in &processes {
         until_asleep(*process);
     }
-    // One goes over to waiting for several, which needs a socket that does not block.
+    // One process starts to wait for several connections, which needs a non-blocking socket.
     let mut kept = worker.connect();
     let pooled = who(&mut kept);
     who(&mut kept);
@@ -131,14 +132,15 @@ fn a_process_that_shuts_down_leaves_its_siblings_flag_alone() {
     assert!(is_nonblocking(pooled), "the process that waits for several could block in accept4");
 }
 
-/// Tells the program and its children to shut down, by a handler with SA_RESTART: all in one call.
+/// Sends the program and its children a shutdown request in one call. Their handler has SA_RESTART.
 fn tell_all(worker: &Worker) {
     let group = -(worker.running.pid() as libc::pid_t);
-    // SAFETY: takes no pointer; the process group is a test's own.
+    // SAFETY: no pointer is passed; the process group belongs to the test.
     assert_eq!(unsafe { libc::kill(group, libc::SIGUSR2) }, 0);
 }
 
-/// They share the listen socket, but not the wish: none may take from another what ends its wait.
+/// The processes share the listen socket, but each has its own shutdown request: none may consume
+/// what ends another's wait.
 #[test]
 fn processes_that_shut_down_at_the_same_moment_all_end() {
     let _turn = beside_others();
@@ -161,7 +163,7 @@ fn processes_that_shut_down_at_the_same_moment_all_end() {
     assert!(worker.running.wait(IN_VAIN).is_none(), "the original does it right");
 }
 
-/// Afterwards the program may use it, close it or give it to others, as if nothing had happened.
+/// Afterwards the program may use the socket, close it or pass it on as if nothing had happened.
 #[test]
 fn the_listen_socket_is_as_before_when_a_process_was_told_to_shut_down() {
     let _turn = beside_others();
@@ -180,13 +182,13 @@ fn the_listen_socket_is_as_before_when_a_process_was_told_to_shut_down() {
             for library in Library::BOTH {
                 is_as_before(library, listen, options, libc::SIGTERM);
             }
-            // The original's accept goes on waiting then.
+            // The original would go on waiting in accept here.
             is_as_before(Library::Ours, listen, &[options, &["-s"]].concat(), libc::SIGUSR2);
         }
     }
 }
 
-/// A handler that means to shut down may close the listen socket then, and use its number.
+/// A handler that requests a shutdown may close the listen socket and reuse its number.
 #[test]
 fn what_a_handler_makes_of_the_listen_sockets_number_stays() {
     let _turn = beside_others();
@@ -210,7 +212,7 @@ fn what_a_handler_makes_of_the_listen_sockets_number_stays() {
             let mut after = descriptors(process);
             let what = after.remove(&number).map(|(what, _)| what);
             assert_eq!((&what, after), (&becomes, before), "{library:?}, {listen:?}, {option}");
-            // Another test's program may have a copy until it begins.
+            // A program that another test is starting may still have a copy of the socket.
             until("refusal", PATIENCE, || UnixStream::connect(worker.path("socket")).err());
         }
     }
@@ -220,14 +222,15 @@ fn is_socket(what: &Path) -> bool {
     what.to_str().is_some_and(|what| what.starts_with("socket:"))
 }
 
-/// Whether one of the process's threads is held back by strace.
+/// Returns whether strace is holding back a thread of the process.
 fn is_held_back(process: u32) -> bool {
     let tasks = fs::read_dir(format!("/proc/{process}/task")).unwrap();
     tasks.into_iter().any(|task| state(&task.unwrap().path()) == Some('t'))
 }
 
-/// A process is woken for a connection, and at the same moment told to shut down, or killed. Its
-/// sibling was not woken. The connection is served all the same, by the one or the other.
+/// Wakes one process for a connection and sends it `ending`, SIGTERM or SIGKILL, at the same
+/// moment. Its sibling was not woken. One of the two serves the connection. Returns how long that
+/// took.
 fn served_although_the_process_that_was_woken(ending: i32) -> Duration {
     need("strace", "/usr/bin/strace");
     let strace = ["strace", "-f", "-qq", "-o", "trace", "-e", "trace=epoll_wait"];
@@ -257,7 +260,7 @@ fn a_connection_is_not_lost_with_the_process_that_was_woken_for_it() {
     let _turn = alone();
     let took = served_although_the_process_that_was_woken(libc::SIGTERM);
     assert!(took < AT_MOST, "served after {took:?}");
-    // Nobody can say so for a process that is killed: its siblings look after a second.
+    // A killed process cannot wake its siblings, which look again after a second.
     let took = served_although_the_process_that_was_woken(libc::SIGKILL);
     assert!(took < 2 * AT_MOST, "served after {took:?}");
 }
@@ -300,7 +303,7 @@ fn a_process_that_loses_the_race_serves_its_kept_connections() {
         who(kept);
     }
     for round in 0..200 {
-        // A burst of connections wakes several processes; most of them find nothing.
+        // A burst of connections wakes several processes, most of which find nothing to accept.
         let mut burst: Vec<Connection> = (0..3).map(|_| worker.connect()).collect();
         for one in &mut burst {
             one.send(&echo(1, false, "burst"));

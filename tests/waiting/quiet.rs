@@ -8,13 +8,14 @@ use super::changes::rests;
 use testkit::turns::alone;
 use testkit::{Library, Listen, Worker};
 
-/// How long they are watched.
+/// How long the test watches the threads.
 const WATCHED: Duration = Duration::from_secs(4);
 
-/// Their first waits are short: they look whether the program wants them to wait.
+/// The time in which the first waits are short, because each thread checks whether the program
+/// wants it to wait.
 const SETTLED: Duration = Duration::from_millis(500);
 
-/// How often the threads of a process have gone to sleep so far.
+/// Returns how many times the threads of a process have gone to sleep so far.
 fn sleeps(worker: &Worker) -> u64 {
     let sleeps = |task: &Path| -> u64 {
         let status = fs::read_to_string(task.join("status")).unwrap();
@@ -25,7 +26,7 @@ fn sleeps(worker: &Worker) -> u64 {
     tasks.map(|task| sleeps(&task.unwrap().path())).sum()
 }
 
-/// All threads together wake once a second, however many they are.
+/// All threads together wake once a second, however many there are.
 #[test]
 fn many_idle_threads_wake_as_seldom_as_a_few() {
     let _turn = alone();

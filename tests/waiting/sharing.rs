@@ -1,4 +1,4 @@
-//! Processes of one thread that share a listen socket: each connection finds one that is idle.
+//! Processes of one thread that share a listen socket: each new connection goes to an idle one.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fs;
@@ -13,10 +13,11 @@ use testkit::{Library, Listen, PATIENCE, Worker, need, signal, until, until_asle
 const PROCESSES: usize = 8;
 const ROUNDS: usize = 10;
 
-/// Long enough for every other client to find its process meanwhile.
+/// A delay long enough for every other client to reach its process meanwhile.
 const SLOW: &str = "10";
 
-/// Processes that wait. Each has had a kept connection before, so that all wait in the same way.
+/// Starts processes and waits until they wait. Each has had a kept connection before, so that all
+/// wait in the same way.
 pub(super) fn prefork(library: Library, listen: Listen, processes: usize) -> Worker {
     let worker = Worker::start(library, listen, &["-p", &processes.to_string()]);
     let all = worker.children(processes);
@@ -30,7 +31,8 @@ pub(super) fn prefork(library: Library, listen: Listen, processes: usize) -> Wor
     worker
 }
 
-/// How many sockets a process has open, but for the two of the wake-up: they come with epoll.
+/// Returns how many sockets a process has open, without the two of the wake-up, which exist once
+/// epoll does.
 pub(super) fn sockets(process: u32) -> usize {
     let entries = fs::read_dir(format!("/proc/{process}/fd")).unwrap();
     let what = entries.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
@@ -39,7 +41,7 @@ pub(super) fn sockets(process: u32) -> usize {
     count("socket:").saturating_sub(2 * count("anon_inode:[eventpoll]"))
 }
 
-/// A kept connection, and the process that has it and waits again.
+/// Returns a kept connection and the process that serves it, once that process waits again.
 fn opened(worker: &Worker) -> (Connection, u32) {
     let mut connection = worker.connect();
     let process = who(&mut connection);
@@ -47,15 +49,15 @@ fn opened(worker: &Worker) -> (Connection, u32) {
     (connection, process)
 }
 
-/// A slow request on a kept connection; who has served it.
+/// Sends a slow request on a kept connection, and returns which process served it.
 fn who(connection: &mut Connection) -> u32 {
     let start = Instant::now();
     connection.send(&request(1, true, &[("WHO", ""), ("SLEEP", SLOW)], b""));
     output(connection, 1, start).parse().unwrap()
 }
 
-/// How many processes serve connections that are opened one after the other, all processes waiting, in
-/// each round. A round's connections are closed at its end.
+/// Opens connections one after the other while all processes wait, and closes them at the end of
+/// the round. Returns the number of processes that served them in each round.
 fn used(worker: &Worker, connections: usize) -> Vec<usize> {
     let round = |_| {
         let mut kept: Vec<Connection> = Vec::new();
@@ -65,7 +67,7 @@ fn used(worker: &Worker, connections: usize) -> Vec<usize> {
             seen.insert(process);
             kept.push(one);
         }
-        // They belong to them from now on, and are served at the same time.
+        // From now on each connection belongs to its process, and all are served at the same time.
         let again = thread::scope(|scope| {
             let each: Vec<_> = kept.iter_mut().map(|one| scope.spawn(|| who(one))).collect();
             each.into_iter().map(|one| one.join().unwrap()).collect::<BTreeSet<u32>>()
@@ -90,8 +92,8 @@ fn kept_connections_opened_while_all_are_idle_have_a_process_each() {
     }
 }
 
-/// One kept connection ends after the other, and another one is opened. Only the process that has lost
-/// its own is idle meanwhile: the others have had requests since.
+/// Kept connections end one after the other, and each is replaced by a new one. Only the process
+/// that lost its connection is idle then, because the others have just served requests.
 #[test]
 fn a_connection_that_replaces_another_goes_to_the_process_that_has_none() {
     let _turn = beside_others();
@@ -119,15 +121,16 @@ fn a_connection_that_replaces_another_goes_to_the_process_that_has_none() {
     }
 }
 
-/// Out of memory, or of what a user may have watched, the listen socket cannot be registered anew once
-/// it was taken out: new connections are served all the same, beside a client that is always busy.
+/// When memory or the user's epoll watches run out, the listen socket cannot be registered again
+/// after it was taken out. New connections are served all the same, beside a client that is always
+/// busy.
 #[test]
 fn a_listen_socket_that_cannot_be_registered_again_is_looked_at() {
     let _turn = beside_others();
     need("strace", "/usr/bin/strace");
     let strace = ["strace", "-f", "-qq", "-o", "trace", "-e", "trace=epoll_ctl"];
-    // The first ones are for the wake-up (twice), the kept connection and the listen socket, which then is
-    // taken out. The one behind them fails, or all do.
+    // The first calls register the wake-up (twice), the kept connection and the listen socket, and
+    // then take the listen socket out. The next call fails, or all further calls do.
     for (fails, error) in [("6", "ENOSPC"), ("6+", "ENOMEM")] {
         let inject = format!("inject=epoll_ctl:error={error}:when={fails}");
         let around = [&strace[..], &["-e", &inject]].concat();
@@ -144,7 +147,7 @@ fn a_listen_socket_that_cannot_be_registered_again_is_looked_at() {
                 answered(worker.connect(), "a new one");
             }
         });
-        // With nothing else to do it need not take long, either.
+        // With nothing else to do, the program still answers in time.
         answered(worker.connect(), "the last one");
         signal(program, libc::SIGTERM);
         assert!(worker.running.wait(PATIENCE).is_some());

@@ -1,4 +1,5 @@
-//! Too few descriptors, and too few places to wait in: who has sent a request is served.
+//! Too few descriptors and too few slots for waiting connections: a client that has sent a request
+//! is served.
 
 use std::fs;
 use std::ptr;
@@ -12,26 +13,26 @@ use testkit::turns::beside_others;
 use testkit::wire::{Connection, begin, get_values, request};
 use testkit::{Library, Listen, PATIENCE, Worker, until, until_asleep, until_in};
 
-/// Limits what a program may have open to numbers below `most`. Those it has stay open. The limit
-/// before.
+/// Limits the program's new descriptors to numbers below `most`, and keeps the open ones. Returns
+/// the limit before.
 fn limit_descriptors(worker: &Worker, most: libc::rlim_t) -> libc::rlim_t {
     let process = worker.running.pid() as libc::pid_t;
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: `limit` is a place for the limit; the process is a test's own.
+    // SAFETY: `limit` is a valid place for the result, and the process belongs to the test.
     let got = unsafe { libc::prlimit(process, libc::RLIMIT_NOFILE, ptr::null(), &raw mut limit) };
     let before = std::mem::replace(&mut limit.rlim_cur, most);
-    // SAFETY: as above; only read this time.
+    // SAFETY: as above; `limit` is only read here.
     let set =
         unsafe { libc::prlimit(process, libc::RLIMIT_NOFILE, &raw const limit, ptr::null_mut()) };
     assert_eq!((got, set), (0, 0));
     before
 }
 
-/// In one of these the program waits for the rest of a body.
+/// The system calls in which the program waits for the rest of a body.
 const READS: [libc::c_long; 4] =
     [libc::SYS_recvfrom, libc::SYS_recvmsg, libc::SYS_readv, libc::SYS_read];
 
-/// A kept request that the program is busy with until the rest comes.
+/// A kept request that keeps the program busy until the rest arrives.
 pub(super) struct Half {
     connection: Connection,
     rest: Vec<u8>,
@@ -50,7 +51,7 @@ impl Half {
         Self { connection, rest }
     }
 
-    /// Sends the rest; the idle connection.
+    /// Sends the rest, and returns the idle connection.
     pub(super) fn finish(mut self) -> Connection {
         let start = Instant::now();
         self.connection.send(&self.rest);
@@ -59,23 +60,24 @@ impl Half {
     }
 }
 
-/// Ours alone: the original never waits for several connections.
+/// Starts our library only, because the original never waits for several connections.
 fn ours(setting: &str) -> Worker {
     Worker::start_in(&["env", setting], Library::Ours, Listen::Unix, &[])
 }
 
-/// The one that has waited longest for its request makes room, but not with its request there.
+/// The connection that has waited longest for its request makes room, unless its request has
+/// arrived.
 #[test]
 fn a_connection_that_could_make_room_is_served_if_it_has_spoken() {
     let _turn = beside_others();
     let worker = ours("LIBFCGI_IS_AF_UNIX_KEEPER_POLL_TIMEOUT=20000");
     let busy = worker.kept();
     let mut silent = worker.connect();
-    // Behind it: when this one is answered, it has been accepted.
+    // This one comes after it: when it is answered, the silent one has been accepted.
     answered(worker.connect(), "another");
     let busy = Half::of(busy, &worker);
     let before = limit_descriptors(&worker, 3);
-    // The program comes to the new one first.
+    // The program gets to the new connection first.
     let mut new = worker.connect();
     new.send(&echo(1, false, "new"));
     silent.send(&echo(1, false, "in time"));
@@ -94,7 +96,7 @@ fn a_connection_too_many_is_served_if_it_has_spoken() {
     first.send(&echo(1, true, "again"));
     let mut second = second.finish();
     assert_eq!(output(&mut first, 1, Instant::now()), "again");
-    // Both are idle now: one has to go.
+    // Both are idle now, and one has to be closed.
     let closed = until("a connection to be closed", PATIENCE, || {
         let closed = [first.has_ended(), second.has_ended()];
         (closed != [false, false]).then_some(closed)
@@ -103,7 +105,7 @@ fn a_connection_too_many_is_served_if_it_has_spoken() {
     answered(worker.connect(), "another");
 }
 
-/// Without epoll the idle connection is waited for alone: for a second, not for ever.
+/// Without epoll the program waits for the idle connection alone, but only for a second.
 #[test]
 fn a_shortage_at_the_first_kept_connection_passes() {
     let _turn = beside_others();
@@ -114,20 +116,21 @@ fn a_shortage_at_the_first_kept_connection_passes() {
     until_asleep(worker.running.pid());
     limit_descriptors(&worker, before);
     assert!(is_answered_within(worker.connect(), 2 * AT_MOST), "the shortage goes on");
-    // That is the price.
+    // The price is the idle connection.
     assert_eq!(idle.until_closed(), []);
     let _idle = worker.kept();
     answered(worker.connect(), "another");
 }
 
-/// Who has sent no request is waited for alone then, too, and for a second.
+/// Without epoll the program also waits alone for a client that has sent no request, and only for a
+/// second.
 #[test]
 fn who_sends_no_request_holds_nobody_for_long_without_epoll() {
     let _turn = beside_others();
     let is_let_go = |library, most, is_question: bool| {
         let worker = Worker::start(library, Listen::Unix, &["-f", most]);
         let mut first = worker.connect();
-        // By now the program waits for it.
+        // By now the program waits for this connection.
         assert!(first.is_silent(AT_MOST / 10));
         if is_question {
             first.send(&get_values(&["FCGI_MAX_CONNS"]));
@@ -138,16 +141,18 @@ fn who_sends_no_request_holds_nobody_for_long_without_epoll() {
         let mut other = worker.connect();
         other.send(&echo(1, false, "other"));
         let _ = first.within(2 * AT_MOST);
-        // A peer that does not close is waited for once more: it may still be reading.
+        // The program waits once more for a peer that does not close, because the peer may still be
+        // reading.
         let is_let_go = first.closed;
         drop(first);
         assert_eq!(output(&mut other, 1, Instant::now()), "other");
         is_let_go
     };
-    // It waits however many there are, and forgets to send the answer to a question.
+    // The original waits whatever the number of descriptors, and forgets to answer a management
+    // record.
     assert!(!is_let_go(Library::Original, "5", false), "the original does it right");
     for is_question in [false, true] {
-        // 0, 1 and 2: room for that connection, and for another one.
+        // Descriptors 0, 1 and 2, that connection, and possibly another one.
         for most in ["4", "5"] {
             assert!(is_let_go(Library::Ours, most, is_question), "{most}, {is_question}");
         }
@@ -158,7 +163,8 @@ fn who_sends_no_request_holds_nobody_for_long_without_epoll() {
 fn a_shortage_that_concerns_nobody_closes_nothing() {
     let _turn = beside_others();
     for library in Library::BOTH {
-        // 0, 1 and 2, epoll and the wake-up, this connection, and the last one, which is left free.
+        // Descriptors 0, 1 and 2, epoll and the wake-up, this connection, and the last one, which
+        // stays free.
         let worker = Worker::start(library, Listen::Unix, &["-f", "8"]);
         let mut half = worker.connect();
         let whole = echo(1, false, "body");
@@ -174,8 +180,8 @@ fn a_shortage_that_concerns_nobody_closes_nothing() {
 fn with_threads_there_is_always_a_descriptor_for_a_connection() {
     let _turn = beside_others();
     for library in Library::BOTH {
-        // 0, 1 and 2; the last has room for epoll, the wake-up and a connection. A thread of the original
-        // that waits has a descriptor already.
+        // Descriptors 0, 1 and 2 are in use. At 7 there is also room for epoll, the wake-up and a
+        // connection. A waiting thread of the original already uses a descriptor.
         let least = if library == Library::Ours { 4 } else { 5 };
         for most in least..=7 {
             let worker =
