@@ -1,4 +1,4 @@
-//! `LIBFCGI_DRAIN`: how long open connections are waited for when shutting down.
+//! `LIBFCGI_DRAIN`: how long a shutdown waits for open connections.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -7,30 +7,30 @@ use testkit::turns::{alone, beside_others};
 use testkit::wire::{Connection, begin, is_complete, params, request, stdin, text};
 use testkit::{Library, Listen, PATIENCE, Worker, until_in};
 
-/// From the last connection's end to the program's.
+/// The longest time from the end of the last connection to the end of the program.
 const AT_ONCE: Duration = Duration::from_millis(100);
 
-/// The longest that the web server keeps a connection that it does not use.
+/// The longest time that the web server keeps an unused connection.
 const KEEP_ALIVE: Duration = Duration::from_millis(500);
 
-/// A program with this setting, in milliseconds.
+/// Starts a program with this setting, in milliseconds.
 fn with_drain(drain: u32, listen: Listen, options: &[&str]) -> Worker {
     let setting = format!("LIBFCGI_DRAIN={drain}");
     Worker::start_in(&["env", &setting], Library::Ours, listen, options)
 }
 
-/// A request that is answered, and then the connection's end.
+/// Returns whether the request is answered and the connection then ends.
 fn is_last_answer(connection: &mut Connection, body: &str) -> bool {
     let records = connection.until_closed();
     is_complete(&records) && text(&records) == body
 }
 
-/// Waits until the program waits for open connections alone.
+/// Waits until the program waits only for open connections.
 fn until_it_drains(worker: &Worker) {
     until_in(worker.running.pid(), &[libc::SYS_poll]);
 }
 
-/// The program ends in time, every thread with -EINTR.
+/// Asserts that the program ends in time, and that every thread returns -EINTR.
 fn ends_at_once(worker: &mut Worker, threads: usize) {
     let since = Instant::now();
     let status = worker.running.wait(PATIENCE).expect("the program goes on");
@@ -40,8 +40,8 @@ fn ends_at_once(worker: &mut Worker, threads: usize) {
     assert!(took < AT_ONCE, "ended after {took:?}");
 }
 
-/// What the web server does with a kept connection: a request at some moment, in one piece or three,
-/// or its end when it was not used for too long.
+/// Uses a kept connection as the web server does: it sends a request at some point, in one piece or
+/// three, or closes the connection after its keep-alive time.
 fn use_once(mut connection: Connection, number: u32, of: u32) {
     thread::sleep(KEEP_ALIVE * number / of);
     let body = format!("from {number}");
@@ -61,7 +61,7 @@ fn use_once(mut connection: Connection, number: u32, of: u32) {
     assert!(is_last_answer(&mut connection, &body), "request {number} is lost");
 }
 
-/// So a web server that keeps connections for a shorter time than the setting loses none.
+/// A web server whose keep-alive time is shorter than the setting loses no request.
 #[test]
 fn no_request_within_the_time_is_lost_and_nothing_is_waited_for_afterwards() {
     let _turn = alone();
@@ -82,7 +82,7 @@ fn no_request_within_the_time_is_lost_and_nothing_is_waited_for_afterwards() {
     }
 }
 
-/// Those that one thread has waited for have a request while that one is busy.
+/// One thread was waiting for these connections. Their requests arrive while it is busy.
 #[test]
 fn no_request_waits_for_a_busy_thread_while_another_one_is_free() {
     let _turn = beside_others();
@@ -93,7 +93,7 @@ fn no_request_waits_for_a_busy_thread_while_another_one_is_free() {
     let mut busy = connections.pop().unwrap();
     busy.send(&request(2, true, &[("SLEEP", "1000")], b"busy"));
     until_in(worker.running.pid(), &[libc::SYS_clock_nanosleep]);
-    // For long enough to be looked at less often.
+    // After this time the connections are checked less often.
     thread::sleep(Duration::from_millis(200));
     for connection in &mut connections {
         connection.send(&request(2, true, &[], b"quick"));
@@ -111,7 +111,7 @@ fn silent_connections_are_closed_after_that_time() {
         let mut silent = [worker.kept(), worker.kept(), worker.connect()];
         let mut refused = worker.connect();
         refused.send(&begin(1, true)[..10]);
-        // Comes after them: so they have been accepted.
+        // This connection comes after the others, so they have been accepted.
         drop(worker.kept());
         let used = worker.processor_time();
         let start = Instant::now();
@@ -130,7 +130,7 @@ fn silent_connections_are_closed_after_that_time() {
     }
 }
 
-/// With 0 what is there is served, and nothing is waited for.
+/// With 0, requests that have arrived are served, and the shutdown waits for nothing else.
 #[test]
 fn without_time_only_what_is_there_is_served() {
     let _turn = alone();
@@ -182,7 +182,7 @@ fn a_head_that_has_begun_has_as_much_time_again() {
     ends_at_once(&mut worker, 1);
 }
 
-/// A request in progress is its connection's last one, whatever the time.
+/// A request in progress is the last one of its connection, whatever the setting.
 #[test]
 fn the_connection_of_a_request_in_progress_ends_with_its_answer() {
     let _turn = alone();

@@ -1,6 +1,6 @@
-//! System calls that fail or do less than asked, and memory that runs out, on a schedule from a seed
-//! (faults/faults.c), and a program that is killed. Every response is right, or the connection ends within it; never a wrong
-//! byte, never a crash, never a wait without end.
+//! System calls that fail or do less than asked, failing allocations, and a program that is killed.
+//! The faults follow a schedule from a seed (faults/faults.c). Each response is right, or the
+//! connection ends within it: there is no wrong byte, no crash and no endless wait.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
@@ -16,12 +16,12 @@ use fcgi::internals::protocol::RecordType;
 use testkit::wire::{Connection, Record, is_complete, records, request};
 use testkit::{Library, Numbers, PATIENCE, Running, TempDir, compile, root, run, scratch};
 
-/// Requests per test; more when one looks for something rare.
+/// The number of requests per test; a test that looks for something rare sends more.
 const REQUESTS: usize = 10_000;
 
 const CLIENTS: usize = 8;
 
-/// careful.c and the preloaded library, built once.
+/// Returns careful.c and the preloaded library, which are built once.
 fn built() -> &'static (PathBuf, PathBuf) {
     static BUILT: OnceLock<(PathBuf, PathBuf)> = OnceLock::new();
     BUILT.get_or_init(|| {
@@ -67,18 +67,18 @@ impl Careful {
         stream
     }
 
-    /// How many calls were touched.
+    /// Returns how many calls were made to fail or do less.
     fn touched(&self) -> u64 {
         u64::from_ne_bytes(fs::read(self.dir.join("count")).unwrap().try_into().unwrap())
     }
 }
 
-/// Sends a request. The other side may have ended the connection: then the rest is lost.
+/// Sends a request. If the peer has ended the connection, the rest is lost.
 fn send(mut stream: &UnixStream, bytes: &[u8]) {
     let _ = stream.write_all(bytes);
 }
 
-/// What comes up to END_REQUEST or the connection's end, whole records only.
+/// Returns the whole records up to END_REQUEST or the end of the connection.
 fn answer(mut stream: &UnixStream) -> Vec<Record> {
     let (mut received, mut chunk) = (Vec::new(), vec![0; 1 << 17]);
     loop {
@@ -96,12 +96,12 @@ fn answer(mut stream: &UnixStream) -> Vec<Record> {
     }
 }
 
-/// A body that tells its places apart.
+/// Returns a body in which different positions differ.
 fn body(length: usize, start: usize) -> Vec<u8> {
     (start..start + length).map(|n| (n % 251) as u8).collect()
 }
 
-/// Whether the answer to a body is complete; panics when it is wrong.
+/// Returns whether the response to a body is complete, and panics when it is wrong.
 fn is_whole(records: &[Record], body: &[u8]) -> bool {
     let mut output = Vec::new();
     let mut ended = false;
@@ -110,7 +110,7 @@ fn is_whole(records: &[Record], body: &[u8]) -> bool {
         assert!(!ended, "after the end: {record:?}");
         match record.kind {
             RecordType::STDOUT => output.extend_from_slice(&record.content),
-            // Anything but FCGI_REQUEST_COMPLETE: the program has not seen it.
+            // With any status but FCGI_REQUEST_COMPLETE, the program never saw the request.
             RecordType::END_REQUEST => ended = record.content[4] == 0,
             _ => panic!("{record:?}"),
         }
@@ -123,8 +123,8 @@ fn is_whole(records: &[Record], body: &[u8]) -> bool {
     whole
 }
 
-/// Some requests, one after the other, with up to so many parameters; how many were answered
-/// completely.
+/// Sends requests one after the other, with up to `most` parameters, and returns how many were
+/// answered completely.
 fn client(program: &Careful, number: usize, requests: usize, most: usize) -> usize {
     let mut numbers = Numbers(number as u64);
     let mut kept: Option<UnixStream> = None;
@@ -140,7 +140,7 @@ fn client(program: &Careful, number: usize, requests: usize, most: usize) -> usi
         let list: Vec<_> =
             list.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let bytes = request(1, keep, &list, &body);
-        // Both ways at once: the answer to a large body begins before the body's end.
+        // Both directions are busy: the response to a large body begins before the body ends.
         let records = thread::scope(|scope| {
             scope.spawn(|| send(&stream, &bytes));
             answer(&stream)
@@ -153,7 +153,7 @@ fn client(program: &Careful, number: usize, requests: usize, most: usize) -> usi
     complete
 }
 
-/// All requests from all clients; how many were answered completely.
+/// Runs all clients, and returns how many requests were answered completely.
 fn exercise(program: &Careful, requests: usize, most: usize) -> usize {
     let complete = AtomicUsize::new(0);
     thread::scope(|scope| {
@@ -168,7 +168,7 @@ fn exercise(program: &Careful, requests: usize, most: usize) -> usize {
     complete.into_inner()
 }
 
-/// Serves requests while the kind of call that `kind` names fails, one in `one_in`.
+/// Serves requests while one in `one_in` calls of the kind that `kind` names fails.
 fn with_faults(threads: usize, kind: &str, one_in: usize, requests: usize, most: usize) {
     let mut program = Careful::start(threads, &[("FAULTS_SEED", seed()), (kind, one_in)]);
     let complete = exercise(&program, requests, most);
@@ -185,7 +185,7 @@ fn without_faults_every_answer_is_complete() {
     assert_eq!(exercise(&program, 800, 1), 800);
 }
 
-/// Where the schedules start: the same in every run unless LIBFCGI_FAULTS_SEED says otherwise.
+/// Returns the seed of the schedules, the same in every run unless LIBFCGI_FAULTS_SEED is set.
 fn seed() -> usize {
     std::env::var("LIBFCGI_FAULTS_SEED").map_or(1, |text| text.parse().unwrap())
 }
@@ -200,7 +200,7 @@ fn calls_that_fail_on_several_threads() {
     with_faults(4, "FAULTS_CALLS", 20, REQUESTS / 2, 1);
 }
 
-/// With enough parameters that memory is given back after them, and needed anew.
+/// So many parameters that their memory is freed afterwards and allocated again.
 const MANY: usize = 5000;
 
 #[test]
@@ -213,7 +213,7 @@ fn no_memory_on_several_threads() {
     with_faults(4, "FAULTS_MEMORY", 30, REQUESTS / 4, MANY);
 }
 
-/// Every third call.
+/// Every third call fails.
 #[test]
 fn calls_that_fail_all_the_time() {
     let program = Careful::start(2, &[("FAULTS_SEED", seed()), ("FAULTS_CALLS", 3)]);
@@ -221,7 +221,8 @@ fn calls_that_fail_all_the_time() {
     assert!(program.touched() > 400);
 }
 
-/// Killed in the middle of requests, it can be started on the same socket at once.
+/// A program that was killed in the middle of requests can be restarted on the same socket
+/// immediately.
 #[test]
 fn killed_and_started_again() {
     let mut dir = TempDir::new();
@@ -235,13 +236,13 @@ fn killed_and_started_again() {
         assert!(is_whole(&answer(&good), &body(3000, round)));
         program.running.signal("KILL");
         assert!(program.running.wait(PATIENCE).is_some());
-        // What it had answered is right, and nothing comes after it.
+        // What it had sent is right, and nothing follows it.
         assert!(!is_whole(&answer(&half), &body(5000, round)));
         dir = program.dir;
     }
 }
 
-/// The first output to STDERR is what asks for its buffer.
+/// The first output to STDERR allocates the buffer of that stream.
 #[test]
 fn no_memory_for_the_error_stream() {
     let dir = TempDir::new();

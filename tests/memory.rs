@@ -1,13 +1,13 @@
-//! Programs on our library under valgrind: no invalid access, nothing uninitialised used, nothing
-//! lost.
+//! Programs on our library under valgrind: no invalid access, no use of uninitialised memory, no
+//! leak.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use testkit::{Ended, LIMIT, Library, TempDir, compile, need, root, run};
 
-/// Programs of c-tests that together go everywhere: streams both ways, kept and broken connections,
-/// parameters, printing, threads, stdio.
+/// Programs of c-tests that together reach everything: streams in both directions, kept and broken
+/// connections, parameters, printing, threads, stdio.
 const PROGRAMS: [&str; 13] = [
     "broken_connection",
     "create_writer",
@@ -30,7 +30,7 @@ fn build(source: &str, dir: &TempDir) -> PathBuf {
     program
 }
 
-/// Runs a program under valgrind; `leaks`: the kinds that are errors.
+/// Runs a program under valgrind, with `leaks` as the kinds of leaks that are errors.
 fn check(program: &Path, dir: &TempDir, leaks: &str) -> Ended {
     need("valgrind", "/usr/bin/valgrind");
     let mut valgrind = Command::new("valgrind");
@@ -44,7 +44,7 @@ fn the_programs_of_the_suite_make_no_error() {
     for name in PROGRAMS {
         let dir = TempDir::new();
         let program = build(&format!("c-tests/{name}.c"), &dir);
-        // Init again on a used request gives up what it held: that is the program's loss.
+        // Init on a used request drops what it held, which is a leak of the program.
         let leaks = if name == "init_request_again" { "none" } else { "definite,possible" };
         check(&program, &dir, leaks).must_succeed();
     }

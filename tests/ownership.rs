@@ -1,5 +1,5 @@
-//! Every cell of the table "Who owns what" at the head of `capi`, by descriptors that are open or
-//! not and by memory that grows or does not. The cells themselves are in testkit/programs/ownership.c.
+//! Every cell of the table "Who owns what" at the top of `capi`, checked by open descriptors and by
+//! growth of memory. The cells themselves are in testkit/programs/ownership.c.
 
 use std::process::Command;
 
@@ -38,8 +38,8 @@ cells! { Library::BOTH =>
     fork_accepted
 }
 
-// The original never waits for a kept or silent connection together with the listen socket, and leaves a
-// kept one to its request.
+// The original never waits for a kept or silent connection together with the listen socket, and
+// leaves a kept one to its request.
 cells! { [Library::Ours] =>
     waiting
     kept_then_parked

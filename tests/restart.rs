@@ -1,5 +1,5 @@
-//! A host that loads the library, serves with several threads, shuts it down and unloads it, and does
-//! so again.
+//! A host that repeatedly loads the library, serves with several threads, shuts the library down
+//! and unloads it.
 
 use std::process::Command;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use testkit::{Ended, Library, TempDir, compile, root, run};
 
 const LIMIT: Duration = Duration::from_secs(150);
 
-/// Runs tests/restart/rounds.c, whose first comment says what the words mean.
+/// Runs tests/restart/rounds.c, whose first comment explains the words.
 fn rounds(library: Library, rounds: u32, threads: u32, words: &[&str]) -> Ended {
     let dir = TempDir::new();
     let program = dir.join("rounds");
@@ -19,8 +19,8 @@ fn rounds(library: Library, rounds: u32, threads: u32, words: &[&str]) -> Ended 
     run(library.under(&mut command), LIMIT)
 }
 
-/// Each round has served one request for each thread and one more, no descriptor and no memory was
-/// lost, and SIGTERM was the end.
+/// Asserts that each round serves one request per thread plus one, that no descriptor and no memory
+/// leaks, and that SIGTERM ends the program.
 fn serves_each_round(count: u32, threads: u32, words: &[&str]) {
     let ended = rounds(Library::Ours, count, threads, words);
     let served = count * (threads + 1);

@@ -1,6 +1,6 @@
-//! Sandboxes and old kernels: the system refuses some calls. libfcgi(7) lists those that the library
-//! makes; whichever of those that the original does not make is refused, the program goes on serving,
-//! or Accept says why not; it never keeps the processor busy.
+//! Sandboxes and old kernels, where the system refuses some calls. libfcgi(7) lists the calls of
+//! the library. Whichever call that the original does not make is refused, the program goes on
+//! serving or Accept returns the reason, and the program never keeps the processor busy.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -18,10 +18,10 @@ use testkit::{
     until_asleep, until_in,
 };
 
-/// How long an idle program is watched.
+/// How long the test watches an idle program.
 const WATCHED: Duration = Duration::from_millis(300);
 
-/// The programs of tests/sandbox, below cargo's target directory.
+/// The programs of tests/sandbox, in cargo's target directory.
 struct Built {
     serve: PathBuf,
     filter: PathBuf,
@@ -35,7 +35,8 @@ fn built() -> &'static Built {
         let new = target.join(format!("sandbox.{}", std::process::id()));
         compile(&root("tests/sandbox/serve.c"), Library::Ours, &new)
             .unwrap_or_else(|error| panic!("{error}"));
-        // At once: another test process may be starting the program at this moment.
+        // The rename is atomic, because another test process may be starting the program at this
+        // moment.
         fs::rename(&new, &serve).unwrap();
         let mut cc = Command::new("cc");
         cc.args(["-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o"]).arg(&new);
@@ -48,13 +49,13 @@ fn built() -> &'static Built {
 
 /// A running serve.c.
 struct Program {
-    // The order matters: the program ends before its directory goes.
+    // The fields are in this order so that the program ends before its directory is removed.
     running: Running,
     dir: TempDir,
 }
 
 impl Program {
-    /// Starts it as the last arguments of another command; `names`: more listen sockets.
+    /// Starts it under another command. `names` are further listen sockets.
     fn start(around: &[&str], library: Library, threads: &str, names: &[&str]) -> Self {
         let dir = TempDir::new();
         let words = around.iter().map(Path::new).chain([built().serve.as_path()]);
@@ -74,7 +75,7 @@ impl Program {
         fs::read_to_string(self.dir.join(name)).unwrap()
     }
 
-    /// Waits for the program's end; what Accept has returned, one number for each thread.
+    /// Waits for the end of the program, and returns the result of Accept in each thread.
     fn results(&mut self) -> Vec<i32> {
         let status = self.running.wait(PATIENCE);
         assert!(
@@ -86,13 +87,13 @@ impl Program {
     }
 }
 
-/// One request; the length of its answer.
+/// Sends a request, and returns the length of the response.
 fn ask(connection: &mut Connection, keep: bool, list: &[(&str, &str)], body: usize) -> usize {
     connection.send(&request(1, keep, list, &vec![b'x'; body]));
     output(&connection.until_end_of(1)).len()
 }
 
-/// A connection that has carried two requests.
+/// Returns a connection that has carried two requests.
 fn kept(program: &Program) -> Connection {
     let mut connection = program.connect();
     for body in [1, 30_000] {
@@ -101,8 +102,8 @@ fn kept(program: &Program) -> Connection {
     connection
 }
 
-/// All that makes the library call the system: small and large bodies and answers, one that is not
-/// read to its end, a child, kept and idle connections.
+/// Does everything that makes the library call the system: small and large bodies and responses, a
+/// body that is not read to its end, a child, kept and idle connections.
 fn exercise(program: &Program) {
     for (list, body, answer) in [
         (&[][..], 1, 1),
@@ -120,7 +121,7 @@ fn exercise(program: &Program) {
 
 const STRACE: [&str; 9] = ["strace", "-f", "-qq", "-s", "0", "-e", "signal=none", "-o", "trace"];
 
-/// The names of the calls in a trace.
+/// Returns the names of the calls in a trace.
 fn names(trace: &str) -> BTreeSet<String> {
     let names = trace.lines().filter_map(|line| {
         let call = line.split_once(' ')?.1.trim_start();
@@ -131,7 +132,7 @@ fn names(trace: &str) -> BTreeSet<String> {
     names.collect()
 }
 
-/// The calls of a program that is traced.
+/// Returns the calls of a program under strace.
 fn calls(
     library: Library,
     threads: &str,
@@ -145,14 +146,14 @@ fn calls(
     until_asleep(process);
     signal(process, libc::SIGTERM);
     if library == Library::Original && threads != "0" {
-        // Its other threads wait on.
+        // The other threads of the original go on waiting.
         signal(process, libc::SIGKILL);
     }
     assert!(program.running.wait(PATIENCE).is_some(), "the program has not ended");
     names(&program.text("trace"))
 }
 
-/// The calls over all shapes of programs.
+/// Returns the calls of all kinds of programs.
 fn all_calls(library: Library) -> BTreeSet<String> {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let name = format!("127.0.0.1:{port}");
@@ -162,14 +163,14 @@ fn all_calls(library: Library) -> BTreeSet<String> {
     all
 }
 
-/// The calls of a program that ends before it calls the library.
+/// Returns the calls of a program that ends before it calls the library.
 fn calls_of_starting(library: Library) -> BTreeSet<String> {
     let mut program = Program::start(&STRACE, library, "9", &[]);
     assert!(program.running.wait(PATIENCE).is_some());
     names(&program.text("trace"))
 }
 
-/// The calls of serve.c itself: memory, children and threads.
+/// The calls that serve.c makes itself, for memory, children and threads.
 const ITS_OWN: [&str; 10] = [
     "clone",
     "clone3",
@@ -183,7 +184,7 @@ const ITS_OWN: [&str; 10] = [
     "wait4",
 ];
 
-/// The calls in one list of libfcgi(7).
+/// Returns the calls in one list of libfcgi(7).
 fn listed(heading: &str) -> BTreeSet<String> {
     let page = fs::read_to_string(root("man/libfcgi.7")).unwrap();
     let list = page.split_once(heading).unwrap().1.split_once("\n.Bd").unwrap().1;
@@ -210,7 +211,7 @@ fn the_manual_lists_the_system_calls() {
 
 // ---- refused ----
 
-/// The number of a system call.
+/// Returns the number of a system call.
 fn number(call: &str) -> libc::c_long {
     match call {
         "accept4" => libc::SYS_accept4,
@@ -233,10 +234,10 @@ fn number(call: &str) -> libc::c_long {
     }
 }
 
-/// From when on calls are refused.
+/// The point from which calls are refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum After {
-    /// From before the program begins.
+    /// Before the program starts.
     Nothing,
     /// After FCGX_Init and FCGX_OpenSocket.
     Init,
@@ -244,7 +245,7 @@ enum After {
     Requests,
 }
 
-/// A program in a sandbox.
+/// Starts a program in a sandbox.
 fn sandboxed(library: Library, calls: &[&str], error: i32, after: After, threads: &str) -> Program {
     let numbers: Vec<String> = calls.iter().map(|call| number(call).to_string()).collect();
     let preload = format!("LD_PRELOAD={}", built().filter.display());
@@ -259,12 +260,13 @@ fn sandboxed(library: Library, calls: &[&str], error: i32, after: After, threads
     Program::start(&words, library, threads, &[])
 }
 
-/// Whatever Accept was to return in so many threads.
+/// Returns `result` once for each thread.
 fn results(threads: &str, result: i32) -> Vec<i32> {
     vec![result; threads.parse::<usize>().unwrap().max(1)]
 }
 
-/// The program does all that it does elsewhere, rests while nothing comes, and ends when it shall.
+/// Asserts that the program does everything it does elsewhere, rests while idle, and ends on
+/// SIGTERM.
 fn serves(mut program: Program, threads: &str) {
     let process = program.running.pid();
     drop(kept(&program));
@@ -279,11 +281,11 @@ fn serves(mut program: Program, threads: &str) {
     assert_eq!(program.results(), results(threads, -libc::EINTR));
 }
 
-/// The program runs in a sandbox that refuses one call.
+/// Runs the program in a sandbox that refuses one call.
 fn run_without(call: &str, error: i32, after: After, threads: &str) {
     let mut program = sandboxed(Library::Ours, &[call], error, after, threads);
     match (call, after, threads) {
-        // Without it programs that are executed do not inherit the listen socket.
+        // Without fcntl, executed programs would not inherit the listen socket.
         ("fcntl", After::Nothing, _) => {
             let status = program.running.wait(PATIENCE).unwrap();
             assert_eq!(status.code(), Some(2), "a listen socket");
@@ -293,7 +295,7 @@ fn run_without(call: &str, error: i32, after: After, threads: &str) {
         ("fcntl", After::Init, "2") => {
             assert_eq!(program.results(), results(threads, -error));
         }
-        // A connection that is watched waits there.
+        // The library waits in epoll_wait for a connection that it watches.
         ("epoll_wait", After::Requests, _) => {
             let mut kept = program.connect();
             assert_eq!(ask(&mut kept, true, &[], 1), 1);
@@ -329,7 +331,7 @@ fn whatever_is_refused_the_program_serves_on_or_accept_says_why() {
     });
 }
 
-/// A filter that was written for the original, on both.
+/// A filter written for the original works with both libraries.
 #[test]
 fn nothing_is_needed_but_fcntl_that_the_original_does_not_need() {
     let besides = listed_besides();
@@ -347,7 +349,7 @@ fn nothing_is_needed_but_fcntl_that_the_original_does_not_need() {
 
 // ---- old kernels ----
 
-/// Linux before 4.5 refuses to watch the listen socket for one of the processes that wait.
+/// Linux before 4.5 does not support an exclusive watch on the listen socket.
 #[test]
 fn a_kernel_may_not_know_the_exclusive_watch() {
     need("strace", "/usr/bin/strace");

@@ -1,4 +1,4 @@
-//! Signals: they change no byte, and the wish to shut down reaches every thread at once.
+//! Signals: they change no byte, and a shutdown request reaches every thread immediately.
 
 use std::fs;
 use std::path::Path;
@@ -13,16 +13,16 @@ use testkit::{
 
 const EINTR: i32 = -libc::EINTR;
 
-/// From the signal to the end of every wait.
+/// The longest time from the signal to the end of every wait.
 const AT_ONCE: Duration = Duration::from_millis(100);
 
-/// How long a request takes in whose middle the signal comes.
+/// The time a request takes when the signal arrives in the middle of it.
 const SLEEP: Duration = Duration::from_millis(400);
 
-/// How long the original is watched not ending.
+/// The time for which the tests check that the original does not end.
 const IN_VAIN: Duration = Duration::from_millis(700);
 
-/// A signal, and the options of a program in which it means to shut down.
+/// The signals that request a shutdown, with the options that make the program treat them so.
 const WISHES: [(i32, &[&str]); 3] =
     [(libc::SIGTERM, &[]), (libc::SIGUSR1, &[]), (libc::SIGUSR2, &["-s"])];
 
@@ -37,7 +37,7 @@ fn ask_slowly(connection: &mut Connection, keep: bool) {
     connection.send(&request(1, keep, &[("SLEEP", &sleep)], b"whole"));
 }
 
-/// The threads of a process, the first one at the front.
+/// Returns the threads of a process, the first one at the front.
 fn threads(worker: &Worker, count: usize) -> Vec<u32> {
     until("the threads", PATIENCE, || {
         let tasks = fs::read_dir(format!("/proc/{}/task", worker.running.pid())).ok()?;
@@ -54,7 +54,8 @@ fn body(size: usize, seed: usize) -> Vec<u8> {
     (0..size).map(|at| (at.wrapping_mul(31) ^ (at >> 8) ^ seed) as u8).collect()
 }
 
-/// One request whose answer is its body, sent and read in pieces so that both sides wait often.
+/// Sends a request whose response is its body, in pieces so that both sides wait often. Returns
+/// whether the response is right.
 fn echoed(mut connection: Connection, size: usize, seed: usize) -> bool {
     let bytes = request(1, false, &[("SEED", &seed.to_string())], &body(size, seed));
     for piece in bytes.chunks(30_000) {
@@ -92,7 +93,7 @@ fn a_storm_of_signals_changes_no_large_answer() {
         let worker = Worker::start(Library::Ours, listen, &["-a"]);
         let mut connection = worker.connect();
         connection.send(&request(1, true, &[("SIZE", "8000000")], b""));
-        // Not read for a while, so that the program waits in the middle of a write.
+        // The test does not read for a while, so that the program waits in the middle of a write.
         thread::sleep(Duration::from_millis(50));
         let answer = output(&connection.until_end_of(1));
         assert_eq!(answer.len(), 8_000_000);
@@ -114,7 +115,7 @@ fn a_storm_of_signals_cuts_what_the_original_reads() {
 
 // ---- shutting down ----
 
-/// The program ends in time after the signal, every thread with -EINTR.
+/// Asserts that the program ends soon after the signal, and that every thread returns -EINTR.
 fn ends_at_once(mut worker: Worker, since: Instant, threads: usize) {
     let status = worker.running.wait(PATIENCE).expect("the program goes on");
     let took = since.elapsed();
@@ -143,7 +144,7 @@ fn every_waiting_thread_returns_at_once() {
     }
 }
 
-/// The first thread takes the signal, where there are others, and waits for them.
+/// With several threads, the first thread takes the signal and waits for the others.
 #[test]
 fn every_thread_in_os_accept_returns_at_once() {
     let _turn = alone();
@@ -237,7 +238,7 @@ fn a_request_whose_body_is_still_coming_is_finished() {
     assert!(!finished(Library::Original), "the original does it right");
 }
 
-/// Waits until one of a program's threads waits for some connections and not for new ones.
+/// Waits until a thread of the program waits for open connections and not for new ones.
 fn until_it_waits_for_some(worker: &Worker) {
     until_in(worker.running.pid(), &[libc::SYS_poll]);
 }
@@ -250,7 +251,7 @@ fn everybody_who_is_connected_is_served_although_the_signal_comes_first() {
         for first in 0..4 {
             let worker = Worker::ours(options);
             let mut clients: Vec<_> = (0..3).map(|_| worker.connect()).collect();
-            // Comes after them, and has its answer: so they have been accepted.
+            // This connection comes after the others: it is answered, so they have been accepted.
             clients.push(worker.kept());
             worker.signal(libc::SIGTERM);
             until_it_waits_for_some(&worker);
@@ -275,7 +276,7 @@ fn the_last_requests_are_served_at_the_same_time() {
         worker.until_all_wait(5);
         worker.signal(libc::SIGTERM);
         if library == Library::Ours {
-            // Each of the original's threads waits for a connection of its own, as before.
+            // Each thread of the original still waits for a connection of its own.
             until_it_waits_for_some(&worker);
         }
         let start = Instant::now();
@@ -299,7 +300,7 @@ fn a_signal_just_before_the_wait_is_not_lost() {
                 let keep = round % 2 == 1;
                 let mut connection = worker.connect();
                 connection.send(&request(1, keep, &[], b"body"));
-                // The program is on its way from the answer to its next wait.
+                // The program is between the response and its next wait.
                 connection.until_end_of(1);
                 for _ in 0..round * 40 {
                     std::hint::spin_loop();
@@ -316,7 +317,7 @@ fn a_signal_just_before_the_wait_is_not_lost() {
 #[test]
 fn a_signal_before_the_first_wait_is_not_lost() {
     let _turn = beside_others();
-    // strace holds the program back where it is about to wait, with the signal on its way.
+    // strace holds the program back just before it waits, while the signal is pending.
     need("strace", "/usr/bin/strace");
     for call in ["accept4", "epoll_wait"] {
         let more: &[&str] = if call == "accept4" { &["-s"] } else { &["-s", "-t", "1"] };
@@ -330,7 +331,7 @@ fn a_signal_before_the_first_wait_is_not_lost() {
             let program = text.split_whitespace().next_back()?.parse().ok()?;
             let tasks = fs::read_dir(format!("/proc/{program}/task")).ok()?;
             let held = tasks.into_iter().any(|task| {
-                // Held back for long: twice in a row, at the same call.
+                // The program has to be held at that call.
                 task.is_ok_and(|task| is_held_at(&task.path(), call))
             });
             held.then_some(program)
@@ -342,7 +343,7 @@ fn a_signal_before_the_first_wait_is_not_lost() {
     }
 }
 
-/// Whether a tracer holds a thread at the entry of a system call.
+/// Returns whether a tracer holds a thread at the entry of a system call.
 fn is_held_at(task: &Path, call: &str) -> bool {
     let number = if call == "accept4" { libc::SYS_accept4 } else { libc::SYS_epoll_wait };
     testkit::state(task) == Some('t') && is_at(task, number)
@@ -363,7 +364,7 @@ fn other_threads_of_the_original_wait_on() {
 
 fn signal_thread(worker: &Worker, thread: u32, number: i32) {
     let process = worker.running.pid() as libc::c_long;
-    // SAFETY: takes no pointer; the thread is one of a test's own program.
+    // SAFETY: no pointer is passed; the thread belongs to the test's own program.
     let result = unsafe { libc::syscall(libc::SYS_tgkill, process, thread, number) };
     assert_eq!(result, 0);
 }
@@ -382,7 +383,7 @@ fn with_the_flag_a_signal_ends_the_wait_of_its_thread() {
         worker.until_all_wait(4);
         signal_thread(&worker, *threads(&worker, 4).last().unwrap(), libc::SIGUSR2);
         until("one thread's end", PATIENCE, || (worker.results() == [EINTR]).then_some(()));
-        // The others go on.
+        // The other threads go on.
         threads(&worker, 3);
         let mut connection = worker.connect();
         connection.send(&request(1, false, &[], b"body")).half_close();
@@ -427,7 +428,8 @@ fn errors_that_pass_are_waited_out() {
 #[test]
 fn a_shortage_of_descriptors_is_waited_out_without_spinning() {
     let _turn = beside_others();
-    // 0, 1 and 2, epoll and the wake-up: room for five connections, each with a request in progress.
+    // Besides 0, 1 and 2, epoll and the wake-up there is room for five connections, each with a
+    // request in progress.
     let worker = Worker::ours(&["-f", "11", "-t", "6"]);
     let whole = request(1, false, &[], b"the whole body");
     let (first, rest) = whole.split_at(whole.len() - 12);
@@ -453,7 +455,7 @@ fn a_shortage_of_descriptors_is_waited_out_without_spinning() {
 fn a_shortage_of_descriptors_is_ended_at_the_cost_of_the_oldest_idle_connection() {
     let _turn = alone();
     for threads in [&[][..], &["-t", "4"]] {
-        // Room for five, and for as many to wait.
+        // There is room for five connections, which are all idle.
         let worker = Worker::ours(&[&["-f", "11"], threads].concat());
         let mut idle: Vec<Connection> = (0..5).map(|_| worker.kept()).collect();
         let start = Instant::now();
@@ -461,10 +463,10 @@ fn a_shortage_of_descriptors_is_ended_at_the_cost_of_the_oldest_idle_connection(
         new.send(&request(1, false, &[], b"new"));
         assert_eq!(output(&new.until_closed()), b"new");
         assert!(start.elapsed() < AT_ONCE);
-        // One has made room, however many threads have seen the new one wait.
+        // One connection has made room, however many threads have seen the new one wait.
         let gone: Vec<bool> = idle.iter_mut().map(Connection::has_ended).collect();
         assert_eq!(gone.iter().filter(|gone| **gone).count(), 1, "{threads:?}");
-        // With several threads it need not be the first.
+        // With several threads it need not be the oldest.
         assert!(gone[0] || !threads.is_empty());
         for idle in idle.iter_mut().filter(|idle| !idle.closed) {
             idle.send(&request(1, true, &[], b"again"));

@@ -1,7 +1,7 @@
-//! Requests without end: 32 clients, 8 threads, kept connections and new ones, bodies and pages of all
-//! sizes. No response is lost or wrong; memory and descriptors are flat after the first part.
+//! A long run with 32 clients and 8 threads, on kept and new connections, with bodies and pages of
+//! all sizes. No response is lost or wrong. Memory and descriptors stay flat after the first part.
 //!
-//! LIBFCGI_SOAK_SECONDS says how long (20 if it is not set); `make soak` takes ten minutes.
+//! LIBFCGI_SOAK_SECONDS sets the time (20 by default); `make soak` takes ten minutes.
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
@@ -16,11 +16,12 @@ use testkit::{Numbers, PATIENCE, Worker};
 const CLIENTS: usize = 32;
 const THREADS: &str = "8";
 
-/// What memory may grow by after the first part, in bytes: malloc's places for the largest requests
-/// are found one by one. A leak of 16 bytes in each request shows after 300,000 of them.
+/// The largest growth of memory after the first part, in bytes. Some growth is normal, because
+/// malloc makes room for the largest requests step by step. A leak of 16 bytes per request shows
+/// after 300,000 requests.
 const GROWTH: usize = 4 << 20;
 
-/// Mostly small, sometimes up to a megabyte.
+/// Returns a size that is mostly small, and sometimes up to a megabyte.
 fn size(numbers: &mut Numbers) -> usize {
     let limit = match numbers.below(1000) {
         0 => 1_000_000,
@@ -31,7 +32,7 @@ fn size(numbers: &mut Numbers) -> usize {
     numbers.below(limit)
 }
 
-/// Reads one answer to its END_REQUEST, which must be there, and leaves the output in `output`.
+/// Reads one response up to its END_REQUEST, which must arrive, and puts its output in `output`.
 fn answer(mut stream: &UnixStream, received: &mut Vec<u8>, output: &mut Vec<u8>) {
     let mut chunk = [0; 65_536];
     received.clear();
@@ -67,7 +68,7 @@ fn answer(mut stream: &UnixStream, received: &mut Vec<u8>, output: &mut Vec<u8>)
     }
 }
 
-/// Asks until the moment has come; the number of requests.
+/// Sends requests until `end`, and returns their number.
 fn client(worker: &Worker, number: usize, end: Instant) -> usize {
     let mut numbers = Numbers(number as u64);
     let page: Vec<u8> = (0..1_000_000).map(|n: usize| (n % 251) as u8).collect();
@@ -92,7 +93,7 @@ fn client(worker: &Worker, number: usize, end: Instant) -> usize {
             { &stream }.write_all(&bytes).unwrap();
             answer(&stream, &mut received, &mut output);
         } else {
-            // Both ways at once: the answer begins before the body's end.
+            // Both directions are busy: the response begins before the body ends.
             thread::scope(|scope| {
                 scope.spawn(|| { &stream }.write_all(&bytes).unwrap());
                 answer(&stream, &mut received, &mut output);
@@ -109,7 +110,7 @@ fn client(worker: &Worker, number: usize, end: Instant) -> usize {
     count
 }
 
-/// Resident memory in bytes, and descriptors.
+/// Returns the resident memory in bytes and the number of descriptors.
 fn holdings(worker: &Worker) -> (usize, usize) {
     let process = format!("/proc/{}", worker.running.pid());
     let status = fs::read_to_string(format!("{process}/status")).unwrap();
@@ -118,7 +119,7 @@ fn holdings(worker: &Worker) -> (usize, usize) {
     (kilobytes * 1024, fs::read_dir(format!("{process}/fd")).unwrap().count())
 }
 
-/// All clients, for a while; the number of requests.
+/// Runs all clients for a while, and returns the number of requests.
 fn burden(worker: &Worker, time: Duration) -> usize {
     let end = Instant::now() + time;
     thread::scope(|scope| {

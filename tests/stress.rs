@@ -1,7 +1,7 @@
-//! Preforked processes under load: clients that come in bursts, with a connection for each request
-//! or a kept one. No request may wait long, and none may be lost.
+//! Preforked processes under load from bursts of clients, with a connection for each request or a
+//! kept one. No request may wait long, and none may be lost.
 //!
-//! LIBFCGI_STRESS_SECONDS is how long all of it takes together (6 if it is not set).
+//! LIBFCGI_STRESS_SECONDS sets the total time (6 by default).
 
 use std::env;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,10 +13,10 @@ use testkit::{Library, Listen, Numbers, Worker, signal};
 
 const CLIENTS: usize = 32;
 
-/// No request may take longer.
+/// The longest that a request may take.
 const AT_MOST: Duration = Duration::from_secs(1);
 
-/// Processes and threads, and what is listened on.
+/// The numbers of processes and threads, and the kind of listen socket.
 const SHAPES: [(&[&str], Listen); 4] = [
     (&["-p", "4"], Listen::Unix),
     (&["-p", "2", "-t", "4"], Listen::Unix),
@@ -29,7 +29,7 @@ fn duration() -> Duration {
     Duration::from_secs_f64(seconds)
 }
 
-/// One request; how long it took. Its answer must be its body.
+/// Sends a request, checks that the response is its body, and returns how long it took.
 fn ask(connection: &mut Connection, keep: bool, list: &[(&str, &str)], body: &str) -> Duration {
     let start = Instant::now();
     connection.send(&request(1, keep, list, body.as_bytes()));
@@ -38,8 +38,8 @@ fn ask(connection: &mut Connection, keep: bool, list: &[(&str, &str)], body: &st
     start.elapsed()
 }
 
-/// Comes in bursts until the moment: some requests on connections of their own, some on a kept one,
-/// which it may leave and replace. Gives the longest time and the number of requests.
+/// Sends bursts of requests until `end`, some on new connections and some on a kept one that it may
+/// close and replace. Returns the longest time of a request and the number of requests.
 fn client(worker: &Worker, number: usize, end: Instant) -> (Duration, usize) {
     let mut numbers = Numbers(number as u64);
     let (mut longest, mut count) = (Duration::ZERO, 0);
@@ -59,7 +59,7 @@ fn client(worker: &Worker, number: usize, end: Instant) -> (Duration, usize) {
         }
         match numbers.below(20) {
             0 => kept = None,
-            // Says nothing, or half of something, and leaves.
+            // It connects, sends nothing or half of a request, and closes.
             1 => drop(worker.connect()),
             2 => drop(worker.connect().send(&request(1, false, &[], b"")[..20])),
             _ => thread::sleep(Duration::from_millis(numbers.below(10) as u64)),
@@ -89,7 +89,7 @@ fn bursts_of_clients_are_all_served_in_time() {
     }
 }
 
-/// Three of four processes are told to end, one after the other, while clients come all the time.
+/// Three of four processes get SIGTERM one after the other while clients keep coming.
 #[test]
 fn processes_that_end_one_after_the_other_lose_no_request() {
     for (options, listen) in

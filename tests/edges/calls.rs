@@ -1,4 +1,4 @@
-//! Makes calls.h, the part of the table of edges that follows from the headers: a call of every
+//! Generates calls.h, the part of the table of edges that follows from the headers: a call of every
 //! function, with the kinds of its parameters.
 
 use std::fs;
@@ -7,7 +7,7 @@ use testkit::root;
 
 const HEADERS: [&str; 3] = ["fcgiapp.h", "fcgi_stdio.h", "fcgios.h"];
 
-/// A function as a header declares it.
+/// A function as declared in a header.
 pub(crate) struct Function {
     pub(crate) name: String,
     result: String,
@@ -27,7 +27,7 @@ fn declarator(text: &str) -> (String, String) {
     (kind.replace("struct ", ""), name.to_owned())
 }
 
-/// The text of a header without comments and preprocessor lines.
+/// Returns the text of a header without comments and preprocessor lines.
 fn declarations(header: &str) -> String {
     let text = fs::read_to_string(root("include").join(header)).unwrap();
     let mut code = String::new();
@@ -38,7 +38,7 @@ fn declarations(header: &str) -> String {
     lines.collect::<Vec<_>>().join(" ")
 }
 
-/// Every function that the three headers declare.
+/// Returns every function that the three headers declare.
 pub(crate) fn functions() -> Vec<Function> {
     let mut functions = Vec::new();
     for header in HEADERS {
@@ -63,8 +63,8 @@ pub(crate) fn functions() -> Vec<Function> {
     functions
 }
 
-/// The table of a parameter's situations, and what tells about it afterwards. A parameter of a new
-/// kind has to be added here.
+/// Returns the table of a parameter's situations, and the function that reports on it afterwards. A
+/// new kind of parameter has to be added here.
 fn situations(parameter: &Parameter) -> (&'static str, &'static str) {
     match (&*parameter.kind, &*parameter.name) {
         ("FCGX_Stream *", _) => ("streams", "stream"),
@@ -94,14 +94,15 @@ fn situations(parameter: &Parameter) -> (&'static str, &'static str) {
     }
 }
 
-/// Tables of what a function works on; one without such a parameter works on the world.
+/// The tables of objects that functions work on. A function without such a parameter works on the
+/// world.
 const OUTSIDE: [&str; 8] =
     ["streams", "files", "requests", "descriptors", "paths", "vectors", "times", "stream_places"];
 
-/// What the numbers of a format are, where a function prints.
+/// The value of the numbers of a format, for functions that print.
 const ARGUMENT: &str = "7";
 
-/// A function with a va_list is called through one with "...".
+/// Adds a function with "..." that calls one with a va_list, and returns its name.
 fn through_list(code: &mut String, function: &Function) -> String {
     let Function { name, result, parameters } = function;
     let fixed = &parameters[..parameters.len() - 1];
@@ -115,7 +116,7 @@ fn through_list(code: &mut String, function: &Function) -> String {
     format!("through_{name}")
 }
 
-/// The kind of world that a function is called in, beside its parameters.
+/// Returns the kind of world that a function is called in, besides its parameters.
 fn world(function: &str, kinds: &str) -> Option<&'static str> {
     if ["Async", "CloseRead"].iter().any(|word| function.contains(word)) {
         return Some("os_world");
@@ -123,7 +124,7 @@ fn world(function: &str, kinds: &str) -> Option<&'static str> {
     (!OUTSIDE.iter().any(|table| kinds.contains(table))).then_some("world")
 }
 
-/// The function that makes one call, and its row of the table.
+/// Adds the function that makes one call, and returns its row of the table.
 fn call(code: &mut String, function: &Function) -> String {
     let Function { name, result, parameters } = function;
     let (mut callee, mut arguments) = (name.clone(), Vec::new());
@@ -159,7 +160,8 @@ fn call(code: &mut String, function: &Function) -> String {
         pointer if pointer.ends_with('*') => ("void *result = ", "say_pointer(result, code)"),
         other => panic!("no way to say what {name} returns: {other}"),
     };
-    // What accepts a request returns the error, and what finishes one leaves its last system call's.
+    // Functions that accept a request return the error. Those that finish one leave the errno of
+    // their last system call.
     let is_accept = name.starts_with("FCG") && name.contains("_Accept");
     let is_finish = name.starts_with("FCGX_") && result == "void";
     let errno = if is_accept || is_finish { "0" } else { "errno" };
@@ -170,7 +172,7 @@ fn call(code: &mut String, function: &Function) -> String {
     format!("    {{ \"{name}\", call_{name}, {{ {kinds}NULL }} }},\n")
 }
 
-/// The text of calls.h.
+/// Returns the text of calls.h.
 pub(crate) fn calls(functions: &[Function]) -> String {
     let mut code = String::new();
     let rows: String = functions.iter().map(|function| call(&mut code, function)).collect();

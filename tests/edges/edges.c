@@ -1,13 +1,13 @@
-/* Calls every function in every situation, each in a child of its own; prints a line for each. */
+/* Calls every function in every situation, each in its own child, and prints a line for each. */
 #include "values.h"
 
-/* Written by tests/edges/main.rs. */
+/* tests/edges/main.rs generates this file. */
 #include "calls.h"
 
-/* The longest that a call may take; what takes longer waits. (Closing may take 2 s.) */
+/* The time after which a call counts as waiting. (Closing may take 2 s.) */
 #define LIMIT_S 6
 
-/* Of more combinations, or of more parameters, not all are tried: one changes at a time. */
+/* With more combinations or more parameters, only one parameter changes at a time. */
 #define MOST_COMBINATIONS 400
 #define MOST_COMBINED 4
 
@@ -38,7 +38,7 @@ static void run(const struct function *function, const struct situation *const *
     _exit(0);
 }
 
-/* The parent's part: what the child said, and how it ended. */
+/* Prints, in the parent, what the child reported or how it ended. */
 static void judge(int in, pid_t child)
 {
     char text[sizeof report];
@@ -94,7 +94,7 @@ static int count(const struct situation *kind)
     return n;
 }
 
-/* Tries every combination of the parameters from number `at` on. */
+/* Tries every combination of the parameters from index `at` on. */
 static void combine(const struct function *function, const struct situation **chosen, int at)
 {
     const struct situation *kind = function->kinds[at];
@@ -109,7 +109,7 @@ static void combine(const struct function *function, const struct situation **ch
     }
 }
 
-/* Every situation of each parameter, while the others are in their last one. */
+/* Tries every situation of each parameter while the others stay in their last one. */
 static void change_one(const struct function *function, const struct situation **chosen)
 {
     int i, j;

@@ -1,9 +1,10 @@
 /*
- * The edges of the C API: situations for every kind of parameter, and what there is to see after a
- * call. What tests/edges/main.rs makes of the headers, edges_calls.h, has the calls themselves.
+ * The edges of the C API: situations for every kind of parameter, and reports on what can be seen
+ * after a call. The calls themselves are in calls.h, which tests/edges/main.rs generates from the
+ * headers.
  *
- * Every case runs in a child of its own, in which the library was not used before: a crash is an
- * outcome as any other.
+ * Every case runs in its own child, which has not used the library before. A crash is an outcome
+ * like any other.
  */
 #ifndef EDGES_H
 #define EDGES_H
@@ -20,14 +21,14 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 
-/* One thing that a parameter may be: a number, or what `make` returns. */
+/* One value of a parameter: a number, or the result of `make`. */
 struct situation {
     const char *name;
     long (*make)(void);
     long number;
 };
 
-/* The most parameters of a function, with the world that it is called in. */
+/* The largest number of parameters of a function, including its world. */
 #define MOST 8
 
 struct function {
@@ -41,7 +42,7 @@ static inline long value(const struct situation *situation)
     return situation->make != NULL ? situation->make() : situation->number;
 }
 
-/* ---- what a child says ---- */
+/* ---- the report of a child ---- */
 
 static char report[4096];
 static size_t report_length;
@@ -65,7 +66,7 @@ static inline void say_errno(int code)
         say(" %s", strerrorname_np(code));
 }
 
-/* A negative result is a failure, and errno tells why. */
+/* Reports a number. A negative one is a failure, and errno has the reason. */
 static inline void say_number(long result, int code)
 {
     say("%ld", result);
@@ -88,7 +89,7 @@ static inline void say_pointer(const void *result, int code)
 
 /* ---- the web server's end ---- */
 
-/* The other end of the request's connection, or of a descriptor. */
+/* The peer of the request's connection or of a descriptor. */
 static int peer = -1;
 
 static inline void pair_of_sockets(int pair[2])
@@ -97,7 +98,7 @@ static inline void pair_of_sockets(int pair[2])
         die("socketpair");
 }
 
-/* A listen socket with a name that the system chooses. */
+/* Returns a listen socket with a name chosen by the system. */
 static inline int listening(void)
 {
     struct sockaddr_un address = { AF_UNIX, "" };
@@ -136,7 +137,7 @@ static inline void send_whole(int fd, int role, int flags)
         send_no_more(fd);
 }
 
-/* A listen socket with a request that waits, and another one behind it. */
+/* Returns a listen socket with two requests in its backlog. */
 static inline int with_a_request(int role)
 {
     int sock = listening();
@@ -147,7 +148,7 @@ static inline int with_a_request(int role)
     return sock;
 }
 
-/* Says which records came. Two of one kind are one, and the end of a stream is no content. */
+/* Reports the received records: successive ones of a kind once, the end of a stream as "end". */
 static inline void about_peer(void)
 {
     struct reply reply = { NULL, 0, 0 };

@@ -1,6 +1,6 @@
-//! Every function of the C API in every situation of its parameters (NULL, closed, foreign, in the
-//! wrong direction, before FCGX_Init and more) has the same outcome on both libraries, but for what
-//! tests/edges/differences lists.
+//! Every function of the C API, in every situation of its parameters (NULL, closed, foreign, wrong
+//! direction, before FCGX_Init and more), has the same outcome on both libraries, except for the
+//! differences in tests/edges/differences.
 
 mod calls;
 
@@ -13,10 +13,10 @@ use std::thread;
 
 use testkit::{LIMIT, Library, TempDir, compile_with, root, run};
 
-/// Programs that run at the same time; most of the time passes in waits.
+/// The number of programs that run at the same time. Most of their time is spent waiting.
 const AT_ONCE: usize = 8;
 
-/// One line of the table: function, situation, outcome.
+/// One line of the table: function, situation and outcome.
 type Case = [String; 3];
 
 fn fields<const N: usize>(line: &str) -> [String; N] {
@@ -24,7 +24,7 @@ fn fields<const N: usize>(line: &str) -> [String; N] {
     fields.try_into().unwrap_or_else(|_| panic!("not {N} fields: {line}"))
 }
 
-/// All cases of one function on one library.
+/// Returns all cases of one function on one library.
 fn cases(program: &Path, function: &str, library: Library) -> Vec<Case> {
     let dir = TempDir::new();
     let mut command = Command::new(program);
@@ -33,7 +33,7 @@ fn cases(program: &Path, function: &str, library: Library) -> Vec<Case> {
     said.lines().map(fields).collect()
 }
 
-/// Whether a text fits a pattern in which "*" stands for anything.
+/// Returns whether a text matches a pattern in which "*" stands for anything.
 fn fits(pattern: &str, text: &str) -> bool {
     let Some((first, rest)) = pattern.split_once('*') else { return pattern == text };
     let Some(mut text) = text.strip_prefix(first) else { return false };
@@ -69,7 +69,7 @@ fn listed() -> Vec<Difference> {
     lines.map(|line| Difference { pattern: fields(line) }).collect()
 }
 
-/// All cases of all functions on both libraries, the original's first.
+/// Returns all cases of all functions on both libraries, the original's first.
 fn all_cases(program: &Path, functions: &[String]) -> [Vec<Case>; 2] {
     let jobs = Library::BOTH
         .into_iter()
@@ -122,7 +122,7 @@ fn the_same_but_for_what_is_listed() {
     }
 }
 
-/// The exported functions and those of the headers are the same.
+/// The functions of the headers are exactly the exported ones.
 #[test]
 fn every_function_is_tried() {
     let list = fs::read_to_string(root("abi/libfcgi.so.0.symbols")).unwrap();

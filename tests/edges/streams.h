@@ -1,4 +1,4 @@
-/* Situations for streams, of requests and of the program's own, and for places of streams. */
+/* Situations for streams of requests or of the program, and for places that hold a stream. */
 #ifndef STREAMS_H
 #define STREAMS_H
 
@@ -76,7 +76,7 @@ static inline long stream_out_written(void) { FCGX_PutS("abc", responder()->out)
 static inline long stream_out_closed(void) { FCGX_FClose(responder()->out); return (long)one_request.out; }
 static inline long stream_err_closed(void) { FCGX_FClose(responder()->err); return (long)one_request.err; }
 
-/* The connection ends in the middle of the body. */
+/* Returns a stream whose connection ends in the middle of the body. */
 static inline long stream_in_failed(void)
 {
     int pair[2];
@@ -182,7 +182,7 @@ static inline void about_stream(const FCGX_Stream *stream)
         say(", status %d", one_request.appStatus);
 }
 
-/* Places of streams. */
+/* Places that hold a stream. */
 static FCGX_Stream *one_stream;
 
 static inline long place_of_null(void) { return (long)&one_stream; }

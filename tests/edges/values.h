@@ -1,4 +1,4 @@
-/* Situations for the parameters that are no streams and no requests, and for the world around. */
+/* Situations for parameters other than streams and requests, and for the world around them. */
 #ifndef VALUES_H
 #define VALUES_H
 
@@ -120,7 +120,7 @@ static inline long file_to_read(void) { return (long)FCGI_fopen("file", "r"); }
 static inline long file_to_write(void) { return (long)FCGI_fopen("file", "w"); }
 static inline long file_pipe(void) { return (long)FCGI_popen("exit 3", "r"); }
 
-/* Of the program's own, and closed. */
+/* Files that the program made itself, and closed ones. */
 static inline long file_blank(void) { return (long)calloc(1, sizeof(FCGI_FILE)); }
 
 static inline long file_in_cleared(void)
@@ -157,7 +157,7 @@ static inline void about_file(const FCGI_FILE *file)
 {
     int i;
 
-    /* Others may have been freed by the call. */
+    /* The call may have freed any other file. */
     for (i = 0; i < 3; i++)
         if (file == &_fcgi_sF[i]) {
             say("; stream %d file %d", file->fcgx_stream != NULL, file->stdio_stream != NULL);
@@ -243,7 +243,7 @@ static const struct situation characters[] = {
     { NULL, NULL, 0 }
 };
 
-/* How much of a buffer; the last fits in it and is more than most streams hold. */
+/* Numbers of bytes of a buffer. The last fits in it and is more than most streams hold. */
 static const struct situation counts[] = {
     { "-1", NULL, -1 }, { "0", NULL, 0 }, { "1", NULL, 1 }, { "20", NULL, 20 },
     { NULL, NULL, 0 }
@@ -286,7 +286,7 @@ static inline long text_words(void) { return (long)text_of_words; }
 static inline long text_number(void) { return (long)a_number; }
 static inline long text_name(void) { return (long)a_name; }
 
-/* The original replaces whatever file a socket is to have the name of: none but a case's own. */
+/* The original replaces any file at the path of a socket, so paths stay in the case's directory. */
 static inline long path(char *text)
 {
     if (strncmp(text, "./", 2) != 0)

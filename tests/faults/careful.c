@@ -1,7 +1,8 @@
 /*
- * A FastCGI program that looks at every result. Usage: careful SOCKET-PATH THREADS
+ * A FastCGI program that checks every result. Usage: careful SOCKET-PATH THREADS
  *
- * It answers with the body; if that could not be read to its end, "\nbroken" follows what could.
+ * It responds with the body. If the body cannot be read to its end, "\nbroken" follows what was
+ * read.
  */
 #include <fcgiapp.h>
 
@@ -46,7 +47,7 @@ int main(int argc, char **argv)
     listen_socket = FCGX_OpenSocket(argv[1], 64);
     if (listen_socket < 0)
         return 2;
-    /* The first thread is one of them: a program with one thread has only that. */
+    /* The main thread serves too, and a program with one thread has no other. */
     for (i = 1; i < threads; i++)
         if (pthread_create(&ids[i], NULL, serve, NULL) != 0)
             return 2;

@@ -1,10 +1,10 @@
 /*
- * No memory for the first output to STDERR: the write fails, the request is answered to its end all the
- * same, and the next one is served as if nothing had happened.
+ * Out of memory at the first output to STDERR: the write fails, but the request is still answered
+ * to its end, and the next one is served as if nothing had happened.
  */
 #include "fcgi_client.h"
 
-/* While it is set, nobody gets memory. */
+/* While it is set, every allocation fails. */
 static volatile int no_memory;
 
 void *__libc_malloc(size_t);
@@ -26,7 +26,7 @@ void *realloc(void *old, size_t size)
     return no_memory ? errno = ENOMEM, NULL : __libc_realloc(old, size);
 }
 
-/* One request, with or without memory for its STDERR. */
+/* Serves one request, with or without memory for its STDERR. */
 static void serve(FCGX_Request *request, int without_memory)
 {
     int put, client = request_here("");

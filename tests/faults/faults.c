@@ -1,10 +1,10 @@
 /*
- * To be preloaded: makes system calls fail, or do less than they were asked, on a
- * schedule that depends on a seed alone.
+ * A library to preload: makes system calls fail, or do less than asked, on a schedule that depends
+ * only on a seed.
  *
  *   FAULTS_SEED=n    where the schedule starts
  *   FAULTS_CALLS=n   one call in n is touched (0: none)
- *   FAULTS_MEMORY=n  one allocation of libfcgi in n fails, once a connection was accepted (0: none)
+ *   FAULTS_MEMORY=n  one allocation of libfcgi in n fails after the first accept (0: none)
  *   FAULTS_COUNT=f   a file of 8 bytes: how many calls were touched
  *
  * Every error is one that the kernel documents for the call.
@@ -31,7 +31,7 @@ static _Atomic int begun;
 static _Atomic uint64_t nowhere;
 static _Atomic uint64_t *touched = &nowhere;
 
-/* The next of a row of numbers: the same in every run, whoever asks (splitmix64). */
+/* Returns the next number of a sequence that is the same in every run (splitmix64). */
 static uint64_t next(void)
 {
     uint64_t x = atomic_fetch_add(&number, 0x9e3779b97f4a7c15u) + 0x9e3779b97f4a7c15u;
@@ -56,7 +56,7 @@ static unsigned long setting(const char *name)
     return text == NULL ? 0 : strtoul(text, NULL, 10);
 }
 
-/* Nothing is touched before main: the loader has its own ideas of failure. */
+/* No call is touched before main, because the loader treats failures in its own way. */
 __attribute__((constructor)) static void begin(void)
 {
     const char *file = getenv("FAULTS_COUNT");
@@ -72,7 +72,7 @@ __attribute__((constructor)) static void begin(void)
     memory = setting("FAULTS_MEMORY");
 }
 
-/* 1 when the call is to fail: errno is then one of the errors. */
+/* Returns 1 when the call has to fail, and sets errno to one of the errors. */
 static int fails(const int *errors, size_t count)
 {
     if (!due(calls))
@@ -84,13 +84,13 @@ static int fails(const int *errors, size_t count)
 #define FAILS(...) fails((const int[]){ __VA_ARGS__ }, sizeof(int[]){ __VA_ARGS__ } / sizeof(int))
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
-/* How much of it is done. */
+/* Returns how many bytes the call may transfer. */
 static size_t shorter(size_t length)
 {
     return length > 1 && due(calls) ? 1 + next() % (length - 1) : length;
 }
 
-/* An array of pieces, its first one shortened. */
+/* Shortens the first of several pieces. Returns whether it did. */
 static int shorter_pieces(struct iovec *pieces, const struct iovec *given, int count)
 {
     if (count < 1 || given[0].iov_len < 2 || !due(calls))
@@ -197,13 +197,13 @@ int poll(struct pollfd *fds, nfds_t count, int milliseconds)
     return REAL(poll)(fds, count, milliseconds);
 }
 
-/* The C library's own names for what is replaced here: dlsym may allocate. */
+/* The C library's names for the functions replaced here, because dlsym may allocate. */
 void *__libc_malloc(size_t);
 void *__libc_calloc(size_t, size_t);
 void *__libc_realloc(void *, size_t);
 
-/* Whether an allocation that returns to `caller` is to fail. The program's own allocations, and
- * those of the C library, never fail. */
+/* Returns whether an allocation that returns to `caller` has to fail. Allocations of the program
+ * and of the C library never fail. */
 static int no_memory(void *caller)
 {
     Dl_info info;

@@ -1,4 +1,4 @@
-//! Many connections, and peers with much patience.
+//! Many connections, and peers that take their time.
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};
@@ -13,20 +13,20 @@ use testkit::{Listen, PATIENCE, until};
 
 const CROWD: usize = 2000;
 
-/// Those that are silent on a unix socket are waited for, too.
+/// A setting with which silent peers on a unix socket stay connected too.
 const PATIENT: &str = "LIBFCGI_IS_AF_UNIX_KEEPER_POLL_TIMEOUT=60000";
 
 /// The default of LIBFCGI_MAX_WAITING.
 const MOST_WAITING: usize = 512;
 
-/// A request whose truncations and resets are tried.
+/// Returns a request that the tests truncate and reset at each byte.
 fn sample() -> Vec<u8> {
     request(1, true, &[("NAME", "value"), ("OTHER", "")], b"the body")
 }
 
-/// The test's own descriptors and, inherited, the program's.
+/// Raises the limit on descriptors of the test, which the program inherits.
 fn allow_descriptors(count: libc::rlim_t) {
-    // SAFETY: an all-zero rlimit is one, and both calls get its address for their time only.
+    // SAFETY: an all-zero rlimit is valid, and both calls use its address only while they run.
     unsafe {
         let mut limit: libc::rlimit = std::mem::zeroed();
         assert_eq!(libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit), 0);
@@ -36,7 +36,7 @@ fn allow_descriptors(count: libc::rlim_t) {
     }
 }
 
-/// How many descriptors the program has, and the highest.
+/// Returns the number of descriptors of the program, and the highest.
 fn descriptors(target: &Target) -> (usize, usize) {
     let list = std::fs::read_dir(format!("/proc/{}/fd", target.worker.running.pid())).unwrap();
     let numbers: Vec<usize> =
@@ -69,7 +69,7 @@ fn a_reset_at_any_byte() {
     }
 }
 
-/// The answers to management records must not make a thread wait for a peer that does not read.
+/// Responses to management records must not make a thread wait for a peer that does not read.
 #[test]
 fn a_peer_that_asks_and_never_reads() {
     for options in [&[][..], &["-t", "2"]] {
@@ -84,7 +84,7 @@ fn a_peer_that_asks_and_never_reads() {
     }
 }
 
-/// A thread that writes to a peer that does not read has to wait; the others serve on.
+/// A thread that writes to a peer that does not read has to wait. The others go on serving.
 #[test]
 fn peers_that_never_read_their_answers() {
     let mut target = Target::start(Listen::Unix, &["-t", "4"]);
@@ -93,7 +93,7 @@ fn peers_that_never_read_their_answers() {
         send(stream, &request(1, true, &[("SIZE", "20000000")], b""));
     }
     target.must_be_well("three that never read");
-    // They read after all: nothing is missing.
+    // In the end they read, and nothing is missing.
     for stream in &mut held {
         stream.shutdown(std::net::Shutdown::Write).unwrap();
         let mut bytes = Vec::new();
@@ -103,7 +103,7 @@ fn peers_that_never_read_their_answers() {
     target.must_be_well("three that have read late");
 }
 
-/// Connections that say nothing, or half of something, each still open while good requests come.
+/// The connections send nothing, or half of something, and stay open while good requests come.
 #[test]
 fn two_thousand_open_connections() {
     let half_a_head = [begin(1, true), params(1, &[("A", "B")])[..12].to_vec()].concat();
@@ -115,7 +115,7 @@ fn two_thousand_open_connections() {
 
 fn crowd(options: &[&str], what: &str, bytes: &[u8]) {
     allow_descriptors(CROWD as libc::rlim_t * 2 + 200);
-    // Room for all of them, and patience with those that are silent: all are there at once.
+    // The settings let all of the connections wait at the same time, even the silent ones.
     let mut target = Target::start_with(Listen::Unix, options, &[PATIENT, "LIBFCGI_MAX_WAITING=0"]);
     let what = format!("{CROWD} connections {what}, {options:?}");
     let mut crowd = Vec::new();
@@ -140,7 +140,7 @@ fn crowd(options: &[&str], what: &str, bytes: &[u8]) {
     until("the program to close them", PATIENCE, || (descriptors(&target).0 < 50).then_some(()));
 }
 
-/// Out of descriptors, those that say nothing make room.
+/// When descriptors run out, silent connections are closed.
 #[test]
 fn more_connections_than_descriptors() {
     for options in [&["-f", "64"][..], &["-f", "64", "-t", "4"]] {
@@ -152,14 +152,15 @@ fn more_connections_than_descriptors() {
     }
 }
 
-/// Out of descriptors, so do those that have said what is no request, and at last the idle ones: who
-/// asks is served. None of them is let go because of what it has said since.
+/// When descriptors run out, connections that have sent something other than a request are closed
+/// too, and finally the idle ones. A client with a request is served. What a connection sends later
+/// is no reason to close it.
 #[test]
 fn more_connections_than_descriptors_that_have_spoken() {
     let idle = request(1, true, &[], b"the body").to_vec();
     for bytes in no_requests().into_iter().chain([idle]) {
         for options in [&["-f", "64"][..], &["-f", "64", "-t", "2"]] {
-            // Without a limit of their own, and for longer than they are waited for.
+            // Neither a timeout nor a maximum number closes them during the test.
             let settings = [PATIENT, "LIBFCGI_FIRST_BYTE_TIMEOUT=0", "LIBFCGI_MAX_WAITING=0"];
             for listen in [Listen::Unix, Listen::Tcp] {
                 let mut target = Target::start_with(listen, options, &settings);
@@ -172,7 +173,7 @@ fn more_connections_than_descriptors_that_have_spoken() {
                 for _ in 0..3 {
                     target.must_be_well(&format!("seventy with {bytes:?}, {options:?}"));
                 }
-                // One sends on: that is no reason to keep it.
+                // Each sends more, which is no reason to keep it.
                 for stream in &crowd {
                     send(stream, &no_requests()[1]);
                 }
@@ -182,8 +183,8 @@ fn more_connections_than_descriptors_that_have_spoken() {
     }
 }
 
-/// More connections than may wait, each with something that is no request: they are closed, and the
-/// program sleeps.
+/// More connections than may wait send something other than a request. The excess is closed, and
+/// the program sleeps.
 #[test]
 fn more_connections_than_may_wait_that_have_spoken() {
     allow_descriptors(2048);
@@ -201,7 +202,7 @@ fn more_connections_than_may_wait_that_have_spoken() {
                 }
                 target.must_be_well(&what);
                 until("those too many to be closed", PATIENCE, || {
-                    // The library's own three are new.
+                    // The library has opened three descriptors of its own since.
                     (descriptors(&target).0 <= before + 3 + most).then_some(())
                 });
                 let before = target.worker.processor_time();
@@ -213,7 +214,7 @@ fn more_connections_than_may_wait_that_have_spoken() {
     }
 }
 
-/// What waits leaves a quarter of the descriptors to the program, whatever the setting.
+/// Waiting connections leave a quarter of the descriptors to the program, whatever the setting.
 #[test]
 fn the_program_has_descriptors_left() {
     for setting in ["LIBFCGI_MAX_WAITING=0", "LIBFCGI_MAX_WAITING=4096"] {
@@ -222,14 +223,14 @@ fn the_program_has_descriptors_left() {
             let (own, _) = descriptors(&target);
             let _crowd: Vec<UnixStream> = (0..150).map(|_| target.socket()).collect();
             target.must_be_well("150 silent connections for 128 descriptors");
-            // And the library's own three.
+            // The library has three descriptors of its own.
             let (count, _) = descriptors(&target);
             assert!(count <= own + 3 + 96, "{count}");
         }
     }
 }
 
-/// A program that asks select(2) about `ipcFd`, as old ones do, has an `fd_set` for 1024.
+/// Old programs call select(2) on `ipcFd`, and an `fd_set` only has room for 1024.
 #[test]
 fn descriptors_of_requests_stay_below_1024() {
     allow_descriptors(4096);
@@ -242,7 +243,7 @@ fn descriptors_of_requests_stay_below_1024() {
     }
 }
 
-/// Shuts connections down at the end of a test, also of one that fails: then nothing waits for them.
+/// Shuts connections down at the end of a test, even a failed one, so that nothing waits for them.
 struct ShutDown<'a>(&'a [UnixStream]);
 
 impl Drop for ShutDown<'_> {
@@ -253,7 +254,7 @@ impl Drop for ShutDown<'_> {
     }
 }
 
-/// Peers that go on sending what is no request are looked at by turns with all others.
+/// Peers that keep sending something other than a request take turns with all others.
 #[test]
 fn peers_that_never_stop() {
     let record = [&[1, 5, 0, 1, 0xff, 0xff, 0, 0][..], &[0; 0xffff]].concat();
@@ -272,7 +273,7 @@ fn peers_that_never_stop() {
     }
 }
 
-/// Connections that trickle do not slow the others down, nor keep anything for ever.
+/// Connections that send slowly do not slow the others down, nor hold anything forever.
 #[test]
 fn peers_that_trickle() {
     for options in [&[][..], &["-t", "2"]] {
@@ -293,8 +294,8 @@ fn peers_that_trickle() {
     }
 }
 
-/// A process with one thread waits a moment for what a new connection says. Connections that come in
-/// a row and say nothing, or leave, take no more of its time than a fifth, and 100 ms.
+/// A process with one thread waits a moment for the first bytes of a new connection. A series of
+/// connections that send nothing, or leave, takes at most a fifth of its time plus 100 ms.
 #[test]
 fn connections_in_a_row_that_say_nothing() {
     const REQUESTS: u32 = 300;
@@ -322,11 +323,11 @@ fn connections_in_a_row_that_say_nothing() {
         is_over.store(true, Ordering::Relaxed);
         took
     });
-    // Each of the requests could wait for one of them for 20 ms.
+    // Each of the requests could have to wait 20 ms for one of them.
     assert!(took < REQUESTS * Duration::from_millis(20) / 3, "{took:?}");
 }
 
-/// Memory and descriptors of what comes and goes are given back.
+/// The memory and descriptors of connections that come and go are freed.
 #[test]
 fn thousands_that_come_and_go() {
     let mut target = Target::start(Listen::Unix, &["-t", "2"]);

@@ -1,4 +1,4 @@
-//! Heads of requests that are large, and not complete.
+//! Heads of requests that are large and incomplete.
 
 use std::sync::Barrier;
 use std::thread;
@@ -11,10 +11,10 @@ use testkit::wire::{Connection, Record, begin, record, stdin, stream};
 
 const MB: usize = 1 << 20;
 
-/// The default of LIBFCGI_MAX_PARAMS_BYTES; four times as much is that of LIBFCGI_MAX_HEADS_BYTES.
+/// The default of LIBFCGI_MAX_PARAMS_BYTES, a quarter of that of LIBFCGI_MAX_HEADS_BYTES.
 const LIMIT: usize = 16 * MB;
 
-/// A head with so many bytes of parameters at least, and without its end.
+/// Returns a head with at least `size` bytes of parameters, and without its end.
 fn unfinished(size: usize) -> Vec<u8> {
     let pair = [&b"\x04\x80\x00\x75\x30NAME"[..], &[b'x'; 30_000]].concat();
     let params = record(RecordType::PARAMS, 1, &pair.repeat(2));
@@ -30,8 +30,8 @@ fn is_overloaded(reply: &[Record]) -> bool {
     matches!(reply, [only] if status(only) == Some(ProtocolStatus::Overloaded))
 }
 
-/// Many with nearly as much as one may have: together they take what the setting says, and with several
-/// threads what these have in their hands.
+/// Many connections each send almost as much as one may. Together they take what the setting
+/// allows, plus the heads that threads are reading at the time.
 #[test]
 fn unfinished_heads_have_one_budget() {
     const CROWD: usize = 24;
@@ -47,7 +47,7 @@ fn unfinished_heads_have_one_budget() {
                     scope.spawn(move || {
                         connection.send(bytes);
                         all_sent.wait();
-                        // Whoever has not been refused by now is served.
+                        // Every connection that has not been refused by now is served.
                         let reply = connection
                             .send(&rest())
                             .until_record(|record| record.kind == RecordType::END_REQUEST);
@@ -63,14 +63,14 @@ fn unfinished_heads_have_one_budget() {
         let grown = target.peak() - target.before;
         let most = (4 + in_hands) * LIMIT + most_growth();
         assert!(grown < most, "{} MB, {options:?}", grown / MB);
-        // Four of 15 MB each may stay, and those whose end has come while a thread had them.
+        // Four of 15 MB each may stay, plus those that a thread was reading when their end arrived.
         let stayed = CROWD - overloaded;
         assert!((4..=5 + in_hands).contains(&stayed), "{stayed}, {options:?}");
         target.must_be_well("twenty-four large heads");
     }
 }
 
-/// Beyond the budget the largest goes, whoever comes last; the others are served.
+/// Beyond the budget the largest head is refused, whichever comes last. The others are served.
 #[test]
 fn small_heads_do_not_pay_for_a_large_one() {
     for options in [&[][..], &["-t", "4"]] {
@@ -101,7 +101,7 @@ fn small_heads_do_not_pay_for_a_large_one() {
     }
 }
 
-/// Whatever the pairs, what stands for them takes less than four times their bytes.
+/// Whatever the pairs, their representation takes less than four times their bytes.
 #[test]
 fn a_head_of_the_largest_size_takes_less_than_four_times_as_much() {
     let pairs = [&b"\x01\x00N"[..], b"\x00\x01v", b"\x01\x01Nv", b"\x04\x04NAMEtext", b"\x00\x00"];
@@ -112,7 +112,7 @@ fn a_head_of_the_largest_size_takes_less_than_four_times_as_much() {
         let bytes = [begin(1, false), params, stdin(1, b"served")].concat();
         let reply = connection.send(&bytes).until_closed();
         if pair.len() < 3 {
-            // The pointers to eight million strings would be more.
+            // The pointers to eight million strings would take more.
             assert!(is_overloaded(&reply));
         } else {
             assert_eq!(reply[0].content, b"served", "{pair:?}");

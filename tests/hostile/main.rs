@@ -1,10 +1,10 @@
-//! What anybody who reaches the socket can send. Each stream of `hostile/streams.rs` is delivered in
-//! every manner of [`Manner`]; `hostile/crowds.rs` has what takes many connections or much patience,
-//! `hostile/heads.rs` what takes much memory.
+//! What any client that reaches the socket can send. Each stream of `hostile/streams.rs` is
+//! delivered in every manner of [`Manner`]. `hostile/crowds.rs` has the cases with many connections
+//! or long waits, and `hostile/heads.rs` those with much memory.
 //!
-//! After each of them the program is alive, has not grown by 16 MB, and the next good request is
-//! answered within two seconds. LIBFCGI_HOSTILE_GROWTH is another limit in MB, for programs that are
-//! slow to give back memory: under AddressSanitizer.
+//! After each of them the program is alive, has grown by less than 16 MB, and answers the next good
+//! request within two seconds. LIBFCGI_HOSTILE_GROWTH sets another limit in MB, for programs that
+//! free memory late, as under AddressSanitizer.
 
 mod crowds;
 mod heads;
@@ -21,10 +21,10 @@ use std::time::{Duration, Instant};
 use testkit::wire::{Connection, request};
 use testkit::{Library, Listen, PATIENCE, Worker, until};
 
-/// No answer, and no end of a half-closed connection, may take longer.
+/// The longest that a response, or the end of a half-closed connection, may take.
 const AT_MOST: Duration = Duration::from_secs(2);
 
-/// What the program may grow by, in bytes.
+/// Returns the most that the program may grow by, in bytes.
 fn most_growth() -> usize {
     std::env::var("LIBFCGI_HOSTILE_GROWTH").map_or(16, |text| text.parse().unwrap()) << 20
 }
@@ -40,10 +40,10 @@ impl Target {
         Self::start_with(listen, options, &[])
     }
 
-    /// Starts it with settings of its own.
+    /// Starts it with the given settings.
     fn start_with(listen: Listen, options: &[&str], settings: &[&str]) -> Self {
-        // What the library holds is of interest, not what malloc keeps of the largest block that
-        // was ever freed: it gives back memory at once.
+        // The tests measure what the library holds, not what malloc keeps of the largest block that
+        // was ever freed: with this setting malloc returns memory immediately.
         let around = [&["env", "MALLOC_TRIM_THRESHOLD_=131072"], settings].concat();
         let worker = Worker::start_in(&around, Library::Ours, listen, options);
         let mut target = Self { worker, before: usize::MAX };
@@ -54,12 +54,12 @@ impl Target {
         target
     }
 
-    /// Resident memory, in bytes.
+    /// Returns the resident memory in bytes.
     fn memory(&self) -> usize {
         self.status("VmRSS:")
     }
 
-    /// The most that it was, in bytes.
+    /// Returns the peak of the resident memory in bytes.
     fn peak(&self) -> usize {
         self.status("VmHWM:")
     }
@@ -78,7 +78,7 @@ impl Target {
         stream
     }
 
-    /// After `what`: alive, not grown, and it answers.
+    /// Asserts that after `what` the program is alive, has not grown, and answers.
     fn must_be_well(&mut self, what: &str) {
         assert!(self.worker.running.ended().is_none(), "{what}: the program has ended");
         let start = Instant::now();
@@ -88,35 +88,36 @@ impl Target {
         assert_eq!(records[0].content, what.as_bytes(), "after {what}");
         let took = start.elapsed();
         assert!(took < AT_MOST, "{what}: the next request took {took:?}");
-        // Another thread may have it in its hands still.
+        // Another thread may still be using some.
         until(&format!("memory given back after {what}"), PATIENCE, || {
             (self.memory().saturating_sub(self.before) < most_growth()).then_some(())
         });
     }
 }
 
-/// How the bytes come.
+/// The manner in which the bytes are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Manner {
-    /// At once; the answer is read, and the connection must end once ours does.
+    /// In one piece, after which the response is read and the connection must end once ours is
+    /// half-closed.
     HalfClose,
-    /// At once; then the connection is closed without a look at the answer.
+    /// In one piece, after which the connection is closed without reading the response.
     Close,
-    /// At once; then the connection is reset.
+    /// In one piece, after which the connection is reset.
     Reset,
-    /// One byte at a time, then half-closed.
+    /// One byte at a time, after which the connection is half-closed.
     Bytes,
-    /// At once; then silence, while others ask.
+    /// In one piece, after which the connection stays silent while other requests are sent.
     Stay,
 }
 
-/// Sends what the other side is willing to take.
+/// Sends as much as the peer accepts.
 fn send(mut stream: &UnixStream, bytes: &[u8]) {
-    // An end of the connection in the middle is an answer, too.
+    // The peer may also respond by closing the connection early.
     let _ = stream.write_all(bytes);
 }
 
-/// Sends while it reads; the other side must end the connection when ours is half closed.
+/// Sends and reads at the same time. The peer must end the connection once ours is half-closed.
 fn converse(stream: &UnixStream, pieces: impl Iterator<Item = impl AsRef<[u8]>>, what: &str) {
     thread::scope(|scope| {
         let reader = scope.spawn(|| {
@@ -141,11 +142,11 @@ fn converse(stream: &UnixStream, pieces: impl Iterator<Item = impl AsRef<[u8]>>,
     });
 }
 
-/// Closes so that the other side gets ECONNRESET.
+/// Closes the connection so that the peer gets ECONNRESET.
 fn reset(stream: UnixStream) {
     let linger = libc::linger { l_onoff: 1, l_linger: 0 };
     let size = size_of::<libc::linger>() as libc::socklen_t;
-    // SAFETY: `linger` lives during the call and `size` is its size.
+    // SAFETY: `linger` lives during the call, and `size` is its size.
     let done = unsafe {
         let value = (&raw const linger).cast();
         libc::setsockopt(stream.as_raw_fd(), libc::SOL_SOCKET, libc::SO_LINGER, value, size)
@@ -188,7 +189,7 @@ fn there_are_a_hundred_streams_and_each_has_its_own_name() {
     assert!(count >= 100, "{count}");
 }
 
-/// One thread: it must never hang on a peer that has nothing to say.
+/// With one thread, the program must never hang on a silent peer.
 #[test]
 fn on_one_thread() {
     let mut target = Target::start(Listen::Unix, &[]);
@@ -197,7 +198,7 @@ fn on_one_thread() {
     }
 }
 
-/// Several threads: some are held by requests whose body does not come.
+/// With several threads, some are held by requests whose body never arrives.
 #[test]
 fn on_several_threads() {
     let mut target = Target::start(Listen::Unix, &["-t", "4"]);

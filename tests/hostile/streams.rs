@@ -1,4 +1,4 @@
-//! The streams, each with its name.
+//! The hostile streams, each with a name.
 
 use fcgi::internals::protocol::{RecordType, Role};
 
@@ -6,28 +6,28 @@ use testkit::wire::{
     abort, begin, begin_role, get_values, padded, pairs, params, record, request, stdin,
 };
 
-/// A name and the bytes.
+/// A stream's name and bytes.
 pub(crate) type Stream = (&'static str, Vec<u8>);
 
-/// All of them.
+/// Returns all streams.
 pub(crate) fn all() -> Vec<Stream> {
     [not_fastcgi(), headers(), begins(), parameters(), bodies(), management(), aborts(), floods()]
         .concat()
 }
 
-/// A header whose every byte is chosen.
+/// Returns a header with every byte chosen.
 fn header(version: u8, kind: u8, id: u16, length: u16, padding: u8) -> Vec<u8> {
     let ([id_high, id_low], [high, low]) = (id.to_be_bytes(), length.to_be_bytes());
     vec![version, kind, id_high, id_low, high, low, padding, 0]
 }
 
-/// A record of any type byte.
+/// Returns a record with any type byte.
 fn typed(kind: u8, id: u16, content: &[u8]) -> Vec<u8> {
     let length = u16::try_from(content.len()).unwrap();
     [header(1, kind, id, length, 0).as_slice(), content].concat()
 }
 
-/// Bytes in no order, the same in every run.
+/// Returns pseudo-random bytes, the same in every run.
 fn noise(count: usize) -> Vec<u8> {
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
     let step = |_| {
@@ -39,17 +39,17 @@ fn noise(count: usize) -> Vec<u8> {
     (0..count).map(step).collect()
 }
 
-/// What precedes the parameters.
+/// Returns `rest` after the record that precedes the parameters.
 fn after_begin(rest: &[Vec<u8>]) -> Vec<u8> {
     [begin(1, false), rest.concat()].concat()
 }
 
-/// What precedes the body.
+/// Returns `rest` after the records that precede the body.
 fn after_head(rest: &[Vec<u8>]) -> Vec<u8> {
     [begin(1, false), params(1, &[]), rest.concat()].concat()
 }
 
-/// A request whose PARAMS records have this content, ended or not.
+/// Returns a request whose PARAMS records have this content, whole or truncated.
 fn with_params(content: &[u8]) -> Vec<u8> {
     let pieces = content.chunks(0xffff).map(|piece| record(RecordType::PARAMS, 1, piece));
     let content: Vec<u8> = pieces.flatten().collect();

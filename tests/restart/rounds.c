@@ -1,12 +1,12 @@
 /*
- * A host that loads the library, serves with several threads (or none), shuts it down and unloads it,
- * and does so again: ROUNDS THREADS, and any of
+ * A host that repeatedly loads the library, serves with several threads (or none), shuts the
+ * library down and unloads it. Arguments: ROUNDS THREADS, and any of
  *   kept       the library is loaded once, and not unloaded
- *   connected  clients keep their connections until the threads are back
- *   forking    between two rounds a child does a round of its own
+ *   connected  clients keep their connections until the threads have returned
+ *   forking    between two rounds a child runs a round of its own
  *   ignored    SIGTERM is ignored before the first round
- *   own        SIGTERM has a handler of the program's before the first round
- * Prints what was served; then SIGTERM comes.
+ *   own        SIGTERM has a handler of the program before the first round
+ * Prints the number of requests served, and then raises SIGTERM.
  */
 #include "fcgi_client.h"
 
@@ -48,7 +48,7 @@ static void *load(void)
     return library;
 }
 
-/* One thread: every thread has a request in its hands before any answers its first one. */
+/* Runs one thread. Every thread has accepted a request before any answers its first one. */
 static void *serve(void *argument)
 {
     int me = (int)(size_t)argument;
@@ -82,7 +82,7 @@ static void close_all(const int *fds)
         close(fds[i]);
 }
 
-/* How many requests were served. */
+/* Runs a round, and returns the number of requests served. */
 static int one_round(const char *path)
 {
     pthread_t thread[MOST_THREADS];
@@ -140,7 +140,7 @@ static int open_descriptors(void)
     return count;
 }
 
-/* In pages. */
+/* Returns the resident memory in pages. */
 static long memory_in_use(void)
 {
     long pages = 0, resident = 0;
@@ -210,7 +210,7 @@ int main(int argc, char **argv)
         if (round == rounds / 4 + 1)
             memory = memory_in_use();
     }
-    /* glibc keeps what threads had: up to a megabyte is not a leak of each round. */
+    /* glibc keeps memory of ended threads, so growth of up to a megabyte is allowed. */
     if (memory_in_use() - memory > 256)
         printf("memory grew by %ld pages\n", memory_in_use() - memory);
     printf("%d served\n", total);

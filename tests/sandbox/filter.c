@@ -1,7 +1,7 @@
 /*
- * To be preloaded to serve.c: the system refuses the calls REFUSE (numbers with commas between them)
- * with the error REFUSE_WITH; from the start on, or when so many requests are finished as REFUSE_FROM
- * says, 0: when the library is initialised.
+ * A library to preload into serve.c: the system refuses the calls in REFUSE (numbers separated by
+ * commas) with the error REFUSE_WITH, from the start or once REFUSE_FROM requests are finished
+ * (0: once the library is initialised).
  */
 #define _GNU_SOURCE
 #include <linux/filter.h>
@@ -41,7 +41,7 @@ static void refuse(void)
     }
 }
 
-/* serve.c says how far it is. */
+/* serve.c reports here how many requests are finished. */
 void so_far(int requests);
 
 void so_far(int requests)

@@ -1,9 +1,10 @@
 /*
- * A FastCGI program that makes the library do all it can. Usage: serve THREADS SOCKET NAMES...
+ * A FastCGI program that makes the library do everything it can.
+ * Usage: serve THREADS SOCKET NAMES...
  *
- * It makes listen sockets with all names, and serves the first one. A request is answered with its body,
- * or with its first READ=n bytes; FORK makes a child that ends. When Accept fails, its result is
- * printed, a line for each thread.
+ * It opens listen sockets with all names, and serves the first one. The response to a request is
+ * its body, or the first n bytes with READ=n. FORK makes a child that ends. When Accept fails, each
+ * thread prints its result on a line.
  */
 #include <fcgiapp.h>
 
@@ -15,7 +16,7 @@
 
 #define MOST 1000000
 
-/* In filter.c, where that is preloaded. */
+/* Defined in filter.c when that is preloaded. */
 void so_far(int requests) __attribute__((weak));
 
 static int listen_socket, requests;

@@ -11,7 +11,7 @@ use testkit::{Library, Listen, PATIENCE, Worker, signal, state, until, until_asl
 
 const AGAIN: i32 = -libc::EAGAIN;
 
-/// A program with one thread, and one with a second thread that waits too.
+/// The options for one thread, and for a second one that accepts while the first waits for it.
 const SHAPES: [&[&str]; 2] = [&[], &["-t", "1"]];
 
 /// Returns the thread that accepts, which is the last one.

@@ -129,7 +129,7 @@ fn assert_steady(calls: &[(String, String)], one: &[&str]) {
     let names: Vec<&str> = own.map(|(call, _)| call.as_str()).collect();
     let steady = one.repeat(REQUESTS - 4);
     let found = names.windows(steady.len()).any(|window| window == steady);
-    assert!(found, "{one:?} is not what it comes to: {names:?}");
+    assert!(found, "the calls never settle at {one:?}: {names:?}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use testkit::turns::{alone, beside_others};
 use testkit::wire::{Connection, request};
 use testkit::{Library, Listen, PATIENCE, Worker, until};
 
-/// One thread, one beside the first, and several, with a new structure for each request.
+/// The options for one thread, one beside the first, and several, with a new structure per request.
 const ANEW: [&[&str]; 3] = [&["-n"], &["-n", "-t", "1"], &["-n", "-t", "4"]];
 
 /// The time that a thread is away after a request, in milliseconds.

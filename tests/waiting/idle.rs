@@ -12,7 +12,7 @@ use fcgi::internals::protocol::Role;
 
 const CLIENTS: usize = 64;
 
-/// One thread, and eight.
+/// The options for one thread and for eight more.
 const THREADS: [&[&str]; 2] = [&[], &["-t", "8"]];
 
 fn crowd(worker: &Worker) -> Vec<Connection> {

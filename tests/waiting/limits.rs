@@ -16,7 +16,7 @@ const LIMIT: u64 = 300;
 
 const KEEPER: &str = "LIBFCGI_IS_AF_UNIX_KEEPER_POLL_TIMEOUT";
 
-/// One thread, and eight.
+/// The options for one thread and for eight more.
 const THREADS: [&[&str]; 2] = [&[], &["-t", "8"]];
 
 fn limited(setting: &str, listen: Listen, options: &[&str]) -> Worker {

@@ -1,5 +1,5 @@
-//! Where the original is wrong. Each test is a row of "Differences from the original", and says what
-//! the original does instead.
+//! The original's errors. Each test is a row of "Differences from the original", and says what the
+//! original does instead.
 
 use fcgi::internals::protocol::{ProtocolStatus, RecordType, Role};
 
@@ -9,7 +9,8 @@ use testkit::wire::{
 };
 use testkit::{App, Library, PATIENCE, until};
 
-/// The same bytes get one answer from ours and another from the original, which ends the connection.
+/// Asserts that the same bytes get these two different responses, and that the original ends the
+/// connection.
 pub(super) fn differ(bytes: &[u8], ours: &[Record], original: &[Record]) {
     assert_ne!(ours, original);
     assert_eq!(App::start(Library::Ours).exchange(bytes), ours);
@@ -25,7 +26,7 @@ fn a_variable_asked_for_twice_is_told_once() {
     let values = pairs(&[("FCGI_MAX_CONNS", "1")]);
     expected.insert(0, Record::new(RecordType::GET_VALUES_RESULT, 0, &values));
     assert_eq!(App::start(Library::Ours).exchange(&bytes), expected);
-    // It writes beyond the end of an array.
+    // The original writes beyond the end of an array.
     let Some(library) = Library::original() else { return };
     let mut original = App::start(library);
     assert_eq!(original.exchange(&bytes), []);
@@ -45,7 +46,7 @@ fn variables_are_told_at_once() {
     let is_told = |record: &Record| record.kind == RecordType::GET_VALUES_RESULT;
     assert_eq!(ask(&ours).until_record(is_told), std::slice::from_ref(&values));
 
-    // It has read the question, and sleeps until a request comes.
+    // The original has read the record, and sleeps until a request arrives.
     let Some(library) = Library::original() else { return };
     let original = App::start(library);
     let mut connection = ask(&original);
@@ -64,7 +65,7 @@ fn a_body_left_unread_is_no_request() {
         request(ID, false, &[("SECOND", "yes")], b""),
     ];
     let expected = [echo(ID, "READ=0\n", ""), echo(ID, "SECOND=yes\n", "")];
-    // It ends the connection.
+    // The original ends the connection.
     differ(&bytes.concat(), &expected.concat(), &expected[0]);
 }
 
@@ -110,7 +111,7 @@ fn a_second_request_within_the_first_is_refused() {
         record(RecordType::STDIN, 1, b"and one"),
         record(RecordType::STDIN, 1, b""),
     ];
-    // It loses the rest of the body.
+    // The original loses the rest of the body.
     let [ours, original] = ["one and one", "one "]
         .map(|body| [vec![end(2, 0, ProtocolStatus::CantMpxConn)], echo(1, "", body)].concat());
     differ(&bytes.concat(), &ours, &original);
@@ -123,7 +124,7 @@ fn a_request_that_begins_twice_ends_with_its_connection() {
         [before.concat(), again, stdin(ID, b"and rest"), request(2, false, &[], b"next")].concat()
     };
     let ours = reply(ID, "FCGI_ROLE=RESPONDER\nbody: part \nerror: -3\n");
-    // It refuses the second one, goes on, and loses the pipelined request.
+    // The original refuses the second one, goes on, and loses the pipelined request.
     let refused = end(ID, 0, ProtocolStatus::CantMpxConn);
     let original = [vec![refused], echo(ID, "", "part and rest")].concat();
     differ(&bytes(begin(ID, true)), &ours, &original);
@@ -173,7 +174,7 @@ fn every_record_may_have_padding() {
             padded(RecordType::STDIN, ID, b"body", padding),
             padded(RecordType::STDIN, ID, b"", padding),
         ];
-        // It takes the padding for records.
+        // The original takes the padding for records.
         let original = reply(ID, "FCGI_ROLE=RESPONDER\nbody: \nerror: -2\n");
         differ(&bytes.concat(), &echo(ID, "A=B\n", "body"), &original);
     }
@@ -217,7 +218,8 @@ fn an_unknown_role_is_refused_and_the_connection_kept() {
 fn an_abort_before_the_parameters_are_complete_ends_the_request() {
     let bytes = [begin(ID, true), abort(ID), request(2, false, &[], b"next")].concat();
     let ours = [vec![end(ID, 0, ProtocolStatus::RequestComplete)], echo(2, "", "next")].concat();
-    // The program gets the request, with neither parameters nor body; the next one is refused.
+    // In the original, the program gets the request with no parameters and no body, and the next
+    // one is refused.
     let aborted = reply(ID, "FCGI_ROLE=RESPONDER\nbody: \nerror: -3\n");
     let original = [vec![end(2, 0, ProtocolStatus::CantMpxConn)], aborted].concat();
     differ(&bytes, &ours, &original);
@@ -233,7 +235,7 @@ fn an_abort_in_the_body_is_an_error_of_the_stream() {
         request(2, false, &[], b"next"),
     ];
     let aborted = reply(ID, "FCGI_ROLE=RESPONDER\nbody: part\nerror: -3\n");
-    // It ends the connection.
+    // The original ends the connection.
     differ(&bytes.concat(), &[aborted.clone(), echo(2, "", "next")].concat(), &aborted);
 }
 
@@ -266,7 +268,7 @@ fn parameters_beyond_the_limit_are_refused() {
     assert_eq!(answer, [end(ID, 0, ProtocolStatus::Overloaded)]);
     assert_eq!(app.exchange(&request(ID, false, &[], b"next")), echo(ID, "", "next"));
 
-    // Without a limit of any kind: 20 MB of parameters reach the program.
+    // The original has no limit: 20 MB of parameters reach the program.
     let long = "x".repeat(60_000);
     let pair = record(RecordType::PARAMS, ID, &pairs(&[("LONG", &long)]));
     let rest = [record(RecordType::PARAMS, ID, b""), stdin(ID, b"")].concat();
@@ -282,7 +284,7 @@ fn parameters_beyond_the_limit_are_refused() {
 
 #[test]
 fn claimed_lengths_alone_take_no_memory() {
-    // Twenty times two texts of 96 MiB each are promised, and none arrives.
+    // Twenty requests claim two strings of 96 MiB each, which never arrive.
     let claim = record(RecordType::PARAMS, ID, &[0x86, 0, 0, 0, 0x86, 0, 0, 0]);
     let taken = |library| {
         let app = App::start(library);

@@ -1,8 +1,8 @@
-//! Bytes in, bytes out: what an application on the library answers to a web server's records.
+//! Bytes in, bytes out: how an application on the library responds to a web server's records.
 //!
-//! Here is what the original does right: every test runs on both libraries. `wire/differences.rs` has
-//! what it does wrong; `wire/sN_*.rs` go through the specification's sections 3 to 6 and its
-//! appendix B, one test per clause that can be tested, named after its section.
+//! This file has what the original does right: every test runs on both libraries.
+//! `wire/differences.rs` has what it does wrong. `wire/sN_*.rs` follow sections 3 to 6 of the
+//! specification and its appendix B, with one test per testable clause, named after its section.
 
 mod differences;
 mod s3_basics;
@@ -19,7 +19,7 @@ use testkit::wire::{
 };
 use testkit::{App, Library, dist};
 
-/// Long enough for an answer that is on its way.
+/// A time long enough for a response that is on its way.
 const A_WHILE: Duration = Duration::from_millis(200);
 
 const ID: u16 = 1;
@@ -29,7 +29,7 @@ fn end(id: u16, app_status: u32, protocol_status: ProtocolStatus) -> Record {
     Record::new(RecordType::END_REQUEST, id, &body)
 }
 
-/// A whole reply: output, end of output, normal end of the request.
+/// Returns a whole reply: the output, its end, and a normal end of the request.
 fn reply(id: u16, output: &str) -> Vec<Record> {
     vec![
         Record::new(RecordType::STDOUT, id, output.as_bytes()),
@@ -38,7 +38,7 @@ fn reply(id: u16, output: &str) -> Vec<Record> {
     ]
 }
 
-/// What echo.c answers as a Responder, given its parameters as text and its body.
+/// Returns the response of echo.c as a Responder to these parameters, as text, and this body.
 fn echo(id: u16, parameters: &str, body: &str) -> Vec<Record> {
     reply(id, &format!("FCGI_ROLE=RESPONDER\n{parameters}body: {body}\nerror: 0\n"))
 }
@@ -50,14 +50,15 @@ fn on_both(test: impl Fn(&App)) {
     }
 }
 
-/// The same bytes, whole and cut at every offset, get the same answer from both.
+/// Asserts that the bytes, whole and cut at every offset, get the same response from both
+/// libraries.
 fn split_on_both(bytes: &[u8], expected: &[Record]) {
     for library in Library::tested() {
         assert_eq!(App::start(library).exchange_split(bytes), expected, "on {library:?}");
     }
 }
 
-/// The bytes, whole and cut at every offset, get this answer from ours.
+/// Asserts that the bytes, whole and cut at every offset, get this response from our library.
 fn split_on_ours(bytes: &[u8], expected: &[Record]) {
     assert_eq!(App::start(Library::Ours).exchange_split(bytes), expected);
 }
@@ -131,7 +132,7 @@ fn pairs_in_both_length_forms_and_in_pieces() {
             let told = format!("{text}=value\nNAME={text}\n");
             assert_eq!(app.exchange(&bytes), echo(ID, &told, ""), "{length}");
         }
-        // The long form is legal for short lengths, too.
+        // The long form is legal for short lengths too.
         let content = b"\x80\0\0\x01\x80\0\0\x02Axy";
         let mut bytes = begin(ID, false);
         for byte in content.chunks(1) {
@@ -291,7 +292,7 @@ fn variables_are_told_before_the_request() {
         let mut answer = app.exchange(&bytes);
         let values = answer.remove(0);
         assert_eq!((values.kind, values.id), (RecordType::GET_VALUES_RESULT, 0));
-        // The order of the pairs is the application's business.
+        // The application may choose the order of the pairs.
         let mut told: Vec<_> =
             fcgi::internals::protocol::name_value::Pairs::new(&values.content).collect();
         told.sort_unstable();

@@ -1,5 +1,5 @@
-//! Specification, sections 2 and 3: the process's first descriptors, records, request ids, name-value
-//! pairs, the end of connections.
+//! Specification, sections 2 and 3: the first descriptors of the process, records, request ids,
+//! name-value pairs, and the end of connections.
 
 use fcgi::internals::protocol::{BeginRequest, ProtocolStatus, RecordType, Role};
 
@@ -9,14 +9,14 @@ use testkit::wire::{
 };
 use testkit::{App, Library, Listen, Worker};
 
-/// Every type of record that is not BEGIN_REQUEST, and some that do not exist.
+/// Every record type but BEGIN_REQUEST, and some types that do not exist.
 const OTHER_TYPES: [u8; 14] = [0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 127, 255];
 
 fn of_type(byte: u8, id: u16, content: &[u8]) -> Vec<u8> {
     record(RecordType::from_byte(byte), id, content)
 }
 
-/// A whole request as a list of its records, so that others can be put between them.
+/// Returns a whole request as a list of records, so that others can be put between them.
 fn in_records() -> [Vec<u8>; 6] {
     [
         begin(ID, false),
@@ -143,7 +143,8 @@ fn s3_3_any_id_from_1_to_65535_is_a_request() {
 
 #[test]
 fn s3_3_records_of_inactive_requests_are_ignored() {
-    // Before every record of the request, and behind the last, one of each type for another id.
+    // A record of each type with another id comes before every record of the request and after the
+    // last.
     for byte in OTHER_TYPES {
         let stray = of_type(byte, 9, b"stray");
         let mut bytes = Vec::new();
@@ -202,7 +203,8 @@ fn s3_3_application_records_do_not_have_the_null_id() {
 
 #[test]
 fn s3_3_management_records_have_no_other_id_than_null() {
-    // With the id of an active request, of an inactive one, and before any: no answer.
+    // The id is that of an active request or of an inactive one. Neither gets a response, not even
+    // before any request.
     for id in [ID, 9] {
         let query = record(RecordType::GET_VALUES, id, &pairs(&[("FCGI_MAX_CONNS", "")]));
         let unknown = of_type(77, id, b"who knows");
@@ -231,7 +233,7 @@ fn s3_3_nothing_behind_another_version_is_understood() {
     });
 }
 
-/// One pair with the name's and the value's length each in the short or the long form.
+/// Returns one pair, with each of the two lengths in the short or the long form.
 fn pair(name: &[u8], long_name: bool, value: &[u8], long_value: bool) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (text, long) in [(name, long_name), (value, long_value)] {
@@ -296,7 +298,7 @@ fn s3_4_values_are_any_bytes() {
 fn s3_4_a_pair_that_does_not_end_is_no_request() {
     let whole = pair(b"NAME", false, b"value", true);
     on_both(|app| {
-        // Not at 0: no parameters at all are a request.
+        // Position 0 is left out, because a request may have no parameters at all.
         for at in 1..whole.len() {
             assert_eq!(app.exchange(&with_params(&whole[..at])), [], "cut at {at}");
         }
@@ -306,7 +308,7 @@ fn s3_4_a_pair_that_does_not_end_is_no_request() {
 #[test]
 fn s3_5_the_application_closes_when_keep_conn_is_not_set() {
     on_both(|app| {
-        // The web server's side stays open: it is the application that ends.
+        // The web server's side stays open, so it is the application that closes.
         let mut connection = app.connect();
         connection.send(&request(ID, false, &[], b"body"));
         assert_eq!(connection.until_closed(), echo(ID, "", "body"));

@@ -14,8 +14,8 @@ fn unknown_type(byte: u8) -> Record {
     Record::new(RecordType::UNKNOWN_TYPE, 0, &[byte, 0, 0, 0, 0, 0, 0, 0])
 }
 
-/// Puts `management` before each record of a request in turn, and behind the last one; the answer
-/// to it comes once, and the request's own is whole.
+/// Puts `management` before each record of a request in turn, and after the last one. The response
+/// to it comes once, and the request's own response is whole.
 fn anywhere(management: &[u8], answer: &Record) {
     let app = App::start(Library::Ours);
     let records = [
@@ -30,7 +30,7 @@ fn anywhere(management: &[u8], answer: &Record) {
     for at in 0..=records.len() {
         let bytes = [&records[..at], &[management.to_vec()], &records[at..]].concat().concat();
         let own = echo(ID, "A=B\nC=D\n", "one two");
-        // Behind the last record it is answered when the request is over.
+        // After the last record it is answered once the request is over.
         let whole = if at == records.len() {
             [own, vec![answer.clone()]].concat()
         } else {

@@ -107,7 +107,7 @@ fn s5_3_the_body_is_any_bytes() {
     });
 }
 
-/// An aborted request is answered, and the connection serves the next one.
+/// Asserts that an aborted request is answered, and that a kept connection serves the next one.
 fn aborted(before: &[Vec<u8>], after: &[Vec<u8>], expected: &[Record]) {
     for keep in [true, false] {
         let begin = begin(ID, keep);
@@ -237,7 +237,7 @@ fn s5_5_every_concurrent_request_is_refused() {
 fn s5_5_parameters_up_to_the_limit_are_taken() {
     let limit = [("LIBFCGI_MAX_PARAMS_BYTES", "200")];
     let app = App::start_with(Library::Ours, &limit);
-    // Two lengths of five bytes together, and the name.
+    // The two lengths take five bytes together, and the name one.
     let fits = "x".repeat(200 - 5 - 1);
     let answer = app.exchange(&request(ID, false, &[("N", &fits)], b""));
     assert_eq!(answer, echo(ID, &format!("N={fits}\n"), ""));

@@ -32,7 +32,7 @@ fn s6_2_writing_may_begin_before_stdin_is_read() {
     on_both(|app| {
         let mut connection = app.connect();
         connection.send(&[begin(ID, true), params(ID, &[("SIZE", "100000")])].concat());
-        // No STDIN at all: the answer is complete nevertheless.
+        // STDIN never arrives, but the response is complete.
         assert_eq!(connection.until_end_of(ID), reply(ID, &"x".repeat(100_000)));
     });
 }
