@@ -13,7 +13,7 @@ use testkit::turns::beside_others;
 use testkit::wire::{Connection, request};
 use testkit::{Library, Listen, PATIENCE, Worker, until, until_asleep};
 
-/// The options for one thread and for four more.
+/// The options for one thread and for four.
 const THREADS: [&[&str]; 2] = [&[], &["-t", "4"]];
 
 /// The number of files that a child which starts afresh opens (see worker.c).

@@ -16,8 +16,8 @@ use testkit::{Library, Listen, PATIENCE, Worker, until, until_asleep};
 const REQUESTS: usize = 500;
 const CLIENTS: usize = 4;
 
-/// The time limit for a head to be counted: a client that gets no processor time is late, and may
-/// lose.
+/// The time limit for a request to count. A client that gets no processor time is late, and may get
+/// no response.
 const IN_TIME: Duration = Duration::from_millis(8);
 
 /// The delay before the first of three pieces of a request, and the delay between the pieces.

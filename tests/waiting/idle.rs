@@ -12,7 +12,7 @@ use fcgi::internals::protocol::Role;
 
 const CLIENTS: usize = 64;
 
-/// The options for one thread and for eight more.
+/// The options for one thread and for eight.
 const THREADS: [&[&str]; 2] = [&[], &["-t", "8"]];
 
 fn crowd(worker: &Worker) -> Vec<Connection> {

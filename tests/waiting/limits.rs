@@ -16,7 +16,7 @@ const LIMIT: u64 = 300;
 
 const KEEPER: &str = "LIBFCGI_IS_AF_UNIX_KEEPER_POLL_TIMEOUT";
 
-/// The options for one thread and for eight more.
+/// The options for one thread and for eight.
 const THREADS: [&[&str]; 2] = [&[], &["-t", "8"]];
 
 fn limited(setting: &str, listen: Listen, options: &[&str]) -> Worker {

@@ -10,7 +10,7 @@ use testkit::turns::beside_others;
 use testkit::wire::{Connection, request};
 use testkit::{Library, Listen, PATIENCE, Worker, until, until_asleep};
 
-/// The options for one thread and for four more.
+/// The options for one thread and for four.
 const THREADS: [&[&str]; 2] = [&[], &["-t", "4"]];
 
 fn start(library: Library, options: &[&str], threads: &[&str]) -> Worker {
@@ -132,7 +132,7 @@ fn files_at_the_numbers_of_all_descriptors_are_left_alone() {
                 });
                 let mut before = files(process);
                 before.retain(|number, file| *number < 64 && file.contains("/own "));
-                // The numbers of threads that are in accept are already in use.
+                // Each thread that waits in accept has already reserved a number.
                 assert!(before.len() >= 61 - 4, "{before:?}");
                 if is_noticed {
                     for _ in 0..3 {
