@@ -1,4 +1,4 @@
-//! Web servers: connections on which requests are sent, whole or in pieces, and answers received.
+//! Web servers: connections on which requests are sent, whole or in pieces, and answers are received.
 
 use std::io;
 use std::os::fd::RawFd;
@@ -11,23 +11,23 @@ use crate::os::io::{Then, recv_now, recv_within, send_all};
 use crate::protocol::record::{Header, RecordType};
 use crate::world::{now, random, some_steps};
 
-/// In which an answer comes at the latest, where a case does not say otherwise: the library looks at the
-/// listen socket every second, whatever the kernel says.
+/// The time in which an answer comes at the latest, where a case does not say otherwise: the library
+/// looks at the listen socket every second, whatever the kernel reports.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Whether the web server wants the connection to stay.
+/// Whether the web server asks for a keep-alive connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keep {
     Yes,
     No,
 }
 
-/// Why there is no answer.
+/// The reason why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lost {
     /// The connection has ended.
     Ended,
-    /// Nothing comes.
+    /// Nothing comes within the time allowed.
     Silence,
 }
 
@@ -35,7 +35,7 @@ pub struct Client {
     fd: RawFd,
     received: Vec<u8>,
     pub patience: Duration,
-    /// Bytes that a request ends with in one piece, at least.
+    /// The number of bytes, at least, that stay together at the end of a request.
     pub last_piece: usize,
 }
 
@@ -43,7 +43,7 @@ fn record(kind: RecordType, content: &[u8]) -> Vec<u8> {
     [&Header::new(kind, 1, content.len() as u16).to_bytes()[..], content].concat()
 }
 
-/// A request, whose number is a parameter.
+/// Returns a request; its number is a parameter.
 pub fn request(number: u32, keep: Keep) -> Vec<u8> {
     let keeps = u8::from(keep == Keep::Yes);
     let mut params = vec![1, 4, b'N'];
@@ -57,13 +57,13 @@ pub fn request(number: u32, keep: Keep) -> Vec<u8> {
     .concat()
 }
 
-/// A management record that wants an answer: FCGI_GET_VALUES with FCGI_MPXS_CONNS.
+/// Returns a management record that wants an answer: FCGI_GET_VALUES with FCGI_MPXS_CONNS.
 pub fn question() -> Vec<u8> {
     let content = b"\x0f\0FCGI_MPXS_CONNS";
     [&[1, 9, 0, 0, 0, content.len() as u8, 0, 0][..], content].concat()
 }
 
-/// A few steps of others, or some time in which all that wait come to wait.
+/// Lets others take a few steps, or waits until all threads are idle.
 fn pause(most_microseconds: u32) {
     if random(2) == 0 || most_microseconds == 0 {
         some_steps(10);
@@ -78,12 +78,12 @@ impl Client {
         Self { fd, received: Vec::new(), patience: PATIENCE, last_piece: 0 }
     }
 
-    /// Sends; whether the other end is still there.
+    /// Sends bytes; fails if the other end is gone.
     pub fn send(&self, bytes: &[u8]) -> io::Result<()> {
         send_all(self.fd, bytes, Then::KeepOpen)
     }
 
-    /// Sends in up to three pieces, the later ones a moment later.
+    /// Sends in up to three pieces, with pauses between them.
     pub fn send_in_pieces(&self, bytes: &[u8]) -> io::Result<()> {
         let mut wait = bytes;
         let pieces = if bytes.len() > self.last_piece { random(3) } else { 0 };
@@ -114,7 +114,7 @@ impl Client {
         }
     }
 
-    /// Receives an answer: the number of the request that it is for.
+    /// Receives an answer. Returns the number of the request that it belongs to.
     pub fn receive(&mut self) -> Result<u32, Lost> {
         let (number, length) = self.receive_until(answer)?;
         self.received.drain(..length);
@@ -132,9 +132,9 @@ impl Client {
         Ok(())
     }
 
-    /// Sends a request and receives its answer, which is the first and only one.
+    /// Sends a request and receives its answer, which must be the first and only one.
     pub fn ask(&mut self, number: u32, keep: Keep) -> Result<(), Lost> {
-        // The answer may be there although not all of it could be sent.
+        // The answer may be there even if not all of the request could be sent.
         let _ = self.send_in_pieces(&request(number, keep));
         self.expect(number)
     }
@@ -147,12 +147,12 @@ impl Client {
         Ok(())
     }
 
-    /// Waits until the library ends the connection.
+    /// Waits until the library closes the connection.
     pub fn wait_for_end(&mut self) {
         assert_eq!(self.receive_until(|_| None::<()>), Err(Lost::Ended));
     }
 
-    /// Whether the library, or the program, has ended the connection.
+    /// Returns whether the library or the program has closed the connection.
     pub fn has_ended(&self) -> bool {
         recv_now(self.fd, &mut [0; 8]).is_ok_and(|count| count == 0)
     }
@@ -166,12 +166,13 @@ pub fn times_served(number: u32) -> u32 {
     with(|kernel| kernel.served.get(&number).copied().unwrap_or(0))
 }
 
-/// Whether a process of the program is dead.
+/// Returns whether a process of the program is dead.
 fn is_any_dead() -> bool {
     with(|kernel| kernel.processes.iter().any(|process| process.is_program && process.dead))
 }
 
-/// The number in the answer that `bytes` begin with, and its length, once it is whole.
+/// Returns the number in the answer at the start of `bytes`, and its length, once the answer is
+/// complete.
 fn answer(bytes: &[u8]) -> Option<(u32, usize)> {
     let (mut at, mut number) = (0, None);
     loop {
@@ -190,26 +191,27 @@ fn answer(bytes: &[u8]) -> Option<(u32, usize)> {
     }
 }
 
-/// A web server that sends so many requests, each on a connection that stays if there is one. It sends
-/// a request again, on a new connection, where the library may end connections and has done so.
+/// A web server that sends a number of requests, each on the keep-alive connection if there is one.
+/// Where the library may close connections and has done so, it sends the request again on a new
+/// connection.
 pub struct Server {
     pub listen: FileId,
     pub keep: Keep,
     pub requests: u32,
     /// Requests that may have to be sent again.
     pub may_lose: bool,
-    /// Whether a process may die that has a request.
+    /// Whether a process may die while it has a request.
     pub may_die: bool,
-    /// Whether the program may stop without an end of its connections.
+    /// Whether the program may stop without closing its connections.
     pub may_stop: bool,
-    /// Between two requests, in microseconds at most.
+    /// The longest pause between two requests, in microseconds.
     pub pause: u32,
     /// Whether requests may come in pieces.
     pub in_pieces: bool,
 }
 
 impl Server {
-    /// Three requests on a connection that stays, and none is lost.
+    /// Returns a web server that sends three requests on one keep-alive connection and loses none.
     pub fn new(listen: FileId) -> Self {
         Self {
             listen,
@@ -230,8 +232,9 @@ impl Server {
             loop {
                 let mut client = kept.take().unwrap_or_else(|| Client::connect(self.listen));
                 if self.may_lose {
-                    // The end of the head and that of the body: with the rest of a body still on its
-                    // way, a connection that is closed at the limit may lose the answer before it.
+                    // The end of the head and that of the body stay in one piece. If the rest of a body
+                    // is still on its way when a connection is closed at the limit, the answer before
+                    // it may be lost.
                     client.last_piece = 16;
                 }
                 if !self.in_pieces {
@@ -239,7 +242,7 @@ impl Server {
                 }
                 let result = client.ask(number, self.keep);
                 if self.may_stop && (result == Err(Lost::Silence) || is_any_dead()) {
-                    // No connection ends while another process has a copy.
+                    // No connection ends while another process has a copy of it.
                     return client.close();
                 }
                 assert_ne!(result, Err(Lost::Silence), "request {number} is not answered");

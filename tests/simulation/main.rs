@@ -5,7 +5,7 @@
 //!     cargo test --test simulation NAME                  those whose name has NAME in it
 //!     cargo test --test simulation -- NAME SEED [COUNT]  with other schedules; how a failure is repeated
 
-// Whoever is in this crate may use what is pub.
+// Everything in this crate may use what is pub.
 #![allow(unreachable_pub)]
 
 mod cases;
@@ -26,16 +26,16 @@ use std::time::Instant;
 
 use world::{Schedules, explore, once};
 
-/// What is tried of a world.
+/// The schedules to be tried of a world.
 #[derive(Clone, Copy)]
 pub enum Try {
-    /// One schedule: nothing is left to chance.
+    /// One schedule: the case has no random choice.
     Once,
-    /// So many seeds, each of some schedules.
+    /// The given number of seeds, each of which makes some schedules.
     Seeds(u64),
 }
 
-/// A case: its name, what is tried, and the world.
+/// A case: its name, the schedules to be tried, and the world.
 pub type Case = (&'static str, Try, fn());
 
 fn run(case: &Case, asked: Option<Schedules>) -> Result<(), u64> {

@@ -1,4 +1,4 @@
-//! The program: the one place that plays what stands behind FCGX_Accept_r and FCGX_Finish_r.
+//! The program: the only place that acts as FCGX_Accept_r and FCGX_Finish_r do.
 
 use std::io::ErrorKind;
 use std::os::fd::RawFd;
@@ -16,7 +16,7 @@ use crate::serve::wait::Owner;
 use crate::serve::{AcceptOptions, Connection, RequestStart, config, registry};
 use crate::world::{LISTEN_FD, random};
 
-/// A request in the program's hands.
+/// A request that the program is serving.
 pub struct Request {
     pub connection: Connection,
     pub begin: RequestStart,
@@ -24,19 +24,20 @@ pub struct Request {
     pub number: u32,
 }
 
-/// What the program does with a connection when its request is over.
+/// The program's choice for a connection whose request is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finish {
-    /// What the web server wants.
+    /// The connection stays or closes as the web server asked.
     AsAsked,
-    /// Closes it in any case, each second time.
+    /// Every second connection is closed, whatever the web server asked.
     ClosesOften,
-    /// What the web server wants. Each request has a structure of its own, which is never used again.
+    /// The connection stays or closes as the web server asked. Each request has a structure of its own,
+    /// which is not used again.
     WithFreshStructures,
 }
 
-/// What a structure holds between two requests: nothing, or the connection of its last one, or the place
-/// where that waits.
+/// The content of a structure between two requests: nothing, the connection of its last request, or the
+/// slot in which that waits.
 #[derive(Debug, Default)]
 pub enum Given {
     #[default]
@@ -46,7 +47,7 @@ pub enum Given {
 }
 
 impl Given {
-    /// The structure is used no more, and what it holds is left open.
+    /// Drops the structure and leaves open what it holds.
     pub fn forget(self) {
         if let Self::Connection(connection) = self {
             connection.release();
@@ -54,7 +55,7 @@ impl Given {
     }
 }
 
-/// Waits for a request, as FCGX_Accept_r does. `None` when shutting down is asked for.
+/// Waits for a request, as FCGX_Accept_r does. Returns `None` after a shutdown request.
 pub fn accept(given: Given) -> Option<Request> {
     let listener = registry::of(LISTEN_FD).expect("memory");
     let options =
@@ -88,13 +89,13 @@ pub fn accept(given: Given) -> Option<Request> {
         }
         Err(error) => {
             assert_eq!(error.kind(), ErrorKind::Interrupted, "{error}");
-            assert!(here(|process| process.wish), "an error without the wish to shut down");
+            assert!(here(|process| process.wish), "an error without a shutdown request");
             None
         }
     }
 }
 
-/// The parameter N: four bytes.
+/// Returns the parameter N, four bytes.
 fn number_of(connection: &mut Connection) -> u32 {
     let strings = connection.exchange.params().iter_mut().map(|string| *string.get_mut());
     let bytes_of = |string: *mut u8| {
@@ -109,7 +110,7 @@ fn number_of(connection: &mut Connection) -> u32 {
     u32::from_be_bytes(number.try_into().expect("four bytes"))
 }
 
-/// Answers and finishes, as FCGX_Finish_r does. Returns what the structure holds then.
+/// Answers and finishes a request, as FCGX_Finish_r does. Returns what the structure holds then.
 pub fn finish(request: Request, how: Finish) -> Given {
     let Request { mut connection, begin, owner, number } = request;
     let keeps = begin.keep && !shutdown::is_requested();
@@ -145,7 +146,7 @@ fn give_back(mut connection: Connection, owner: Owner) -> Given {
     }
 }
 
-/// One thread of a program, until shutting down is asked for: each request takes so long.
+/// Runs one thread of a program until a shutdown request; each request takes the given time.
 pub fn serve(work: Duration, how: Finish) {
     let mut given = Given::Nothing;
     while let Some(request) = accept(given) {

@@ -1,4 +1,4 @@
-//! A world: processes of a program, a listen socket that they share, and web servers. Schedules are
+//! A world: the processes of a program, a listen socket that they share, and web servers. Schedules are
 //! tried one after the other, each in a world of its own.
 
 use std::collections::BTreeMap;
@@ -19,13 +19,13 @@ use crate::os::shutdown;
 use crate::os::socket::Peer;
 use crate::serve::{config, registry};
 
-/// Descriptors that a process may have, where a case does not say otherwise.
+/// The number of descriptors that a process may have, where a case does not say otherwise.
 const DESCRIPTORS: usize = 1024;
 
 /// The listen socket's number in every process of a program.
 pub const LISTEN_FD: i32 = 3;
 
-/// What a world is like.
+/// The settings of a world.
 pub struct Plan {
     pub peer: Peer,
     pub processes: usize,
@@ -48,7 +48,7 @@ impl Default for Plan {
 
 pub struct World {
     pub listen: FileId,
-    /// Processes of the program. The web servers are process 0.
+    /// The processes of the program. The web servers are process 0.
     pub programs: Vec<usize>,
     threads: Vec<Handle>,
 }
@@ -76,7 +76,7 @@ fn empty_kernel(plan: &mut Plan) -> Kernel {
 }
 
 impl World {
-    /// Begins; the calling task is the world's own, in process 0.
+    /// Starts a world; the calling task is the world's own, in process 0.
     pub fn new(mut plan: Plan) -> Self {
         let mut kernel = empty_kernel(&mut plan);
         kernel.new_process(false, usize::MAX);
@@ -92,7 +92,7 @@ impl World {
         world
     }
 
-    /// One more process that waits on the listen socket.
+    /// Adds a process that waits on the listen socket.
     pub fn add_process(&mut self, descriptors: usize) -> usize {
         let number = with(|kernel| {
             let number = kernel.new_process(true, descriptors);
@@ -104,7 +104,7 @@ impl World {
         number
     }
 
-    /// Starts a thread of the program, to be joined at the end.
+    /// Starts a thread of the program, which is joined at the end.
     pub fn start(&mut self, process: usize, run: impl FnOnce() + Send + 'static) {
         with(|kernel| {
             let has_threads = kernel.processes[process].has_a_thread;
@@ -130,7 +130,8 @@ impl World {
         self.threads.drain(..).for_each(Handle::join);
     }
 
-    /// Ends: nothing of the library is left, neither connections nor memory nor the listen socket's flags.
+    /// Ends the world. Checks that the library has left nothing: no connection, no memory and no flag
+    /// of the listen socket.
     pub fn end(mut self) {
         self.join();
         tasks::join_all();
@@ -153,44 +154,44 @@ impl World {
     }
 }
 
-/// Virtual time since the beginning of the world.
+/// Returns the virtual time since the beginning of the world.
 pub fn now() -> Duration {
     with(|kernel| kernel.now)
 }
 
-/// A random number below `end`, of the schedule.
+/// Returns a random number below `end`; the schedule determines it.
 pub fn random(end: u32) -> u32 {
     thread_rng().gen_range(0..end)
 }
 
-/// Lets a random number of steps of others pass.
+/// Lets others take a random number of steps.
 pub fn some_steps(most: u32) {
     for _ in 0..random(most + 1) {
         tasks::call(|_, _| ());
     }
 }
 
-/// The process of the calling task.
+/// Returns the process of the calling task.
 pub fn process_here() -> usize {
     with_me(|kernel, me| kernel.tasks[me].process)
 }
 
-/// Which schedules are tried.
+/// The schedules to be tried.
 #[derive(Clone, Copy, Debug)]
 pub struct Schedules {
-    /// Seeds, one after the other.
+    /// The first seed; the others follow it.
     pub from: u64,
     pub count: u64,
 }
 
-/// Schedules of one seed.
+/// The number of schedules tried for one seed.
 const OF_ONE_SEED: usize = 20;
 
-/// Changes of priority in a schedule of [`PctScheduler`].
+/// The number of priority changes in a schedule of [`PctScheduler`].
 const DEPTH: usize = 3;
 
-/// Tries schedules. Half of them change threads at every chance, half of them seldom: rare orders are
-/// found by the one or the other. Fails with the seed of the first schedule that fails.
+/// Tries schedules. Half of them switch threads at every chance, the other half seldom: each kind finds
+/// rare orders that the other misses. Fails with the seed of the first schedule that fails.
 pub fn explore(schedules: Schedules, world: fn()) -> Result<(), u64> {
     for seed in schedules.from..schedules.from + schedules.count {
         let mut config = Config::new();

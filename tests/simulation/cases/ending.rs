@@ -1,4 +1,4 @@
-//! Shutting down, dying, and forking, at any moment.
+//! Shutting down, dying and forking at any moment.
 
 use std::time::Duration;
 
@@ -22,7 +22,8 @@ pub const CASES: &[Case] = &[
     ("a_peer_sees_the_end_although_a_child_has_a_copy", Try::Seeds(2), a_child_with_copies),
 ];
 
-/// Kept connections with a request sent before the wish: each is answered, then closed.
+/// Keep-alive connections with a request sent before the shutdown request: each is answered, then
+/// closed.
 fn shutting_down() {
     let mut world = World::new(Plan::default());
     let threads = 1 + random(4) as usize;
@@ -50,7 +51,8 @@ fn shutting_down() {
     world.end();
 }
 
-/// What is sent within the drain time is answered, and who is silent is closed at its end.
+/// A request sent within the drain time is answered, and a silent connection is closed when the time
+/// ends.
 fn drain() {
     const DRAIN: Duration = Duration::from_millis(500);
     let settings = &[("LIBFCGI_DRAIN", "500")];
@@ -83,7 +85,7 @@ fn drain() {
     world.end();
 }
 
-/// Nothing is lost but what was sent after the wish, and that was not served.
+/// Only requests sent after the shutdown request may be lost, and those were not served.
 fn one_shuts_down() {
     let mut world = World::new(Plan { processes: 2, ..Plan::default() });
     program(&mut world, 1 + random(2) as usize, Finish::AsAsked);
@@ -102,7 +104,8 @@ fn one_shuts_down() {
     world.end();
 }
 
-/// What the dead process had in its hands is lost; what waits to be accepted is not.
+/// The requests that the dead process was serving are lost; the connections that wait to be accepted
+/// are not.
 fn one_dies() {
     let checks = Checks { is_lossless: false, ..Checks::default() };
     let mut world = World::new(Plan { processes: 2, checks, ..Plan::default() });
@@ -121,14 +124,14 @@ fn one_dies() {
     world.end();
 }
 
-/// Two processes wait, and one is woken for a connection. At that moment it ends. Returns the time until
-/// the connection has its answer, if it was not lost with the process.
+/// Ends one of two waiting processes at the moment when one of them is woken for a connection. Returns
+/// the time until the connection has its answer, unless it was lost with the process.
 fn woken_and_ended(how: fn(usize)) -> Option<Duration> {
     let checks = Checks { is_lossless: false, ..Checks::default() };
     let mut world = World::new(Plan { processes: 2, checks, ..Plan::default() });
     program(&mut world, 1, Finish::AsAsked);
     for number in 0..4 {
-        // Both have come to wait, and in the pool.
+        // Both processes wait now, and in the pool.
         let mut client = Client::connect(world.listen);
         sleep(Duration::from_millis(30));
         client.ask(number, Keep::No).expect("an answer");
@@ -158,9 +161,9 @@ fn woken_and_dead() {
     assert!(waited < Duration::from_millis(1050), "it waits for {waited:?}");
 }
 
-/// A thread forks while it has a request; the parent's other threads do not go on in the child. The
-/// child answers its copy of the request, takes a new one, and ends. Nothing ends for the peers: the
-/// parent has the connections.
+/// A thread forks while it has a request; the parent's other threads do not exist in the child. The
+/// child answers its copy of the request, takes a new one and ends. The peers see no end of a
+/// connection, because the parent still has all of them.
 fn a_child_of_a_program() {
     let checks = Checks { is_lossless: false, ..Checks::default() };
     let mut world = World::new(Plan { checks, ..Plan::default() });
@@ -168,7 +171,7 @@ fn a_child_of_a_program() {
     program(&mut world, threads, Finish::AsAsked);
     let (listen, process) = (world.listen, world.programs[0]);
     world.start(process, move || {
-        // Once all have begun.
+        // Waits until all threads have begun.
         while with(|kernel| kernel.threads_of(process)) as usize <= threads {
             sleep(Duration::from_micros(10));
         }
@@ -204,10 +207,10 @@ fn a_child_of_a_program() {
     world.end();
 }
 
-/// The number of a request that comes after a fork.
+/// The number of a request sent after a fork.
 const LATE: u32 = 1000;
 
-/// The calling thread goes on as a child. Its parent is a process that does nothing any more.
+/// Turns the calling thread into a child. Its parent is a process that does nothing more.
 fn become_child() {
     let (clean_up, before, has_threads) = call(|kernel, me| {
         let process = kernel.tasks[me].process;
@@ -226,14 +229,15 @@ fn become_child() {
             let is_closed = kernel.processes[process].table[fd].is_none();
             let Some(life) = kernel.life(file) else { continue };
             assert!(!(is_closed && life.in_program), "an active connection is closed in a child");
-            // Another thread of the parent's may have had it in its hands.
+            // Another thread of the parent may have held it.
             let is_parked = !life.in_program && !has_threads;
             assert!(is_closed || !is_parked, "a child keeps its parent's connection open");
         }
     });
 }
 
-/// A program starts others while it has a request: they have a copy of its connections for a while.
+/// A program starts other programs while it has a request; they have copies of its connections for a
+/// while.
 fn a_child_with_copies() {
     let mut world = World::new(Plan::default());
     world.start(world.programs[0], || {
@@ -258,7 +262,7 @@ fn a_child_with_copies() {
     world.end();
 }
 
-/// A child ends a second later.
+/// Ends a child one second later.
 fn spawn_end_of(child: usize) {
     spawn(0, move || {
         sleep(Duration::from_secs(1));

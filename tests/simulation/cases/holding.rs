@@ -1,4 +1,4 @@
-//! Threads that hold connections of their own, and those who come beside them.
+//! Threads that hold connections of their own, and clients that come while they do.
 
 use std::time::Duration;
 
@@ -22,15 +22,16 @@ pub const CASES: &[Case] = &[
     }),
 ];
 
-/// As long as a connection may be unarmed, of which no thread knows.
+/// The longest time for which a connection may be unarmed while no thread knows of it.
 const FORGOTTEN: Duration = Duration::from_micros(10_500);
 
-/// One that asks again at once.
+/// Returns a web server that sends its next request immediately.
 fn quick_server(listen: usize) -> Server {
     Server { requests: 8, pause: 500, in_pieces: false, ..Server::new(listen) }
 }
 
-/// As many quick clients as threads, or one more. Returns how often a thread has held a connection.
+/// Runs as many quick clients as threads, or one more. Returns how often a thread has held a
+/// connection.
 fn quick(threads: u32, clients: u32, how: Finish) -> u32 {
     let mut world = World::new(Plan::default());
     let work = [WORK, Duration::from_millis(1)][random(2) as usize];
@@ -50,17 +51,17 @@ fn any_quick(how: Finish) {
     quick(threads, threads + random(2), how);
 }
 
-/// Without which the other cases would say little.
+/// Threads really hold connections; otherwise the other cases would prove little.
 fn really_hold() {
     let holds = (0..10).filter(|_| quick(2, 3, Finish::AsAsked) > 0).count();
     assert!(holds > 3, "threads have held connections in {holds} of 10 worlds");
 }
 
-/// The last request of the threads that serve it: each stays away from then on.
+/// The last request of a thread: the thread that serves it stays away afterwards.
 const LAST: u32 = 1003;
 
-/// A thread gives a connection back, and is busy or gone from then on. Others serve that one, too, while
-/// they are idle, or hold those of clients that are always quick.
+/// A thread gives a connection back and is busy or gone afterwards. The other threads serve that
+/// connection too, whether they are idle or hold connections of clients that are always quick.
 fn gone_thread() {
     let mut world = World::new(Plan::default());
     let threads = 2 + random(2);
@@ -94,7 +95,7 @@ fn gone_thread() {
     world.end();
 }
 
-/// As many quick clients as threads; others come now and then.
+/// As many quick clients as threads; others connect now and then.
 fn newcomers() {
     let mut world = World::new(Plan::default());
     let threads = 1 + random(4);
@@ -120,7 +121,8 @@ fn newcomers() {
     world.end();
 }
 
-/// More threads than wait in the pool, and as many slow requests at once. Each is served as soon as it comes.
+/// More threads than wait in the pool, and as many slow requests at the same time. Each is served as
+/// soon as it comes.
 fn reserve() {
     const SLOW: Duration = Duration::from_millis(30);
     let mut world = World::new(Plan::default());

@@ -1,4 +1,4 @@
-//! The simulated kernel says what Linux says: the same calls, in the same order, on both.
+//! The simulated kernel against Linux: the same calls, in the same order, on both.
 
 use std::fmt::Debug;
 use std::io;
@@ -10,7 +10,7 @@ use crate::{Case, Try};
 
 pub const CASES: &[Case] = &[("the_simulated_kernel_says_what_linux_says", Try::Once, likeness)];
 
-/// What a call has given: its value, or its errno.
+/// Returns the result of a call as text: its value or its errno.
 fn said<T: Debug>(result: io::Result<T>) -> String {
     match result {
         Ok(value) => format!("{value:?}"),
@@ -18,7 +18,7 @@ fn said<T: Debug>(result: io::Result<T>) -> String {
     }
 }
 
-/// The calls, through the functions of one of the two os.
+/// The calls, through the functions of one of the two os modules.
 macro_rules! calls {
     ($($os:ident)::+, $listen:expr, $connect:expr) => {{
         use $($os)::+::descriptor::{file_number, is_nonblocking, shutdown_write, try_close};

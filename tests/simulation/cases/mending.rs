@@ -1,4 +1,5 @@
-//! The program closes numbers that are the library's, or puts something else there, while threads wait.
+//! The program closes numbers that belong to the library, or puts something else there, while threads
+//! wait.
 
 use std::os::fd::RawFd;
 use std::time::Duration;
@@ -23,7 +24,7 @@ pub const CASES: &[Case] = &[
     ("the_program_closes_a_parked_connection", Try::Seeds(4), parked),
 ];
 
-/// What the library has in the program's process 1.
+/// A descriptor that the library owns in the program's process 1.
 type Which = fn(&Kernel) -> Option<RawFd>;
 
 fn epoll(kernel: &Kernel) -> Option<RawFd> {
@@ -41,7 +42,7 @@ fn writer(kernel: &Kernel) -> Option<RawFd> {
     kernel.own_writer(1)
 }
 
-/// Closes the numbers at once, as close_range does, or puts something else there.
+/// Closes all the numbers in one step, as close_range does, or puts something else there.
 fn close(which: &[Which]) {
     let replaces = random(2) == 0;
     call(|kernel, _| {
@@ -53,7 +54,7 @@ fn close(which: &[Which]) {
     });
 }
 
-/// Nothing is lost, and within little more than a second all is as before.
+/// No request is lost, and after little more than a second everything works as before.
 fn mended(which: &'static [Which]) {
     let checks = Checks { is_lossless: false, ..Checks::default() };
     let mut world = World::new(Plan { checks, ..Plan::default() });
@@ -65,7 +66,8 @@ fn mended(which: &'static [Which]) {
         for _ in 0..6 {
             some_steps(80);
             close(which);
-            // Where one is lost again at once, connections may be waited for alone, and not for long.
+            // If a descriptor is lost again immediately, a thread may wait for one connection alone,
+            // and only briefly.
             sleep(Duration::from_millis(1));
             if random(6) == 0 {
                 sleep(Duration::from_millis(random(1500).into()));
@@ -84,13 +86,13 @@ fn mended(which: &'static [Which]) {
     new.close();
     let begin = now();
     world.shut_down();
-    // Those that wait in an instance that is lost hear of nothing until their waits are over.
+    // Threads that wait in a lost instance notice nothing until their waits are over.
     let longest = Duration::from_millis(2000 * u64::from(threads) + 100);
     assert!(now() < begin + longest, "threads are not woken");
     world.end();
 }
 
-/// Of the connections that are idle at that moment one is lost, and no other whatever its number is.
+/// One of the connections that are idle at that moment is lost, and no other, whatever its number is.
 fn parked() {
     let checks = Checks { is_lossless: false, ..Checks::default() };
     let mut world = World::new(Plan { checks, ..Plan::default() });
@@ -100,14 +102,14 @@ fn parked() {
         for (number, client) in (1000 + 10 * round..).zip(&mut kept) {
             client.ask(number, Keep::Yes).expect("it has stayed");
         }
-        // No thread holds one any more: it would not see that the number is another's.
+        // No thread holds one any more; a holder would not see that the number is another file's.
         sleep(Duration::from_millis(20));
         close(&[|kernel| {
             let table = &kernel.processes[1].table;
             let is_parked = |file: usize| kernel.life(file).is_some_and(|life| life.is_free());
             table.iter().position(|file| file.is_some_and(is_parked)).map(|fd| fd as RawFd)
         }]);
-        // They may get its number.
+        // The new connections may get the closed one's number.
         servers(&world, 2, |listen| Server { requests: 1, keep: Keep::No, ..Server::new(listen) });
         call(|kernel, _| kernel.served.clear());
         kept.rotate_left(1);

@@ -31,10 +31,10 @@ pub fn all() -> Vec<Case> {
     .concat()
 }
 
-/// What a request takes in the program, where a case does not say otherwise.
+/// How long a request takes in the program, where a case does not say otherwise.
 const WORK: Duration = Duration::from_micros(50);
 
-/// Starts so many threads in each process.
+/// Starts the given number of threads in each process.
 fn program(world: &mut World, threads: usize, how: Finish) {
     for process in world.programs.clone() {
         for _ in 0..threads {
@@ -43,7 +43,7 @@ fn program(world: &mut World, threads: usize, how: Finish) {
     }
 }
 
-/// Starts so many web servers, and waits until all have their answers.
+/// Starts the given number of web servers, and waits until all have their answers.
 fn servers(world: &World, count: u32, server: impl Fn(FileId) -> Server) {
     start_servers(world, 0..count, server).into_iter().for_each(Handle::join);
 }

@@ -1,4 +1,5 @@
-//! The program closes its listen socket, and opens another at the number, while threads wait there.
+//! The program closes its listen socket and opens another with the same number while threads wait
+//! there.
 
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use crate::{Case, Try};
 pub const CASES: &[Case] =
     &[("threads_and_connections_go_on_with_a_new_listen_socket", Try::Seeds(12), reopened)];
 
-/// In the program: closes the listen socket and opens another, as FCGX_OpenSocket does.
+/// Closes the program's listen socket and opens another, as FCGX_OpenSocket does.
 fn reopen(new: FileId, longest: u32) {
     let steps: [fn(&mut Kernel, usize, FileId); 3] = [
         |kernel, process, _| kernel.replace(process, LISTEN_FD, None),
@@ -37,12 +38,12 @@ fn reopen(new: FileId, longest: u32) {
     registry::opened(LISTEN_FD);
 }
 
-/// Threads wait, or hold a connection, or take one, while it happens. A connection that says nothing is
-/// taken from the new socket before the threads that have waited at the old one have come back.
+/// Threads wait, hold a connection or take one while the socket is replaced. A silent connection is
+/// taken from the new socket before the threads that waited at the old one have come back.
 fn reopened() {
     let checks = Checks { is_lossless: false, ..Checks::default() };
     let mut world = World::new(Plan { checks, ..Plan::default() });
-    // A thread that is there before all others blocks in accept4, and stays with the old socket.
+    // A thread that is there before all others blocks in accept4 and stays with the old socket.
     world.start(world.programs[0], || ());
     program(&mut world, 2 + random(2) as usize, Finish::AsAsked);
     let new = with(|kernel| kernel.new_file(Kind::Nothing));
@@ -50,9 +51,9 @@ fn reopened() {
     for (number, client) in (100..).zip(&mut kept) {
         client.ask(number, Keep::Yes).expect("an answer");
     }
-    // All threads have come to wait.
+    // All threads wait now.
     sleep(Duration::from_millis(1));
-    // Later they have looked in vain many times.
+    // After this time they have looked many times without success.
     if random(2) == 0 {
         sleep(Duration::from_secs(20));
     }
@@ -61,7 +62,7 @@ fn reopened() {
         woken.ask(200, Keep::No).expect("an answer");
     }
     let process = world.programs[0];
-    // Where no connection is known, threads wait for no more than a moment for the number's new meaning.
+    // Where no connection is known, threads wait only a moment for the new meaning of the number.
     let longest = if kept.is_empty() { 0 } else { 30 };
     let opening = spawn(process, move || reopen(new, longest));
     for (number, client) in (300..).zip(&mut kept) {

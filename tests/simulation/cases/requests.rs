@@ -1,4 +1,4 @@
-//! Every request that is sent is answered exactly once, whatever the schedule.
+//! Every request is answered exactly once, whatever the schedule.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ pub const CASES: &[Case] = &[
     ("few_descriptors", Try::Seeds(4), few_descriptors),
 ];
 
-/// Nothing is lost, and nothing closed.
+/// No request is lost, and no connection is closed.
 fn answered(processes: usize, threads: usize, keep: Keep) {
     let mut world = World::new(Plan { processes, ..Plan::default() });
     program(&mut world, threads, Finish::AsAsked);
@@ -37,7 +37,7 @@ fn answered(processes: usize, threads: usize, keep: Keep) {
     world.end();
 }
 
-/// Many on one connection; those who wait beside it are served in between.
+/// Many requests sent ahead on one connection; clients that wait next to it are served in between.
 fn sent_ahead() {
     const AHEAD: u32 = 60;
     let mut world = World::new(Plan::default());
@@ -52,7 +52,7 @@ fn sent_ahead() {
     other.send(&request(2, Keep::Yes)).expect("it is open");
     other.expect(2).expect("an answer");
     let last = (1..3).filter(|number| times_served(1000 * number + AHEAD - 1) == 1);
-    assert!(last.count() < 2, "all that was sent ahead came first");
+    assert!(last.count() < 2, "all requests sent ahead were served first");
     for (number, client) in (1..).zip(&mut ahead) {
         for more in 0..AHEAD {
             client.expect(1000 * number + more).expect("an answer");
@@ -63,7 +63,7 @@ fn sent_ahead() {
     world.end();
 }
 
-/// What was registered while the process had one thread is in the program's hands when a second one
+/// A connection registered while the process had one thread is in the program when a second thread
 /// begins to wait.
 fn a_thread_more() {
     let mut world = World::new(Plan::default());
@@ -103,7 +103,7 @@ fn closed_by_the_program() {
     world.end();
 }
 
-/// Places in the table are used again while old events are on their way.
+/// Slots of the table are reused while old events are still on their way.
 fn over_the_limit() {
     let checks = Checks { most_parked: 1, ..Checks::default() };
     let settings = &[("LIBFCGI_MAX_WAITING", "1")];
@@ -132,7 +132,8 @@ fn out_of_descriptors() {
     world.end();
 }
 
-/// Eight descriptors, of which the listen socket, epoll and the wake-up are four, and one is left.
+/// A process may have eight descriptors: the listen socket, epoll and the wake-up take four, and one is
+/// left.
 fn few_descriptors() {
     let checks = Checks { is_lossless: false, ..Checks::default() };
     let mut world = World::new(Plan { descriptors: 8, checks, ..Plan::default() });

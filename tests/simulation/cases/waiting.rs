@@ -30,7 +30,7 @@ pub const CASES: &[Case] = &[
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Where the setting is 0.
+/// A connection stays open where the timeouts are set to 0.
 fn no_limit() {
     let settings = &[("LIBFCGI_FIRST_BYTE_TIMEOUT", "0"), ("LIBFCGI_HEAD_TIMEOUT", "0")];
     let checks = Checks { patience: None, ..Checks::default() };
@@ -48,7 +48,7 @@ fn no_limit() {
     world.end();
 }
 
-/// Whatever management records it sends.
+/// A connection without a request is closed at its limit, whatever management records it sends.
 fn silence() {
     for (peer, limit) in [(Peer::Unix, 2), (Peer::V4([127, 0, 0, 1].into()), 60)] {
         let limit = SECOND * limit;
@@ -72,7 +72,7 @@ fn silence() {
     }
 }
 
-/// From its first byte to its last, also on a kept connection.
+/// The limit runs from the first byte of the head to its last, also on a keep-alive connection.
 fn slow_head() {
     let checks = Checks { patience: None, ..Checks::default() };
     let mut world = World::new(Plan { checks, ..Plan::default() });
@@ -101,7 +101,8 @@ fn slow_head() {
     world.end();
 }
 
-/// The program closes its listen socket and has a new one at the number: the kernel forgets to watch.
+/// The program closes its listen socket and opens a new one with the same number: the kernel drops the
+/// registration.
 fn hours() {
     let checks = Checks { is_lossless: false, ..Checks::default() };
     let mut world = World::new(Plan { checks, ..Plan::default() });
@@ -124,7 +125,7 @@ fn hours() {
         client.patience = SECOND * 100;
         let begin = now();
         client.ask(10 * number, Keep::No).expect("an answer");
-        // In all this time there were looks only once in half a minute, by two threads in turn.
+        // Until now two threads in turn looked at the socket only once in half a minute.
         assert!(now() <= begin + SECOND * 60 + Duration::from_millis(20), "{:?}", now() - begin);
         client.close();
         let begin = now();
@@ -139,7 +140,7 @@ fn hours() {
     world.end();
 }
 
-/// So many of them, together.
+/// Counts the wake-ups of all idle threads together.
 fn idle_threads() {
     for threads in [2, 64] {
         let mut world = World::new(Plan::default());
@@ -154,11 +155,11 @@ fn idle_threads() {
         let mut kept = Client::connect(world.listen);
         for number in 0..2 {
             kept.ask(number, Keep::Yes).expect("an answer");
-            // Those in reserve have come to wait in the pool.
+            // The reserve threads wait in the pool now.
             sleep(SECOND * 7);
             let lately = count(20);
             assert!((10..=21).contains(&lately), "{threads} threads wake {lately} times in 20 s");
-            // The longest waits that have begun before.
+            // The longest waits that began earlier end in this time.
             sleep(SECOND * 4 * threads as u32);
             let later = count(3600);
             assert!((60..=122).contains(&later), "{threads} threads wake {later} times an hour");
@@ -170,7 +171,7 @@ fn idle_threads() {
     }
 }
 
-/// At the limit, and kept connections stay.
+/// At the limit on waiting connections the silent ones go, and keep-alive connections stay.
 fn silent_ones_go_first() {
     let checks = Checks { most_parked: 4, ..Checks::default() };
     let settings = &[("LIBFCGI_MAX_WAITING", "4")];
@@ -182,7 +183,7 @@ fn silent_ones_go_first() {
 }
 
 fn short_of_descriptors() {
-    // Room for six connections, with seven that are none.
+    // Room for six connections; seven descriptors are something else.
     let checks = Checks { is_lossless: false, most_parked: 10, ..Checks::default() };
     let mut world = World::new(Plan { descriptors: 13, checks, ..Plan::default() });
     program(&mut world, 1 + random(3) as usize, Finish::AsAsked);
@@ -191,7 +192,7 @@ fn short_of_descriptors() {
     world.end();
 }
 
-/// Connections that have had a request.
+/// Returns keep-alive connections, each of which has had a request.
 fn kept_clients(world: &World, count: u32) -> Vec<Client> {
     let kept = |number| {
         let mut client = Client::connect(world.listen);
@@ -201,7 +202,7 @@ fn kept_clients(world: &World, count: u32) -> Vec<Client> {
     (0..count).map(kept).collect()
 }
 
-/// Three kept connections, a crowd of silent ones, and one more.
+/// Opens three keep-alive connections, a crowd of silent ones, and one more that sends a request.
 fn crowd(world: &World) {
     let mut kept = kept_clients(world, 3);
     let silent: Vec<Client> = (0..20)
@@ -210,7 +211,7 @@ fn crowd(world: &World) {
             Client::connect(world.listen)
         })
         .collect();
-    // One that has something to say is behind them.
+    // The new connection with a request stands behind the silent ones.
     let begin = now();
     let new = Server { keep: Keep::No, requests: 1, may_lose: true, ..Server::new(world.listen) };
     new.run(50);
@@ -224,7 +225,7 @@ fn crowd(world: &World) {
     kept.into_iter().chain(silent).for_each(Client::close);
 }
 
-/// Web servers that connect first and send a little later, beside silent ones.
+/// Web servers that connect first and send a little later, next to silent ones.
 fn grace() {
     let checks = Checks { grace: Duration::from_millis(19), ..Checks::default() };
     let mut world = World::new(Plan { processes: 2, checks, ..Plan::default() });
@@ -250,7 +251,7 @@ fn grace() {
     world.end();
 }
 
-/// While one request takes longer than all of them may be silent.
+/// The silent connections pass their limit while one request is being served.
 fn thousands() {
     const MANY: usize = 16_000;
     let settings = &[("LIBFCGI_MAX_WAITING", "0")];
@@ -286,7 +287,7 @@ fn thousands() {
     world.end();
 }
 
-/// As many kept connections as threads, or more, each of which has just been answered.
+/// As many keep-alive connections as threads, or more, each of which has just been answered.
 fn held_threads() {
     let mut world = World::new(Plan::default());
     let threads = 1 + random(4) as usize;
@@ -311,13 +312,14 @@ fn held_threads() {
     world.end();
 }
 
-/// A request, sent within 6 ms, was answered no later than 5 ms after that.
+/// Checks that a request that took at most 6 ms to send was answered within another 5 ms.
 fn check_wait(begin: Duration) {
     let wait = now() - begin;
     assert!(wait < Duration::from_millis(11), "a request has waited for {wait:?}");
 }
 
-/// As many connections as processes, opened while all are idle, one after the other: one for each.
+/// As many connections as processes, opened one after the other while all are idle: each process gets
+/// one.
 fn idle_processes() {
     const PROCESSES: u32 = 4;
     let mut world = World::new(Plan { processes: PROCESSES as usize, ..Plan::default() });
@@ -327,7 +329,7 @@ fn idle_processes() {
     for round in 0..3 {
         let first = 1000 * round;
         let open = |number| {
-            // All have come to wait.
+            // All processes wait now.
             sleep(Duration::from_millis(20));
             let mut client = Client::connect(world.listen);
             client.ask(first + number, Keep::Yes).expect("an answer");

@@ -11,7 +11,7 @@ use crate::os::socket::Peer;
 type Result = io::Result<(RawFd, Peer)>;
 
 impl Kernel {
-    /// Accepts what is there. `None` where the call blocks.
+    /// Accepts a connection that is there. Returns `None` where the call blocks.
     fn accept_now(&mut self, task: TaskId, listen_fd: RawFd) -> Option<Result> {
         let process = self.process(task);
         if process.is_aside && process.accepting.is_some_and(|(fd, _)| fd == listen_fd) {
@@ -25,7 +25,7 @@ impl Kernel {
             Ok((file, listen)) => (file, listen.peer),
             Err(error) => return Some(Err(error)),
         };
-        // The kernel looks for a number first.
+        // The kernel looks for a free number first.
         let nothing = self.new_file(Kind::Nothing);
         let fd = match self.install(task, nothing) {
             Ok(fd) => fd,
@@ -49,7 +49,7 @@ impl Kernel {
     }
 }
 
-/// Accepts once; blocks as the socket's flag says.
+/// Accepts one connection; blocks or not as the socket's flag says.
 pub fn accept(listen_fd: RawFd) -> Result {
     let queue = |kernel: &mut Kernel, me: TaskId, enters: bool| {
         let Ok(listen) = kernel.file_of(me, listen_fd) else { return };

@@ -1,4 +1,4 @@
-//! What holds after every step, whatever a case is about: the invariants at the head of [`crate::serve`]
+//! Checks of what holds after every step of every case: the invariants at the head of [`crate::serve`]
 //! that the kernel can see.
 
 use std::os::fd::RawFd;
@@ -10,23 +10,23 @@ use super::tasks::{Task, TaskId};
 use super::{Kernel, Process};
 use crate::os::poll::Interest;
 
-/// What the kernel is to check, as far as a case does not say otherwise.
+/// The limits that the kernel checks; a case may set others.
 pub struct Checks {
-    /// Parked connections of one process at most.
+    /// The most parked connections of one process.
     pub most_parked: usize,
-    /// How long a connection may be open that has had no request, if there is a limit.
+    /// How long a connection may stay open without a request, if there is a limit.
     pub patience: Option<Duration>,
-    /// Whether no event is lost: what has come is looked at before time passes.
+    /// Whether no event is lost: every event is handled before time passes.
     pub is_lossless: bool,
-    /// What one thread may receive and close before the kernel is asked for events.
+    /// How many times one thread may receive or close before it asks the kernel for events.
     pub most_unasked: u32,
-    /// How long something may have come on a parked connection while a thread waits for others, too: one
-    /// that holds its own, or does not know yet that no thread holds that one.
+    /// How long input may wait on a parked connection while a thread waits for others too. Such a
+    /// thread holds its own connection, or does not know yet that no thread holds the parked one.
     pub most_unheard: Duration,
-    /// How long a connection may wait to be accepted while threads hold their own.
+    /// How long a connection may wait to be accepted while threads hold their own connections.
     pub most_unaccepted: Duration,
-    /// How long a process with one thread waits for the head of a connection before it goes into the
-    /// program with another one's request.
+    /// How long a process with one thread waits for the head of a connection before it enters the
+    /// program with a request of another connection.
     pub grace: Duration,
 }
 
@@ -44,10 +44,10 @@ impl Default for Checks {
     }
 }
 
-/// A moment in which what is due is done.
+/// The time allowed for doing what is due.
 const MOMENT: Duration = Duration::from_millis(30);
 
-/// The instance in which this number is registered.
+/// Returns the epoll instance in which this number is registered.
 fn watched_by(number: RawFd) -> impl Fn(&Waiter) -> Option<FileId> {
     move |waiter| match waiter {
         Waiter::Watch { epoll, fd, .. } if *fd == number => Some(*epoll),
@@ -55,11 +55,12 @@ fn watched_by(number: RawFd) -> impl Fn(&Waiter) -> Option<FileId> {
     }
 }
 
-/// Events about which nothing is done, because another thread or process was faster.
+/// The most events in a row that a process may find already handled, because another thread or process
+/// was faster.
 const MOST_IN_VAIN: u32 = 50;
 
 impl Kernel {
-    /// Something was received or closed, and the kernel was not asked for events.
+    /// Counts a receive or a close that happens without asking the kernel for events.
     pub fn count_unasked(&mut self, task: TaskId) {
         let threads = self.threads_of(self.tasks[task].process);
         let most = self.checks.most_unasked * threads;
@@ -71,21 +72,22 @@ impl Kernel {
         }
     }
 
-    /// The kernel is asked for events. It does not say the same again and again.
+    /// Notes that the kernel is asked for events, and checks that it does not report the same event
+    /// forever.
     pub fn has_asked(&mut self, task: TaskId, finds: bool) {
         let process = self.process(task);
         process.since_asked = 0;
         process.in_vain = if finds { process.in_vain + 1 } else { 0 };
         let is_busy = process.is_program && !process.wish && process.in_vain > MOST_IN_VAIN;
-        assert!(!is_busy, "an event comes again and again, and nothing is done about it");
+        assert!(!is_busy, "an event is reported again and again, and nothing is done about it");
     }
 
     pub fn threads_of(&self, process: usize) -> u32 {
         self.tasks.iter().filter(|task| task.process == process && !task.ended).count() as u32
     }
 
-    /// What a program's process closes is watched nowhere in it: a copy in a child would keep the
-    /// registration.
+    /// Checks that no epoll instance of the program's process watches what it closes: a copy in a child
+    /// would keep the registration.
     pub fn check_close(&mut self, task: TaskId, fd: RawFd, file: FileId) {
         self.count_unasked(task);
         if !self.process(task).is_program {
@@ -100,11 +102,11 @@ impl Kernel {
         assert!(!is_watched, "descriptor {fd} is closed while it is watched");
     }
 
-    /// The program gets a connection with a request.
+    /// Notes that the program gets a connection with a request.
     pub fn give_to_program(&mut self, task: TaskId, fd: RawFd) {
         let file = self.file_of(task, fd).expect("the program gets an open descriptor");
         let life = &mut self.stream(file).expect("a connection").life;
-        assert!(!life.in_program, "descriptor {fd} has two requests at once");
+        assert!(!life.in_program, "descriptor {fd} has two requests at the same time");
         (life.in_program, life.had_request) = (true, true);
         self.process(task).in_vain = 0;
         let now = self.now;
@@ -115,18 +117,18 @@ impl Kernel {
                 .filter(|life| !life.had_request)
                 .filter_map(|life| life.accepted_at)
                 .find(|since| now < *since + self.checks.grace);
-            assert_eq!(too_young, None, "a connection is taken into the program before its time");
+            assert_eq!(too_young, None, "a request is taken into the program before the grace time is over");
         }
     }
 
-    /// The program has finished its request.
+    /// Notes that the program has finished its request.
     pub fn take_from_program(&mut self, task: TaskId, fd: RawFd) {
         if let Ok(file) = self.file_of(task, fd) {
             self.stream(file).expect("a connection").life.in_program = false;
         }
     }
 
-    /// Every thread waits: nothing that could be done is left.
+    /// Checks, while every thread waits, that there is nothing left to do.
     pub fn check_in_silence(&self) {
         for process in self.processes.iter().filter(|process| process.is_program && !process.dead) {
             if !process.wish {
@@ -158,11 +160,11 @@ impl Kernel {
                 count += 1;
                 unheard = unheard.or(self.is_readable(*file).then_some(*fd));
             }
-            // A thread that polls may have one in its hands that is registered.
+            // A thread that polls may hold a registered connection.
             let most = self.checks.most_parked.saturating_add(self.waiting_for(process, "poll"));
             assert!(count <= most, "process {process} has {count} parked connections");
             if is_asked && self.checks.is_lossless {
-                assert_eq!(unheard, None, "process {process} does not hear what has come");
+                assert_eq!(unheard, None, "process {process} misses what has come");
             }
         }
         if self.waiting_for(process, "epoll_wait") > 0 {
@@ -171,14 +173,14 @@ impl Kernel {
         }
     }
 
-    /// How many threads of the process wait in this call.
+    /// Returns the number of threads of the process that wait in this call.
     fn waiting_for(&self, process: usize, key: &str) -> usize {
         let waits = |task: &&Task| task.process == process && task.waits && !task.frozen;
         self.tasks.iter().filter(waits).filter(|task| task.key == key).count()
     }
 
-    /// Every thread waits, and goes on waiting until then: what has come on a connection that is parked,
-    /// or one that waits to be accepted, is not left for so long while a thread waits for it.
+    /// Checks, while every thread waits until the given time, that no input on a parked connection and
+    /// no connection to be accepted is left for too long while a thread waits for it.
     pub fn check_patience_of_peers(&mut self, until: Duration) {
         let before = std::mem::take(&mut self.unheard);
         if !self.checks.is_lossless {
@@ -210,14 +212,15 @@ impl Kernel {
         }
     }
 
-    /// The last process has left that relies on the flags of the listen socket.
+    /// Checks that the listen socket is not left non-blocking by the last process that relies on its
+    /// flags.
     pub fn check_flags(&self, listen: FileId) {
         let listen = &self.files[listen];
         let is_left = listen.marked && listen.locks.is_empty();
         assert!(!is_left, "the listen socket is left non-blocking");
     }
 
-    /// A thread of a program begins to poll.
+    /// Counts a thread of a program that begins to poll a connection of its own.
     pub fn count_hold(&mut self, task: TaskId, fds: &[RawFd]) {
         let own = fds.first().and_then(|&fd| self.file_of(task, fd).ok());
         let is_parked = own.and_then(|file| self.life(file)).is_some_and(|life| life.is_free());
@@ -235,7 +238,7 @@ impl Kernel {
         }
     }
 
-    /// A connection that waits to be accepted was announced to whoever waits.
+    /// Checks that a connection that waits to be accepted was announced to the waiting threads.
     fn check_entrance(&self, open: impl Iterator<Item = (RawFd, FileId)>) {
         for (_, file) in open {
             if let Kind::Listen(listen) = &self.files[file].kind {
@@ -245,7 +248,7 @@ impl Kernel {
         }
     }
 
-    /// Of a connection that a process has accepted.
+    /// Returns the state of a connection that a process has accepted.
     pub fn life(&self, file: FileId) -> Option<Life> {
         match &self.files[file].kind {
             Kind::Stream(stream) => Some(stream.life).filter(|life| life.accepted_at.is_some()),

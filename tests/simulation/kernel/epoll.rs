@@ -1,4 +1,4 @@
-//! epoll: registrations, the list of those that are ready, and threads that wait for it.
+//! epoll: registrations, the list of those that are ready, and the threads that wait for it.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -15,7 +15,7 @@ pub type Key = (RawFd, FileId);
 pub struct Registration {
     pub token: u64,
     pub interest: Interest,
-    /// Whether it has anything to say; one that speaks once is silent afterwards.
+    /// Whether it reports events; a one-shot registration stops after its first event.
     pub armed: bool,
     is_queued: bool,
 }
@@ -25,7 +25,7 @@ pub struct Epoll {
     pub registrations: BTreeMap<Key, Registration>,
     pub ready: VecDeque<Key>,
     pub waiters: VecDeque<TaskId>,
-    /// Whether the library has left it, and its number, alone.
+    /// Whether the library has abandoned the instance and its number.
     pub is_left: bool,
 }
 
@@ -37,7 +37,7 @@ impl Kernel {
         }
     }
 
-    /// Whether a registration has an event to return now.
+    /// Returns whether a registration has an event to report now.
     pub fn has_event(&self, epoll: &Epoll, key: Key) -> bool {
         epoll.registrations.get(&key).is_some_and(|registration| {
             let is_true = match registration.interest {
@@ -51,7 +51,7 @@ impl Kernel {
         })
     }
 
-    /// Something has happened on a registered file. Returns whether that has woken a thread.
+    /// Notes an event on a registered file. Returns whether that has woken a thread.
     pub fn announce(&mut self, epoll: FileId, fd: RawFd, file: FileId) -> bool {
         let Ok(instance) = self.epoll(epoll) else { return false };
         let Some(registration) = instance.registrations.get_mut(&(fd, file)) else { return false };
@@ -71,7 +71,7 @@ impl Kernel {
         if let Some(task) = next {
             self.wake(task);
         }
-        // They do not count.
+        // Threads that poll do not count.
         self.notify(epoll);
         next.is_some()
     }
@@ -119,7 +119,7 @@ impl Kernel {
         Ok(())
     }
 
-    /// What is there already counts as something that happens.
+    /// Reports what is already there as if it had just happened.
     fn look_at_once(&mut self, epoll: FileId, key: Key) {
         let Kind::Epoll(instance) = &self.files[epoll].kind else { return };
         if self.has_event(instance, key) {
@@ -152,7 +152,8 @@ impl Kernel {
         }
     }
 
-    /// The library cannot tell that the number still stands for its instance, and waits there no more.
+    /// Marks an instance as abandoned: the library cannot tell whether the number still stands for it,
+    /// and waits there no more.
     pub fn leave_instance(&mut self, task: TaskId, number: RawFd) {
         let file = self.file_of(task, number);
         if let Ok(instance) = file.and_then(|file| self.epoll(file)) {
@@ -160,15 +161,15 @@ impl Kernel {
         }
     }
 
-    /// The instance is gone.
+    /// Removes the registrations of an instance that is gone.
     pub fn end_epoll(&mut self, file: FileId, epoll: &Epoll) {
         for (fd, watched) in epoll.registrations.keys() {
             self.forget_watch(file, *fd, *watched);
         }
     }
 
-    /// Takes events. What is level-triggered goes behind the others, and if any are left, the next
-    /// thread that waits is woken for them.
+    /// Takes events. A level-triggered one moves behind the others. If any are left, the next waiting
+    /// thread is woken for them.
     pub fn take_events(&mut self, epoll: FileId, most: usize) -> Vec<u64> {
         let Ok(instance) = self.epoll(epoll) else { return Vec::new() };
         let mut tokens = Vec::new();

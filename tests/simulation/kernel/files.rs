@@ -1,4 +1,4 @@
-//! Open files, the descriptors that stand for them, and who waits for them.
+//! Open files, the descriptors that stand for them, and the threads that wait for them.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -18,11 +18,11 @@ pub enum Kind {
     Epoll(Epoll),
 }
 
-/// Who hears of what happens on a file, in this order.
+/// A waiter for events on a file; the queue notifies its waiters in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Waiter {
     Poller(TaskId),
-    /// Blocks in accept: the first one wakes.
+    /// A thread that blocks in accept; only the first of them wakes.
     Acceptor(TaskId),
     /// An epoll instance in which the file is registered under this number.
     Watch {
@@ -34,12 +34,12 @@ pub enum Waiter {
 
 pub struct File {
     pub kind: Kind,
-    /// How many descriptors stand for it, in all processes.
+    /// The number of descriptors that stand for it, in all processes.
     pub descriptors: usize,
     pub nonblocking: bool,
-    /// Whether the library has made it so.
+    /// Whether the library has made it non-blocking.
     pub marked: bool,
-    /// Locks of processes (fcntl), and whether they are exclusive.
+    /// The locks of processes (fcntl), and whether they are exclusive.
     pub locks: BTreeMap<usize, bool>,
     pub queue: VecDeque<Waiter>,
 }
@@ -57,7 +57,7 @@ impl Kernel {
         self.files.len() - 1
     }
 
-    /// The lowest free number for a file; EMFILE without one.
+    /// Installs a file at the lowest free number; fails with EMFILE if there is none.
     pub fn install(&mut self, task: TaskId, file: FileId) -> io::Result<RawFd> {
         let process = self.process(task);
         let above = process.table.iter().skip(process.lowest).position(Option::is_none);
@@ -74,7 +74,7 @@ impl Kernel {
         Ok(free as RawFd)
     }
 
-    /// Whether there is a number for another descriptor.
+    /// Returns whether there is a number for another descriptor.
     pub fn has_room(&mut self, task: TaskId) -> bool {
         let nothing = self.new_file(Kind::Nothing);
         let room = self.install(task, nothing);
@@ -82,7 +82,7 @@ impl Kernel {
         room.map(|fd| self.free_number(task, fd)).is_ok()
     }
 
-    /// Both ends of a connection that the process has with itself.
+    /// Opens both ends of a connection of the process with itself.
     pub fn open_pair(&mut self, task: TaskId) -> io::Result<[(RawFd, FileId); 2]> {
         let [first, second] = self.new_connection();
         let made = self.install(task, first).and_then(|fd| {
@@ -95,13 +95,14 @@ impl Kernel {
         made.map(|[fd, other]| [(fd, first), (other, second)])
     }
 
-    /// What tells it from others; 1 for what has nothing of that kind.
+    /// Returns the number that tells a file from others, as an inode does; 1 for a file without such a
+    /// number.
     pub fn file_number(&self, file: FileId) -> u32 {
         let is_nameless = matches!(self.files[file].kind, Kind::Epoll(_));
         if is_nameless { 1 } else { file as u32 + 2 }
     }
 
-    /// A descriptor of a new file.
+    /// Opens a descriptor of a new file.
     pub fn open(&mut self, task: TaskId, kind: Kind) -> io::Result<RawFd> {
         let file = self.new_file(kind);
         self.install(task, file)
@@ -131,7 +132,7 @@ impl Kernel {
         Ok(())
     }
 
-    /// The program itself closes a number, or puts another file there.
+    /// Closes a number of the program, or puts another file there.
     pub fn replace(&mut self, process: usize, fd: RawFd, new: Option<FileId>) {
         let process = &mut self.processes[process];
         let old = std::mem::replace(&mut process.table[fd as usize], new);
@@ -149,7 +150,7 @@ impl Kernel {
         process.lowest = process.lowest.min(fd as usize);
     }
 
-    /// One descriptor less stands for a file; without any it is gone.
+    /// Removes one descriptor of a file; the file ends with its last descriptor.
     pub fn release(&mut self, file: FileId) {
         self.files[file].descriptors -= 1;
         if self.files[file].descriptors > 0 {
@@ -169,7 +170,7 @@ impl Kernel {
         }
     }
 
-    /// Something has happened on a file.
+    /// Notifies the waiters of a file that something has happened on it.
     pub fn notify(&mut self, file: FileId) {
         let mut at = 0;
         while let Some(waiter) = self.files[file].queue.get(at).copied() {
@@ -200,7 +201,7 @@ impl Kernel {
         }
     }
 
-    /// A task waits for nothing any more.
+    /// Removes a task from every queue.
     pub fn leave_all_queues(&mut self, task: TaskId) {
         for file in &mut self.files {
             file.queue.retain(|waiter| {

@@ -1,9 +1,10 @@
-//! A small kernel that exists in the simulation alone. Calls are atomic, each takes a microsecond of
-//! virtual time, and before each one any other thread may go on: the scheduler is Shuttle's. While every
-//! thread waits, time moves on to the earliest deadline.
+//! A small kernel that exists only in the simulation. Calls are atomic, and each takes a microsecond of
+//! virtual time. Before each call any other thread may run: the scheduler is Shuttle's. While every thread
+//! waits, time moves on to the earliest deadline.
 //!
-//! The order in which waiting threads wake is Linux's: those that poll, and plain registrations, all of
-//! them; of those that block in accept, and of exclusive registrations, the first one that waits. [`crate::cases`] compares what it says with what Linux says.
+//! Waiting threads wake in Linux's order: all that poll, and all plain registrations. Of the threads that
+//! block in accept, and of exclusive registrations, only the first that waits. [`crate::cases`] compares
+//! this kernel's results with those of Linux.
 
 pub mod accept;
 pub mod checks;
@@ -23,14 +24,15 @@ use files::{File, FileId};
 use tasks::{Task, TaskId};
 use wake_up::WakeUp;
 
-/// What one process is to the kernel, and to the library's os.
+/// A process as the kernel and the library's os see it.
 #[derive(Default)]
 pub struct Process {
     pub number: usize,
-    /// Whose descriptors and statics the library uses; others are the world's.
+    /// Whether it is a process of the program, with descriptors and statics that the library uses;
+    /// others are the world's.
     pub is_program: bool,
     pub table: Vec<Option<FileId>>,
-    /// No number below it is free.
+    /// A bound: every number below it is in use.
     pub lowest: usize,
     /// RLIMIT_NOFILE.
     pub limit: usize,
@@ -41,47 +43,47 @@ pub struct Process {
     pub dead: bool,
     pub wish: bool,
     pub wake_up: WakeUp,
-    /// A number, and what tells its file from others.
+    /// The number on which it accepts, and what tells its file from others.
     pub accepting: Option<(RawFd, u32)>,
     /// Whether something else stands at that number.
     pub is_aside: bool,
     pub generation: usize,
     pub forks: usize,
     pub clean_up: Option<fn()>,
-    /// What was received or closed since the kernel was asked for events.
+    /// The number of receives and closes since the kernel was last asked for events.
     pub since_asked: u32,
-    /// How often the kernel was asked, and said something, and nothing was done about it.
+    /// The number of times in a row that the kernel reported events and nothing was done about them.
     pub in_vain: u32,
-    /// How often a thread has waited for events.
+    /// The number of times a thread has waited for events.
     pub waits: u32,
-    /// How often a thread has waited for a connection of its own.
+    /// The number of times a thread has waited for a connection of its own.
     pub holds: u32,
-    /// Connections that are lost as they are accepted, from now on.
+    /// The number of next connections to be lost as they are accepted.
     pub aborts: u32,
 }
 
 pub struct Kernel {
-    /// Tells worlds apart.
+    /// A number that tells worlds apart.
     pub world: u64,
     pub now: Duration,
     pub files: Vec<File>,
     pub processes: Vec<Process>,
     pub tasks: Vec<Task>,
-    /// Tasks that do not wait.
+    /// The number of tasks that do not wait.
     pub running: usize,
-    /// Tasks that have not ended, without the world's own.
+    /// The number of tasks that have not ended, without the world's own.
     pub alive: usize,
-    /// Those to wake when the call is over.
+    /// The tasks to wake when the call is over.
     pub woken: Vec<TaskId>,
     pub locks: BTreeMap<usize, Vec<TaskId>>,
     pub joiners: Vec<TaskId>,
     pub environment: BTreeMap<&'static str, String>,
     pub checks: checks::Checks,
-    /// How many times each request was served.
+    /// The number of times each request was served.
     pub served: BTreeMap<u32, u32>,
-    /// Files on which something has come that a thread may take, and since when.
+    /// Files with unhandled input that a thread may take, and since when it has been there.
     pub unheard: BTreeMap<FileId, Duration>,
-    /// By which process last.
+    /// The process that served each request last.
     pub servers: BTreeMap<u32, usize>,
 }
 
@@ -91,7 +93,7 @@ impl Kernel {
         &mut self.processes[process]
     }
 
-    /// A new process with nothing but the three standard descriptors, which are nothing here.
+    /// Adds a process with nothing but the three standard descriptors, which stand for nothing here.
     pub fn new_process(&mut self, is_program: bool, limit: usize) -> usize {
         let nothing = self.new_file(files::Kind::Nothing);
         self.files[nothing].descriptors = 3;
@@ -101,7 +103,7 @@ impl Kernel {
         number
     }
 
-    /// Ends a process at once, whatever its threads are doing.
+    /// Ends a process immediately, whatever its threads are doing.
     pub fn kill(&mut self, process: usize) {
         self.processes[process].dead = true;
         for fd in 0..self.processes[process].table.len() {
@@ -118,7 +120,7 @@ impl Kernel {
         }
     }
 
-    /// As SIGTERM does it.
+    /// Asks a process to shut down, as SIGTERM does.
     pub fn ask_to_end(&mut self, process: usize) {
         self.processes[process].wish = true;
         self.write_wake_up(process);
@@ -143,7 +145,7 @@ impl Kernel {
         }
     }
 
-    /// A process with a copy of each descriptor of another. It does nothing.
+    /// Adds a process with a copy of each descriptor of another one. It does nothing.
     pub fn fork(&mut self, of: usize) -> usize {
         let table = self.processes[of].table.clone();
         for file in table.iter().flatten() {
@@ -156,7 +158,7 @@ impl Kernel {
     }
 }
 
-/// An error of a system call.
+/// Returns the error of a system call.
 pub fn error(number: i32) -> io::Error {
     io::Error::from_raw_os_error(number)
 }

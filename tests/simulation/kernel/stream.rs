@@ -10,7 +10,7 @@ use super::tasks::TaskId;
 use super::{Kernel, error};
 use crate::os::socket::Peer;
 
-/// Bytes that one end holds that nothing has received yet.
+/// The number of bytes that one end can hold before they are received.
 const ROOM: usize = 200_000;
 
 pub struct Listen {
@@ -22,28 +22,28 @@ pub struct Listen {
 pub struct Stream {
     pub inbox: VecDeque<u8>,
     pub other: FileId,
-    /// Nothing comes behind what is there.
+    /// Whether nothing follows what is in the inbox.
     pub has_end: bool,
-    /// The other end was closed with something unread.
+    /// Whether the other end was closed with unread bytes.
     pub is_reset: bool,
-    /// Nothing can be sent any more.
+    /// Whether nothing more can be sent.
     pub is_shut: bool,
-    /// Of a program's end: what the checks look at.
+    /// The state of a program's end, for the checks.
     pub life: Life,
 }
 
-/// What has become of a connection in the hands of a program's process.
+/// The state of a connection in a process of the program.
 #[derive(Clone, Copy, Default)]
 pub struct Life {
     pub accepted_at: Option<Duration>,
-    /// Whether it has given the program a request.
+    /// Whether the program has had a request on it.
     pub had_request: bool,
-    /// Whether the program has one now.
+    /// Whether the program has a request on it now.
     pub in_program: bool,
 }
 
 impl Life {
-    /// Whether it was accepted, and the program has no request on it.
+    /// Returns whether it was accepted and the program has no request on it.
     pub fn is_free(self) -> bool {
         self.accepted_at.is_some() && !self.in_program
     }
@@ -79,7 +79,7 @@ impl Kernel {
         self.stream(file)
     }
 
-    /// The two ends of a new connection, without descriptors.
+    /// Returns the two ends of a new connection, without descriptors.
     pub fn new_connection(&mut self) -> [FileId; 2] {
         let first = self.files.len();
         let second = self.new_file(Kind::Stream(Stream::new(first + 1))) + 1;
@@ -92,7 +92,7 @@ impl Kernel {
             return Err(error(libc::ECONNREFUSED));
         }
         let [server, client] = self.new_connection();
-        // The backlog counts as its descriptor.
+        // The backlog counts as the new end's descriptor.
         self.files[server].descriptors = 1;
         let fd = self.install(task, client)?;
         if let Kind::Listen(listen) = &mut self.files[listen].kind {
@@ -121,7 +121,7 @@ impl Kernel {
         Ok(count)
     }
 
-    /// Whether nothing more comes, and nothing can be sent.
+    /// Returns whether nothing more comes and nothing can be sent.
     pub fn has_hung_up(&self, file: FileId) -> bool {
         let Kind::Stream(stream) = &self.files[file].kind else { return false };
         stream.is_reset || stream.has_end && stream.is_shut
@@ -163,8 +163,8 @@ impl Kernel {
         self.notify(other);
     }
 
-    /// An end of which no descriptor is left. With something unread in it the other end loses what it
-    /// has not received yet, as with TCP.
+    /// Ends a stream without descriptors. If it has unread bytes, the other end loses what it has not
+    /// received yet, as with TCP.
     pub fn end_stream(&mut self, stream: Stream) {
         let other = stream.other;
         if let Ok(peer) = self.stream(other) {

@@ -10,10 +10,10 @@ use shuttle::thread::{self, Thread};
 
 use super::{Kernel, Process};
 
-/// As Shuttle counts them.
+/// The number of a task, as Shuttle counts them.
 pub type TaskId = usize;
 
-/// What each call takes.
+/// The time that each call takes.
 const CALL: Duration = Duration::from_micros(1);
 
 pub struct Task {
@@ -21,21 +21,21 @@ pub struct Task {
     pub process: usize,
     thread: Option<Thread>,
     pub waits: bool,
-    /// When its wait is over.
+    /// The deadline of its wait.
     pub until: Option<Duration>,
     pub ends_by_signal: bool,
     pub signalled: bool,
-    /// Of a parent, seen from its child: it does not go on.
+    /// Whether it is a thread of the parent, seen from the child: it does not go on.
     pub frozen: bool,
     pub ended: bool,
-    /// What it waits for.
+    /// A name for what it waits for.
     pub key: &'static str,
 }
 
-/// What unwinds the stack of a thread whose process is dead.
+/// The panic payload that unwinds the stack of a thread whose process is dead.
 struct Killed;
 
-/// How a wait ended without what was waited for.
+/// The reason why a wait ended without success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
     TimedOut,
@@ -44,11 +44,11 @@ pub enum Ended {
 
 thread_local! {
     static KERNEL: RefCell<Option<Kernel>> = const { RefCell::new(None) };
-    /// Reading it is a scheduling point, and nothing else.
+    /// A value whose reading is a scheduling point, and nothing else.
     static POINT: RefCell<Option<Arc<AtomicBool>>> = const { RefCell::new(None) };
 }
 
-/// Makes the kernel of a new world; the calling task is in process 0.
+/// Starts the kernel of a new world; the calling task is in process 0.
 pub fn begin(kernel: Kernel) {
     KERNEL.with(|key| *key.borrow_mut() = Some(kernel));
     POINT.with(|key| *key.borrow_mut() = Some(Arc::new(AtomicBool::new(false))));
@@ -61,7 +61,7 @@ pub fn with<T>(look: impl FnOnce(&mut Kernel) -> T) -> T {
     KERNEL.with(|key| look(key.borrow_mut().as_mut().expect("a world")))
 }
 
-/// The same, unless it is in use.
+/// Does the same as [`with`], unless the kernel is in use.
 pub fn try_with(look: impl FnOnce(&mut Kernel)) {
     KERNEL.with(|key| {
         if let Ok(Some(kernel)) = key.try_borrow_mut().as_deref_mut() {
@@ -84,14 +84,14 @@ pub fn here<T>(look: impl FnOnce(&mut Process) -> T) -> T {
     with_me(|kernel, me| look(kernel.process(me)))
 }
 
-/// A scheduling point; a thread of a dead process ends here.
+/// Makes a scheduling point; a thread of a dead process ends here.
 fn point() {
     let point = POINT.with(|key| key.borrow().clone()).expect("a world");
     point.load(Ordering::SeqCst);
     go_on();
 }
 
-/// Comes back only if the calling thread is to go on.
+/// Returns only if the calling thread is to go on.
 fn go_on() {
     loop {
         let (dead, frozen) =
@@ -104,7 +104,7 @@ fn go_on() {
     }
 }
 
-/// What every thread is doing, to be printed with a failure.
+/// Returns what every thread is doing, to be printed with a failure.
 pub fn report() -> String {
     KERNEL.with(|key| {
         let kernel = key.borrow();
@@ -117,7 +117,7 @@ pub fn report() -> String {
     })
 }
 
-/// A system call that does not wait.
+/// Makes a system call that does not wait.
 pub fn call<T>(what: impl FnOnce(&mut Kernel, TaskId) -> T) -> T {
     point();
     let result = with_me(|kernel, me| {
@@ -129,7 +129,7 @@ pub fn call<T>(what: impl FnOnce(&mut Kernel, TaskId) -> T) -> T {
     result
 }
 
-/// Lets those go on that the kernel has woken.
+/// Lets the tasks go on that the kernel has woken.
 pub fn wake_woken() {
     let woken = with(|kernel| {
         let woken = std::mem::take(&mut kernel.woken);
@@ -138,20 +138,20 @@ pub fn wake_woken() {
     woken.iter().for_each(Thread::unpark);
 }
 
-/// The same, in a thread that may be of a dead process by then.
+/// Does the same as [`wake_woken`], in a thread whose process may be dead by then.
 fn wake_and_go_on() {
     wake_woken();
     go_on();
 }
 
-/// A call that waits until `look` finds something, in the queues that `queue` enters and leaves.
+/// Makes a call that waits until `look` finds something, in the queues that `queue` enters and leaves.
 pub fn wait<T>(
     key: &'static str,
     until: Option<Duration>,
     mut look: impl FnMut(&mut Kernel, TaskId) -> Option<T>,
     queue: impl Fn(&mut Kernel, TaskId, bool),
 ) -> Result<T, Ended> {
-    // One that came earlier interrupts nothing any more.
+    // A signal that came earlier interrupts nothing any more.
     with_me(|kernel, me| kernel.tasks[me].signalled = false);
     loop {
         let found = call(|kernel, me| {
@@ -182,16 +182,16 @@ pub fn wait<T>(
     }
 }
 
-/// Waits for so long.
+/// Waits for the given time.
 pub fn sleep(time: Duration) {
     let until = with(|kernel| kernel.now) + time;
-    // A signal does not end what a program does.
+    // A signal does not end a sleep of the program.
     while wait("the time", Some(until), |_, _| None::<()>, |_, _, _| {}) == Err(Ended::Interrupted)
     {
     }
 }
 
-/// The lock at this address is free.
+/// Wakes the tasks that wait for the lock at this address, which is free now.
 pub fn unlocked(address: usize) {
     if std::thread::panicking() {
         return;
@@ -227,7 +227,7 @@ fn enter(process: usize) {
     });
 }
 
-/// A thread of a process.
+/// A running thread of a process.
 pub struct Handle {
     handle: thread::JoinHandle<TaskId>,
 }
@@ -272,7 +272,7 @@ pub fn join_all() {
     wait_for_ends(|kernel| kernel.alive == 0);
 }
 
-/// Looks again whenever a thread has ended.
+/// Waits for a condition, and looks again whenever a thread has ended.
 fn wait_for_ends(are_over: impl Fn(&Kernel) -> bool) {
     let queue = |kernel: &mut Kernel, me, enters: bool| {
         kernel.joiners.retain(|&task| task != me);
@@ -284,7 +284,7 @@ fn wait_for_ends(are_over: impl Fn(&Kernel) -> bool) {
 }
 
 impl Kernel {
-    /// The task goes on with the end of this call, or of the present one.
+    /// Lets a task go on at the end of this call, or of the current one.
     pub fn wake(&mut self, task: TaskId) {
         let task = &mut self.tasks[task];
         if task.waits && !task.frozen {
@@ -310,7 +310,7 @@ impl Kernel {
         self.let_time_pass();
     }
 
-    /// While every task waits, the clock moves on to the earliest deadline.
+    /// Moves the clock to the earliest deadline while every task waits.
     fn let_time_pass(&mut self) {
         if self.running > 0 {
             return;
@@ -332,7 +332,7 @@ impl Kernel {
         self.wake_due();
     }
 
-    /// Wakes those whose deadline has come.
+    /// Wakes the tasks whose deadline has come.
     fn wake_due(&mut self) {
         for task in 0..self.tasks.len() {
             if self.tasks[task].until.is_some_and(|until| until <= self.now) {
@@ -349,7 +349,7 @@ impl Kernel {
         }
     }
 
-    /// All other threads of the task's process do not go on: they are the parent's.
+    /// Stops all other threads of the task's process: they are the parent's.
     pub fn freeze_others(&mut self, me: TaskId) {
         let process = self.tasks[me].process;
         for number in 0..self.tasks.len() {
@@ -366,7 +366,7 @@ impl Kernel {
         }
     }
 
-    /// At the end of the world the frozen ones end, as threads of a process that is dead.
+    /// Ends the frozen threads at the end of the world, as threads of a dead process.
     pub fn end_frozen(&mut self, dead: usize) {
         for number in 0..self.tasks.len() {
             if std::mem::take(&mut self.tasks[number].frozen) {

@@ -10,7 +10,7 @@ use super::{Kernel, error};
 use crate::os::poll::{PollFd, READABLE, WRITABLE};
 
 impl Kernel {
-    /// Looks what has come true; how many that are.
+    /// Fills in the events that are true now. Returns how many descriptors have any.
     fn look(&mut self, task: TaskId, fds: &mut [PollFd]) -> usize {
         for entry in &mut *fds {
             entry.revents = match self.file_of(task, entry.fd) {
@@ -56,7 +56,7 @@ pub fn poll(fds: &mut [PollFd], until: Option<Duration>) -> io::Result<usize> {
     }
 }
 
-/// A file that a call goes on using, whatever becomes of its number.
+/// A file that a call keeps using, whatever happens to its number.
 struct Used(FileId);
 
 impl Used {
@@ -71,7 +71,7 @@ impl Used {
 
 impl Drop for Used {
     fn drop(&mut self) {
-        // Where a check has failed the kernel is in use.
+        // While a failed check unwinds, the kernel is in use.
         try_with(|kernel| kernel.release(self.0));
     }
 }

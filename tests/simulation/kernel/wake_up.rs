@@ -1,4 +1,4 @@
-//! The two sockets by which a process wakes its own threads. Their numbers are the program's to close.
+//! The two sockets with which a process wakes its own threads. The program may close their numbers.
 
 use std::io;
 use std::os::fd::RawFd;
@@ -22,17 +22,17 @@ impl Kernel {
         end.filter(|(fd, file)| table.get(*fd as usize) == Some(&Some(*file)))
     }
 
-    /// The number that becomes readable, if it still stands for that.
+    /// Returns the number that becomes readable, if it still stands for its file.
     pub fn own_reader(&self, process: usize) -> Option<RawFd> {
         self.own(process, self.processes[process].wake_up.reader).map(|(fd, _)| fd)
     }
 
-    /// The number that is written to, if it still stands for that.
+    /// Returns the number that is written to, if it still stands for its file.
     pub fn own_writer(&self, process: usize) -> Option<RawFd> {
         self.own(process, self.processes[process].wake_up.writer).map(|(fd, _)| fd)
     }
 
-    /// The number that becomes readable; what is missing is made.
+    /// Returns the number that becomes readable; makes what is missing.
     pub fn sound_wake_up(&mut self, task: TaskId) -> io::Result<RawFd> {
         let process = self.tasks[task].process;
         let WakeUp { reader, writer } = self.processes[process].wake_up;
@@ -75,7 +75,7 @@ impl Kernel {
         }
     }
 
-    /// Gives up the parent's ends, in a child.
+    /// Closes the parent's ends in a child.
     pub fn forget_wake_up(&mut self, task: TaskId) {
         let process = self.tasks[task].process;
         let WakeUp { reader, writer } = std::mem::take(&mut self.processes[process].wake_up);

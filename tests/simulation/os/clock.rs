@@ -11,22 +11,21 @@ fn begin() -> Instant {
     *BEGIN.get_or_init(Instant::now)
 }
 
-/// As in src/os.
 pub fn now() -> Instant {
     begin() + with(|kernel| kernel.now)
 }
 
-/// Milliseconds between two ticks of the kernel.
+/// The number of milliseconds between two ticks of the kernel.
 const TICK: u32 = 4;
 
-/// As in src/os: as of the last tick.
+/// Returns the time of the last tick.
 pub fn milliseconds() -> u32 {
     with(|kernel| kernel.now).as_millis() as u32 / TICK * TICK
 }
 
 /// Returns the deadline of a wait.
 pub fn end_of(timeout: Option<Duration>) -> Option<Duration> {
-    // The kernel counts in milliseconds, and never ends a wait early.
+    // The kernel counts in milliseconds and never ends a wait early.
     let whole =
         |timeout: Duration| Duration::from_millis(timeout.as_micros().div_ceil(1000) as u64);
     timeout.map(|timeout| with(|kernel| kernel.now) + whole(timeout))

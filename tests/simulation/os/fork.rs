@@ -4,17 +4,14 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::kernel::tasks::{here, with};
 
-/// As in src/os.
 pub fn set_child_clean_up(clean_up: fn()) {
     here(|process| process.clean_up = Some(clean_up));
 }
 
-/// As in src/os.
 pub fn generation() -> usize {
     here(|process| process.generation)
 }
 
-/// As in src/os.
 pub fn has_family() -> bool {
     here(|process| process.generation > 0 || process.forks > 0)
 }
@@ -23,18 +20,17 @@ pub fn has_family() -> bool {
 pub struct ForkEpoch(usize);
 
 impl ForkEpoch {
-    /// As in src/os. A fork of the simulation takes no time: none is in progress.
+    /// Returns the current epoch. A simulated fork takes no time, so none is in progress.
     pub fn now() -> Self {
         Self(here(|process| process.forks))
     }
 
-    /// As in src/os.
     pub fn is_before_a_fork(self) -> bool {
         here(|process| process.forks) != self.0
     }
 }
 
-/// World, process, generation.
+/// The world, the process and its generation.
 type Owner = (u64, usize, usize);
 
 /// A value for each process of each world.
@@ -50,12 +46,11 @@ impl<T: Default + Send + Sync + 'static> PerProcess<T> {
     where
         T: Default,
     {
-        // `T` may have a lock, which has no destructor that could run here.
+        // `T` may contain a lock, whose destructor must not run here.
         std::mem::forget(_first);
         Self(Mutex::new(Vec::new()))
     }
 
-    /// As in src/os.
     pub fn get(&self) -> Option<&T> {
         let owner = owner();
         let mut values = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -69,14 +64,12 @@ impl<T: Default + Send + Sync + 'static> PerProcess<T> {
         Some(value)
     }
 
-    /// As in src/os.
     pub fn existing(&self) -> Option<&T> {
         let owner = owner();
         let values = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         values.iter().find(|(other, _)| *other == owner).map(|(_, value)| *value)
     }
 
-    /// As in src/os.
     pub fn inherited(&self) -> Option<&T> {
         let (world, process, generation) = owner();
         let values = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::poll::{self, WRITABLE};
 use crate::kernel::tasks::{call, here};
 
-/// Standard error: any output is a failure, except for the lack of descriptors.
+/// Standard error: any output is a failure, except when descriptors are short.
 #[derive(Debug)]
 pub struct Stderr;
 
@@ -20,12 +20,11 @@ impl fmt::Write for Stderr {
     }
 }
 
-/// As in src/os.
 pub fn recv_now(fd: RawFd, buffer: &mut [u8]) -> io::Result<usize> {
     call(|kernel, me| kernel.receive(me, fd, buffer))
 }
 
-/// Receives at least one byte; 0 at the end of file. `None` after `patience`.
+/// Receives at least one byte. Returns 0 at the end of file and `None` after `patience`.
 pub fn recv_within(fd: RawFd, buffer: &mut [u8], patience: Duration) -> io::Result<Option<usize>> {
     loop {
         match recv_now(fd, buffer) {
@@ -42,17 +41,15 @@ pub fn recv_within(fd: RawFd, buffer: &mut [u8], patience: Duration) -> io::Resu
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Then {
     KeepOpen,
-    // capi's.
+    // Used by capi only.
     #[allow(dead_code)]
     ShutDown,
 }
 
-/// As in src/os.
 pub fn send_now(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
     call(|kernel, me| kernel.send(me, fd, bytes))
 }
 
-/// As in src/os.
 pub fn send_all(fd: RawFd, mut bytes: &[u8], _then: Then) -> io::Result<()> {
     while !bytes.is_empty() {
         match send_now(fd, bytes) {
@@ -66,7 +63,6 @@ pub fn send_all(fd: RawFd, mut bytes: &[u8], _then: Then) -> io::Result<()> {
     Ok(())
 }
 
-/// As in src/os.
 pub fn send_all_parts<'a>(
     fd: RawFd,
     pieces: impl Iterator<Item = &'a [u8]> + Clone,
@@ -76,7 +72,6 @@ pub fn send_all_parts<'a>(
     send_all(fd, &pieces.collect::<Vec<_>>().concat(), then)
 }
 
-/// As in src/os.
 pub fn send_all_within(fd: RawFd, bytes: &mut &[u8], patience: Duration) -> io::Result<()> {
     while !bytes.is_empty() {
         match send_now(fd, bytes) {

@@ -12,12 +12,10 @@ impl<T: PartialEq + Sync> Latest<T> {
         Self(Mutex::new((None, Vec::new())))
     }
 
-    /// As in src/os.
     pub fn get(&self) -> Option<&T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).0
     }
 
-    /// As in src/os.
     pub fn get_or_make(&self, make: fn() -> T) -> &T {
         if self.get().is_none() {
             let _ = self.replace(make());
@@ -25,7 +23,6 @@ impl<T: PartialEq + Sync> Latest<T> {
         self.get().unwrap()
     }
 
-    /// As in src/os.
     pub fn replace(&self, value: T) -> Result<(), NoMemory> {
         let mut values = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = values.1.iter().find(|known| ***known == value).copied();

@@ -35,7 +35,6 @@ impl<T> Lock<T> {
         }
     }
 
-    /// As in src/os.
     pub fn lock(&self) -> Guard<'_, T> {
         let address = self.address();
         wait(
@@ -47,7 +46,6 @@ impl<T> Lock<T> {
         .unwrap_or_else(|_| unreachable!("no signal ends it"))
     }
 
-    /// As in src/os.
     pub fn try_lock(&self) -> Option<Guard<'_, T>> {
         call(|_, _| self.take())
     }

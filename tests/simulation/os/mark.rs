@@ -1,4 +1,4 @@
-//! Who made a listen socket non-blocking.
+//! The record of who made a listen socket non-blocking.
 
 use std::io;
 use std::os::fd::RawFd;
@@ -7,14 +7,13 @@ use super::socket::check_listens;
 use crate::kernel::error;
 use crate::kernel::tasks::call;
 
-/// As in src/os.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Waiter {
     Library,
     Program,
 }
 
-/// O_NONBLOCK, and the library's mark (O_APPEND).
+/// Whether O_NONBLOCK is set, and the library's mark (O_APPEND).
 type Flags = (bool, bool);
 
 fn flags(fd: RawFd) -> io::Result<Flags> {
@@ -32,7 +31,7 @@ fn set_flags(fd: RawFd, flags: Flags) -> io::Result<()> {
     })
 }
 
-/// A lock of the process on a file.
+/// A kind of lock that a process has on a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Lock {
     None,
@@ -66,17 +65,15 @@ fn waiter(flags: Flags) -> Waiter {
     if flags == (true, false) { Waiter::Program } else { Waiter::Library }
 }
 
-/// As in src/os. No socket that is non-blocking is inherited here.
+/// Returns whether the program made the socket non-blocking. No non-blocking socket is inherited here.
 pub fn nonblocking_by_program(fd: RawFd) -> bool {
     flags(fd).is_ok_and(|flags| waiter(flags) == Waiter::Program)
 }
 
-/// As in src/os.
 pub fn nonblocking_by_library(fd: RawFd) -> bool {
     flags(fd).is_ok_and(|flags| flags == (true, true))
 }
 
-/// As in src/os.
 pub fn make_nonblocking(fd: RawFd) -> io::Result<Waiter> {
     while lock(fd, Lock::Shared).is_err_and(|error| error.raw_os_error() == Some(libc::EAGAIN)) {}
     let flags = flags(fd)?;
@@ -88,7 +85,6 @@ pub fn make_nonblocking(fd: RawFd) -> io::Result<Waiter> {
     Ok(Waiter::Library)
 }
 
-/// As in src/os.
 pub fn take_back(fd: RawFd) {
     if !nonblocking_by_library(fd) || check_listens(fd).is_err() {
         return;

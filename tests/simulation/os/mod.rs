@@ -1,7 +1,8 @@
-//! What [`crate::serve`] reaches the kernel and the clock through, on the simulated [`crate::kernel`]:
-//! the names and signatures of src/os. What computes only is src/os's own.
+//! The interface between [`crate::serve`] and the simulated [`crate::kernel`] and its clock, with the
+//! names and signatures of src/os. An item without a comment does what it does there. Modules that only
+//! compute are src/os's own.
 
-// Without their tests.
+// These two are used without their tests.
 #[allow(dead_code, unused_imports)]
 #[path = "../../../src/os/unix/error.rs"]
 pub mod error;

@@ -29,18 +29,15 @@ impl PollFd {
         Self { fd, events, revents: 0 }
     }
 
-    /// As in src/os.
     pub const fn is_open(&self) -> bool {
         self.revents & libc::POLLNVAL == 0
     }
 }
 
-/// As in src/os.
 pub fn poll(fds: &mut [PollFd], timeout: Option<Duration>) -> io::Result<usize> {
     waiting::poll(fds, end_of(timeout))
 }
 
-/// As in src/os.
 pub fn one(fd: RawFd, events: i16, timeout: Option<Duration>) -> io::Result<i16> {
     let end = timeout.and_then(|timeout| now().checked_add(timeout));
     let mut fds = [PollFd::new(fd, events)];
@@ -67,14 +64,12 @@ pub struct Ready {
 }
 
 impl Ready {
-    /// As in src/os.
     pub const MOST: usize = 16;
 
     pub const fn new() -> Self {
         Self { tokens: Vec::new() }
     }
 
-    /// As in src/os.
     pub fn tokens(&self) -> impl Iterator<Item = u64> + '_ {
         self.tokens.iter().copied()
     }
@@ -88,14 +83,14 @@ pub struct Epoll {
 }
 
 impl Epoll {
-    /// As in src/os. No scheduling point: it is called where a value is made once.
+    /// Makes an instance without a scheduling point, because it is called where a value is made once.
     pub fn new(witness: impl FnOnce() -> io::Result<RawFd>, token: u64) -> io::Result<Self> {
         let epoll = Self { fd: AtomicI32::new(-1), witness: AtomicI32::new(-1), token };
         epoll.make(witness, || {})?;
         Ok(epoll)
     }
 
-    /// `pause`: between two system calls.
+    /// Makes the instance; calls `pause` between two system calls.
     fn make(
         &self,
         witness: impl FnOnce() -> io::Result<RawFd>,
@@ -121,7 +116,6 @@ impl Epoll {
         is_good
     }
 
-    /// As in src/os.
     pub fn renew(&self, witness: impl FnOnce() -> io::Result<RawFd>) -> io::Result<()> {
         self.give_up();
         self.make(witness, || call(|_, _| ()))
@@ -131,29 +125,24 @@ impl Epoll {
         self.modify(self.witness(), Interest::Level, self.token)
     }
 
-    /// As in src/os.
     pub fn is_lost(&self) -> bool {
         self.ask_witness().is_err_and(|error| says_lost(&error))
     }
 
-    /// As in src/os.
     pub fn witness(&self) -> RawFd {
         self.witness.load(Ordering::Relaxed)
     }
 
-    /// As in src/os.
     pub fn add(&self, fd: RawFd, interest: Interest, token: u64) -> io::Result<()> {
         let epoll = self.descriptor();
         call(|kernel, me| kernel.add(me, epoll, fd, interest, token))
     }
 
-    /// As in src/os.
     pub fn modify(&self, fd: RawFd, interest: Interest, token: u64) -> io::Result<()> {
         let epoll = self.descriptor();
         call(|kernel, me| kernel.modify(me, epoll, fd, interest, token))
     }
 
-    /// As in src/os.
     pub fn move_last(&self, fd: RawFd, interest: Interest, token: u64) -> io::Result<()> {
         let epoll = self.descriptor();
         match call(|kernel, me| kernel.remove(me, epoll, fd)) {
@@ -162,13 +151,11 @@ impl Epoll {
         }
     }
 
-    /// As in src/os.
     pub fn remove(&self, fd: RawFd) -> bool {
         let epoll = self.descriptor();
         call(|kernel, me| kernel.remove(me, epoll, fd)).is_ok()
     }
 
-    /// As in src/os.
     pub fn wait(
         &self,
         ready: &mut Ready,
@@ -181,7 +168,6 @@ impl Epoll {
         Ok(())
     }
 
-    /// As in src/os.
     pub fn wait_for_handlers_only(
         &self,
         ready: &mut Ready,
@@ -192,12 +178,10 @@ impl Epoll {
         self.wait(ready, most, Some(Duration::ZERO))
     }
 
-    /// As in src/os.
     pub fn descriptor(&self) -> RawFd {
         self.fd.load(Ordering::Relaxed)
     }
 
-    /// As in src/os.
     pub fn give_up(&self) {
         let is_own = self.ask_witness().is_ok();
         let fd = self.fd.swap(-1, Ordering::Relaxed);
@@ -209,7 +193,6 @@ impl Epoll {
     }
 }
 
-/// As in src/os.
 pub fn says_lost(error: &io::Error) -> bool {
     [libc::EBADF, libc::EINVAL, libc::ENOENT].contains(&errno_of(error))
 }

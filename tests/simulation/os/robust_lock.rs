@@ -13,7 +13,6 @@ pub struct Held<'a> {
 }
 
 impl Held<'_> {
-    /// As in src/os.
     pub fn has_others(&self) -> bool {
         !threads::only_one()
     }
@@ -24,12 +23,10 @@ impl RobustLock {
         Self(Lock::new(()))
     }
 
-    /// As in src/os.
     pub fn lock(&self) -> Held<'_> {
         Held { _guard: self.0.lock() }
     }
 
-    /// As in src/os.
     pub fn try_lock(&self) -> Option<Held<'_>> {
         self.0.try_lock().map(|guard| Held { _guard: guard })
     }

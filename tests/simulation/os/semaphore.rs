@@ -9,12 +9,11 @@ use crate::kernel::error;
 use crate::kernel::tasks::{Ended, call, unlocked, wait};
 use crate::world::now;
 
-/// As in src/os: how many posts there are.
+/// The number of posts that are left.
 #[derive(Debug)]
 pub struct Semaphore(Box<AtomicU32>);
 
 impl Semaphore {
-    /// As in src/os.
     pub fn new() -> Result<Self, NoMemory> {
         Ok(Self(Box::default()))
     }
@@ -28,13 +27,11 @@ impl Semaphore {
         self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).ok().map(drop)
     }
 
-    /// As in src/os.
     pub fn post(&self) {
         call(|_, _| self.0.fetch_add(1, Ordering::SeqCst));
         unlocked(self.address());
     }
 
-    /// As in src/os.
     pub fn wait(&self, timeout: Duration) -> io::Result<()> {
         let address = self.address();
         wait(

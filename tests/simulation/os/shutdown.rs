@@ -6,48 +6,41 @@ use std::time::Duration;
 
 use crate::kernel::tasks::{here, with, with_me};
 
-/// As in src/os.
 pub const MAX_UNCHECKED_WAIT: Duration = Duration::from_secs(1);
 
-/// As in src/os.
 pub fn is_requested() -> bool {
     here(|process| process.wish)
 }
 
-/// As in src/os.
 pub fn restarts() -> usize {
     0
 }
 
-/// As in src/os.
 pub fn wake_up_descriptor() -> io::Result<RawFd> {
     here(|process| process.wake_up.reader).map_or_else(check_wake_up, |(fd, _)| Ok(fd))
 }
 
-/// As in src/os. No scheduling point: it is called where a value is made once.
+/// Makes what is missing, without a scheduling point, because it is called where a value is made once.
 pub fn check_wake_up() -> io::Result<RawFd> {
     with_me(|kernel, me| kernel.sound_wake_up(me))
 }
 
-/// As in src/os.
 pub fn existing_wake_up() -> Option<RawFd> {
     with_me(|kernel, me| kernel.own_reader(kernel.tasks[me].process))
 }
 
-/// As in src/os.
 pub fn ignore_wake_up() {
     with_me(|kernel, me| kernel.read_wake_up(kernel.tasks[me].process));
     let _ = check_wake_up();
 }
 
-/// As in src/os: no thread leaves by siglongjmp here.
+/// Does nothing: no thread leaves by siglongjmp here.
 pub fn forget_abandoned_accept() {}
 
 #[derive(Debug)]
 pub struct Accepting(());
 
 impl Accepting {
-    /// As in src/os.
     pub fn on(fd: RawFd, file: u32) -> Self {
         here(|process| process.accepting = Some((fd, file)));
         Self(())

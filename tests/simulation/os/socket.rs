@@ -30,34 +30,30 @@ pub struct Accepted {
     pub epoch: ForkEpoch,
 }
 
-/// As in src/os.
 pub fn accept(listen_fd: RawFd) -> io::Result<Accepted> {
     let epoch = ForkEpoch::now();
     let (fd, peer) = crate::kernel::accept::accept(listen_fd)?;
     Ok(Accepted { fd, peer, epoch })
 }
 
-/// As in src/os: no program sets one here.
+/// Returns `None`: no program sets a limit here.
 pub fn time_limit(_fd: RawFd) -> Option<Duration> {
     None
 }
 
-/// As in src/os.
 pub fn check_listens(fd: RawFd) -> io::Result<()> {
     call(|kernel, me| kernel.listener_of(me, fd).map(drop))
 }
 
-/// As in src/os: none is shut down here.
+/// Returns false: no socket is shut down here.
 pub fn is_shut_down(_listen_fd: RawFd) -> bool {
     false
 }
 
-/// As in src/os.
 pub fn set_nodelay(_fd: RawFd) -> io::Result<()> {
     Ok(())
 }
 
-/// As in src/os.
 pub fn close_without_lingering(fd: RawFd, epoch: ForkEpoch) {
     if epoch.is_before_a_fork() {
         shutdown_write(fd);
@@ -65,7 +61,6 @@ pub fn close_without_lingering(fd: RawFd, epoch: ForkEpoch) {
     close(fd);
 }
 
-/// As in src/os.
 #[derive(Debug)]
 pub struct LingeringClose {
     fd: RawFd,
@@ -73,7 +68,6 @@ pub struct LingeringClose {
 }
 
 impl LingeringClose {
-    /// As in src/os.
     pub fn begin(fd: RawFd, patience: Duration) -> Option<Self> {
         let is_stream = with_me(|kernel, me| {
             kernel
@@ -84,7 +78,6 @@ impl LingeringClose {
         is_stream.then_some(Self { fd, end: clock::now().checked_add(patience) })
     }
 
-    /// As in src/os.
     pub fn next(&mut self, room: &mut [u8]) -> Option<usize> {
         loop {
             match recv_now(self.fd, room) {

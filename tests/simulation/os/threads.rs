@@ -2,7 +2,6 @@
 
 use crate::kernel::tasks::here;
 
-/// As in src/os.
 pub fn only_one() -> bool {
     here(|process| !process.has_threads)
 }
