@@ -1,11 +1,11 @@
 /*
- * A FastCGI program that tells what it was asked. Usage: echo SOCKET-PATH
+ * A FastCGI program that reports each request that it gets. Usage: echo SOCKET-PATH
  *
- * It answers with its parameters, a line each, then the body and the stream's error code.
- * Parameters that change what it does:
- *   READ=n     read n bytes of the body only
+ * The answer lists the parameters, one per line, then the body and the stream's error code.
+ * Parameters that change this:
+ *   READ=n     read only n bytes of the body
  *   STATUS=n   exit status
- *   LOG=text   text on the error stream
+ *   LOG=text   write the text to the error stream
  *   SIZE=n     answer with n bytes 'x' instead
  */
 #include <fcgiapp.h>
@@ -21,7 +21,7 @@ static int number(FCGX_Request *request, const char *name, int otherwise)
     return value == NULL ? otherwise : atoi(value);
 }
 
-/* Copies what is left of the input, at most `limit` bytes of it. */
+/* Copies the rest of the input, at most `limit` bytes. */
 static void copy_input(FCGX_Request *request, const char *name, int limit)
 {
     char buffer[1000];

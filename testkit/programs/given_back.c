@@ -1,18 +1,19 @@
 /*
- * Threads whose requests give their connections back, on descriptor 0. Usage: given_back [OPTIONS]
+ * Threads whose requests return their connections to the library. The listen socket is
+ * descriptor 0. Usage: given_back [OPTIONS]
  *
- *   -t N   N threads; without it the first one serves alone
- *   -n     a new structure for each request, which is freed after FCGX_Finish_r
- *   -e     another thread finishes each request, which ends then
- *   -c     when SIGUSR2 comes, the first of the threads is cancelled, while it is in poll(2)
- *   -j     when a thread gets SIGUSR2 in poll(2), it leaves by siglongjmp, and ends
- *   -i     FCGI_FAIL_ACCEPT_ON_INTR; a thread whose Accept fails tries again
+ *   -t N   serve with N threads; without it the first thread serves alone
+ *   -n     use a new structure for each request, and free it after FCGX_Finish_r
+ *   -e     another thread finishes each request and then ends
+ *   -c     on SIGUSR2 the first of the threads is cancelled while it is in poll(2)
+ *   -j     a thread that gets SIGUSR2 in poll(2) leaves by siglongjmp and ends
+ *   -i     use FCGI_FAIL_ACCEPT_ON_INTR; a thread whose Accept fails tries again
  *
- * A request is answered with the number of its thread. Parameters that change that:
- *   COUNT     answer with open descriptors and bytes in use instead
+ * The answer to a request is the number of its thread. Parameters that change this:
+ *   COUNT     answer with the numbers of open descriptors and bytes in use instead
  *   SLEEP=n   take n milliseconds first
  *   AFTER=n   take n milliseconds after FCGX_Finish_r
- *   THEN=x    afterwards: see `deeds` below
+ *   THEN=x    afterwards, do one of the `deeds` below
  *   FD        answer with the connection's descriptor instead
  *   SHUT=n    first, close descriptor n
  *   REPLACE=n first, open /dev/zero as descriptor n
@@ -105,7 +106,7 @@ static void finish_again(FCGX_Request *request)
     FCGX_Finish_r(request);
 }
 
-/* A child that frees the structure has nothing to do with the parent's connection. */
+/* Frees the structure in a child, which must not touch the parent's connection. */
 static void fork_and_free(FCGX_Request *request)
 {
     pid_t child = fork();
@@ -117,7 +118,7 @@ static void fork_and_free(FCGX_Request *request)
     waitpid(child, NULL, 0);
 }
 
-/* The answer to the next request says whether it has been seen to come. */
+/* Whether poll_it saw the next request come; the answer to that request reports it. */
 static atomic_int seen;
 
 static void poll_it(FCGX_Request *request)
@@ -199,7 +200,7 @@ static void serve_one(FCGX_Request *request, int thread)
 static __thread sigjmp_buf out_of_accept;
 static __thread volatile sig_atomic_t polls;
 
-/* In the place of the C library's: what a thread does there, it does nowhere else. */
+/* Replaces the C library's poll: a thread can be cancelled, and sets `polls`, only in here. */
 int poll(struct pollfd *fds, nfds_t count, int milliseconds)
 {
     struct timespec limit = { milliseconds / 1000, milliseconds % 1000 * 1000000L };

@@ -1,5 +1,6 @@
 /*
- * What a program holds now: open descriptors, that of this look among them, and bytes of its heap.
+ * Counts what a program holds now: bytes of its heap, and open descriptors, including the one used
+ * for counting.
  */
 #include <dirent.h>
 #include <malloc.h>

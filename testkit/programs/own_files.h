@@ -1,5 +1,5 @@
 /*
- * Files of the program's own, which worker.c puts at numbers that the library may know.
+ * The program's own files, which worker.c puts at descriptor numbers that the library may use.
  */
 #include <fcgiapp.h>
 
@@ -13,7 +13,8 @@
 
 #define MOST 64
 
-/* At numbers from MOST on; and whether SIGUSR2's handler puts the file where it closes. */
+/* The two descriptors are MOST or higher. SIGUSR2's handler puts the file at each number that it
+   would otherwise close if puts_own is set. */
 static int own_file = -1, own_epoll = -1, puts_own;
 
 static int move_up(int fd)
@@ -24,7 +25,7 @@ static int move_up(int fd)
     return moved;
 }
 
-/* The instance watches what never has anything to say. */
+/* Makes the file and the epoll instance; the instance watches a pipe that never has an event. */
 static void have_own_files(void)
 {
     struct epoll_event event = { EPOLLIN, { .u64 = 1 } };

@@ -1,6 +1,6 @@
 /*
  * Who owns what: one function for each cell of the table at the head of src/serve.
- * Usage: ownership CELL. It says what does not hold and exits with 1 then.
+ * Usage: ownership CELL. Reports each check that fails, and then exits with 1.
  */
 #include "fcgi_client.h"
 #include "in_use.h"
@@ -38,7 +38,7 @@ static int accept_kept(void)
     return client;
 }
 
-/* Whether a whole answer comes, up to END_REQUEST. */
+/* Returns whether a whole answer comes, up to END_REQUEST. */
 static int is_answered(int client)
 {
     struct reply reply = { NULL, 0, 0 };
@@ -48,7 +48,7 @@ static int is_answered(int client)
     return answered;
 }
 
-/* Whether the connection has ended, or ends in time; what came before is thrown away. */
+/* Returns whether the connection has ended or ends in time; discards what came before. */
 static int is_ended(int client, int wait_ms)
 {
     struct reply reply = { NULL, 0, 0 };
@@ -65,7 +65,7 @@ static int holds_nothing(void)
            && request.paramsPtr == NULL;
 }
 
-/* Another request must be served as if nothing had happened. */
+/* Checks that another request is served as if nothing had happened. */
 static void serves_on(void)
 {
     int client = request_here("");
@@ -77,7 +77,7 @@ static void serves_on(void)
     close(client);
 }
 
-/* A kept connection is still there, and the next request on it is served. */
+/* Checks that a keep-alive connection is still open and that its next request is served. */
 static void serves_kept(int client)
 {
     CHECK(!is_ended(client, 0));
@@ -131,12 +131,12 @@ static void waiting(void)
     send_begin(half, 1, FCGI_RESPONDER, 0);
     serves_on();
     serves_on();
-    /* Both wait inside the library, and nothing of them is in the request. */
+    /* Both wait inside the library; the request has nothing of them. */
     CHECK(holds_nothing());
     CHECK(!is_ended(silent, 0));
     CHECK(!is_ended(half, 0));
     CHECK(descriptors() <= before + 2 + STORE_DESCRIPTORS);
-    /* The second half comes: it is a request like any other. */
+    /* With its second half it is a request like any other. */
     send_pair(half, 1, "NAME", "value");
     send_end(half, FCGI_PARAMS, 1);
     send_end(half, FCGI_STDIN, 1);
@@ -187,7 +187,7 @@ static void finished(void)
     CHECK(!is_open(descriptor));
     CHECK(is_answered(client));
     CHECK(is_ended(client, PATIENCE_MS));
-    /* The number belongs to somebody else now; nothing of ours may touch it. */
+    /* The number belongs to another file now; the library must not touch it. */
     CHECK(dup2(client, descriptor) == descriptor);
     FCGX_Finish_r(&request);
     FCGX_Free(&request, 1);
@@ -208,7 +208,7 @@ static void detached(void)
         die("pipe");
     child = fork();
     if (child == 0) {
-        /* Answers after the parent has closed its copy. */
+        /* The child answers after the parent has closed its copy. */
         close(ends[1]);
         if (read(ends[0], &byte, 1) != 0)
             _exit(1);
@@ -266,7 +266,7 @@ static void kept_then_parked(void)
 
     FCGX_Finish_r(&request);
     CHECK(is_answered(client));
-    /* Another connection is served while this one is idle: the listener has it now. */
+    /* Another connection is served while this one is idle: the listener owns this one now. */
     other = request_here("");
     CHECK(FCGX_Accept_r(&request) == 0);
     FCGX_Finish_r(&request);
@@ -297,7 +297,7 @@ static void free_0(void)
     CHECK(!is_ended(client, 0));
     CHECK(request.in == NULL && request.out == NULL && request.err == NULL);
     CHECK(request.paramsPtr == NULL);
-    /* The program's own from now on: it may take the next request, or close it. */
+    /* The program owns the connection from now on: it may take the next request, or close it. */
     send_kept(client, 3);
     CHECK(FCGX_Accept_r(&request) == 0);
     CHECK(request.requestId == 3);
@@ -351,7 +351,7 @@ static void init_again(void)
     FCGX_InitRequest(&request, sock, 0);
     CHECK(holds_nothing());
     CHECK(is_open(descriptor));
-    /* Nobody looks at that connection any more. */
+    /* The library no longer reads that connection. */
     send_kept(client, 2);
     serves_on();
     CHECK(is_open(descriptor));
@@ -370,7 +370,7 @@ static void init_again_kept(void)
     serves_kept(client);
 }
 
-/* Runs a function in a child; CHECK works there, too. */
+/* Runs a function in a child; CHECK works there too. */
 static void in_child(void (*function)(void))
 {
     pid_t child = fork();
@@ -400,7 +400,7 @@ static void fork_accepted(void)
     FCGX_Accept_r(&request);
     descriptor = request.ipcFd;
     in_child(finish_here);
-    /* The child has closed its copy only. */
+    /* The child has closed only its own copy. */
     CHECK(request.ipcFd == descriptor && is_open(descriptor));
     CHECK(is_answered(client));
     FCGX_Free(&request, 0);

@@ -5,44 +5,44 @@
  *   -n        the program makes its listen socket non-blocking
  *   -t N      serve with N threads, in addition to the first one, which waits for them
  *   -p N      serve with N child processes; the first process waits for them
- *   -e N      each child process ends after N requests, and the first process makes another one
- *   -A        wait in OS_Accept; what a connection brings first is sent back, and the connection closed
- *   -a        a signal every millisecond
+ *   -e N      each child process ends after N requests, and the first process makes another
+ *   -A        wait in OS_Accept; send the first bytes of a connection back and close it
+ *   -a        send a signal every millisecond
  *   -s        SIGUSR2's handler calls FCGX_ShutdownPending, with SA_RESTART
- *   -x        SIGTERM's handler does so, too, and then closes the listen socket
- *   -y        the same, and it opens /dev/zero, which gets the listen socket's number
- *   -d        SIGUSR2's handler closes all descriptors from 3 on, with SA_RESTART; then there is a
- *             directory "done"
- *   -D        the same, and puts the program's own file at each of these numbers
+ *   -x        SIGTERM's handler calls it too and then closes the listen socket
+ *   -y        as -x; the handler then opens /dev/zero, which gets the listen socket's number
+ *   -d        SIGUSR2's handler closes all descriptors from 3 on, with SA_RESTART; then it makes
+ *             the directory "done"
+ *   -D        as -d, but puts the program's own file at each of these numbers
  *   -O        make the program's own file, "own", and its own epoll instance
  *   -k        SIGUSR2's handler makes a child, with SA_RESTART; both go on
- *   -i        FCGI_FAIL_ACCEPT_ON_INTR, and a handler for SIGUSR2 that does nothing
- *   -r        FCGI_FAIL_ACCEPT_ON_INTR, and one for SIGCHLD, with SA_RESTART
- *   -w N      SO_RCVTIMEO of N milliseconds on the listen socket
- *   -f N      at most N open descriptors
- *   -c        the listen socket is closed on exec
+ *   -i        use FCGI_FAIL_ACCEPT_ON_INTR, and a handler for SIGUSR2 that does nothing
+ *   -r        use FCGI_FAIL_ACCEPT_ON_INTR, and a handler for SIGCHLD, with SA_RESTART
+ *   -w N      set SO_RCVTIMEO of N milliseconds on the listen socket
+ *   -f N      have at most N open descriptors
+ *   -c        close the listen socket on exec
  *   -l        when Accept has failed, linger until a signal ends the program
- *   -m        a fork is made while a request with the parameter MEANWHILE is served: it waits until
- *             that one was accepted, and goes on when its connection is closed; needs two threads
+ *   -m        a fork waits until a request with the parameter MEANWHILE has been accepted, and goes
+ *             on when its connection is closed; needs two threads
  *
- * A request is answered with its body. Parameters that change what a request does:
+ * The answer to a request is its body. Parameters that change this:
  *   WHO       answer with the process's number instead
  *   SLEEP=n   take n milliseconds first
- *   READ=n    read n bytes of the body only
+ *   READ=n    read only n bytes of the body
  *   SIZE=n    answer with n bytes 'x' instead
- *   KEEP=n    the program's own word about keepConnection
- *   TAKE      the program takes the connection for itself; what was answered so far is sent
+ *   KEEP=n    the program sets keepConnection to n
+ *   TAKE      the program takes the connection for itself; the answer so far is sent
  *   FORK      make a child that goes on serving; the answer is the child's number
- *   FORK=afresh  first the child closes all that it has inherited, and opens files of its own
- *   FORK=idle    the child does nothing more
- *   RAW_FORK  make a child in a way that no fork handler sees; it gets SIGTERM, and ends
+ *   FORK=afresh  as FORK; first the child closes all inherited descriptors and opens its own files
+ *   FORK=idle    as FORK, but the child does nothing more
+ *   RAW_FORK  make a child without running fork handlers; it gets SIGTERM and ends
  *   ELSEWHERE afterwards, wait on another listen socket, "other"
  *   ANEW      first, close the listen socket; FCGX_OpenSocket gives its number to a new one
  *   REOPEN    afterwards, close the listen socket; FCGX_OpenSocket gives its number to a new one
- *   REOPEN_OS the same, by OS_CreateLocalIpcFd
+ *   REOPEN_OS as REOPEN, by OS_CreateLocalIpcFd
  *   OVER=n,m  first, put the program's own file at these numbers; with EPOLL its own epoll instance
  *   REPLACE   afterwards, put a new listen socket at the listen socket's number
- * When Accept fails, its result is printed, a line for each thread, and the thread ends.
+ * When Accept fails, the thread prints the result on a line and ends.
  */
 #define _GNU_SOURCE
 #include "own_files.h"
@@ -135,7 +135,7 @@ static void answer(FCGX_Request *request)
 
 static sem_t accepted, forked, closed;
 
-/* These two run next to the fork itself: whoever registers first is the last before and the first
+/* These two run next to the fork itself: the handlers registered first run last before it and first
    after it. */
 static void before_fork(void)
 {
@@ -166,7 +166,7 @@ static void start_afresh(void)
         open("/dev/zero", O_RDONLY);
 }
 
-/* The child goes on as the program; the parent's request is not its own. */
+/* Makes a child, which goes on as the program; it frees its copy of the parent's request. */
 static void make_child(FCGX_Request *request)
 {
     const char *how = FCGX_GetParam("FORK", request->envp);
@@ -190,7 +190,7 @@ static void make_child_unnoticed(void)
 
     if (child == 0) {
         kill(getpid(), SIGTERM);
-        syscall(SYS_exit_group, 0); /* no sanitizer's runtime has noticed it, either */
+        syscall(SYS_exit_group, 0); /* no sanitizer runtime knows of the child */
     }
     waitpid(child, NULL, 0);
 }
@@ -240,7 +240,7 @@ static void nothing(FCGX_Request *unused)
     (void)unused;
 }
 
-/* What is to be done when the request is finished. */
+/* Returns what to do when the request is finished. */
 static void (*afterwards(FCGX_Request *request))(FCGX_Request *)
 {
     return has(request, "ELSEWHERE") ? wait_on_another
@@ -397,7 +397,7 @@ static void handle(int signal_number, void (*handler)(int), int handler_flags)
     sigaction(signal_number, &action, NULL);
 }
 
-/* So many descriptors; whoever runs the test may have left others open. */
+/* Limits the descriptors; the caller of the test may have left others open. */
 static void have_descriptors(rlim_t most)
 {
     struct rlimit files = { most, most };

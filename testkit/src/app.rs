@@ -1,4 +1,4 @@
-//! A FastCGI application to talk to: echo.c, on one of the two libraries.
+//! A FastCGI application for tests to talk to: echo.c, with one of the two libraries.
 
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -24,7 +24,7 @@ impl App {
         let dir = TempDir::new();
         let mut command = Command::new(helper("echo", library));
         command.arg("app.sock").current_dir(dir.path()).envs(environment.iter().copied());
-        // What it says stays in the directory of a test that has failed.
+        // Its output stays in the directory of a test that has failed.
         let said = File::create(dir.join("stderr")).unwrap();
         command.stdin(Stdio::null()).stderr(said);
         Self { running: Running::start(library.under(&mut command)), dir }
@@ -46,14 +46,14 @@ impl App {
         wire::exchange_split(&self.socket(), bytes)
     }
 
-    /// The shared library file that the program has mapped.
+    /// Returns the shared library file that the program has mapped.
     pub fn library(&self) -> PathBuf {
         let maps = fs::read_to_string(format!("/proc/{}/maps", self.running.pid())).unwrap();
         let mut paths = maps.lines().filter_map(|line| line.split_whitespace().nth(5));
         PathBuf::from(paths.find(|path| path.contains("/libfcgi.so")).unwrap())
     }
 
-    /// The most memory, used or only promised, that the program has ever had, in bytes.
+    /// Returns the most memory, used or only reserved, that the program has ever had, in bytes.
     pub fn most_memory(&self) -> usize {
         let status = fs::read_to_string(format!("/proc/{}/status", self.running.pid())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmPeak:")).unwrap();

@@ -1,4 +1,4 @@
-//! What the tests and benchmarks share: the built library and the original, processes with time
+//! Shared code of the tests and benchmarks: the built library and the original, processes with time
 //! limits, the web server's side of the protocol, and programs that talk to it.
 
 mod app;
@@ -26,14 +26,14 @@ pub use worker::{
 
 use std::time::{Duration, Instant};
 
-/// The longest that a test waits for one event.
+/// The longest time that a test waits for one event.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The longest that a whole program may run, a compiler, an installation, or a server that starts or
-/// ends: much longer than any takes, also under valgrind or with the original's timeouts.
+/// The longest time that a whole program may run: a compiler, an installation, or a server that starts
+/// or ends. It is much longer than any takes, also under valgrind or with the original's timeouts.
 pub const LIMIT: Duration = Duration::from_secs(120);
 
-/// Takes a step of a long test and prints how long it has taken.
+/// Runs a step of a long test and prints how long it took.
 pub fn timed(what: &str, step: impl FnOnce()) {
     let start = Instant::now();
     step();

@@ -12,16 +12,16 @@ use std::time::Duration;
 use super::original::has_original;
 use super::process::{TempDir, need, run};
 
-/// A build from nothing on a slow machine.
+/// The time limit of a build from nothing on a slow machine.
 const BUILD_LIMIT: Duration = Duration::from_secs(900);
 
-/// A path inside the repository.
+/// Returns a path inside the repository.
 pub fn root(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(path)
 }
 
-/// A directory for what tests build and keep: cargo's CARGO_TARGET_TMPDIR, which a library does not
-/// know. It is where the test program's profile is.
+/// Returns the directory for what tests build and keep: cargo's CARGO_TARGET_TMPDIR, which a library
+/// does not know. It is next to the test program's profile directory.
 pub fn scratch() -> PathBuf {
     let program = env::current_exe().unwrap();
     let directory = program.ancestors().nth(3).unwrap().join("tmp");
@@ -29,8 +29,8 @@ pub fn scratch() -> PathBuf {
     directory
 }
 
-/// The directory of our built library. It is built if need be, once per test process; processes
-/// wait for each other. LIBFCGI_DIST names another directory, which is taken as it is.
+/// Returns the directory of our built library. It is built if necessary, once per test process;
+/// processes wait for each other. LIBFCGI_DIST names another directory, which is used as it is.
 pub fn dist() -> &'static Path {
     static DIST: OnceLock<PathBuf> = OnceLock::new();
     DIST.get_or_init(|| {
@@ -42,7 +42,7 @@ pub fn dist() -> &'static Path {
         fs::create_dir_all(&target).unwrap();
         let mut make = Command::new("flock");
         make.arg(target.join("make.lock")).args(["make", "-s"]);
-        // A make above us keeps its job server for itself.
+        // An outer make keeps its job server for itself.
         make.env_remove("MAKEFLAGS").env_remove("MFLAGS").env_remove("MAKELEVEL");
         make.env("CARGO_TARGET_DIR", &target).current_dir(root(""));
         run(&mut make, BUILD_LIMIT).must_succeed();
@@ -60,17 +60,17 @@ pub enum Library {
 impl Library {
     pub const BOTH: [Self; 2] = [Self::Original, Self::Ours];
 
-    /// The original, where tests run on it.
+    /// Returns the original, where tests run on it.
     pub fn original() -> Option<Self> {
         has_original().then_some(Self::Original)
     }
 
-    /// Those that tests run on: both, or ours alone.
+    /// Returns the libraries that tests run on: both, or ours alone.
     pub fn tested() -> impl Iterator<Item = Self> {
         Self::original().into_iter().chain([Self::Ours])
     }
 
-    /// The compiler's arguments that find the headers.
+    /// Returns the compiler's arguments that find the headers.
     pub fn headers(self) -> Vec<String> {
         match self {
             Self::Ours => vec![format!("-I{}", dist().join("include").display())],
@@ -81,7 +81,7 @@ impl Library {
         }
     }
 
-    /// The linker's arguments. A program that names nothing of the library is not linked to it.
+    /// Returns the linker's arguments. A program that uses no name of the library is not linked to it.
     pub fn link(self) -> Vec<String> {
         let mut arguments = Vec::new();
         if self == Self::Ours {
@@ -91,8 +91,8 @@ impl Library {
         arguments
     }
 
-    /// Makes `command` run on this library, wherever the program was linked. What a sanitizer would
-    /// say about the original is not heard.
+    /// Makes `command` run on this library, wherever the program was linked. Sanitizer reports about
+    /// the original are ignored.
     pub fn under(self, command: &mut Command) -> &mut Command {
         match self {
             Self::Ours => command.env("LD_LIBRARY_PATH", dist()),
@@ -105,10 +105,10 @@ impl Library {
     }
 }
 
-/// What a test says that should not be where the original is not.
+/// The message of a test that needs the original where it is missing.
 const ELSEWHERE: &str = "this test needs the original: it is for `make check`";
 
-/// Makes sure that the original's headers and libraries are there: our oracle.
+/// Makes sure that the original's headers and libraries are installed; they show what ours must do.
 pub fn need_original() {
     assert!(has_original(), "{ELSEWHERE}");
     need("libfcgi-dev", "/usr/include/fcgiapp.h");
@@ -119,7 +119,7 @@ pub fn compile(source: &Path, against: Library, program: &Path) -> Result<(), St
     compile_with(source, against, program, &[""; 0])
 }
 
-/// As [`compile`], with more arguments for the compiler.
+/// Compiles and links as [`compile`] does, with more arguments for the compiler.
 pub fn compile_with(
     source: &Path,
     against: Library,
@@ -134,11 +134,11 @@ pub fn compile_with(
     if ended.code == Some(0) { Ok(()) } else { Err(ended.to_string()) }
 }
 
-/// A program of testkit/programs built against a library, once per test process, below cargo's target
-/// directory.
+/// Returns a program of testkit/programs, built against a library once per test process, below cargo's
+/// target directory.
 pub fn helper(name: &str, library: Library) -> PathBuf {
     static BUILT: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
-    // A test that failed in here has said why; the others find out for themselves.
+    // A test that failed here has reported why; the others find out for themselves.
     let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
     let key = format!("{name}-{library:?}");
     if let Some(path) = built.get(&key) {
@@ -149,7 +149,8 @@ pub fn helper(name: &str, library: Library) -> PathBuf {
     let new = target.join(format!("{key}.{}", std::process::id()));
     let source = root("testkit/programs").join(format!("{name}.c"));
     compile(&source, library, &new).unwrap_or_else(|error| panic!("{error}"));
-    // At once: another test process may be starting the program at this moment.
+    // The file appears in one step, because another test process may be starting the program at this
+    // moment.
     fs::rename(&new, &path).unwrap();
     built.insert(key, path.clone());
     path
@@ -165,8 +166,8 @@ pub fn c_programs() -> Vec<String> {
     names
 }
 
-/// The disassembly with relocations of the whole library: linked once more, the way libfcgi.a is, but
-/// with its symbols.
+/// Returns the disassembly of the whole library with relocations. It is linked once more, as libfcgi.a
+/// is, but with its symbols.
 pub fn disassembly() -> String {
     let dir = TempDir::new();
     let object = dir.join("fcgi.o");
@@ -178,7 +179,7 @@ pub fn disassembly() -> String {
     disassembled(&object)
 }
 
-/// The disassembly with relocations of an object.
+/// Returns the disassembly of an object with relocations.
 pub fn disassembled(object: &Path) -> String {
     let mut objdump = Command::new("objdump");
     objdump.args(["--disassemble", "--reloc", "--demangle", "--no-show-raw-insn"]);

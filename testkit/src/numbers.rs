@@ -1,6 +1,6 @@
-//! Numbers for tests that choose: the same in every run.
+//! Numbers for tests that make choices: the same in every run.
 
-/// A small generator of numbers. It starts from any number.
+/// A small generator of numbers, which starts from any number.
 pub struct Numbers(pub u64);
 
 impl Numbers {

@@ -1,24 +1,25 @@
-//! Whether the original runs beside ours, and what it has said before.
+//! Whether the original runs next to ours, and its stored answers.
 
 use std::env;
 use std::fs;
 
 use super::root;
 
-/// Returns whether tests run on the original too. They do, unless LIBFCGI_ORIGINAL says "stored", as
-/// `make test` has it: then what the original does is known from stored answers.
+/// Returns whether tests run on the original too. They do unless LIBFCGI_ORIGINAL is "stored", as `make
+/// test` sets it: then the original's behavior is known from stored answers.
 pub fn has_original() -> bool {
     let Some(choice) = env::var_os("LIBFCGI_ORIGINAL") else { return true };
     assert_eq!(choice, "stored", "LIBFCGI_ORIGINAL can only be \"stored\"");
     false
 }
 
-/// Returns what the original has said, as a file of the repository keeps it.
+/// Returns a stored answer of the original, from a file of the repository.
 pub fn stored(path: &str) -> String {
     fs::read_to_string(root(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// Compares what the original has said just now with what is stored. UPDATE_STORED=1 stores it.
+/// Compares an answer that the original has just made with the stored one. UPDATE_STORED=1 stores it
+/// instead.
 pub fn store(path: &str, said: &str) {
     if env::var_os("UPDATE_STORED").is_some() {
         fs::create_dir_all(root(path).parent().unwrap()).unwrap();

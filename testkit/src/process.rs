@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A directory of one test alone. It goes away with the value unless the test has failed.
+/// A directory of one test alone. It is removed with the value unless the test has failed.
 pub struct TempDir(PathBuf);
 
 impl TempDir {
@@ -21,7 +21,8 @@ impl TempDir {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("libfcgi-{}-{number}", std::process::id()));
-        // What an earlier, failed run of the same process number has left is nobody's any more.
+        // An earlier run that failed under the same process number may have left files; they are of no
+        // use now.
         let _ = fs::remove_dir_all(&path);
         fs::create_dir(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         Self(path)
@@ -56,7 +57,7 @@ pub fn until<T>(what: &str, limit: Duration, mut ask: impl FnMut() -> Option<T>)
     }
 }
 
-/// A running program, leader of a process group of its own. The whole group ends with the value.
+/// A running program that leads a process group of its own. The whole group is ended with the value.
 pub struct Running {
     child: Child,
     name: String,
@@ -87,12 +88,12 @@ impl Running {
         self.child.id()
     }
 
-    /// The exit status, if the program has ended.
+    /// Returns the exit status if the program has ended.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().unwrap()
     }
 
-    /// Waits for the end; `None` when the time is up (the program is still running then).
+    /// Waits for the end. Returns `None` when the time is up; the program still runs then.
     pub fn wait(&mut self, limit: Duration) -> Option<ExitStatus> {
         let end = Instant::now() + limit;
         loop {
@@ -112,7 +113,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // The group's number stays taken while a member lives; when none does, nothing is stopped.
+        // The group's number stays taken while a member lives; without members nothing is stopped.
         kill("KILL", &format!("-{}", self.pid()));
         let _ = self.child.wait();
     }
@@ -123,7 +124,7 @@ fn kill(signal: &str, whom: &str) {
     let _ = Command::new("sh").args(["-c", &script]).stderr(Stdio::null()).status();
 }
 
-/// How a program has ended and what it said.
+/// The result of a program: how it ended and what it wrote.
 #[derive(Debug)]
 pub struct Ended {
     pub name: String,
@@ -146,9 +147,9 @@ impl fmt::Display for Ended {
     }
 }
 
-/// Puts an executable file where it is going to be run. Another process writes it: while this one had
-/// it open, a program that another test starts could get a copy of that descriptor, and until it has
-/// called exec the file could not be run (ETXTBSY).
+/// Puts an executable file where it will be run. Another process writes it: while this one had it open,
+/// a program that another test starts could get a copy of the descriptor. Until that program had called
+/// exec, the file could not be run (ETXTBSY).
 pub fn install(from: &Path, to: &Path) {
     run(Command::new("install").args(["-m", "755"]).args([from, to]), Duration::from_secs(60))
         .must_succeed();
@@ -156,7 +157,7 @@ pub fn install(from: &Path, to: &Path) {
 
 /// Runs a program to its end, or to the limit.
 pub fn run(command: &mut Command, limit: Duration) -> Ended {
-    // Files, not pipes: what a surviving grandchild holds open cannot keep us waiting.
+    // Files, not pipes: a surviving grandchild that holds a pipe open would keep us waiting.
     let dir = TempDir::new();
     let file = |name: &str| File::create(dir.join(name)).unwrap();
     command.stdin(Stdio::null()).stdout(file("stdout")).stderr(file("stderr"));
@@ -180,8 +181,8 @@ pub fn run(command: &mut Command, limit: Duration) -> Ended {
     }
 }
 
-/// Makes sure that a Debian package is there, known by a path that it provides: installs it as
-/// root, or fails with the command to run. `make test` installs nothing.
+/// Makes sure that a Debian package is installed, by a path that it provides. Installs it as root, or
+/// fails with the command to run. `make test` installs nothing.
 pub fn need(package: &str, path: &str) {
     static UPDATED: OnceLock<()> = OnceLock::new();
     if Path::new(path).exists() {

@@ -1,4 +1,4 @@
-//! What the tests of headers, names and linking share: our lists, and the compiler's tools.
+//! Shared code of the tests of headers, names and linking: our lists and the compiler's tools.
 
 use std::env;
 use std::ffi::OsStr;
@@ -8,42 +8,44 @@ use std::process::Command;
 
 use crate::{LIMIT, TempDir, dist, need_original, root};
 
-/// The headers that are ours to keep.
+/// The headers that we must keep.
 pub const HEADERS: [&str; 6] =
     ["fcgi_config.h", "fastcgi.h", "fcgiapp.h", "fcgi_stdio.h", "fcgios.h", "fcgimisc.h"];
 
-/// Strict enough for any program that includes our headers.
+/// Compiler options strict enough for any program that includes our headers.
 pub const STRICT: [&str; 4] = ["-Wall", "-Wextra", "-pedantic", "-Werror"];
 
-/// A command, by words.
+/// Returns a command, given as words.
 pub fn command(program: impl AsRef<OsStr>, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
     command.args(arguments);
     command
 }
 
-/// The program that an environment variable names, as make has it, or this one.
+/// Returns a command for the program that an environment variable names, as in make, or else for this
+/// one.
 pub fn named(variable: &str, otherwise: &str) -> Command {
     command(env::var_os(variable).unwrap_or_else(|| otherwise.into()), &[])
 }
 
-/// What programs need in order to run here: LDFLAGS, as scripts/check-i386.sh sets them.
+/// Returns the linker options that programs need to run here: LDFLAGS, as scripts/check-i386.sh sets
+/// them.
 pub fn ldflags() -> Vec<String> {
     let flags = env::var("LDFLAGS").unwrap_or_default();
     flags.split_whitespace().map(str::to_owned).collect()
 }
 
-/// The standard output of a command that must succeed.
+/// Returns the standard output of a command that must succeed.
 pub fn output(command: &mut Command) -> String {
     crate::run(command, LIMIT).must_succeed()
 }
 
-/// The text of a file of the repository.
+/// Returns the text of a file of the repository.
 pub fn read(path: &str) -> String {
     fs::read_to_string(root(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// Writes a file of a temporary directory.
+/// Writes a file into a temporary directory.
 pub fn write(dir: &TempDir, name: &str, text: &str) -> PathBuf {
     let path = dir.join(name);
     fs::write(&path, text).unwrap();
@@ -53,19 +55,19 @@ pub fn write(dir: &TempDir, name: &str, text: &str) -> PathBuf {
 /// Installs or removes what was built, with these variables.
 pub fn make(target: &str, variables: &[String]) {
     let mut make = command("make", &["-s", target]);
-    // A make above us keeps its job server for itself.
+    // An outer make keeps its job server for itself.
     make.env_remove("MAKEFLAGS").env_remove("MFLAGS").env_remove("MAKELEVEL");
     make.arg(format!("BUILDDIR={}", dist().display())).args(variables);
     output(make.current_dir(root("")));
 }
 
-/// Where Debian keeps the original's shared library.
+/// Returns the path where Debian installs the original's shared library.
 pub fn original_library() -> PathBuf {
     need_original();
     PathBuf::from(output(&mut command("cc", &["-print-file-name=libfcgi.so.0"])).trim())
 }
 
-/// The rows of abi/macros.tsv that belong to a header: name and parameters, value.
+/// Returns the rows of abi/macros.tsv that belong to a header: name and parameters, and value.
 pub fn listed_macros(header: &str) -> Vec<(String, String)> {
     let rows = read("abi/macros.tsv");
     let row = |line: &str| {
@@ -76,7 +78,7 @@ pub fn listed_macros(header: &str) -> Vec<(String, String)> {
     rows.lines().filter_map(row).collect()
 }
 
-/// What abi-extensions.symbols lists, if there are extensions.
+/// Returns what abi-extensions.symbols lists, if there are extensions.
 pub fn extensions() -> String {
     let list = Path::new("abi-extensions.symbols");
     if root("").join(list).exists() { read("abi-extensions.symbols") } else { String::new() }

@@ -1,5 +1,5 @@
-//! Turns of the tests in one program: one that has a limit of real time runs alone, so that a busy machine does
-//! not make it fail.
+//! Turns of the tests in one program: a test with a limit of real time runs alone, so that a busy
+//! machine does not make it fail.
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -12,7 +12,7 @@ pub fn alone() -> RwLockWriteGuard<'static, ()> {
     TURN.write().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Runs beside other tests of the program that do so, too.
+/// Runs next to other tests of the program that also call this.
 pub fn beside_others() -> RwLockReadGuard<'static, ()> {
     TURN.read().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! The web server's side: bytes of records to send, and what comes back as a list of records.
+//! The web server's side: record bytes to send, and the reply as a list of records.
 
 use std::fmt;
 use std::io::{ErrorKind, Read, Write};
@@ -16,7 +16,7 @@ use fcgi::internals::protocol::{BeginRequest, EndRequest, HEADER_LEN, Header, Re
 
 use super::{PATIENCE, until};
 
-/// One record with padding, all zero.
+/// Returns a record with padding, all zero.
 pub fn padded(kind: RecordType, id: u16, content: &[u8], padding: u8) -> Vec<u8> {
     let length = u16::try_from(content.len()).expect("the content fits into one record");
     let header = Header { padding_length: padding, ..Header::new(kind, id, length) };
@@ -26,23 +26,23 @@ pub fn padded(kind: RecordType, id: u16, content: &[u8], padding: u8) -> Vec<u8>
     bytes
 }
 
-/// One record.
+/// Returns a record.
 pub fn record(kind: RecordType, id: u16, content: &[u8]) -> Vec<u8> {
     padded(kind, id, content, 0)
 }
 
-/// BEGIN_REQUEST for a Responder.
+/// Returns BEGIN_REQUEST for a Responder.
 pub fn begin(id: u16, keep: bool) -> Vec<u8> {
     begin_role(id, Role::Responder, keep)
 }
 
-/// BEGIN_REQUEST.
+/// Returns BEGIN_REQUEST for a role.
 pub fn begin_role(id: u16, role: Role, keep: bool) -> Vec<u8> {
     let flags = if keep { KEEP_CONN } else { 0 };
     record(RecordType::BEGIN_REQUEST, id, &BeginRequest { role, flags }.to_bytes())
 }
 
-/// The content of PARAMS or GET_VALUES: pairs with lengths in their short forms.
+/// Returns the content of PARAMS or GET_VALUES: pairs with lengths in their short forms.
 pub fn pairs(pairs: &[(&str, &str)]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (name, value) in pairs {
@@ -56,17 +56,17 @@ pub fn pairs(pairs: &[(&str, &str)]) -> Vec<u8> {
     bytes
 }
 
-/// All parameters: one PARAMS record, unless there are none, and the empty one.
+/// Returns all parameters: one PARAMS record, unless there are no parameters, and the empty one.
 pub fn params(id: u16, list: &[(&str, &str)]) -> Vec<u8> {
     stream(RecordType::PARAMS, id, &pairs(list))
 }
 
-/// A whole body: one STDIN record, unless it is empty, and the empty one.
+/// Returns a whole body: one STDIN record, unless the body is empty, and the empty one.
 pub fn stdin(id: u16, body: &[u8]) -> Vec<u8> {
     stream(RecordType::STDIN, id, body)
 }
 
-/// A whole stream of the given kind.
+/// Returns a whole stream of the given kind.
 pub fn stream(kind: RecordType, id: u16, body: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for piece in body.chunks(0xffff) {
@@ -76,29 +76,29 @@ pub fn stream(kind: RecordType, id: u16, body: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A whole Responder request.
+/// Returns a whole Responder request.
 pub fn request(id: u16, keep: bool, list: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
     [begin(id, keep), params(id, list), stdin(id, body)].concat()
 }
 
-/// ABORT_REQUEST.
+/// Returns ABORT_REQUEST.
 pub fn abort(id: u16) -> Vec<u8> {
     record(RecordType::ABORT_REQUEST, id, b"")
 }
 
-/// GET_VALUES for the given names.
+/// Returns GET_VALUES for the given names.
 pub fn get_values(names: &[&str]) -> Vec<u8> {
     let list: Vec<(&str, &str)> = names.iter().map(|name| (*name, "")).collect();
     record(RecordType::GET_VALUES, 0, &pairs(&list))
 }
 
-/// What is no request: a claim of 65,535 bytes for a request that is not there, the end of such a
-/// request's body, and a question.
+/// Returns records that belong to no request: a claim of 65,535 bytes for a request that does not
+/// exist, the end of such a request's body, and a management question.
 pub fn no_requests() -> [Vec<u8>; 3] {
     [vec![1, 5, 0, 1, 0xff, 0xff, 0, 0], vec![1, 5, 0, 1, 0, 0, 0, 0], get_values(&[])]
 }
 
-/// A record that was received. Padding is not part of it.
+/// A received record, without its padding.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Record {
     pub kind: RecordType,
@@ -111,7 +111,7 @@ impl Record {
         Self { kind, id, content: content.to_vec() }
     }
 
-    /// END_REQUEST's content, if this is one.
+    /// Returns END_REQUEST's content, if this is one.
     pub fn end_request(&self) -> Option<EndRequest> {
         let body = self.content.as_slice().try_into().ok()?;
         (self.kind == RecordType::END_REQUEST).then(|| EndRequest::from_bytes(body))
@@ -128,8 +128,8 @@ impl fmt::Debug for Record {
     }
 }
 
-/// Cuts a reply into records, neighbouring contents of one stream joined: how an application cuts
-/// its output is its own business. What is left over is no whole record.
+/// Cuts a reply into records and joins neighboring contents of one stream, because an application may
+/// cut its output as it likes. Bytes that are left over are not a whole record.
 pub fn records(mut bytes: &[u8]) -> (Vec<Record>, &[u8]) {
     let mut list: Vec<Record> = Vec::new();
     while let Some((header, rest)) = bytes.split_first_chunk::<HEADER_LEN>() {
@@ -155,13 +155,13 @@ pub fn records(mut bytes: &[u8]) -> (Vec<Record>, &[u8]) {
     (list, bytes)
 }
 
-/// Returns what a list of records has as output.
+/// Returns the output in a list of records.
 pub fn output(records: &[Record]) -> Vec<u8> {
     let out = records.iter().filter(|record| record.kind == RecordType::STDOUT);
     out.flat_map(|record| record.content.clone()).collect()
 }
 
-/// Returns what a list of records has as output, which is text.
+/// Returns the output in a list of records as text.
 pub fn text(records: &[Record]) -> String {
     String::from_utf8(output(records)).unwrap()
 }
@@ -179,26 +179,25 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Connects; waits for a socket that is not there yet.
+    /// Connects; waits for the socket if it does not exist yet.
     pub fn open(path: &Path) -> Self {
         Self::on(until("a connection", PATIENCE, || UnixStream::connect(path).ok()).into())
     }
 
-    /// On a connected stream socket of any kind.
+    /// Makes a connection of a connected stream socket of any kind.
     pub fn on(socket: OwnedFd) -> Self {
-        // What is used of UnixStream works on every stream socket.
+        // The functions of UnixStream used here work on every stream socket.
         let stream = UnixStream::from(socket);
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         Self { stream, received: Vec::new(), closed: false }
     }
 
-    /// The socket, for a test that reads and writes it in its own way.
+    /// Returns the socket, for a test that reads and writes it in its own way.
     pub fn into_stream(self) -> UnixStream {
         self.stream
     }
 
-    /// Sends the bytes again and again, and reads what comes without a look at it, until the moment
-    /// has come.
+    /// Sends the bytes again and again, and discards what comes, until the given time.
     pub fn flood(self, bytes: &[u8], end: Instant) {
         let mut reader = self.stream.try_clone().unwrap();
         thread::scope(|scope| {
@@ -209,7 +208,7 @@ impl Connection {
         });
     }
 
-    /// Sends bytes. The application may have closed already; then the rest is lost, as in life.
+    /// Sends bytes. If the application has already closed, the rest is lost.
     pub fn send(&mut self, bytes: &[u8]) -> &mut Self {
         match self.stream.write_all(bytes) {
             Err(error)
@@ -221,7 +220,7 @@ impl Connection {
         }
     }
 
-    /// Nothing more will be sent.
+    /// Shuts down sending.
     pub fn half_close(&mut self) -> &mut Self {
         let _ = self.stream.shutdown(Shutdown::Write);
         self
@@ -238,7 +237,7 @@ impl Connection {
         });
     }
 
-    /// Reads once. False when the time is up or the connection has ended.
+    /// Reads once. Returns false when the time is up or the connection has ended.
     fn read(&mut self, end: Instant) -> bool {
         let left = end.saturating_duration_since(Instant::now());
         if self.closed || left.is_zero() {
@@ -256,7 +255,7 @@ impl Connection {
         !self.closed
     }
 
-    /// Everything up to the connection's end, which must come in time.
+    /// Returns everything up to the connection's end, which must come in time.
     pub fn until_closed(&mut self) -> Vec<Record> {
         let end = Instant::now() + PATIENCE;
         while self.read(end) {}
@@ -267,7 +266,7 @@ impl Connection {
         list
     }
 
-    /// What comes until a record that `last` accepts is there, that one included.
+    /// Returns what comes up to and including the first record that `last` accepts.
     pub fn until_record(&mut self, last: impl Fn(&Record) -> bool) -> Vec<Record> {
         let end = Instant::now() + PATIENCE;
         loop {
@@ -280,25 +279,25 @@ impl Connection {
         }
     }
 
-    /// What comes until the END_REQUEST of one request.
+    /// Returns what comes up to the END_REQUEST of one request.
     pub fn until_end_of(&mut self, id: u16) -> Vec<Record> {
         self.until_record(|record| record.kind == RecordType::END_REQUEST && record.id == id)
     }
 
-    /// What comes before the connection's end, or within the limit. Half a record is left out.
+    /// Returns what comes before the connection's end, or within the limit. Half a record is left out.
     pub fn within(&mut self, limit: Duration) -> Vec<Record> {
         let end = Instant::now() + limit;
         while self.read(end) {}
         records(&self.received).0
     }
 
-    /// Whether the application has closed its side, or the connection, by now.
+    /// Returns whether the application has closed its side or the connection.
     pub fn has_ended(&mut self) -> bool {
         self.read(Instant::now() + Duration::from_millis(1));
         self.closed
     }
 
-    /// Whether nothing at all comes for a while.
+    /// Returns whether nothing comes for the given time.
     pub fn is_silent(&mut self, a_while: Duration) -> bool {
         let end = Instant::now() + a_while;
         while self.read(end) {}
@@ -306,14 +305,14 @@ impl Connection {
     }
 }
 
-/// Sends the bytes on a connection of their own; the reply up to the connection's end.
+/// Sends the bytes on a connection of their own. Returns the reply up to the connection's end.
 pub fn exchange(path: &Path, bytes: &[u8]) -> Vec<Record> {
     Connection::open(path).send(bytes).half_close().until_closed()
 }
 
-/// Sends the bytes in two pieces, cut at every offset in turn, and once byte by byte; every reply
-/// must be the same as that to the whole. The application sees the pieces apart: the second is
-/// sent when the first has been read.
+/// Sends the bytes in two pieces, cut at every offset in turn, and once byte by byte. Every reply must
+/// equal the reply to the whole. The application sees the pieces apart: the second is sent when the
+/// first has been read.
 pub fn exchange_split(path: &Path, bytes: &[u8]) -> Vec<Record> {
     let whole = exchange(path, bytes);
     for at in 1..bytes.len() {

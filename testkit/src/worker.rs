@@ -1,4 +1,5 @@
-//! A FastCGI program with threads and processes to talk to: worker.c, on one of the two libraries.
+//! A FastCGI program with threads and processes for tests to talk to: worker.c, with one of the two
+//! libraries.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -12,7 +13,7 @@ use std::time::Duration;
 use super::wire::{Connection, request, text};
 use super::{Library, PATIENCE, Running, TempDir, helper, until};
 
-/// How a program gets its listen socket.
+/// The way in which a program gets its listen socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listen {
     /// A unix socket as descriptor 0.
@@ -32,7 +33,7 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Our library on a unix socket as descriptor 0.
+    /// Starts it with our library on a unix socket as descriptor 0.
     pub fn ours(options: &[&str]) -> Self {
         Self::start(Library::Ours, Listen::Unix, options)
     }
@@ -46,7 +47,7 @@ impl Worker {
         Self::start_program("worker", around, library, listen, options)
     }
 
-    /// As [`Worker::start_in`], with another program of testkit/programs.
+    /// Starts another program of testkit/programs as [`Worker::start_in`] does.
     pub fn start_program(
         name: &str,
         around: &[&str],
@@ -74,7 +75,8 @@ impl Worker {
         command.stdin(Stdio::from(socket));
         command.stdout(File::create(dir.join("stdout")).unwrap());
         command.stderr(File::create(dir.join("stderr")).unwrap());
-        // Given the socket by now: what the program does to it must not depend on ours being open.
+        // The command owns our copy of the socket and closes it on return: what the program does to the
+        // socket must not depend on our copy.
         let running = Running::start(library.under(&mut command));
         Self { running, tcp, dir }
     }
@@ -90,25 +92,25 @@ impl Worker {
         self.dir.join(name)
     }
 
-    /// The program's child processes, once there are so many.
+    /// Returns the program's child processes, once there are `count` of them.
     pub fn children(&self, count: usize) -> BTreeSet<u32> {
         until("child processes", PATIENCE, || {
             children_of(self.running.pid()).filter(|list| list.len() == count)
         })
     }
 
-    /// What Accept has returned so far, one number for each thread that has ended.
+    /// Returns the results of Accept so far, one number for each thread that has ended.
     pub fn results(&self) -> Vec<i32> {
         let text = fs::read_to_string(self.dir.join("stdout")).unwrap();
         text.lines().map(|line| line.parse().unwrap()).collect()
     }
 
-    /// Sends a signal to the program alone, at once.
+    /// Sends a signal to the program alone, immediately.
     pub fn signal(&self, number: i32) {
         signal(self.running.pid(), number);
     }
 
-    /// The text answered to a request on a connection of its own.
+    /// Returns the text that answers a request on a connection of its own.
     pub fn ask(&self, list: &[(&str, &str)]) -> String {
         let mut connection = self.connect();
         connection.send(&request(1, false, list, b""));
@@ -116,12 +118,12 @@ impl Worker {
         String::from_utf8(records[0].content.clone()).unwrap()
     }
 
-    /// Processor time that the program, not its children, has used.
+    /// Returns the processor time that the program, not its children, has used.
     pub fn processor_time(&self) -> Duration {
         processor_time(self.running.pid())
     }
 
-    /// Returns a connection that has carried a request and is kept; the program waits again.
+    /// Returns a keep-alive connection that has carried a request; the program waits again.
     pub fn kept(&self) -> Connection {
         let mut connection = self.connect();
         connection.send(&request(1, true, &[], b"first"));
@@ -130,7 +132,7 @@ impl Worker {
         connection
     }
 
-    /// Waits until every thread of the program waits, and those of a sanitizer's.
+    /// Waits until every thread of the program waits, and a sanitizer's threads too.
     pub fn until_all_wait(&self, threads: usize) {
         let tasks = PathBuf::from(format!("/proc/{}/task", self.running.pid()));
         let tasks = until("the threads", PATIENCE, || {
@@ -146,33 +148,33 @@ impl Worker {
 /// Returns the processor time that a process, not its children, has used.
 pub fn processor_time(process: u32) -> Duration {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
-    // The name in parentheses may hold anything; user and system time are fields 14 and 15.
+    // The name in parentheses may contain anything; user and system time are fields 14 and 15.
     let fields = stat.rsplit(')').next().unwrap().split_whitespace();
     let ticks: u64 = fields.skip(11).take(2).map(|field| field.parse::<u64>().unwrap()).sum();
     Duration::from_millis(ticks * 10)
 }
 
-/// Sends a signal to a process at once; it must be there.
+/// Sends a signal to a process immediately; the process must exist.
 pub fn signal(process: u32, number: i32) {
     // SAFETY: takes no pointer; the process is a test's own, and not waited for before.
     let result = unsafe { libc::kill(process as libc::pid_t, number) };
     assert_eq!(result, 0, "process {process}");
 }
 
-/// The child processes of a process, if it is there.
+/// Returns the child processes of a process, if it exists.
 pub fn children_of(process: u32) -> Option<BTreeSet<u32>> {
     let text = fs::read_to_string(format!("/proc/{process}/task/{process}/children")).ok()?;
     text.split_whitespace().map(|number| number.parse().ok()).collect()
 }
 
-/// The state of a process or thread, as /proc shows it: 'S' asleep, 't' held back by a tracer.
+/// Returns the state of a process or thread, as /proc shows it: 'S' asleep, 't' stopped by a tracer.
 pub fn state(task: &Path) -> Option<char> {
     let stat = fs::read_to_string(task.join("stat")).ok()?;
-    // The name in parentheses may hold anything.
+    // The name in parentheses may contain anything.
     stat.rsplit(')').next()?.trim_start().chars().next()
 }
 
-/// Whether a thread is in this system call, or held at its entry.
+/// Returns whether a thread is in this system call, or held at its entry.
 pub fn is_at(task: &Path, number: libc::c_long) -> bool {
     let at = fs::read_to_string(task.join("syscall")).unwrap_or_default();
     at.split_whitespace().next() == Some(&*number.to_string())

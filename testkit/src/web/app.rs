@@ -11,10 +11,10 @@ use std::sync::OnceLock;
 
 use crate::{LIMIT, Library, Running, TempDir, compile, dist, install, root, run, scratch, until};
 
-/// The largest response.
+/// The size of the largest response.
 pub const LARGE: usize = 20 << 20;
 
-/// The first bytes of what the application sends: the same every time.
+/// Returns the first bytes of what the application sends, which is the same every time.
 pub fn content(length: usize) -> &'static [u8] {
     static CONTENT: OnceLock<Vec<u8>> = OnceLock::new();
     let all = CONTENT.get_or_init(|| {
@@ -30,17 +30,17 @@ pub fn content(length: usize) -> &'static [u8] {
     &all[..length]
 }
 
-/// What the application says about a body: its length and FNV-1a checksum.
+/// Returns the application's description of a body: its length and FNV-1a checksum.
 pub fn described(body: &[u8]) -> String {
     let add = |sum: u64, byte: &u8| (sum ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
     format!("{} {:016x}", body.len(), body.iter().fold(0xcbf2_9ce4_8422_2325, add))
 }
 
-/// A directory with the application and our library, which the accounts that web servers change to
-/// may read.
+/// A directory with the application and our library. The accounts that web servers change to may read
+/// it.
 pub struct Home {
     pub dir: TempDir,
-    /// What the application runs on, and its settings.
+    /// The library that the application runs on, and its settings.
     under: Library,
     settings: Settings,
 }
@@ -49,12 +49,12 @@ pub struct Home {
 pub type Settings = &'static [(&'static str, &'static str)];
 
 impl Home {
-    /// `source` is a file of c-tests/web.
+    /// Makes the directory with the program from `source`, a file of c-tests/web.
     pub fn new(source: &str) -> Self {
         Self::under(Library::Ours, &[], source)
     }
 
-    /// The same with an application that runs on this library, with these settings.
+    /// Makes the directory with an application that runs on this library, with these settings.
     pub fn under(under: Library, settings: Settings, source: &str) -> Self {
         let home = Self { dir: TempDir::new(), under, settings };
         fs::set_permissions(home.dir.path(), Permissions::from_mode(0o755)).unwrap();
@@ -62,7 +62,7 @@ impl Home {
         fs::copy(dist().join("libfcgi.so.0"), home.library()).unwrap();
         fs::create_dir(home.dir.join("www")).unwrap();
         fs::write(home.dir.join("www/file.txt"), "a file\n").unwrap();
-        // A copy of its own for every test: processes are found by the file that they run.
+        // Every test has a copy of its own, because processes are found by the file that they run.
         install(program(source), &home.program());
         home
     }
@@ -75,7 +75,7 @@ impl Home {
         self.dir.join("lib/libfcgi.so.0")
     }
 
-    /// The application's processes.
+    /// Returns the application's processes.
     pub fn processes(&self) -> Vec<u32> {
         let entries = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
         let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
@@ -85,15 +85,15 @@ impl Home {
         numbers.filter(runs).collect()
     }
 
-    /// Those without the one that only starts the others.
+    /// Returns the processes without the one that only starts the others.
     pub fn serving(&self) -> Vec<u32> {
         let all = self.processes();
         let parents: Vec<u32> = all.iter().filter_map(|pid| parent(*pid)).collect();
         all.into_iter().filter(|pid| !parents.contains(pid)).collect()
     }
 
-    /// Every process of the application has mapped the library that it runs on and no other one of its
-    /// name.
+    /// Checks that every process of the application has mapped the library that it runs on, and no
+    /// other library of that name.
     pub fn assert_mapped(&self) {
         let processes = self.processes();
         assert!(!processes.is_empty(), "no process of the application");
@@ -105,7 +105,7 @@ impl Home {
         }
     }
 
-    /// Ends these processes; what they have in their hands is finished first.
+    /// Ends these processes; the requests that they are serving are finished first.
     pub fn end(&self, processes: &[u32]) {
         for pid in processes {
             let mut kill = Command::new("kill");
@@ -118,13 +118,13 @@ impl Home {
 
 fn parent(pid: u32) -> Option<u32> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name in parentheses may hold anything; then come the state and the parent.
+    // The name in parentheses may contain anything; the state and the parent follow it.
     stat.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok()
 }
 
-/// The files named libfcgi that a process has mapped.
+/// Returns the files named libfcgi that a process has mapped.
 pub fn mapped(pid: u32) -> Vec<PathBuf> {
-    // A process that has ended meanwhile has none.
+    // A process that has ended meanwhile has no mapped files.
     let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
     let paths = maps.lines().filter_map(|line| line.find('/').map(|start| &line[start..]));
     let mut files: Vec<_> = paths.filter(|path| path.contains("/libfcgi.so")).collect();
@@ -133,7 +133,7 @@ pub fn mapped(pid: u32) -> Vec<PathBuf> {
     files.into_iter().map(PathBuf::from).collect()
 }
 
-/// A program of c-tests/web, built once per test process.
+/// Builds a program of c-tests/web once per test process.
 fn program(source: &str) -> &'static Path {
     static APP: OnceLock<PathBuf> = OnceLock::new();
     static LOADER: OnceLock<PathBuf> = OnceLock::new();
@@ -146,18 +146,18 @@ fn program(source: &str) -> &'static Path {
     })
 }
 
-/// A listen socket that the test keeps, as systemd does: it is there while no application is.
+/// A listen socket that the test keeps, as systemd does: it exists while no application runs.
 pub struct Listen(OwnedFd);
 
 impl Listen {
     pub fn unix(path: &Path) -> Self {
         let socket = UnixListener::bind(path).unwrap();
-        // Web servers that have been started by root change to an account of their own.
+        // Web servers started by root change to an account of their own.
         fs::set_permissions(path, Permissions::from_mode(0o777)).unwrap();
         Self(socket.into())
     }
 
-    /// And its port.
+    /// Returns a listen socket on TCP and its port.
     pub fn tcp() -> (Self, u16) {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = socket.local_addr().unwrap().port();

@@ -1,11 +1,11 @@
-//! The configurations of docs/web-servers.md, with this test's paths in the place of the document's.
+//! The configurations of docs/web-servers.md, with this test's paths in place of the document's.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::root;
 
-/// What a snippet says, and what stands there in a test.
+/// The values that a test puts into a snippet.
 pub struct Places<'a> {
     pub dir: &'a Path,
     /// Where the web server listens.
@@ -14,17 +14,17 @@ pub struct Places<'a> {
     pub port: u16,
 }
 
-/// The titles of the document's sections that have a configuration.
+/// Returns the titles of the document's sections that have a configuration.
 pub fn titles() -> Vec<String> {
     let text = text();
     let titles = text.lines().filter_map(|line| line.strip_prefix("### "));
     titles.map(str::to_owned).collect()
 }
 
-/// Texts of a snippet, and what stands there instead.
+/// Texts of a snippet and their replacements.
 pub type Changes = [(&'static str, &'static str)];
 
-/// The fenced block below a title of the document, changed.
+/// Returns the fenced block below a title of the document, changed.
 pub(super) fn snippet(title: &str, changes: &Changes, places: &Places) -> String {
     let text = text();
     let (_, section) = text

@@ -1,6 +1,6 @@
 //! A client that speaks HTTP/1.1 to a web server, one request per connection.
 
-// Every test program uses its own part of this.
+// Every test program uses only a part of this.
 #![allow(dead_code)]
 
 use crate::LIMIT;
@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
-/// Where a web server listens.
+/// The address on which a web server listens.
 #[derive(Clone, Debug)]
 pub enum Client {
     Unix(PathBuf),
@@ -27,7 +27,7 @@ pub struct Kept {
     reader: BufReader<UnixStream>,
 }
 
-/// What came back, complete.
+/// A complete response.
 pub struct Response {
     pub status: u16,
     headers: Vec<(String, String)>,
@@ -38,14 +38,14 @@ pub struct Response {
 #[derive(Clone, Copy, Default)]
 pub struct Request<'a> {
     pub target: &'a str,
-    /// A POST request, if there is one.
+    /// The body of a POST request; without it the request is a GET.
     pub body: Option<&'a [u8]>,
     /// Additional header lines, each with its end of line.
     pub headers: &'a str,
 }
 
 impl Client {
-    /// The response to a GET request; its status must be 200.
+    /// Returns the response to a GET request; its status must be 200.
     pub fn get(&self, target: &str) -> Response {
         self.must_answer(Request { target, ..Request::default() })
     }
@@ -61,21 +61,22 @@ impl Client {
         response
     }
 
-    /// The response, whatever its status. It is an error if it is not complete.
+    /// Returns the response, whatever its status. An incomplete response is an error.
     pub fn send(&self, request: Request) -> io::Result<Response> {
         let stream = self.connect()?;
         let mut writer = UnixStream::from(stream.try_clone()?);
         let body = request.body.unwrap_or_default();
         let head = head(&request, body.len());
         thread::scope(|scope| {
-            // Apart from reading: the web server may answer before it has read everything, and may
-            // close then. What counts is the response.
+            // Sending runs apart from reading: the web server may answer before it has read everything,
+            // and may then close. Only the response counts.
             scope.spawn(move || writer.write_all(&head).and_then(|()| writer.write_all(body)));
             read_response(BufReader::new(UnixStream::from(stream)))
         })
     }
 
-    /// The statuses of the responses to GET requests sent one after the other on one connection.
+    /// Returns the statuses of the responses to GET requests sent one after the other on one
+    /// connection.
     pub fn in_a_row(&self, target: &str, times: usize) -> io::Result<Vec<u16>> {
         let mut kept = self.keep()?;
         (0..times).map(|_| kept.get(target, LIMIT).map(|response| response.status)).collect()
@@ -88,8 +89,8 @@ impl Client {
         Ok(Kept { stream, reader })
     }
 
-    /// Sends a request that announces `announced` bytes of body and sends `body` only, reads
-    /// `enough` bytes of the answer and goes away.
+    /// Sends a request that announces `announced` bytes of body but sends only `body`, reads `enough`
+    /// bytes of the answer and closes.
     pub fn go_away(&self, target: &str, announced: usize, body: &[u8], enough: usize) {
         let mut stream = UnixStream::from(self.connect().unwrap());
         let request = Request { target, body: Some(body), ..Request::default() };
@@ -98,7 +99,7 @@ impl Client {
         stream.read_exact(&mut vec![0; enough]).unwrap();
     }
 
-    /// A stream socket. What is used of UnixStream works on each.
+    /// Returns a connected stream socket. The functions of UnixStream used here work on every kind.
     pub fn connect(&self) -> io::Result<OwnedFd> {
         let stream: OwnedFd = match self {
             Self::Unix(path) => UnixStream::connect(path)?.into(),
@@ -112,8 +113,8 @@ impl Client {
 }
 
 impl Kept {
-    /// Returns the response to a GET request, or an error if bytes of it are awaited for longer than
-    /// the limit.
+    /// Returns the response to a GET request, or an error if the next bytes do not come within the
+    /// limit.
     pub fn get(&mut self, target: &str, limit: Duration) -> io::Result<Response> {
         self.stream.set_read_timeout(Some(limit))?;
         let head = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n");
@@ -132,8 +133,8 @@ fn head(request: &Request, length: usize) -> Vec<u8> {
     (text + request.headers + "\r\n").into_bytes()
 }
 
-/// A web server sends the last chunk only after a complete response of the application: a body
-/// without it has been cut off.
+/// Reads a response. A web server sends the last chunk only after a complete response of the
+/// application: a body without it has been cut off.
 fn read_response(mut stream: impl BufRead) -> io::Result<Response> {
     let status = read_line(&mut stream)?;
     let number = status.split(' ').nth(1).and_then(|number| number.parse().ok());
@@ -191,7 +192,7 @@ fn broken(what: &str) -> io::Error {
 }
 
 impl Response {
-    /// The value of a header; empty if it is not there.
+    /// Returns the value of a header; empty if the header is missing.
     pub fn header(&self, name: &str) -> &str {
         let found = self.headers.iter().find(|(known, _)| known == name);
         found.map_or("", |(_, value)| value)

@@ -1,4 +1,4 @@
-//! How each web server is started in the foreground.
+//! The commands that start each web server in the foreground.
 
 use std::fs;
 use std::path::Path;

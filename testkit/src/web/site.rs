@@ -12,10 +12,10 @@ use super::document::{Changes, Places, configure, snippet};
 use super::http::Client;
 use crate::{LIMIT, Running, until};
 
-/// Longer than all the other tests together take.
+/// The longest wait for a place: longer than all the other tests together take.
 const WAITING: Duration = Duration::from_secs(400);
 
-/// How the application gets its requests.
+/// The way in which the application gets its requests.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Application {
     /// It listens on a unix socket.
@@ -30,15 +30,15 @@ pub enum Application {
 pub struct Kind {
     /// Its configuration around the document's snippet, in tests/fixtures/web.
     pub frame: &'static str,
-    /// It can only listen on ports.
+    /// Whether it can only listen on ports.
     pub http_on_tcp: bool,
-    /// What it calls a unix socket, before the path.
+    /// The prefix of a unix socket's path in its configuration.
     pub unix: &'static str,
-    /// How it is started in the foreground, given its configuration.
+    /// The command that starts it in the foreground, given its configuration.
     pub command: fn(dir: &Path, configuration: &Path) -> Command,
 }
 
-/// At most this many web servers at a time, whatever the machine is.
+/// The places of running web servers, which limit their number on every machine.
 static PLACES: [Mutex<()>; 2] = [const { Mutex::new(()) }; 2];
 
 pub struct Site {
@@ -51,7 +51,7 @@ pub struct Site {
 }
 
 impl Site {
-    /// Starts the application with these options and the web server with the snippet of that title.
+    /// Starts the application with these options, and the web server with the snippet under the title.
     pub fn start(
         kind: &Kind,
         title: &str,
@@ -61,7 +61,7 @@ impl Site {
         Self::with_program("app", kind, title, application, options)
     }
 
-    /// The same with another program of c-tests/web.
+    /// Does the same with another program of c-tests/web.
     pub fn with_program(
         program: &str,
         kind: &Kind,
@@ -72,7 +72,7 @@ impl Site {
         Self::in_home(Home::new(program), kind, title, application, options, &[])
     }
 
-    /// The same in a directory of the caller's, with the snippet changed.
+    /// Does the same in a directory of the caller's, with the snippet changed.
     pub fn in_home(
         home: Home,
         kind: &Kind,
@@ -118,14 +118,14 @@ impl Site {
         self
     }
 
-    /// What the web server has said.
+    /// Returns the web server's log.
     pub fn log(&self) -> String {
         let bytes = fs::read(self.home.dir.join("server.log")).unwrap();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// Ends the application and starts it again, as an administrator would; one that the web server
-    /// has started, it starts again.
+    /// Ends the application and starts it again, as an administrator would. If the web server has
+    /// started the application, the web server starts it again.
     pub fn restart(&mut self) {
         match &mut self.application {
             Some((listen, running, options)) => {
@@ -141,16 +141,17 @@ impl Site {
 fn free_place() -> Option<MutexGuard<'static, ()>> {
     PLACES.iter().find_map(|place| match place.try_lock() {
         Ok(guard) => Some(guard),
-        // A test that has failed has said so.
+        // A test that has failed has reported it.
         Err(TryLockError::Poisoned(error)) => Some(error.into_inner()),
         Err(TryLockError::WouldBlock) => None,
     })
 }
 
-/// Where the web server will listen, for the client and in the configuration.
+/// Returns the address where the web server will listen, for the client and for the configuration.
 fn address(kind: &Kind, dir: &Path) -> (Client, String) {
     if kind.http_on_tcp {
-        // Free at this moment; nobody else on this machine asks the system for just this one.
+        // The port is free now, and no other program on this machine asks the system for this very
+        // port.
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         (Client::Tcp(port), format!("127.0.0.1:{port}"))
     } else {

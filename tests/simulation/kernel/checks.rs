@@ -117,7 +117,7 @@ impl Kernel {
                 .filter(|life| !life.had_request)
                 .filter_map(|life| life.accepted_at)
                 .find(|since| now < *since + self.checks.grace);
-            assert_eq!(too_young, None, "a request is taken into the program before the grace time is over");
+            assert_eq!(too_young, None, "a request is served before the grace time is over");
         }
     }
 
