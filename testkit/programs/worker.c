@@ -37,8 +37,8 @@
  *   FORK=idle    as FORK, but the child does nothing more
  *   RAW_FORK  make a child without running fork handlers; it gets SIGTERM and ends
  *   ELSEWHERE afterwards, wait on another listen socket, "other"
- *   ANEW      first, close the listen socket; FCGX_OpenSocket gives its number to a new one
- *   REOPEN    afterwards, close the listen socket; FCGX_OpenSocket gives its number to a new one
+ *   ANEW      first, close the listen socket; a new one, by FCGX_OpenSocket, gets its number
+ *   REOPEN    afterwards, close the listen socket; a new one, by FCGX_OpenSocket, gets its number
  *   REOPEN_OS as REOPEN, by OS_CreateLocalIpcFd
  *   OVER=n,m  first, put the program's own file at these numbers; with EPOLL its own epoll instance
  *   REPLACE   afterwards, put a new listen socket at the listen socket's number

@@ -63,7 +63,7 @@ pub fn question() -> Vec<u8> {
     [&[1, 9, 0, 0, 0, content.len() as u8, 0, 0][..], content].concat()
 }
 
-/// Lets others take a few steps, or waits until all threads are idle.
+/// Lets others take a few steps, or sleeps for a moment in which all threads may become idle.
 fn pause(most_microseconds: u32) {
     if random(2) == 0 || most_microseconds == 0 {
         some_steps(10);

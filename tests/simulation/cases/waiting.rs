@@ -183,7 +183,7 @@ fn silent_ones_go_first() {
 }
 
 fn short_of_descriptors() {
-    // Room for six connections; seven descriptors are something else.
+    // There is room for six connections; the other seven descriptors are in use.
     let checks = Checks { is_lossless: false, most_parked: 10, ..Checks::default() };
     let mut world = World::new(Plan { descriptors: 13, checks, ..Plan::default() });
     program(&mut world, 1 + random(3) as usize, Finish::AsAsked);
