@@ -1,5 +1,5 @@
-//! What cgi-fcgi is used for most: asking PHP's process manager whether it is well. A real php-fpm,
-//! with a configuration of its own, beside Debian's cgi-fcgi and ours.
+//! The most common use of cgi-fcgi: health checks of PHP's process manager. A real php-fpm with a
+//! configuration of its own answers Debian's cgi-fcgi and ours.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -15,7 +15,7 @@ use testkit::{Ended, LIMIT, PATIENCE, Running, TempDir, need, run, until};
 const OURS: &str = env!("CARGO_BIN_EXE_cgi-fcgi");
 const DEBIANS: &str = "/usr/bin/cgi-fcgi";
 
-/// The program; its name has PHP's version in it.
+/// Returns the program, whose name contains PHP's version.
 fn program() -> PathBuf {
     let find = || {
         let names = fs::read_dir("/usr/sbin").unwrap().map(|entry| entry.unwrap().path());
@@ -29,14 +29,14 @@ fn program() -> PathBuf {
 
 /// php-fpm in the foreground, with one worker.
 struct Manager {
-    // The order matters: the program ends before its directory goes.
+    // Declared first, so that the program ends before its directory is removed.
     running: Running,
     dir: TempDir,
     address: String,
 }
 
 impl Manager {
-    /// Starts it at an address, which is made in its directory, and waits until it listens.
+    /// Starts php-fpm at an address that `address` makes in its directory, and waits until it listens.
     fn try_start(address: impl FnOnce(&TempDir) -> String) -> Option<Self> {
         let dir = TempDir::new();
         let address = address(&dir);
@@ -49,7 +49,7 @@ impl Manager {
         );
         fs::write(&configuration, text).unwrap();
         let mut command = Command::new(program());
-        // Without the system's php.ini; as root, too.
+        // Without the system's php.ini; also as root.
         command.args(["--nodaemonize", "-n", "--allow-to-run-as-root", "--fpm-config"]);
         command.arg(configuration).stdin(Stdio::null()).stdout(Stdio::null());
         command.stderr(File::create(dir.join("stderr")).unwrap());
@@ -73,7 +73,8 @@ impl Manager {
         Self::try_start(path).expect("php-fpm starts")
     }
 
-    /// On a port that was free a moment ago; if somebody has taken it since, on another.
+    /// Starts php-fpm on a port that was free a moment ago. Tries another port if that one is taken
+    /// meanwhile.
     fn on_tcp() -> Self {
         let free = |_: &TempDir| {
             let socket = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -86,7 +87,7 @@ impl Manager {
         check(program, &[], &self.address, path)
     }
 
-    /// A PHP script in the manager's directory.
+    /// Writes a PHP script to the manager's directory.
     fn script(&self, text: &str) -> String {
         let path = self.dir.join("script.php");
         fs::write(&path, format!("<?php {text}")).unwrap();
@@ -94,7 +95,7 @@ impl Manager {
     }
 }
 
-/// The health check as people write it in their scripts.
+/// Runs the health check as people write it in their scripts.
 fn check(program: &str, options: &[&str], address: &str, path: &str) -> Ended {
     let mut command = Command::new(program);
     command.env_clear().envs([
@@ -129,7 +130,7 @@ fn ping_and_status_page() {
     }
 }
 
-/// php-fpm's errors come on stderr, its statuses in the headers.
+/// php-fpm's errors arrive on stderr, its statuses in the headers.
 #[test]
 fn a_path_that_is_not_there() {
     let manager = Manager::on_unix();
@@ -141,8 +142,7 @@ fn a_path_that_is_not_there() {
     });
 }
 
-/// php-fpm gives every request that it has served the exit status 0; what went wrong in a script is
-/// in the answer.
+/// php-fpm returns exit status 0 for every request that it has served. Errors of a script are in the answer.
 #[test]
 fn a_script_that_fails_is_served() {
     let manager = Manager::on_unix();
@@ -190,7 +190,7 @@ fn nobody_there() {
     }
 }
 
-/// Our own extension: every worker is busy, so even the ping waits.
+/// An extension of libfcgi-rs: every worker is busy, so even the ping waits.
 #[test]
 fn a_busy_manager_runs_into_the_timeout() {
     let manager = Manager::on_unix();
@@ -209,7 +209,7 @@ fn a_busy_manager_runs_into_the_timeout() {
     assert_eq!(answer.stderr, "Timeout: the request did not end within 0.3 s\n");
 }
 
-/// A web server where the process manager should be. The original says nothing.
+/// A web server where the process manager should be. The original prints nothing.
 #[test]
 fn another_protocol() {
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -1,4 +1,4 @@
-//! Names of connections, options, command files, and starting applications.
+//! Connection names, options, command files, and the start of applications.
 
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
@@ -19,7 +19,7 @@ fn tcp_names() {
     });
 }
 
-/// The original takes this name for a path.
+/// The original treats this name as a path.
 #[test]
 fn ipv6_names() {
     let socket = TcpListener::bind("[::1]:0").expect("a loopback with IPv6");
@@ -53,7 +53,7 @@ fn nobody_listening_is_errno_and_a_line() {
 #[test]
 fn an_unknown_host_is_status_232() {
     on_both(|program| {
-        // No name server is asked for a name like this.
+        // No name server is asked about a name like this.
         let outcome = run(program, &[&"-bind", &"-connect", &"a..b:9"]);
         assert_eq!(outcome.status, 232);
         assert!(outcome.stderr.to_lowercase().contains("unknown host"), "{}", outcome.stderr);
@@ -85,7 +85,7 @@ fn mistakes_on_the_command_line_are_named() {
             assert_eq!(outcome.status, 1, "{}", outcome.stderr);
             for complaint in complaints {
                 let lines = || outcome.stderr.lines();
-                // The original gives no reason.
+                // The original prints no reason.
                 let reason =
                     if *complaint == COMMAND_FILE && program == OURS { NO_FILE } else { "" };
                 let wanted = format!("{complaint}{reason}");
@@ -105,8 +105,8 @@ fn a_command_file_is_also_a_script() {
         let name = socket.to_str().unwrap();
         let text = dir.path("text");
         fs::write(&text, format!("#!{program} -f\n# a comment\n-bind\n-connect {name}\n")).unwrap();
-        // A file that this process has written may still be open in a child of another test, and
-        // then it cannot be executed: another process makes the script.
+        // A script that this process has written may still be open in a child of another test, and then it
+        // cannot be executed. So another process creates it.
         assert!(Command::new("cp").args([&text, &script]).status().unwrap().success());
         fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
         for command in [
@@ -132,8 +132,8 @@ fn a_command_file_may_be_laid_out_freely() {
     assert!(peer.heard().complete);
 }
 
-/// An application in C without any library: answers one request with its process id and its
-/// arguments, then ends; also when nobody asks.
+/// A C application without any library. It answers one request with its process id and its arguments, then
+/// ends. It also ends if no request comes.
 const APPLICATION: &str = r#"
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
@@ -171,7 +171,7 @@ pub(crate) fn build_application(dir: &TempDir) -> PathBuf {
     application
 }
 
-/// The process id in an answer of [`APPLICATION`].
+/// Returns the process id in an answer of [`APPLICATION`].
 pub(crate) fn process_id(outcome: &Outcome, application: &Path) -> String {
     let text = String::from_utf8(outcome.stdout.clone()).unwrap();
     let mut words = text.splitn(3, ' ');
@@ -186,7 +186,7 @@ fn an_application_is_started_where_nobody_listens() {
     on_both(|program| {
         let dir = TempDir::new();
         let (application, socket) = (build_application(&dir), dir.path("socket"));
-        // The second time the first application is gone and its socket is still there.
+        // The second time, the first application has ended and its socket still exists.
         let ids = [(); 2].map(|()| {
             process_id(&run(program, &[&"-connect", &socket, &application]), &application)
         });
@@ -237,7 +237,7 @@ fn what_is_not_executable_is_not_started() {
     });
 }
 
-/// Health checks name a directory for the application, because the original wants one.
+/// Health checks name a directory for the application because the original requires one.
 #[test]
 fn nobody_listening_is_named_besides_what_cannot_be_started() {
     on_both(|program| {
@@ -259,7 +259,7 @@ fn nobody_listening_is_named_besides_what_cannot_be_started() {
     });
 }
 
-/// What is wrong with the name of a connection, on our side of the line; the exit status is errno.
+/// Errors in the connection name itself. The exit status is errno.
 #[test]
 fn what_is_wrong_with_a_name_is_said() {
     let dir = TempDir::new();
@@ -283,7 +283,7 @@ fn what_is_wrong_with_a_name_is_said() {
     }
 }
 
-/// Our own extensions.
+/// Extensions of libfcgi-rs.
 #[test]
 fn help_version_and_two_dashes() {
     let outcome = run(OURS, &[&"--help"]);

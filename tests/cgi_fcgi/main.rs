@@ -1,5 +1,5 @@
-//! The bridge program, beside Debian's: the same command lines, in front of the same scripted
-//! applications. A test that names only one of them says why.
+//! Runs the bridge program beside Debian's: the same command lines, in front of the same scripted
+//! applications. A test that runs only one of them says why.
 
 mod command_line;
 mod peer;
@@ -53,7 +53,7 @@ impl Drop for TempDir {
     }
 }
 
-/// `program` with an empty environment.
+/// Returns a command that runs `program` with an empty environment.
 fn bare(program: &str, arguments: &[&dyn AsRef<OsStr>]) -> Command {
     let mut command = Command::new(program);
     command.env_clear().args(arguments.iter().map(|argument| argument.as_ref()));
@@ -65,7 +65,7 @@ fn run(program: &str, arguments: &[&dyn AsRef<OsStr>]) -> Outcome {
     start(&mut bare(program, arguments), Input::Bytes(Vec::new())).finish()
 }
 
-/// Carries one request to an application on a unix socket that follows `script`.
+/// Sends one request through `program` to an application on a unix socket that follows `script`.
 fn carry(
     program: &str,
     environment: &[(&str, &str)],
@@ -80,7 +80,7 @@ fn carry(
     (outcome, peer.heard())
 }
 
-/// The status after an application that hears the request and says `answer`.
+/// Returns the outcome for an application that reads the request and replies `answer`.
 fn answered(program: &str, answer: Vec<u8>) -> Outcome {
     let script = move |c: &mut Conversation| {
         c.hear();
@@ -96,7 +96,7 @@ fn hello(c: &mut Conversation) {
     c.say(&answer.concat());
 }
 
-/// A body that is no text.
+/// Returns a body that is not text.
 fn binary(length: usize) -> Vec<u8> {
     (0..length).map(|n| (n * 31 + n / 251) as u8).collect()
 }
@@ -137,7 +137,7 @@ fn a_refused_request_is_status_253() {
         for protocol_status in [1, 2, 3, 9] {
             let outcome = answered(program, end(4, protocol_status));
             assert_eq!(outcome.status, 253, "protocol status {protocol_status}");
-            // The original says nothing.
+            // The original prints nothing.
             assert_eq!(program == OURS, one_line(&outcome.stderr), "{}", outcome.stderr);
         }
     });
@@ -167,13 +167,13 @@ fn a_broken_answer_is_a_status_and_a_line() {
         for (what, answer, status) in &answers {
             let outcome = answered(program, answer.clone());
             assert_eq!(outcome.status, *status, "{what}");
-            // The original says nothing.
+            // The original prints nothing.
             assert_eq!(program == OURS, one_line(&outcome.stderr), "{what}: {}", outcome.stderr);
         }
     });
 }
 
-/// An answer with padding behind its first record.
+/// Returns an answer with padding after its first record.
 fn padded_answer() -> Vec<u8> {
     let mut padded = record(STDOUT, b"one");
     padded[6] = 255;
@@ -225,7 +225,7 @@ fn content_length_says_whether_there_is_a_body() {
     });
 }
 
-/// The original sends whatever the first read gave, up to 8 KB.
+/// The original sends whatever its first read returned, up to 8 KB.
 #[test]
 fn a_body_longer_than_content_length_is_cut() {
     let input = Input::Bytes(b"1234567890".to_vec());
@@ -276,7 +276,7 @@ fn large_bodies_and_answers_are_binary() {
 #[test]
 fn an_answer_may_come_while_the_body_is_on_its_way() {
     on_both(|program| {
-        // More than all buffers on the way hold, in both directions at once.
+        // More than all buffers on the way hold, in both directions simultaneously.
         let (body, answer) = (binary(5_000_000), binary(5_000_000));
         let (said, reply) = (stream(STDOUT, &answer), end(2, 0));
         let script = move |c: &mut Conversation| {
@@ -291,7 +291,7 @@ fn an_answer_may_come_while_the_body_is_on_its_way() {
     });
 }
 
-/// The original gives 32 (EPIPE) when the application has closed its side.
+/// The original exits with 32 (EPIPE) when the application has closed its side.
 #[test]
 fn an_answer_to_an_unread_body_counts() {
     let early = |c: &mut Conversation| c.say(&[record(STDOUT, b"early"), end(2, 0)].concat());
@@ -359,7 +359,7 @@ fn a_closed_standard_error_does_not_matter() {
     peer.heard();
 }
 
-/// Our own extension.
+/// An extension of libfcgi-rs.
 #[test]
 fn a_silent_application_runs_into_the_timeout() {
     let (leave, left) = mpsc::channel::<()>();
@@ -389,7 +389,7 @@ fn memory_does_not_grow_with_the_request() {
         let _ = left.recv_timeout(LIMIT);
         c.say(&end(0, 0));
     });
-    // A file that is one large hole.
+    // A sparse file without any data.
     let body = dir.path("body");
     File::create(&body).unwrap().set_len(LENGTH).unwrap();
     let mut command = bare(OURS, &[&"-bind", &"-connect", &dir.path("socket")]);

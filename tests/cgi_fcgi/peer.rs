@@ -1,5 +1,5 @@
-//! A scripted application and a runner, for tests of the bridge program. Nothing here uses the
-//! library: the protocol is written out by hand.
+//! A scripted application and a runner for tests of the bridge program. Nothing here uses the library: the
+//! protocol is written by hand.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -15,36 +15,36 @@ use testkit::LIMIT;
 pub(crate) const STDOUT: u8 = 6;
 pub(crate) const STDERR: u8 = 7;
 
-/// One record of request 1.
+/// Returns one record of request 1.
 pub(crate) fn record(kind: u8, content: &[u8]) -> Vec<u8> {
     let length = u16::try_from(content.len()).unwrap().to_be_bytes();
     [&[1, kind, 0, 1, length[0], length[1], 0, 0], content].concat()
 }
 
-/// END_REQUEST of request 1.
+/// Returns the END_REQUEST record of request 1.
 pub(crate) fn end(app_status: u32, protocol_status: u8) -> Vec<u8> {
     let s = app_status.to_be_bytes();
     record(3, &[s[0], s[1], s[2], s[3], protocol_status, 0, 0, 0])
 }
 
-/// `bytes` as a stream of records.
+/// Returns `bytes` as a stream of records.
 pub(crate) fn stream(kind: u8, bytes: &[u8]) -> Vec<u8> {
     bytes.chunks(65_535).flat_map(|chunk| record(kind, chunk)).collect()
 }
 
-/// What the application has heard.
+/// What the application has received.
 #[derive(Debug, Default)]
 pub(crate) struct Heard {
     pub(crate) begin: Vec<u8>,
     pub(crate) params: Vec<u8>,
     pub(crate) body: Vec<u8>,
     pub(crate) body_bytes: u64,
-    /// The body's end was heard.
+    /// Whether the end of the body was received.
     pub(crate) complete: bool,
 }
 
 impl Heard {
-    /// The parameters, decoded.
+    /// Returns the decoded parameters.
     pub(crate) fn pairs(&self) -> Vec<(String, String)> {
         let (mut rest, mut pairs) = (&self.params[..], Vec::new());
         while !rest.is_empty() {
@@ -72,12 +72,12 @@ impl<T: Read + Write + Send> Stream for T {}
 pub(crate) struct Conversation {
     stream: Box<dyn Stream>,
     pub(crate) heard: Heard,
-    /// Whether the body is kept, or only counted.
+    /// Whether the body is kept or only counted.
     pub(crate) keep_body: bool,
 }
 
 impl Conversation {
-    /// Hears one record; false at the end of the connection.
+    /// Receives one record. Returns false at the end of the connection.
     fn hear_record(&mut self) -> bool {
         let mut header = [0; 8];
         if self.stream.read_exact(&mut header).is_err() {
@@ -104,18 +104,18 @@ impl Conversation {
         true
     }
 
-    /// Hears the request to its end.
+    /// Receives the whole request.
     pub(crate) fn hear(&mut self) {
         while !self.heard.complete && self.hear_record() {}
     }
 
-    /// Sends bytes; a bridge that has left does not matter.
+    /// Sends bytes. Ignores errors: the bridge may have ended.
     pub(crate) fn say(&mut self, bytes: &[u8]) {
         let _ = self.stream.write_all(bytes);
     }
 }
 
-/// An application that takes one connection and follows a script.
+/// An application that accepts one connection and follows a script.
 pub(crate) struct Peer {
     heard: Receiver<Heard>,
 }
@@ -136,7 +136,7 @@ impl Peer {
         Self { heard }
     }
 
-    /// One that listens on a unix socket.
+    /// Starts one that listens on a unix socket.
     pub(crate) fn unix(
         path: &Path,
         script: impl FnOnce(&mut Conversation) + Send + 'static,
@@ -151,7 +151,7 @@ impl Peer {
         Self::start(Box::new(accept), script)
     }
 
-    /// One that listens on a TCP socket.
+    /// Starts one that listens on a TCP socket.
     pub(crate) fn tcp(
         socket: TcpListener,
         script: impl FnOnce(&mut Conversation) + Send + 'static,
@@ -164,13 +164,13 @@ impl Peer {
         Self::start(Box::new(accept), script)
     }
 
-    /// What the application has heard, once its script is over.
+    /// Returns what the application has received, once its script has ended.
     pub(crate) fn heard(self) -> Heard {
         self.heard.recv_timeout(LIMIT).expect("the application's script ends")
     }
 }
 
-/// What a program did.
+/// The outcome of a program.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) status: i32,
@@ -178,17 +178,17 @@ pub(crate) struct Outcome {
     pub(crate) stderr: String,
 }
 
-/// Standard input of a program.
+/// The standard input of a program.
 pub(crate) enum Input {
     /// These bytes, then the end.
     Bytes(Vec<u8>),
     /// These bytes, and no end while the program runs.
     Open(Vec<u8>),
-    /// What a file holds.
+    /// The content of a file.
     File(File),
 }
 
-/// A program that runs, its outputs being collected.
+/// A running program whose output is collected.
 pub(crate) struct Running {
     pub(crate) child: Child,
     stdout: Receiver<Vec<u8>>,
@@ -205,8 +205,8 @@ pub(crate) fn start(command: &mut Command, input: Input) -> Running {
         Input::File(file) => (Vec::new(), false, file.into()),
     };
     command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
-    // Tests that run under nohup, or in the background of a shell, ignore signals, and so would what
-    // they start.
+    // Tests that run under nohup or in the background of a shell ignore signals, and the programs that they
+    // start would inherit that.
     // SAFETY: signal(2) is async-signal-safe.
     unsafe {
         command.pre_exec(|| {
@@ -222,7 +222,7 @@ pub(crate) fn start(command: &mut Command, input: Input) -> Running {
     let (keep, kept) = mpsc::channel();
     if let Some(mut pipe) = child.stdin.take() {
         thread::spawn(move || {
-            // A program may leave before it has read everything.
+            // A program may end before it has read everything.
             let _ = pipe.write_all(&bytes);
             if open {
                 let _ = keep.send(pipe);
@@ -243,7 +243,7 @@ fn collect(mut from: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
 }
 
 impl Running {
-    /// Waits for the end; a program that takes too long is killed and the test fails.
+    /// Waits for the end. Kills a program that takes too long and fails the test.
     pub(crate) fn finish(mut self) -> Outcome {
         let outputs = (self.stdout.recv_timeout(LIMIT), self.stderr.recv_timeout(LIMIT));
         let (Ok(stdout), Ok(stderr)) = outputs else {

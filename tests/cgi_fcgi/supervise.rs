@@ -1,4 +1,4 @@
-//! `-supervise`: our own extension.
+//! `-supervise`, an extension of libfcgi-rs.
 
 use super::command_line::{build_application, process_id};
 use super::peer::Running;
@@ -7,11 +7,11 @@ use super::*;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A supervisor that runs; it is stopped with the value, and its application with it.
+/// A running supervisor. Dropping the value stops it and its application.
 struct Supervisor {
     running: Option<Running>,
     application: PathBuf,
-    // Goes last.
+    // Dropped last.
     dir: TempDir,
 }
 
@@ -29,7 +29,7 @@ impl Supervisor {
         self.running.as_ref().unwrap().child.id()
     }
 
-    /// The process ids of the application, once there are two that `accepted` holds for.
+    /// Waits until the application has two processes that `accepted` holds for, and returns their ids.
     fn processes(&self, accepted: impl Fn(&[String]) -> bool) -> Vec<String> {
         let end = Instant::now() + LIMIT;
         loop {
@@ -44,7 +44,7 @@ impl Supervisor {
         }
     }
 
-    /// Asks the application; gives the process that has answered.
+    /// Sends a request and returns the id of the process that answered.
     fn ask(&self) -> String {
         let outcome = run(OURS, &[&"-bind", &"-connect", &self.dir.path("socket")]);
         process_id(&outcome, &self.application)
@@ -77,7 +77,7 @@ fn is_gone(id: &str) -> bool {
 fn processes_that_end_are_started_again() {
     let supervisor = Supervisor::start(&["-supervise"]);
     let first = supervisor.processes(|_| true);
-    // Each process answers one request and ends: the third answer is a new one's.
+    // Each process answers one request and ends, so the third answer comes from a new process.
     let answers = [(); 3].map(|()| supervisor.ask());
     assert!(first.contains(&answers[0]) && first.contains(&answers[1]), "{first:?} {answers:?}");
     assert!(!first.contains(&answers[2]), "{first:?} {answers:?}");

@@ -29,7 +29,7 @@ fn cgi_fcgi() {
         let response = ask(&["REQUEST_METHOD=GET"], "large", b"");
         let large = fs::read(dir.join("large.bin")).unwrap();
         assert!(response.ends_with(&large), "{} bytes", response.len());
-        // One byte, the content of one record and a little more, and many records.
+        // One byte, a little more than one record holds, and many records.
         for length in [0, 1, 65_535, 65_536, 5 << 20] {
             let body = &bytes(length + 8)[..length];
             let announced = format!("CONTENT_LENGTH={length}");
@@ -39,7 +39,7 @@ fn cgi_fcgi() {
     });
 }
 
-/// It makes the listen socket, starts the processes on it and ends.
+/// The bridge creates the listen socket, starts the processes on it and ends.
 #[test]
 fn cgi_fcgi_starts_an_application() {
     with_scripts(|library, dir| {
@@ -48,7 +48,7 @@ fn cgi_fcgi_starts_an_application() {
         let (started, response) = call(library, dir, &mut command, b"");
         assert_eq!(response, b"");
         assert_started(library, &started, 3);
-        // No crowd: the bridge lets five connections wait.
+        // Without the crowd of clients, because the bridge's backlog is five connections.
         let nginx = Nginx::start(dir);
         post(&nginx.client);
         large(&nginx.client, &dir.join("large.bin"));
@@ -58,7 +58,7 @@ fn cgi_fcgi_starts_an_application() {
     });
 }
 
-/// It starts the processes only if nobody answers, and carries the request to them.
+/// The bridge starts the processes only if nothing answers, and then forwards the request to them.
 #[test]
 fn cgi_fcgi_starts_an_application_when_there_is_none() {
     with_scripts(|library, dir| {
@@ -89,12 +89,12 @@ fn with_scripts(test: impl Fn(Library, &TempDir)) {
     });
 }
 
-/// The answer of the script of that name.
+/// Returns what the checksum script answers.
 fn checksum(body: &[u8]) -> String {
     format!("Content-Type: text/plain\r\n\r\n{} {}", body.len(), sha256(body))
 }
 
-/// The bridge in the environment of a request.
+/// Returns a command that runs the bridge in the environment of a request.
 fn bridge(library: Library, dir: &TempDir, variables: &[&str], script: &str) -> Command {
     let mut command = Command::new("/usr/bin/env");
     command.arg("-i").args(variables);
@@ -108,8 +108,8 @@ fn bridge(library: Library, dir: &TempDir, variables: &[&str], script: &str) -> 
     command
 }
 
-/// Runs the bridge to its end. Returns its process group, in which what it has started lives on, and
-/// the response.
+/// Runs the bridge to its end. Returns the response and the bridge's process group, in which the processes
+/// that it started go on.
 fn call(library: Library, dir: &TempDir, bridge: &mut Command, body: &[u8]) -> (Running, Vec<u8>) {
     fs::write(dir.join("body"), body).unwrap();
     let response = dir.join("response");
@@ -120,7 +120,7 @@ fn call(library: Library, dir: &TempDir, bridge: &mut Command, body: &[u8]) -> (
     (running, fs::read(response).unwrap())
 }
 
-/// The dynamic linker has said which library it has loaded.
+/// Checks which library the dynamic linker reports as loaded.
 fn assert_loaded(library: Library, dir: &TempDir) {
     let files = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path());
     let said = files.filter(|path| path.to_str().unwrap().contains("/ld."));
@@ -132,20 +132,20 @@ fn assert_loaded(library: Library, dir: &TempDir) {
 }
 
 fn assert_started(library: Library, group: &Running, count: usize) {
-    // Between fork and exec a process is still the bridge.
+    // Between fork and exec a process still is the bridge.
     let all = || Some(servers(group)).filter(|processes| processes.len() == count);
     for process in until("the application's processes", LIMIT, all) {
         assert_eq!(Vec::from_iter(libraries(&process)), [file(library)]);
     }
 }
 
-/// The processes in a group that are fcgiwrap; others are its scripts.
+/// Returns the processes of a group that are fcgiwrap. Others are its scripts.
 fn servers(group: &Running) -> Vec<String> {
     let processes = fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().file_name());
     let processes = processes.filter_map(|name| name.into_string().ok());
     let is_member = |process: &String| {
         let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-        // The name in parentheses may hold anything; then state, parent and group.
+        // The name in parentheses may hold any bytes. State, parent and group follow it.
         let mut fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
         fields.nth(2) == Some(&group.pid().to_string())
     };

@@ -1,4 +1,4 @@
-//! Debian's unmodified programs on our library, behind a real web server.
+//! Debian's unmodified programs on this library, behind a real web server.
 
 mod bridge;
 mod others;
@@ -56,7 +56,7 @@ fn perl_cgi_fast() {
     });
 }
 
-/// The original first: it proves the test.
+/// Runs a test on the original first, which proves that the test is right.
 fn on_both(test: impl Fn(Library)) {
     for library in Library::BOTH {
         println!("{library:?}");
@@ -64,43 +64,43 @@ fn on_both(test: impl Fn(Library)) {
     }
 }
 
-/// The package's files lie in a directory named after Perl's version; its list of files does not.
+/// The package's files are in a directory named after Perl's version; its list of files is not.
 fn need_perl() {
     need("perl", "/usr/bin/perl");
     need("libfcgi-perl", "/usr/share/doc/libfcgi-perl");
 }
 
-/// A temporary directory with the large file that the programs send.
+/// Creates a temporary directory with the large file that the programs send.
 fn prepare() -> TempDir {
     let dir = TempDir::new();
     fs::write(dir.join("large.bin"), bytes(20 * 1024 * 1024)).unwrap();
     dir
 }
 
-/// The scripts that fcgiwrap runs.
+/// Copies the scripts that fcgiwrap runs.
 fn put_scripts(dir: &TempDir) {
     for name in ["hello", "checksum", "large"] {
         install(Path::new(&format!("{FIXTURES}/{name}.sh")), &dir.join(name));
     }
 }
 
-/// A listen socket for descriptor 0; a program that gets it needs no time to be ready.
+/// Creates a listen socket for descriptor 0. A program that inherits it accepts requests immediately.
 fn listen_socket(dir: &TempDir) -> OwnedFd {
     UnixListener::bind(dir.join("app.sock")).unwrap().into()
 }
 
-/// Starts the program on the library, sends it every kind of request through nginx, looks at what
-/// it has mapped and ends it.
+/// Starts the program on the library, sends it every kind of request through nginx, checks what it has mapped
+/// and ends it.
 fn serve(library: Library, dir: &TempDir, command: &mut Command) {
     let mut program = Running::start(library.under(command));
-    // A script that makes its own socket needs a moment; for the others it is there.
+    // A script that creates its own socket needs a moment. For the others it exists already.
     until("the listen socket", LIMIT, || dir.join("app.sock").exists().then_some(()));
     requests(&Nginx::start(dir).client, dir);
     assert_eq!(mapped(program.pid()), BTreeSet::from([file(library)]), "mapped libraries");
     timed("SIGTERM", || terminate(&mut program));
 }
 
-/// Every kind of request, to a program that answers as fixtures/programs/request.pl does.
+/// Sends every kind of request to a program that answers as fixtures/programs/request.pl does.
 fn requests(client: &Client, dir: &TempDir) {
     timed("GET", || assert_eq!(text(client.get("/hello?name=value")), "GET name=value"));
     timed("5 MB POST", || post(client));
@@ -131,20 +131,20 @@ fn parallel(client: &Client) {
     });
 }
 
-/// Asks every process of the program to end, and waits until it has.
+/// Asks every process of the program to end, and waits until all have ended.
 fn terminate(program: &mut Running) {
     let workers = workers(program.pid());
     let kill = format!("kill -s TERM {} {}", workers.join(" "), program.pid());
     run(Command::new("sh").args(["-c", &kill]), LIMIT).must_succeed();
     assert!(program.wait(LIMIT).is_some(), "the program does not end");
     for pid in workers {
-        // Without a command line it waits for its parent at most.
+        // A process without a command line has ended, and at most waits for its parent.
         let command = || fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         until("a worker to end", LIMIT, || command().is_empty().then_some(()));
     }
 }
 
-/// The file that programs must have mapped.
+/// Returns the file that programs must have mapped.
 fn file(library: Library) -> PathBuf {
     let path = match library {
         Library::Ours => dist().join("libfcgi.so.0"),
@@ -157,20 +157,19 @@ fn file(library: Library) -> PathBuf {
     fs::canonicalize(path).unwrap()
 }
 
-/// The processes that serve, if it is not the first process itself.
+/// Returns the processes that serve, if the first process does not serve itself.
 fn workers(pid: u32) -> Vec<String> {
     let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
     children.split_whitespace().map(str::to_owned).collect()
 }
 
-/// Every libfcgi that the processes of the program have mapped.
+/// Returns every libfcgi that the processes of the program have mapped.
 fn mapped(pid: u32) -> BTreeSet<PathBuf> {
     let processes = workers(pid).into_iter().chain([pid.to_string()]);
     processes.flat_map(|process| libraries(&process)).collect()
 }
 
-/// The libfcgi of one process. A process that has just been forked has none before it executes its
-/// program.
+/// Returns the libfcgi that one process has mapped. A process between fork and exec has none.
 fn libraries(pid: &str) -> BTreeSet<PathBuf> {
     until("a process to map libfcgi", PATIENCE, || {
         let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
@@ -187,7 +186,7 @@ fn is_libfcgi(name: &[u8]) -> bool {
     name.starts_with(b"libfcgi.so")
 }
 
-/// Bytes that look random and are the same every time.
+/// Returns bytes that look random and are the same in every run.
 fn bytes(length: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let words = std::iter::repeat_with(|| {

@@ -1,4 +1,4 @@
-//! Programs of Debian that are not scripts of ours: process managers, and servers of their own kind.
+//! Debian's programs other than scripts of these tests: process managers, and servers of other kinds.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -32,7 +32,7 @@ fn multiwatch() {
     });
 }
 
-/// Processes that have left our group; they end with the value.
+/// Processes that have left the test's process group. Dropping the value ends them.
 struct Orphans(Vec<String>);
 
 impl Drop for Orphans {
@@ -52,7 +52,7 @@ fn spawn_fcgi() {
         let mut spawn = Command::new("/usr/bin/spawn-fcgi");
         spawn.args(["-F", "3", "-s"]).arg(dir.join("app.sock"));
         spawn.arg("-P").arg(dir.join("pids")).args(["--", "/usr/sbin/fcgiwrap"]);
-        // Not run(): it ends the group, and the last process may not have left that yet.
+        // Not run(): it ends the group, and the last process may not have left the group yet.
         let mut spawning = Running::start(library.under(&mut spawn).stdout(Stdio::null()));
         assert!(spawning.wait(LIMIT).expect("spawn-fcgi ends").success());
         let pids = fs::read_to_string(dir.join("pids")).unwrap();
@@ -77,8 +77,8 @@ fn plack() {
     });
 }
 
-/// The process manager ends processes and starts others: one that has died, all of them on SIGHUP,
-/// none after SIGTERM.
+/// The process manager replaces a process that has died, replaces all of them on SIGHUP, and replaces none
+/// after SIGTERM.
 #[test]
 fn fcgi_procmanager() {
     need_perl();
@@ -101,7 +101,7 @@ fn fcgi_procmanager() {
         assert!(second.is_superset(&(&first - &BTreeSet::from([dead]))));
         requests(&nginx.client, &dir);
 
-        // A signal between a request and the next accept goes lost, with any library.
+        // A signal between a request and the next accept is lost, with any library.
         second.iter().copied().for_each(until_asleep);
         manager.signal("HUP");
         let third = new_workers(&manager, &second, 3);
@@ -114,7 +114,7 @@ fn fcgi_procmanager() {
     });
 }
 
-/// The manager's processes, once there are so many and none of `old`.
+/// Waits until the manager has `count` processes and none of them is in `old`, and returns them.
 fn new_workers(manager: &Running, old: &BTreeSet<u32>, count: usize) -> BTreeSet<u32> {
     until("new processes", LIMIT, || {
         let all = children_of(manager.pid())?;
@@ -241,7 +241,7 @@ fn bosixnet_webui() {
     });
 }
 
-/// Starts a program on descriptor 0, sends it requests through nginx, looks at what it has mapped.
+/// Starts a program on descriptor 0, sends it requests through nginx and checks what it has mapped.
 fn answer(library: Library, dir: &TempDir, command: &mut Command, ask: impl Fn(&Client)) {
     let program = Running::start(library.under(command).stdout(Stdio::null()));
     until("the listen socket", LIMIT, || is_listening(&dir.join("app.sock")).then_some(()));
@@ -250,7 +250,7 @@ fn answer(library: Library, dir: &TempDir, command: &mut Command, ask: impl Fn(&
     assert_eq!(Vec::from_iter(mapped(program.pid())), [file(library)], "mapped libraries");
 }
 
-/// Whether a unix socket is not only there, but may be connected to.
+/// Returns whether a unix socket accepts connections.
 fn is_listening(path: &Path) -> bool {
     const ACCEPTS: &str = "00010000";
     let sockets = fs::read_to_string("/proc/net/unix").unwrap();
@@ -264,7 +264,7 @@ fn assert_png(bytes: &[u8], width: u32) {
     assert_eq!(bytes[16..20], width.to_be_bytes());
 }
 
-/// A TIFF file with one grey tile of 256 x 256 pixels.
+/// Returns a TIFF file with one grey tile of 256 x 256 pixels.
 fn image() -> Vec<u8> {
     const SHORT: u16 = 3;
     const LONG: u16 = 4;

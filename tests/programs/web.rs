@@ -1,4 +1,4 @@
-//! A web server of the test's own, nginx.
+//! A web server for the tests, nginx.
 
 use std::fs::{self, File};
 use std::process::{Command, Stdio};
@@ -8,7 +8,7 @@ use testkit::{LIMIT, Running, TempDir, need, until};
 
 const CONFIGURATION: &str = include_str!("../fixtures/programs/nginx.conf");
 
-/// nginx between `http.sock`, where the client connects, and `app.sock`, where the program listens.
+/// nginx with `http.sock`, where the client connects, and `app.sock`, where the program listens.
 pub(crate) struct Nginx {
     pub(crate) client: Client,
     _running: Running,
@@ -25,7 +25,7 @@ impl Nginx {
         nginx.args(["-e", "stderr", "-p", path, "-c"]).arg(&configuration);
         nginx.stdin(Stdio::null()).stderr(File::create(&log).unwrap());
         let running = Running::start(&mut nginx);
-        // What nginx says once its sockets listen.
+        // nginx logs this once its sockets listen.
         until("nginx to start", LIMIT, || {
             fs::read_to_string(&log).unwrap().contains("event method").then_some(())
         });

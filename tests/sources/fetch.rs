@@ -1,4 +1,4 @@
-//! Debian's source packages, fetched by apt-get with a configuration of our own.
+//! Fetches Debian's source packages with apt-get and a configuration of its own.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,8 +8,8 @@ use std::sync::Mutex;
 use testkit::{LIMIT, TempDir, need, run, scratch};
 
 const SYSTEM_SOURCES: &str = "/etc/apt/sources.list.d/debian.sources";
-/// Unpacks the original tarball of Debian's source package, without Debian's own patches, and
-/// returns the directory in it.
+/// Unpacks the original tarball of Debian's source package, without Debian's patches. Returns the directory
+/// in it.
 pub(crate) fn unpack(package: &str, dir: &TempDir) -> PathBuf {
     let target = dir.join(package);
     fs::create_dir(&target).unwrap();
@@ -18,7 +18,7 @@ pub(crate) fn unpack(package: &str, dir: &TempDir) -> PathBuf {
     only_entry(&target)
 }
 
-/// The tarball, from the last run or from the network.
+/// Returns the tarball, kept from the last run or fetched from the network.
 fn tarball(package: &str) -> PathBuf {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _guard = ONE_AT_A_TIME.lock();
@@ -29,7 +29,7 @@ fn tarball(package: &str) -> PathBuf {
         let new = cache.join(format!("{package}.{}", std::process::id()));
         fs::create_dir(&new).unwrap();
         download(package, &apt_configuration(&cache), &new);
-        // What has its final name is complete.
+        // A file with its final name is complete.
         fs::rename(&new, &kept).unwrap();
     }
     only_entry(&kept)
@@ -47,8 +47,8 @@ fn download(package: &str, configuration: &Path, dir: &Path) {
     run(apt_get().args(source), LIMIT).must_succeed();
 }
 
-/// The machine's package sources with `deb-src` for `deb`, and apt's state in our own directory:
-/// nothing of the system is changed, and root is not needed.
+/// Writes the machine's package sources with `deb-src` for `deb`, and keeps apt's state in our own directory.
+/// This changes nothing in the system and does not need root.
 fn apt_configuration(cache: &Path) -> PathBuf {
     let apt = cache.join("apt");
     for dir in ["sources", "lists/partial", "archives/partial"] {

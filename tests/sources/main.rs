@@ -1,5 +1,5 @@
-//! Source that nobody here wrote compiles against our headers without a change, and runs; test suites
-//! that nobody here wrote succeed on our library.
+//! Third-party source compiles unchanged against our headers and runs. Third-party test suites succeed on our
+//! library.
 
 mod fetch;
 mod suites;
@@ -17,13 +17,13 @@ use testkit::{LIMIT, Library, Running, TempDir, dist, install, need, run};
 fn libfcgi_perl() {
     need("perl", "/usr/bin/perl");
     need("libperl-dev", "/usr/share/doc/libperl-dev");
-    // Its Makefile.PL looks for an installed library, whatever is said about another.
+    // Its Makefile.PL looks for an installed library even if another one is named.
     need("libfcgi-dev", "/usr/include/fcgiapp.h");
     need("libfcgi-client-perl", "/usr/share/perl5/FCGI/Client.pm");
     for library in Library::BOTH {
         let dir = TempDir::new();
         let source = unpack("libfcgi-perl", &dir);
-        // Not --use-installed=PREFIX: then it looks for headers in PREFIX/include/include.
+        // Not --use-installed=PREFIX: with it, the headers are searched in PREFIX/include/include.
         let mut perl = Command::new("perl");
         perl.args(["Makefile.PL", "--use-installed="]).current_dir(&source);
         if library == Library::Ours {
@@ -70,7 +70,7 @@ fn bosixnet() {
     for library in Library::BOTH {
         let dir = TempDir::new();
         let source = unpack("bosixnet", &dir);
-        // As its CMakeLists.txt would.
+        // As its CMakeLists.txt does.
         fs::copy(source.join("Version.h.in"), source.join("Version.h")).unwrap();
         compile(library, "c++", &source, "-Wall -I. src/bosixnet-webui/bosixnet-webui.cpp");
 
@@ -80,8 +80,8 @@ fn bosixnet() {
     }
 }
 
-/// The JPIP server of OpenJPEG: its main file and every file of its library that includes
-/// fcgi_stdio.h, except the one that needs curl. Not linked, because of what else that needs.
+/// The JPIP server of OpenJPEG: its main file and every file of its library that includes fcgi_stdio.h,
+/// except the one that needs curl. Not linked, because linking needs further libraries.
 #[test]
 fn openjpeg() {
     for library in Library::BOTH {
@@ -103,7 +103,7 @@ fn openjpeg() {
     }
 }
 
-/// Compiles in the source's directory, to `a.out`, and looks where the headers came from.
+/// Compiles to `a.out` in the source's directory, and checks where the headers came from.
 fn compile(library: Library, compiler: &str, source: &Path, arguments: &str) {
     let mut command = Command::new(compiler);
     command.arg("-MD").args(library.headers()).args(arguments.split_whitespace());
@@ -112,7 +112,7 @@ fn compile(library: Library, compiler: &str, source: &Path, arguments: &str) {
     assert_headers(source, library);
 }
 
-/// The compiler has left a list of the files that it has read (`-MD`).
+/// Checks the list of files that the compiler has read (`-MD`).
 fn assert_headers(source: &Path, library: Library) {
     let mut read = Vec::new();
     for entry in fs::read_dir(source).unwrap() {
@@ -157,14 +157,14 @@ fn answer(library: Library, dir: &TempDir, source: &Path, environment: &[(&str, 
     response
 }
 
-/// Lets the dynamic linker take the library and say so in a file per process.
+/// Makes the dynamic linker load the library and write what it loads to one file per process.
 fn loaded_from<'a>(library: Library, dir: &TempDir, command: &'a mut Command) -> &'a mut Command {
     fs::create_dir(dir.join("linker")).unwrap();
     let command = library.under(command);
     command.env("LD_DEBUG", "libs").env("LD_DEBUG_OUTPUT", dir.join("linker/said"))
 }
 
-/// Every process that has loaded libfcgi has loaded this one. Returns how many there are.
+/// Checks that every process with a libfcgi has loaded this one. Returns how many there are.
 fn assert_loaded(library: Library, dir: &TempDir) -> usize {
     let mut loaded = Vec::new();
     for entry in fs::read_dir(dir.join("linker")).unwrap() {

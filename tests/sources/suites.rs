@@ -1,5 +1,5 @@
-//! Test suites that other packages carry and that use the library through the Perl module FCGI, as
-//! Debian builds it. Nothing of theirs is changed.
+//! Test suites of other packages that use the library through the Perl module FCGI, as Debian builds it. They
+//! run unchanged.
 
 use std::fs;
 use std::process::Command;
@@ -13,13 +13,13 @@ struct Suite {
     package: &'static str,
     tests: &'static [&'static str],
     environment: &'static [(&'static str, &'static str)],
-    /// So many tests at least are not skipped.
+    /// The least number of tests that are not skipped.
     count: usize,
-    /// So many processes load the library. Others are forked from them, and have it from there.
+    /// The number of processes that load the library. Others are forked from them and inherit it.
     processes: usize,
 }
 
-/// Its own test suite for servers, through lighttpd, with a process manager.
+/// Plack's own test suite for servers, through lighttpd, with a process manager.
 #[test]
 fn plack() {
     need_fcgi();
@@ -31,7 +31,7 @@ fn plack() {
     let suite = Suite {
         package: "libplack-perl",
         tests: &["t/Plack-Handler/fcgi.t", "t/Plack-Handler/fcgi_cleanup.t"],
-        // They ask for this.
+        // The tests require these variables.
         environment: &[("RELEASE_TESTING", "1"), ("LIGHTTPD_BIN", "/usr/sbin/lighttpd")],
         count: 221,
         processes: 2,
@@ -39,7 +39,7 @@ fn plack() {
     suite.run(|_, _| ());
 }
 
-/// A FastCGI client of its own in front of small programs, with 7 MB there and back.
+/// The package's own FastCGI client in front of small programs, with 7 MB in each direction.
 #[test]
 fn fcgi_client() {
     need_fcgi();
@@ -62,8 +62,8 @@ fn fcgi_client() {
     suite.run(|_, _| ());
 }
 
-/// Those of its tests that use no fixed port and no fixed file: in a CGI environment, and Plack's
-/// test suite for servers through lighttpd.
+/// The tests that use no fixed port and no fixed file: in a CGI environment, and Plack's test suite for
+/// servers through lighttpd.
 #[test]
 fn fcgi_engine() {
     need_fcgi();
@@ -87,8 +87,8 @@ fn fcgi_engine() {
     suite.run(|_, _| ());
 }
 
-/// h2o in front of plackup: unix and TCP, with and without kept connections, over HTTP/1, TLS and
-/// HTTP/2, with a request header longer than a record.
+/// h2o in front of plackup: unix and TCP, with and without kept connections, over HTTP/1, TLS and HTTP/2,
+/// with a request header longer than a record.
 #[test]
 fn h2o() {
     need_fcgi();
@@ -103,11 +103,11 @@ fn h2o() {
         tests: &["t/50fastcgi.t"],
         environment: &[("PLACK_ENV", "deployment")],
         count: 110,
-        // Its look whether the module is there, and six servers.
+        // One process that checks whether the module exists, and six servers.
         processes: 7,
     };
     suite.run(|dir, prove| {
-        // Started by root, h2o becomes a user that may not connect to root's unix socket.
+        // h2o, started by root, changes to a user that may not connect to root's unix socket.
         let wrapper = "#!/bin/sh\n\
                        test $(id -u) -ne 0 || echo 'user: root' >>\"$2\"\n\
                        exec /usr/bin/h2o \"$@\"\n";
@@ -121,15 +121,15 @@ fn h2o() {
 
 fn need_fcgi() {
     need("perl", "/usr/bin/prove");
-    // The files lie in a directory named after Perl's version; the package's documents do not.
+    // The files are in a directory named after Perl's version; the package's documents are not.
     need("libfcgi-perl", "/usr/share/doc/libfcgi-perl");
 }
 
 impl Suite {
-    /// On the original first. All tests succeed, and they are the same.
+    /// Runs the suite on the original first. All tests must succeed and be the same ones.
     fn run(&self, prepare: impl Fn(&TempDir, &mut Command)) {
         static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-        // They look for free ports, and have time limits of their own.
+        // The tests look for free ports and have time limits.
         let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let [original, ours] = Library::BOTH.map(|library| self.results(library, &prepare));
         assert_eq!(original, ours);
@@ -138,7 +138,7 @@ impl Suite {
         println!("{}: {done} tests", self.package);
     }
 
-    /// The name of each test, sorted: where a test has several processes, their order is open.
+    /// Returns the name of each test, sorted: several processes of one test finish in any order.
     fn results(&self, library: Library, prepare: impl Fn(&TempDir, &mut Command)) -> Vec<String> {
         let dir = TempDir::new();
         let source = unpack(self.package, &dir);

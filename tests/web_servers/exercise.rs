@@ -1,4 +1,4 @@
-//! What every web server and our library are put through together.
+//! The tests that every web server runs with our library.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -13,34 +13,33 @@ use testkit::{LIMIT, timed, until};
 
 const LARGE_BODY: usize = 5 << 20;
 
-/// Sizes around those of records, buffers and pages, up to the largest.
+/// Sizes near those of records, buffers and pages, up to the largest.
 const BODIES: [usize; 9] = [0, 1, 7, 8184, 8192, 65_535, 65_536, 300_001, LARGE_BODY];
 const RESPONSES: [usize; 9] = [0, 1, 8184, 8185, 65_535, 65_536, 131_071, 1_000_003, LARGE];
 
 const CLIENTS: usize = 8;
 const REQUESTS: usize = 50;
 
-/// More than any application of these tests has threads.
+/// More than the number of threads of any application in these tests.
 const CROWD: usize = 16;
 const SOON: Duration = Duration::from_secs(1);
 
-/// What a web server cannot do, and the library does not help.
+/// The limits of a web server that the library cannot change.
 #[derive(Clone, Copy)]
 pub(crate) struct Except {
-    /// It loses what is written to the error stream.
+    /// It loses what the application writes to the error stream.
     pub(crate) log: bool,
-    /// It ends itself when much is written to the error stream, on the original too.
+    /// It exits when much is written to the error stream, on the original too.
     pub(crate) much_stderr: bool,
-    /// It waits until its time limit when the application does not read a large body, on the
-    /// original too.
+    /// It waits until its timeout when the application does not read a large body, on the original too.
     pub(crate) large_unread_body: bool,
     /// It does not send a request again when the application has closed its connection.
     pub(crate) repeating: bool,
-    /// It waits a second before it looks for a free process again.
+    /// It waits a second before it tries a free process again.
     pub(crate) crowd: bool,
 }
 
-/// Everything that holds for each web server.
+/// Runs every test that holds for each web server.
 pub(crate) fn exercise(site: &mut Site, except: Except) {
     timed("stderr", || stderr(site, !except.log));
     if !except.much_stderr {
@@ -58,7 +57,7 @@ pub(crate) fn exercise(site: &mut Site, except: Except) {
     timed("client goes away", || gone(&site.client));
     site.home.assert_mapped();
     timed("restarts", || restarts(site, !except.repeating));
-    // Last: a process with such a child looks like one that only starts others.
+    // Last, because a process with such a child looks like one that only starts others.
     timed("child in a request", || forked(&site.client));
     assert_content(&site.client.get("/?size=1000"), 1000);
     site.home.assert_mapped();
@@ -81,7 +80,7 @@ fn responses(client: &Client) {
     }
 }
 
-/// Every client sends requests of its own sizes, one after the other, all clients at once.
+/// Each client sends requests of its own sizes, one after the other. All clients run in parallel.
 fn parallel(client: &Client) {
     thread::scope(|scope| {
         for number in 0..CLIENTS {
@@ -103,7 +102,7 @@ fn parallel(client: &Client) {
     });
 }
 
-/// What the application says on its error stream is found in the web server's log.
+/// What the application writes to its error stream appears in the web server's log.
 fn stderr(site: &Site, is_logged: bool) {
     assert_content(&site.client.get("/?log=said-by-the-application&size=100000"), 100_000);
     if is_logged {
@@ -111,14 +110,14 @@ fn stderr(site: &Site, is_logged: bool) {
     }
 }
 
-/// More on the error stream than anybody's buffer holds does no harm.
+/// More on the error stream than any buffer holds does no harm.
 fn much_stderr(client: &Client) {
     assert_content(&client.get("/?lines=3000&size=100000"), 100_000);
 }
 
 /// The application answers and ends the request without reading its body.
 fn unread(client: &Client, largest: usize) {
-    // Often, because the web server may or may not still be sending when the application closes.
+    // Repeated, because the web server may or may not still be sending when the application closes.
     for size in [1, 30_000, largest].repeat(8) {
         let response = client.post("/?unread&size=100000", content(size));
         assert_content(&response, 100_000);
@@ -126,8 +125,7 @@ fn unread(client: &Client, largest: usize) {
     }
 }
 
-/// Clients that go away before they have sent everything, or before they have read everything, leave
-/// the application as it was.
+/// Clients that disconnect before they have sent or read everything do not harm the application.
 fn gone(client: &Client) {
     for _ in 0..4 {
         client.go_away("/", LARGE_BODY, content(100_000), 0);
@@ -139,7 +137,7 @@ fn gone(client: &Client) {
     }
 }
 
-/// A child that lives on does not keep the response open.
+/// A child that goes on running does not keep the response open.
 fn forked(client: &Client) {
     for _ in 0..2 {
         let start = Instant::now();
@@ -148,7 +146,7 @@ fn forked(client: &Client) {
     }
 }
 
-/// With more connections kept idle than the application has threads, nobody waits for an idle one.
+/// With more idle kept connections than the application has threads, no request waits for an idle one.
 fn crowd(client: &Client) {
     let longest = Mutex::new(Duration::ZERO);
     let all_ask = |target: &str| {
@@ -171,8 +169,8 @@ fn crowd(client: &Client) {
     assert!(longest < SOON, "a request took {longest:?}");
 }
 
-/// The application is restarted under load. Every request gets its answer, unless the web server
-/// does not send it again where it could.
+/// The application is restarted under load. Every request is answered, unless the web server does not send it
+/// again although it could.
 fn restarts(site: &mut Site, repeats: bool) {
     const USERS: usize = 4;
     const RESTARTS: usize = 5;
@@ -203,7 +201,7 @@ fn restarts(site: &mut Site, repeats: bool) {
         for _ in 0..USERS {
             scope.spawn(use_it);
         }
-        // Also when this fails: the scope waits for the users.
+        // Also raised when this fails, because the scope waits for the users.
         let _end = Raised(&stop);
         for _ in 0..RESTARTS {
             more();

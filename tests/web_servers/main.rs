@@ -1,4 +1,4 @@
-//! Web servers of Debian in front of an application on our library, with the configurations of
+//! Debian's web servers in front of an application on our library, with the configurations of
 //! docs/web-servers.md.
 
 mod exercise;
@@ -109,7 +109,7 @@ fn h2o_spawning() {
     serve(&H2O, "h2o, spawning", Spawned, "");
 }
 
-/// One thread accepts, others finish.
+/// One thread accepts, others finish the requests.
 #[test]
 fn finish_in_another_thread() {
     serve(&NGINX, "nginx, unix socket", Unix, "-q 4");
@@ -179,9 +179,9 @@ fn status(site: &Site, target: &str, headers: &str) -> u16 {
     site.client.send(Request { target, headers, body: None }).unwrap().status
 }
 
-/// Each of many requests on connections that are kept everywhere has its answer, at once.
+/// Checks that each of many requests on kept connections is answered immediately.
 fn serve_in_a_row(kind: &Kind, title: &str, options: &'static str) {
-    // nginx takes no more than a thousand on one connection of a client.
+    // nginx allows no more than a thousand requests on one connection of a client.
     const REQUESTS: usize = 900;
     let site = Site::start(kind, title, Unix, options);
     let start = Instant::now();
