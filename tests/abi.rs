@@ -1,4 +1,5 @@
-//! libfcgi.so.0 looks to the dynamic linker, and its structs to a compiler, as the original's do.
+//! libfcgi.so.0 looks like the original to the dynamic linker, and its structs look like the original's to a
+//! compiler.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ fn shared_library() -> PathBuf {
     dist().join("libfcgi.so.0.0.0")
 }
 
-/// Names with what they are, sorted, as the lists in abi/ write them.
+/// Returns names with their kinds, sorted, in the form of the lists in abi/.
 fn listed() -> Vec<String> {
     let text = read("abi/libfcgi.so.0.symbols") + &extensions();
     let mut names: Vec<String> = text.lines().map(str::to_owned).collect();
@@ -20,7 +21,7 @@ fn listed() -> Vec<String> {
     names
 }
 
-/// The names that a library or object file defines for others, in the form of `listed`.
+/// Returns the names that a library or object file exports, in the form of `listed`.
 fn defined_names(file: &Path, kind: &str) -> Vec<String> {
     let mut nm = command("nm", &[kind, "--defined-only", "--format=posix"]);
     let text = output(nm.arg(file));
@@ -42,7 +43,7 @@ fn readelf(flag: &str, file: &Path) -> String {
     output(command("readelf", &[flag, "--wide"]).arg(file))
 }
 
-/// The values of one tag of the dynamic section.
+/// Returns the values of one tag of the dynamic section.
 fn dynamic(tag: &str) -> Vec<String> {
     let text = readelf("--dynamic", &shared_library());
     let tag = format!("({tag})");
@@ -100,13 +101,13 @@ fn hardened() {
     assert!(dynamic("TEXTREL").is_empty());
 }
 
-/// Handlers of signals and of fork are in the library, and a host may unload what loaded it.
+/// Signal and fork handlers are in the library, and a host may unload the plugin that loaded it.
 #[test]
 fn the_code_stays_after_the_last_dlclose() {
     assert!(dynamic("FLAGS_1").iter().any(|flags| flags.contains("NODELETE")));
 }
 
-/// A program's copy relocation moves `_fcgi_sF`; the library has to look for it in the GOT.
+/// A program's copy relocation moves `_fcgi_sF`, so the library must find it through the GOT.
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn standard_streams_are_reached_through_the_got() {
@@ -122,7 +123,7 @@ fn standard_streams_are_reached_through_the_got() {
     assert!(symbol.contains(" 48 OBJECT  GLOBAL DEFAULT "), "{symbol}");
 }
 
-/// A program that prints what a list of layouts says, in its words.
+/// Returns a program that prints the facts of a list of layouts, in the list's form.
 fn layout_program(layout: &str) -> String {
     let mut program = String::from(
         "#include <stddef.h>\n#include <fastcgi.h>\n#define NO_FCGI_DEFINES\n\
@@ -162,8 +163,8 @@ fn structs_are_laid_out_as_the_original_s() {
     }
 }
 
-/// abidiff finds no removed or changed name, and no added one that is not listed. (Debian's library
-/// carries no debug information: it compares names, kinds and sizes.)
+/// abidiff finds no removed or changed name, and no added one that is not listed. (Debian's library has no
+/// debug information, so abidiff compares names, kinds and sizes.)
 #[test]
 fn abidiff_is_content() {
     let dir = TempDir::new();
@@ -174,6 +175,6 @@ fn abidiff_is_content() {
     let suppressions = write(&dir, "suppressions", &suppressions);
     let mut abidiff = command("abidiff", &["--suppressions"]);
     abidiff.arg(suppressions).arg(original_library()).arg(shared_library());
-    // Any difference is an exit status other than 0.
+    // abidiff exits with another status than 0 for any difference.
     output(&mut abidiff);
 }

@@ -1,8 +1,8 @@
-//! libfcgi.a links with what else there may be in a program: Rust code, in the program or in an
-//! archive before or behind it, with std and its unwinding; every kind of executable.
+//! libfcgi.a links with Rust code in the program, and with Rust code in an archive before or after it, with
+//! std and its unwinding. It links into every kind of executable.
 //!
-//! The compilers are CC, RUSTC and CARGO, with CARGO_BUILD_TARGET; LDFLAGS are what programs need in
-//! order to run here. So scripts/check-i386.sh has the same tests for i386.
+//! The compilers are CC, RUSTC and CARGO, with CARGO_BUILD_TARGET. LDFLAGS are what programs need to run
+//! here. With these, scripts/check-i386.sh runs the same tests for i386.
 
 use std::env;
 use std::fs;
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use testkit::toolchain::{STRICT, command, ldflags, named, original_library, output, write};
 use testkit::{TempDir, dist};
 
-/// Another archive that is written in Rust. It unwinds.
+/// Another archive written in Rust. It unwinds.
 const OTHER: &str = r#"
 use std::collections::HashMap;
 
@@ -23,7 +23,7 @@ pub extern "C" fn other_add(a: i32, b: i32) -> i32 {
 }
 "#;
 
-/// A C program on both archives. It serves one request of its own, and the other archive unwinds
+/// A C program that uses both archives. It serves one request of its own, and the other archive unwinds
 /// meanwhile.
 const PROGRAM: &str = r#"
 #include <fcgiapp.h>
@@ -65,10 +65,10 @@ int main(void)
 }
 "#;
 
-/// What it prints.
+/// The output of the program.
 const ANSWER: &str = "V 5 1002\n";
 
-/// A crate that declares functions of the library, as `-sys` crates do.
+/// A crate that declares functions of the library, like `-sys` crates.
 const SYS: [(&str, &str); 3] = [
     (
         "Cargo.toml",
@@ -99,7 +99,7 @@ unsafe extern "C" {
     ),
 ];
 
-/// A program that uses it. It unwinds.
+/// A program that uses the crate. It unwinds.
 const USER: [(&str, &str); 2] = [
     (
         "Cargo.toml",
@@ -133,13 +133,13 @@ fn other_archive(dir: &TempDir) -> PathBuf {
     if let Some(target) = env::var_os("CARGO_BUILD_TARGET") {
         rustc.arg("--target").arg(target);
     }
-    // What cargo takes from the environment.
+    // Options that cargo takes from the environment.
     let flags = env::var("RUSTFLAGS").unwrap_or_default();
     output(rustc.args(flags.split_whitespace()).arg(write(dir, "other.rs", OTHER)));
     archive
 }
 
-/// Links the program with these archives, in this order, and runs it.
+/// Links the program with these archives in this order, and runs it.
 fn links_and_answers(dir: &TempDir, flags: &[&str], archives: &[&Path]) {
     let program = dir.join("program");
     let mut cc = named("CC", "cc");
@@ -155,7 +155,7 @@ fn links_and_answers(dir: &TempDir, flags: &[&str], archives: &[&Path]) {
     assert_eq!(said, ANSWER, "{flags:?} {archives:?}");
 }
 
-/// Links the program with this library and another Rust archive, in every way.
+/// Links the program with this library and another Rust archive, in every order and kind of executable.
 fn check_with_other_archive(library: &Path) {
     let dir = TempDir::new();
     let other = other_archive(&dir);

@@ -1,6 +1,6 @@
-//! A program may have functions of its own by our names, wherever it links with the original's
-//! libfcgi.a: there, with an object that is not needed. Every name is tried with every kind of program,
-//! on the original first.
+//! A program may define functions with our names wherever it can with the original's libfcgi.a, where the
+//! linker leaves out objects that are not needed. Every name is tried with every kind of program, on the
+//! original first.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use testkit::toolchain::{STRICT, command, original_library, output, read, write};
 use testkit::{LIMIT, Library, TempDir, dist, run};
 
-/// What every kind of program begins with: it is its own web server. The connection is kept, so that
-/// the original does not wait for its end.
+/// The beginning of every kind of program: it is its own web server. The connection is kept, so that the
+/// original does not wait for its end.
 const SERVER: &str = r#"
 #include <stdio.h>
 #include <sys/socket.h>
@@ -52,8 +52,8 @@ int main(void)
 }
 "#;
 
-/// Kinds of programs: what is particular to each, the names that it may define, and groups of names
-/// that it may define together although the library's own code needs some of them.
+/// The kinds of programs: the special part of each, the names that it may define, and groups of names that it
+/// may define together although the library's own code needs some of them.
 const KINDS: [Kind; 3] = [
     Kind {
         headers: "#include <fcgiapp.h>\n",
@@ -145,7 +145,7 @@ fn archive(library: Library) -> PathBuf {
     }
 }
 
-/// A file that defines these names and counts how often they are used, and one that uses each.
+/// Returns a file that defines these names and counts their uses, and one that uses each of them.
 fn own_files(names: &[&str]) -> [String; 2] {
     let mut definitions =
         String::from("static int calls;\nint own_calls(void) { return calls; }\n");
@@ -189,7 +189,7 @@ impl Program {
         object
     }
 
-    /// Gives the program functions of its own by these names.
+    /// Adds functions with these names to the program.
     fn define(&mut self, names: &[&str]) {
         self.objects.truncate(1);
         let [definitions, uses] = own_files(names);
@@ -197,7 +197,7 @@ impl Program {
         self.objects.push(self.object("uses", &uses, &[]));
     }
 
-    /// What the linker says, if it refuses.
+    /// Returns the linker's messages if it refuses.
     fn links(&self, library: Library) -> Result<(), String> {
         let mut cc = command("cc", &["-o"]);
         cc.arg(self.path(library)).args(&self.objects).arg(archive(library));
@@ -214,7 +214,8 @@ impl Program {
         output(command(self.path(library), &[]).current_dir(self.dir.path()))
     }
 
-    /// Links and runs it with our archive as with the original's, with which it has linked.
+    /// Links the program with our archive and runs it. It must behave as with the original's, with which it
+    /// has linked.
     fn is_the_same_with_ours(&self, names: &[&str]) {
         self.links(Library::Ours).unwrap_or_else(|error| panic!("{error}"));
         let said = self.says(Library::Original);
@@ -246,8 +247,8 @@ fn a_program_s_own_functions_count_where_they_do_with_the_original() {
     }
 }
 
-/// Then the original's archive has an object which is not needed, though some of its names are. Which
-/// of them the library calls is another matter.
+/// With the whole group defined, the original's archive leaves out an object although some of its names are needed. Which of them the
+/// library calls is a different question.
 #[test]
 fn a_program_may_replace_a_whole_group() {
     let names = names();

@@ -1,13 +1,13 @@
-//! Each program of c-tests is built and run twice, against and on Debian's library and ours. Both
-//! must print the same and end the same way. What they print on stderr does not count.
+//! Builds and runs each program of c-tests twice, on Debian's library and on ours. Both must print the same
+//! and end the same way. Output on stderr does not count.
 //!
 //! Where the original is wrong, the first comment of NAME.c says
 //! `differs: <the row of docs/differences.md>`, and NAME.expected holds what ours must
 //! print. The original must then print something else, or die. c-tests/stored has what the original
 //! prints everywhere else.
 //!
-//! LIBFCGI_ORIGINAL=stored runs ours alone, `UPDATE_STORED=1 cargo test --test c_suite` writes anew what
-//! it is compared with.
+//! LIBFCGI_ORIGINAL=stored runs ours alone. `UPDATE_STORED=1 cargo test --test c_suite` rewrites the outputs
+//! that it is compared with.
 
 use std::fs;
 use std::path::Path;
@@ -17,7 +17,7 @@ use testkit::{
     Ended, LIMIT, Library, TempDir, c_programs, compile, has_original, root, run, store, stored,
 };
 
-/// How a program ended and what it printed: what must be the same on both libraries.
+/// How a program ended and what it printed; both must be the same on both libraries.
 type Behaviour = (String, String);
 
 fn behaviour(ended: Ended) -> Behaviour {
@@ -35,8 +35,8 @@ fn differs(source: &str) -> bool {
     comment.lines().any(|line| line.trim_start_matches([' ', '*']).starts_with("differs: "))
 }
 
-/// Builds the program against both libraries, and runs each build on both: a program goes on
-/// working when the library underneath is exchanged.
+/// Builds the program against both libraries, and runs each build on both: a program still works when the
+/// library is exchanged.
 fn check(name: &str) {
     let source = root("c-tests").join(format!("{name}.c"));
     let text = fs::read_to_string(&source).unwrap();
@@ -78,7 +78,7 @@ fn check(name: &str) {
     });
 }
 
-/// Compares line by line, so that the message shows the place.
+/// Compares line by line, so that the message shows the difference.
 fn same(name: &str, which: &str, wanted: &Behaviour, got: Ended) {
     let stderr = got.stderr.clone();
     let got = behaviour(got);
@@ -100,7 +100,7 @@ fn same(name: &str, which: &str, wanted: &Behaviour, got: Ended) {
     }
 }
 
-/// One test per program, and one that sees to it that there is a test for every program.
+/// One test per program, and one that checks that every program has a test.
 macro_rules! programs {
     ($($name:ident)*) => {
         $(

@@ -1,18 +1,19 @@
-//! Functions are short, and what a call says is clear without looking at the function.
+//! Functions are short, and a call is clear without looking at the function.
 
 use crate::source::{Source, assert_none, has_word, sources};
 
-/// Lines of the longest function, from its first line to its closing brace.
+/// The most lines of a function, from its first line to its closing brace.
 const MOST_LINES: usize = 40;
 
-/// A function of src: its name, its parameters, and how many lines it has.
+/// A function of src: its name, its parameters and its number of lines.
 struct Function<'a> {
     name: &'a str,
     parameters: String,
     length: usize,
 }
 
-/// The functions of a file. Each begins on a line of its own and ends with a brace that is indented as it is.
+/// Returns the functions of a file. Each begins on a line of its own and ends with a brace of the same
+/// indentation.
 fn functions(source: &Source) -> Vec<Function<'_>> {
     let lines: Vec<&str> = source.code().map(|(_, code)| code.trim_end()).collect();
     let mut found = Vec::new();
@@ -46,7 +47,7 @@ fn no_function_is_longer_than_40_lines() {
     assert_none(long.collect(), "a function is too long to be read at once");
 }
 
-/// A name or an expression says what is true; a bare `true` does not.
+/// An argument is a name or an expression: a bare `true` does not say what it means.
 #[test]
 fn no_call_passes_a_bare_boolean() {
     let sources = sources();

@@ -1,5 +1,5 @@
-//! Holds the house's rules on the text of the source: which layer may know what, where unsafe may
-//! stand and that it is explained, that nothing panics, that files stay readable.
+//! Checks the rules of the project on the text of the source: which layer may name what, where unsafe may
+//! occur and that it is explained, that nothing panics, that files stay readable.
 
 mod functions;
 mod modules;
@@ -10,7 +10,7 @@ use std::path::Path;
 
 use source::{Source, assert_none, files, has_word, names_below, sources};
 
-/// What a layer may name: other layers of ours, and crates.
+/// What a layer may name: other layers of this crate, and external crates.
 struct Layer {
     name: &'static str,
     layers: &'static [&'static str],
@@ -35,12 +35,12 @@ const LAYERS: [Layer; 5] = [
 
 const CRATES: [&str; 5] = ["core", "std", "alloc", "libc", "once_cell"];
 
-/// The layer that a file is part of.
+/// Returns the layer that a file belongs to.
 fn layer_of(source: &Source) -> Option<&'static Layer> {
     LAYERS.iter().find(|layer| source.path.starts_with(&format!("src/{}/", layer.name)))
 }
 
-/// C functions belong to os. FILE is the subject of fcgi_stdio, so C's stdio belongs there.
+/// C functions belong to os. fcgi_stdio is about FILE, so C's stdio belongs there.
 const MAY_CALL_C: [&str; 2] = ["src/os/", "src/capi/fcgi_stdio"];
 
 #[test]
@@ -49,7 +49,7 @@ fn layers_know_only_what_they_may() {
     for source in sources() {
         let Some(layer) = layer_of(&source) else { continue };
         let code: String = source.code().map(|(_, code)| format!("{code}\n")).collect();
-        // The program comes in by the door.
+        // The program uses the crate through the door.
         for root in ["crate", "fcgi::internals"] {
             // In the program, crate:: is the program itself.
             if root == "crate" && layer.name == "bin" {
@@ -66,7 +66,7 @@ fn layers_know_only_what_they_may() {
                 offences.push(format!("{} names {name}", source.path));
             }
         }
-        // super:: stays inside the layer.
+        // super:: stays within the layer.
         let depth =
             source.path.matches('/').count() - usize::from(source.path.ends_with("/mod.rs"));
         if layer.name != "bin" && code.contains(&"super::".repeat(depth)) {
@@ -92,7 +92,7 @@ fn unsafe_stands_only_in_os_and_capi() {
     }
 }
 
-/// Whether the comment above the statement of this line, or its own, says why it is safe.
+/// Returns whether the comment above this line's statement, or on the line, says why it is safe.
 fn is_explained(lines: &[String], at: usize) -> bool {
     if lines[at].contains("SAFETY:") {
         return true;
@@ -125,7 +125,8 @@ fn every_unsafe_block_says_why_it_is_safe() {
     assert_none(offences, "unsafe without a SAFETY line right above");
 }
 
-/// Types and constants, and functions that only compute; what is left calls the system.
+/// Returns whether a name is a type, a constant or a function that only computes. All others make system
+/// calls.
 fn is_harmless(name: &str) -> bool {
     matches!(name, "memchr" | "strncmp")
         || name.starts_with("c_")
@@ -157,24 +158,24 @@ fn nothing_panics_and_nothing_exits() {
     let mut offences = Vec::new();
     for source in sources().iter().filter(|source| !source.path.starts_with("src/bin/")) {
         offences.extend(source.offences(|code| panics.iter().any(|panic| code.contains(panic))));
-        // _exit, in a child that has failed to become another program, is a word of its own.
+        // _exit, in a child whose exec failed, is a different word.
         offences.extend(source.offences(|code| has_word(code, "exit") && code.contains("exit(")));
     }
     assert_none(offences, "the library may panic or exit");
 }
 
-/// What waits for another thread.
+/// Types that wait for another thread.
 const WAITS: [&str; 6] = ["Once::new", "OnceLock", "LazyLock", "RwLock", "Condvar", "Barrier"];
 
-/// Where std has a lock of its own in a static.
+/// Parts of std that hide a lock in a static.
 const HIDDEN_LOCKS: [&str; 6] =
     ["stdin()", "stdout()", "stderr()", "println!(", "print!(", "set_var("];
 
-/// Where docs/architecture.md has a row for each static, and what one may be.
+/// The page with a row for each static and the rules for them.
 const STATE: &str = "docs/architecture.md";
 
-/// The rows below a heading of docs/architecture.md, without those of the column names; a cell that
-/// is code without its marks.
+/// Returns the rows below a heading of docs/architecture.md, without the column names, and cells of code
+/// without their backquotes.
 fn rows_of_state(heading: &str) -> Vec<Vec<String>> {
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(STATE)).unwrap();
     let (_, section) = text.split_once(&format!("\n### {heading}\n")).unwrap();
@@ -184,7 +185,7 @@ fn rows_of_state(heading: &str) -> Vec<Vec<String>> {
     cells.map(Iterator::collect).skip(1).collect()
 }
 
-/// The name and the type of a static that this line declares.
+/// Returns the name and the type of a static that this line declares.
 fn declared_static(code: &str) -> Option<(&str, &str)> {
     let (before, declared) = code.split_once("static ")?;
     let is_declared = before.trim().is_empty() || before.trim_start().starts_with("pub");
@@ -226,7 +227,7 @@ fn every_static_has_a_row_and_every_row_its_static() {
     assert_eq!(declared, listed, "the statics of src, and the rows of {STATE}");
 }
 
-/// Where the environment is read and replaced; and where it is read for the settings.
+/// Where the environment is read and replaced, and where it is read for the settings.
 const ENVIRONMENT: [(&str, &[&str]); 3] = [
     ("src/os/unix/environment.rs", &["environ", "getenv", "var_os", "env"]),
     ("src/serve/config.rs", &["environment::variable"]),
@@ -306,7 +307,7 @@ fn no_file_has_the_name_of_another_but_for_a_letter() {
     );
 }
 
-/// Programs of tests that have limits of real time.
+/// Test programs with real-time limits.
 const TAKES_TURNS: [&str; 3] = ["tests/signals.rs", "tests/drain.rs", "tests/waiting"];
 
 #[test]

@@ -1,13 +1,14 @@
-//! Files know each other in one direction, and a type is in one of them.
+//! Files depend on each other in one direction, and each type is in one file.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::source::{Source, assert_none, is_name, paths_below, sources};
 
-/// Where the program has its files.
+/// The directory of the program's files.
 const PROGRAM: &str = "src/bin/cgi-fcgi";
 
-/// Where the paths of a file begin that lead to others of src: the word, and the folder that it stands for.
+/// Returns the beginnings of a file's paths to other files of src: the word, and the folder that it stands
+/// for.
 fn roots_of(source: &Source) -> Vec<(&str, String)> {
     let (folder, name) = source.path.rsplit_once('/').unwrap_or_default();
     let is_module_of_folder = ["mod.rs", "lib.rs", "main.rs"].contains(&name);
@@ -16,7 +17,7 @@ fn roots_of(source: &Source) -> Vec<(&str, String)> {
     let mut roots = vec![("crate", krate.to_owned()), ("fcgi", "src".to_owned())];
     roots.push(("super", if is_module_of_folder { above } else { folder }.to_owned()));
     if is_module_of_folder {
-        // Its paths begin with the names of its modules, too: a re-export does.
+        // Its paths also begin with the names of its modules: a re-export does.
         roots.push(("self", folder.to_owned()));
         let modules = source.code().filter_map(|(_, code)| code.trim().strip_suffix(';'));
         let modules = modules.filter_map(|code| code.split_once("mod ")).map(|(_, name)| name);
@@ -25,14 +26,14 @@ fn roots_of(source: &Source) -> Vec<(&str, String)> {
     roots
 }
 
-/// The file that a path leads to, as far as its names are those of folders and files.
+/// Returns the file that a path leads to, following names of folders and files.
 fn file_at<'a>(folder: &str, path: &[&str], files: &BTreeSet<&'a str>) -> Option<&'a str> {
     let is_there = |module: &String| {
         [".rs", "/mod.rs"].iter().any(|end| files.contains(format!("{module}{end}").as_str()))
     };
     let mut module = folder.to_owned();
     for name in path {
-        // os is all that os::unix is.
+        // os re-exports all of os::unix.
         let inner = [format!("{module}/{name}"), format!("{module}/unix/{name}")];
         let Some(inner) = inner.into_iter().find(is_there) else { break };
         module = inner;
@@ -41,7 +42,7 @@ fn file_at<'a>(folder: &str, path: &[&str], files: &BTreeSet<&'a str>) -> Option
     ends.iter().find_map(|end| files.get(format!("{module}{end}").as_str())).copied()
 }
 
-/// Each file of src, with those that it names.
+/// Returns each file of src with the files that it names.
 fn uses(sources: &[Source]) -> BTreeMap<&str, BTreeSet<&str>> {
     let files: BTreeSet<&str> = sources.iter().map(|source| source.path.as_str()).collect();
     let uses_of = |source: &Source| {
@@ -53,11 +54,11 @@ fn uses(sources: &[Source]) -> BTreeMap<&str, BTreeSet<&str>> {
         roots_of(source).into_iter().flat_map(found).collect::<BTreeSet<_>>()
     };
     let used = sources.iter().map(|source| (source.path.as_str(), uses_of(source)));
-    // A file's path to itself is no circle.
+    // A file's path to itself is not a cycle.
     used.map(|(path, mut used)| (path, (used.remove(path), used).1)).collect()
 }
 
-/// All that a file uses, and what that uses, and so on.
+/// Returns everything that a file uses, directly or indirectly.
 fn reached<'a>(uses: &BTreeMap<&'a str, BTreeSet<&'a str>>, from: &'a str) -> BTreeSet<&'a str> {
     let mut reached = BTreeSet::new();
     let mut open = vec![from];
@@ -81,7 +82,7 @@ fn files_know_each_other_in_one_direction() {
     assert_none(circles, "files know each other in a circle");
 }
 
-/// The name of a struct, an enum or a union that a line declares.
+/// Returns the name of a struct, enum or union that a line declares.
 fn declared_type(code: &str) -> Option<&str> {
     let mut words = code.split(' ').skip_while(|word| word.starts_with("pub"));
     let is_type = matches!(words.next()?, "struct" | "enum" | "union");
@@ -89,7 +90,7 @@ fn declared_type(code: &str) -> Option<&str> {
     name.split(|c| !is_name(c)).next()
 }
 
-/// The name of the type that an `impl` line is for: "impl<…> Type<…> {", "impl<…> Trait for Type {".
+/// Returns the name of the type that an `impl` line is for: "impl<…> Type<…> {", "impl<…> Trait for Type {".
 fn implemented_type(code: &str) -> Option<&str> {
     let rest = code.strip_prefix("unsafe ").unwrap_or(code).strip_prefix("impl")?;
     let rest = if rest.starts_with('<') { rest.split_once("> ")?.1 } else { rest.trim_start() };
@@ -97,8 +98,8 @@ fn implemented_type(code: &str) -> Option<&str> {
     name.split(|c| !is_name(c)).next()
 }
 
-/// A type is in the file that declares it, with all that is implemented for it. What other files can
-/// name has a name of its own in its layer; what they cannot may be called as something elsewhere.
+/// A type is in the file that declares it, with everything that is implemented for it. The name of a type
+/// that other files can name is unique in its layer; a private one may be used elsewhere again.
 #[test]
 fn a_type_is_in_one_file() {
     let sources = sources();

@@ -1,4 +1,4 @@
-//! Reads the text of src: lines without comments and tests, words, and the paths in them.
+//! Reads the text of src: lines without comments and tests, words, and paths.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,8 +21,8 @@ pub(crate) fn files(dir: &str, endings: &[&str]) -> Vec<PathBuf> {
     found
 }
 
-/// One Rust file of src: its path in the repository, and its lines up to the tests at its foot; none of
-/// a file of tests.
+/// One Rust file of src: its path in the repository, and its lines up to the tests at its end. A file of
+/// tests has no lines.
 pub(crate) struct Source {
     pub(crate) path: String,
     pub(crate) lines: Vec<String>,
@@ -43,7 +43,7 @@ pub(crate) fn sources() -> Vec<Source> {
 }
 
 impl Source {
-    /// The code without comments, with the number of each line.
+    /// Returns the code without comments, with line numbers.
     pub(crate) fn code(&self) -> impl Iterator<Item = (usize, &str)> {
         let strip = |line: &'_ str| match line.find("//") {
             Some(at) if !line[..at].ends_with(':') => at,
@@ -52,7 +52,7 @@ impl Source {
         self.lines.iter().enumerate().map(move |(at, line)| (at + 1, &line[..strip(line)]))
     }
 
-    /// Every line of code for which `offends` holds, to be shown.
+    /// Returns every line of code for which `offends` holds, ready to be shown.
     pub(crate) fn offences(&self, offends: impl Fn(&str) -> bool) -> Vec<String> {
         let lines = self.code().filter(|(_, code)| offends(code));
         lines.map(|(number, code)| format!("{}:{number}: {}", self.path, code.trim())).collect()
@@ -63,14 +63,14 @@ pub(crate) fn is_name(letter: char) -> bool {
     letter.is_alphanumeric() || letter == '_'
 }
 
-/// Whether `word` stands in `code` as a word of its own.
+/// Returns whether `code` contains `word` as a whole word.
 pub(crate) fn has_word(code: &str, word: &str) -> bool {
     code.match_indices(word).any(|(at, _)| {
         !code[..at].ends_with(is_name) && !code[at + word.len()..].starts_with(is_name)
     })
 }
 
-/// All paths that begin with `root::`, without that; those in braces one by one.
+/// Returns all paths that begin with `root::`, without `root::`; those in braces one by one.
 pub(crate) fn paths_below<'a>(code: &'a str, root: &str) -> Vec<Vec<&'a str>> {
     let mut paths = Vec::new();
     for (at, found) in code.match_indices(&format!("{root}::")) {
@@ -81,8 +81,8 @@ pub(crate) fn paths_below<'a>(code: &'a str, root: &str) -> Vec<Vec<&'a str>> {
     paths
 }
 
-/// Reads what stands behind `::`: a name and perhaps more behind that, or several in braces. Returns
-/// what follows.
+/// Reads what follows `::`: a name and perhaps more of the path, or several paths in braces. Returns the
+/// rest.
 pub(crate) fn read_path<'a>(
     code: &'a str,
     before: &[&'a str],
@@ -103,12 +103,12 @@ pub(crate) fn read_path<'a>(
         return read_path(rest, &path, paths);
     }
     paths.push(path);
-    // "A as B"; and "*", whose name is empty.
+    // "A as B", and "*", whose name is empty.
     let end = rest.find([',', '}', ';', '\n', '(', ')']).unwrap_or(rest.len());
     &rest[end..]
 }
 
-/// The first names of all paths that begin with `root::`.
+/// Returns the first names of all paths that begin with `root::`.
 pub(crate) fn names_below<'a>(code: &'a str, root: &str) -> Vec<&'a str> {
     let first = paths_below(code, root).into_iter().filter_map(|path| path.first().copied());
     let mut names: Vec<&str> = first.filter(|name| !name.is_empty()).collect();
@@ -116,7 +116,7 @@ pub(crate) fn names_below<'a>(code: &'a str, root: &str) -> Vec<&'a str> {
     names
 }
 
-/// Fails if there is any offence, and shows them all.
+/// Shows all offences and fails if there are any.
 pub(crate) fn assert_none(offences: Vec<String>, rule: &str) {
     assert!(offences.is_empty(), "{rule}:\n{}", offences.join("\n"));
 }

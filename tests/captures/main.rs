@@ -1,5 +1,5 @@
-//! What real web servers have sent, sent to the library again. fuzz/captures has the bytes, and
-//! fuzz/README.md says how they were taken; `captures/record.rs` takes them anew.
+//! Replays to the library what real web servers have sent. fuzz/captures contains the bytes, and
+//! fuzz/README.md says how they were recorded; `captures/record.rs` records them again.
 
 mod record;
 mod streams;
@@ -18,14 +18,14 @@ use streams::{Sent, content, ends, has, joined, requests, sent};
 use testkit::wire::{Record, pairs};
 use testkit::{App, Library, PATIENCE, TempDir, dist, root, run};
 
-/// What FCGX_GetError says when a body has ended too early.
+/// The value of FCGX_GetError for a body that has ended too early.
 const ENDED_EARLY: i32 = -3;
 
 fn captures(directory: &str) -> PathBuf {
     root("fuzz/captures").join(directory)
 }
 
-/// The files of a directory, with their names.
+/// Returns the files of a directory with their names.
 fn files(directory: &str) -> Vec<(String, Vec<u8>)> {
     let entries = fs::read_dir(captures(directory)).unwrap();
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
@@ -34,7 +34,7 @@ fn files(directory: &str) -> Vec<(String, Vec<u8>)> {
     paths.iter().map(|path| (name(path), fs::read(path).unwrap())).collect()
 }
 
-/// The captured request streams whose names `wanted` picks, in records.
+/// Returns the captured request streams whose names `wanted` picks, in records.
 fn streams(wanted: impl Fn(&str) -> bool) -> Vec<(String, Vec<Sent>)> {
     let mut list = Vec::new();
     for (name, bytes) in files("requests").into_iter().filter(|(name, _)| wanted(name)) {
@@ -53,7 +53,7 @@ fn begin(request: &[Sent]) -> (u16, BeginRequest) {
     (begin.header.request_id, BeginRequest::from_bytes(body))
 }
 
-/// What echo.c answers to one request, and the library to what precedes it.
+/// Returns what echo.c answers to one request, and what the library answers to the records before it.
 fn answer(request: &[Sent]) -> Vec<Record> {
     let mut answer = Vec::new();
     if has(request, RecordType::GET_VALUES) {
@@ -96,7 +96,7 @@ fn every_web_server_has_its_captures() {
         } else if name.ends_with("-kept") {
             assert!(requests(&stream).len() >= 3, "{name}");
         } else {
-            // What came between the first record and the last has been taken out.
+            // The records between the first and the last were removed from the capture.
             let first = stream.iter().find(|record| record.header.kind == RecordType::STDIN);
             let first = &first.unwrap().content;
             assert!(first.len() > 5000 && *first == body(first.len()), "{name}");
@@ -124,7 +124,7 @@ fn a_captured_request_is_answered() {
     }
 }
 
-/// As it was: the next request is sent when the one before has been answered.
+/// As recorded: the next request is sent when the one before has been answered.
 #[test]
 fn captured_requests_on_a_kept_connection_are_answered() {
     for library in Library::BOTH {
@@ -160,14 +160,14 @@ fn a_captured_request_may_be_cut_anywhere() {
     }
 }
 
-/// What the application has answered to web servers, read by cgi-fcgi.
+/// cgi-fcgi reads what the application has answered to web servers.
 #[test]
 fn cgi_fcgi_reads_the_captured_answers() {
     let dir = TempDir::new();
     for (name, bytes) in files("answers") {
         let (mut stream, rest) = sent(&bytes);
         assert!(rest.is_empty(), "{name} ends within a record");
-        // It asks for no values, and for one request.
+        // cgi-fcgi does not ask for values, and sends a single request.
         stream.retain(|record| record.header.request_id != 0);
         let end = stream.iter().position(|record| record.header.kind == RecordType::END_REQUEST);
         let first = stream[..=end.unwrap()].to_vec();
@@ -177,7 +177,7 @@ fn cgi_fcgi_reads_the_captured_answers() {
             let (mut connection, _) = listener.accept().unwrap();
             connection.write_all(&bytes).unwrap();
             let mut request = Vec::new();
-            // It may have closed with some of the answer unread.
+            // It may have closed the connection with part of the answer unread.
             let _ = connection.read_to_end(&mut request);
         });
         let mut bridge = Command::new(dist().join("cgi-fcgi"));

@@ -1,5 +1,5 @@
-//! Takes the captures anew: each web server of docs/web-servers.md sends its requests through
-//! c-tests/web/relay.c, which writes them down.
+//! Records the captures again: each web server of docs/web-servers.md sends its requests through
+//! c-tests/web/relay.c, which writes them to files.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -18,22 +18,22 @@ use testkit::web::site::{Kind, Site};
 use testkit::{LIMIT, Running, until};
 
 const LARGE: usize = 100_000;
-/// HAProxy 2.6.12 refuses bodies in chunks that do not fit into one of its buffers, before it has sent
-/// anything to the application.
+/// HAProxy 2.6.12 refuses chunked bodies that do not fit into one of its buffers, before it has sent anything
+/// to the application.
 const HAPROXY_CHUNKED: usize = 15_000;
-/// What is sent of a large body before the client goes away.
+/// The bytes of a large body that are sent before the client disconnects.
 const PART: usize = 70_000;
 
 struct Server {
-    /// What the captures are called.
+    /// The name of the captures.
     name: &'static str,
     kind: &'static Kind,
     /// The section of docs/web-servers.md.
     title: &'static str,
     application: Application,
-    /// It keeps connections for more requests.
+    /// Whether it keeps connections for more requests.
     keeps: bool,
-    /// It does not wait for the whole body before it asks the application.
+    /// Whether it asks the application before it has the whole body.
     streams: bool,
     /// The length of the body that is sent to it in chunks.
     chunked: usize,
@@ -111,7 +111,7 @@ fn record() {
         once("chunked", &head(POST, "Transfer-Encoding: chunked\r\n"), &body);
         if server.keeps {
             let station = Station::start(server);
-            // Each process of a web server keeps connections of its own.
+            // Each process of a web server keeps its own connections.
             until("a connection with three requests", LIMIT, || {
                 station.ask(&head(GET, ""), b"");
                 station.ask(&head(POST, &form), FORM.as_bytes());
@@ -132,7 +132,7 @@ fn record() {
     }
 }
 
-/// The captures of requests that `record` makes, in order.
+/// Returns the names of the captured requests that `record` makes, in order.
 pub(crate) fn names() -> Vec<String> {
     let mut names = Vec::new();
     for server in &RESPONDERS {
@@ -165,16 +165,16 @@ fn chunks(body: &[u8]) -> Vec<u8> {
     body.chunks(7000).chain([&b""[..]]).flat_map(chunk).collect()
 }
 
-/// A web server, the relay, and the application behind.
+/// A web server, the relay, and the application behind it.
 struct Station {
     server: &'static Server,
     site: Site,
-    // The order matters: the application ends before its directory goes.
+    // Declared first, so that the application ends before its directory is removed.
     _application: Running,
     _behind: Home,
 }
 
-/// What has passed on one connection so far.
+/// The bytes that have passed on one connection so far.
 struct Passed {
     request: Vec<u8>,
     answer: Vec<u8>,
@@ -199,7 +199,7 @@ impl Station {
         let site = Site::with_program("relay", server.kind, server.title, server.application, "");
         let dir = site.home.dir.path();
         symlink(&socket, dir.join("behind.sock")).unwrap();
-        // For a relay that the web server starts with an account of its own.
+        // A relay started by the web server may run under a different account.
         fs::set_permissions(dir, fs::Permissions::from_mode(0o777)).unwrap();
         Self { server, site, _application: application, _behind: behind }
     }
@@ -211,7 +211,7 @@ impl Station {
         stream
     }
 
-    /// One request by HTTP, which must be answered.
+    /// Sends one HTTP request, which must be answered.
     fn ask(&self, head: &str, body: &[u8]) {
         let mut response = Vec::new();
         self.send(head, body).read_to_end(&mut response).unwrap();
@@ -224,7 +224,7 @@ impl Station {
         );
     }
 
-    /// One request that the client gives up when the application has got part of its body.
+    /// Sends one request and aborts it when the application has received part of its body.
     fn give_up(&self, head: &str, part: &[u8]) {
         let client = self.send(head, part);
         until("the body", LIMIT, || {
@@ -245,7 +245,7 @@ impl Station {
         self.passed().iter().map(Passed::requests).max().unwrap_or_default()
     }
 
-    /// Keeps what has passed, when every request has ended, on the connection with the most of them.
+    /// Saves what has passed on the connection with the most requests, once every request has ended.
     fn keep(&self, what: &str) {
         until("the answers", LIMIT, || {
             let ended = |passed: &Passed| {
@@ -279,7 +279,7 @@ impl Station {
         fs::write(captures(directory).join(name), bytes).unwrap();
     }
 
-    /// All connections in their order.
+    /// Returns all connections in their order.
     fn passed(&self) -> Vec<Passed> {
         let entries = fs::read_dir(self.site.home.dir.path()).unwrap();
         let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
@@ -293,7 +293,7 @@ impl Station {
         paths.iter().map(passed).collect()
     }
 
-    /// Without what this machine calls things; every length stays.
+    /// Replaces this machine's names. Every length stays.
     fn scrubbed(&self, bytes: &[u8]) -> Vec<u8> {
         let name = |path: &Path| path.to_str().unwrap().to_owned();
         let dir = name(self.site.home.dir.path());
@@ -305,7 +305,7 @@ impl Station {
     }
 }
 
-/// The number of the application's process, in its header X-App, is nobody's business.
+/// Replaces the application's process number in its header X-App, which differs from run to run.
 fn without_process(mut bytes: Vec<u8>) -> Vec<u8> {
     let name = b"X-App: ";
     let mut at = 0;

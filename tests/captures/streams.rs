@@ -1,10 +1,10 @@
-//! Streams of records as they were sent: taken apart without anything being changed.
+//! Streams of records as they were sent, split without changing anything.
 
 use std::mem;
 
 use fcgi::internals::protocol::{HEADER_LEN, Header, RecordType};
 
-/// The most that is kept of a body's record.
+/// The most that is kept of a body record.
 const PIECE: usize = 8192;
 
 /// One record with its padding.
@@ -24,7 +24,7 @@ impl Sent {
         self.header.kind == RecordType::STDIN && !self.content.is_empty()
     }
 
-    /// No more than PIECE bytes of it, if it is of a body.
+    /// Returns the record, cut to PIECE bytes if it belongs to a body.
     fn shortened(mut self) -> Self {
         if self.is_of_a_body() {
             self.content.truncate(PIECE);
@@ -34,7 +34,7 @@ impl Sent {
     }
 }
 
-/// The whole records at the start of `bytes`, and what is left over.
+/// Returns the whole records at the start of `bytes`, and the rest.
 pub(crate) fn sent(mut bytes: &[u8]) -> (Vec<Sent>, &[u8]) {
     let mut list = Vec::new();
     while let Some((header, rest)) = bytes.split_first_chunk::<HEADER_LEN>() {
@@ -55,8 +55,8 @@ pub(crate) fn joined(list: &[Sent]) -> Vec<u8> {
     list.iter().flat_map(Sent::bytes).collect()
 }
 
-/// Of a body in many records the first and the last, and of each no more than PIECE bytes. What is
-/// left over behind the last whole record, in a request that was given up, is dropped.
+/// Keeps the first and the last of many records of a body, and of each at most PIECE bytes. Drops what
+/// follows the last whole record, in a request that was aborted.
 pub(crate) fn trimmed(bytes: &[u8]) -> Vec<u8> {
     let (list, _) = sent(bytes);
     let mut kept: Vec<Sent> = Vec::new();
@@ -71,7 +71,7 @@ pub(crate) fn trimmed(bytes: &[u8]) -> Vec<u8> {
     joined(&kept)
 }
 
-/// One request after the other; what precedes the first belongs to it.
+/// Splits a stream into requests. What precedes the first belongs to it.
 pub(crate) fn requests(stream: &[Sent]) -> Vec<Vec<Sent>> {
     let mut all: Vec<Vec<Sent>> = vec![Vec::new()];
     let mut begun = false;
@@ -84,17 +84,17 @@ pub(crate) fn requests(stream: &[Sent]) -> Vec<Vec<Sent>> {
     all
 }
 
-/// Whether there is a record of that type.
+/// Returns whether there is a record of that type.
 pub(crate) fn has(stream: &[Sent], kind: RecordType) -> bool {
     stream.iter().any(|record| record.header.kind == kind)
 }
 
-/// Whether a stream of a request has its empty record.
+/// Returns whether a stream of a request has its empty record.
 pub(crate) fn ends(request: &[Sent], kind: RecordType) -> bool {
     request.iter().any(|record| record.header.kind == kind && record.content.is_empty())
 }
 
-/// The contents of one stream of a request, joined.
+/// Returns the joined contents of one stream of a request.
 pub(crate) fn content(request: &[Sent], kind: RecordType) -> Vec<u8> {
     let records = request.iter().filter(|record| record.header.kind == kind);
     records.flat_map(|record| record.content.clone()).collect()
