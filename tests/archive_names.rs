@@ -247,8 +247,8 @@ fn a_program_s_own_functions_count_where_they_do_with_the_original() {
     }
 }
 
-/// With the whole group defined, the original's archive leaves out an object although some of its names are needed. Which of them the
-/// library calls is a different question.
+/// With the whole group defined, the original's archive leaves out an object although some of its names are
+/// needed. Which of them the library calls is a different question.
 #[test]
 fn a_program_may_replace_a_whole_group() {
     let names = names();

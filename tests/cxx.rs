@@ -1,5 +1,4 @@
-//! libfcgi++ looks to the dynamic linker as the original does, and C++ programs behave the same on
-//! both.
+//! libfcgi++ looks like the original to the dynamic linker, and C++ programs behave the same on both.
 //!
 //! Each program of tests/cxx is built against both libraries and runs on both. Where the original is
 //! wrong, its first line is `// differs: <the row of docs/differences.md>`, and
@@ -18,7 +17,7 @@ use testkit::{Ended, LIMIT, Library, Running, TempDir, dist, need_original, root
 
 const SHARED: &str = "libfcgi++.so.0.0.0";
 
-/// The names that a file defines for others, sorted.
+/// Returns the names that a file exports, sorted.
 fn names(kind: &str, file: &Path) -> Vec<String> {
     let mut nm = command("nm", &[kind, "--defined-only", "--format=posix"]);
     let text = output(nm.arg(file));
@@ -31,7 +30,7 @@ fn names(kind: &str, file: &Path) -> Vec<String> {
     names
 }
 
-/// The list of names. How a streamsize and an offset are spelled depends on the machine.
+/// Returns the list of names. The spelling of a streamsize and of an offset depends on the machine.
 fn listed() -> Vec<String> {
     let text = read("abi/libfcgi++.so.0.symbols");
     let mut names: Vec<String> = text.lines().map(spelled).collect();
@@ -39,7 +38,7 @@ fn listed() -> Vec<String> {
     names
 }
 
-/// A name of the list, which has those of 64 bits.
+/// Returns this machine's spelling of a name of the list, which has the 64-bit names.
 fn spelled(name: &str) -> String {
     if cfg!(target_pointer_width = "64") {
         return name.to_owned();
@@ -110,7 +109,7 @@ fn build(name: &str, library: Library, dir: &TempDir) -> PathBuf {
     program
 }
 
-/// Runs a program on one of the libraries. That it is this one is asked of the dynamic linker first.
+/// Runs a program on one of the libraries, after the dynamic linker has confirmed that it loads this one.
 fn run_on(program: &Path, library: Library) -> Ended {
     let mut list = Command::new(program);
     let loaded = output(library.under(list.env("LD_TRACE_LOADED_OBJECTS", "1")));
@@ -122,7 +121,7 @@ fn run_on(program: &Path, library: Library) -> Ended {
     run(library.under(&mut Command::new(program)), LIMIT)
 }
 
-/// What must be the same on both libraries.
+/// Returns what must be the same on both libraries.
 fn behaviour(ended: &Ended) -> (&str, &str) {
     (&ended.how, &ended.stdout)
 }
@@ -178,7 +177,7 @@ fn edges() {
     check("edges");
 }
 
-/// The instructions that std::getline takes for a body of this length.
+/// Returns the number of instructions that std::getline executes for a body of this length.
 fn instructions(program: &Path, library: Library, length: usize) -> u64 {
     let mut valgrind = command("valgrind", &["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
     valgrind.arg("--toggle-collect=read_lines").arg(program).arg(length.to_string());
@@ -197,7 +196,7 @@ fn a_line_is_not_a_library_call_for_every_byte() {
     assert!(ours * 5 <= original, "{ours} instructions; the original: {original}");
 }
 
-/// The library itself and the programs, in every C++ there is. Our warnings are errors.
+/// The library and the programs compile in every version of C++. Warnings are errors.
 #[test]
 fn in_every_cxx() {
     let mut files = vec![root("src/cxx/fcgio.cpp"), root("examples-c/echo_cxx.cpp")];
@@ -211,7 +210,7 @@ fn in_every_cxx() {
     }
 }
 
-/// What `make install` and pkg-config give is enough to link with, shared and static.
+/// The files of `make install` and the words of pkg-config are enough to link with, shared and static.
 #[test]
 fn installed_with_pkg_config() {
     let dir = TempDir::new();
@@ -247,7 +246,7 @@ fn installed_with_pkg_config() {
     assert_eq!(fs::read_dir(&library_dir).unwrap().count(), 1, "pkgconfig alone");
 }
 
-/// What a request to an example is answered with: STDOUT and STDERR.
+/// Returns an example's response to a request: STDOUT and STDERR.
 fn ask(socket: &Path, body: &[u8], broken_off: bool) -> [Vec<u8>; 2] {
     let mut request = wire::request(1, false, &[("A", "b"), ("EMPTY", "")], body);
     let mut connection = Connection::open(socket);

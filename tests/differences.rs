@@ -1,15 +1,15 @@
-//! Each row of docs/differences.md names its tests: they pass on ours, and would fail on the original
-//! or show that the original does something else.
+//! Each row of docs/differences.md names its tests. They pass on our library, and either would fail on the
+//! original or show that the original behaves differently.
 
 use std::collections::BTreeSet;
 use std::fs;
 
 use testkit::root;
 
-/// Where the table is.
+/// The page with the table.
 const TABLE: &str = "docs/differences.md";
 
-/// A row of the table: what differs, and where it is tested.
+/// A row of the table: a difference and its tests.
 struct Row {
     what: String,
     tests: Vec<Test>,
@@ -73,15 +73,15 @@ fn programs(directory: &str, extension: &str) -> Vec<(String, BTreeSet<String>)>
     sources.map(read).collect()
 }
 
-/// Returns where the tests of that name are: a file, or a directory's main.rs.
+/// Returns the path of the tests of that name: a file, or a directory's main.rs.
 fn source(file: &str) -> String {
     let path = format!("tests/{file}.rs");
     if root(&path).exists() { path } else { format!("tests/{file}/main.rs") }
 }
 
-/// Tells whether a file of tests has a test of that name.
+/// Returns whether a file of tests has a test of that name.
 fn is_test(file: &str, name: &str) -> bool {
-    // The whole line, because a name may be the beginning of another.
+    // The whole line, because a name may be the beginning of another name.
     read(&source(file)).contains(&format!("#[test]\nfn {name}() {{"))
 }
 
@@ -115,13 +115,13 @@ fn every_test_of_a_row_exists() {
     }
 }
 
-/// The page that cites the tests which show what the original does.
+/// The page that cites the tests of what the original does.
 const ORIGINAL: &str = "docs/original.md";
 
 #[test]
 fn every_test_that_the_page_about_the_original_cites_exists() {
     let text = read(ORIGINAL);
-    // The forms themselves, which the page explains.
+    // The page also explains the forms themselves.
     let is_form = |name: &str| name.contains(['*', ' ', '\n']) || name == "FILE::FUNCTION";
     let mut cited = BTreeSet::new();
     for name in text.split('`').skip(1).step_by(2).filter(|name| !is_form(name)) {
@@ -137,7 +137,7 @@ fn every_test_that_the_page_about_the_original_cites_exists() {
     assert!(cited.len() > 100, "{ORIGINAL} cites {} tests only", cited.len());
 }
 
-/// Tells whether a text can be a path: letters, `_` and `/`.
+/// Returns whether a text can be a path: letters, `_` and `/`.
 fn is_path(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphabetic() || "_/".contains(c))
 }

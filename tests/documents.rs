@@ -1,5 +1,5 @@
-//! What README.md and the pages of docs say: commands and programs are run, links lead somewhere, and
-//! README.md has the numbers of the pages that it names.
+//! Checks README.md and the pages of docs: commands and programs run, links lead somewhere, and README.md has
+//! the numbers of the pages that it names.
 
 use std::fs;
 use std::os::unix::net::UnixStream;
@@ -22,7 +22,7 @@ fn section(heading: &str) -> String {
     rest.split("\n## ").next().unwrap().to_owned()
 }
 
-/// Returns a section's block of code in a language, with the tests' paths in the place of README's.
+/// Returns a section's code block in a language, with the test's paths instead of README's.
 fn block(section: &str, language: &str, dir: &TempDir) -> String {
     let (_, rest) = section.split_once(&format!("\n```{language}\n")).expect(language);
     let (block, _) = rest.split_once("\n```").unwrap();
@@ -30,14 +30,14 @@ fn block(section: &str, language: &str, dir: &TempDir) -> String {
     block.replace("$PWD/", "").replace("target/dist", dist().to_str().unwrap())
 }
 
-/// Makes a command of the shell that runs in a directory.
+/// Returns a shell command that runs in a directory.
 fn shell(script: &str, dir: &TempDir) -> Command {
     let mut sh = Command::new("sh");
     sh.args(["-e", "-c", script]).current_dir(dir.path()).env_remove("LD_LIBRARY_PATH");
     sh
 }
 
-/// Returns a text with one space in the place of each space and end of line.
+/// Returns a text with every space and line end replaced by one space.
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<&str>>().join(" ")
 }
@@ -47,7 +47,7 @@ fn the_readme_has_less_than_150_lines() {
     assert!(read("README.md").lines().count() < 150);
 }
 
-/// A process that spawn-fcgi has started; its number is in a file.
+/// A process started by spawn-fcgi. A file holds its number.
 struct Spawned(PathBuf);
 
 impl Drop for Spawned {
@@ -108,13 +108,13 @@ fn rows(text: &str) -> Vec<Vec<String>> {
     text.lines().filter(|line| line.starts_with('|')).map(cells).collect()
 }
 
-/// Returns the cells of a table's row behind the first one, by which it is found.
+/// Returns the cells after the first one of the row that begins with `first`.
 fn cells(page: &str, first: &str) -> Vec<String> {
     let found = rows(&read(page)).into_iter().find(|cells| cells[0] == first);
     found.unwrap_or_else(|| panic!("{page} has no row {first}")).split_off(1)
 }
 
-/// Returns a number that is written with commas.
+/// Returns a number written with commas.
 fn number(text: &str) -> u64 {
     text.replace(',', "").parse().unwrap_or_else(|error| panic!("{text:?}: {error}"))
 }
@@ -144,7 +144,7 @@ fn the_readme_has_the_numbers_of_the_benchmarks() {
         format!("{} kB instead of {} kB", kilobytes(&size[0]), kilobytes(&size[2])),
         format!("{:.0} % of their capacity", capacity * 100.0),
     ]);
-    // What is slower is said there in words.
+    // The page describes slower rows in words.
     let missed = one_line(&read("docs/benchmarks.md"));
     for text in ["0.87 to 0.96 of the original's requests/s", "in a session of their own"] {
         assert!(missed.contains(text), "docs/benchmarks.md does not say: {text}");
@@ -206,7 +206,7 @@ fn the_readme_counts_the_unsafe_blocks() {
     assert!(counted.abs_diff(said) * 20 <= said, "{counted} unsafe blocks, not {said}");
 }
 
-/// Returns the anchor that a heading has.
+/// Returns the anchor of a heading.
 fn anchor(heading: &str) -> String {
     let kept = heading.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
     kept.collect::<String>().to_lowercase().replace(' ', "-")

@@ -1,5 +1,5 @@
-//! The headers compile everywhere: alone, twice, in any order, in every C and C++, and they say the
-//! same as the original's.
+//! The headers compile everywhere: alone, twice, in any order, in every version of C and C++. They declare
+//! the same as the original's.
 
 use std::path::Path;
 
@@ -10,23 +10,23 @@ const C: &[&str] = &["c89", "c99", "c11", "c17", "c2x"];
 const CXX: &[&str] = &["c++98", "c++11", "c++14", "c++17", "c++20", "c++2b"];
 const COMPILERS: [(&str, &str); 2] = [("gcc", "g++"), ("clang", "clang++")];
 
-/// The header that only C++ has.
+/// The header for C++ only.
 const CXX_HEADER: &str = "fcgio.h";
 
-/// The headers of the language whose files end so.
+/// Returns the headers of the language whose files have this ending.
 fn headers(ending: &str) -> Vec<&'static str> {
     let cxx = (ending == "cpp").then_some(CXX_HEADER);
     HEADERS.into_iter().chain(cxx).collect()
 }
 
-/// Compiles one file against our headers, without output; every warning is an error.
+/// Compiles one file against our headers, without output. Every warning is an error.
 fn check(compiler: &str, standard: &str, flags: &[&str], file: &Path) {
     let mut cc = command(compiler, &STRICT);
     cc.arg(format!("-std={standard}")).arg("-fsyntax-only").args(flags);
     output(cc.arg("-I").arg(dist().join("include")).arg(file));
 }
 
-/// Every compiler with every standard of its language.
+/// Returns every compiler with every standard of its language.
 fn compilers(pair: fn(&(&'static str, &'static str)) -> &'static str) -> Vec<&'static str> {
     COMPILERS.iter().map(pair).collect()
 }
@@ -44,8 +44,8 @@ fn each_language(each: impl Fn(&str, &str, &str)) {
     }
 }
 
-/// Each header twice (the first alone), then every pair in both orders: whatever one header leaves
-/// behind, the other meets it.
+/// Each header twice (the first alone), then every pair in both orders, so that each meets what the other
+/// leaves defined.
 #[test]
 fn alone_twice_and_in_any_order() {
     let dir = TempDir::new();
@@ -95,7 +95,7 @@ fn programs_as_users_write_them() {
     });
 }
 
-/// The declarations of functions and variables in a preprocessed header of the original.
+/// Returns the declarations of functions and variables in a preprocessed header of the original.
 fn original_prototypes(header: &str) -> String {
     let dir = TempDir::new();
     let text = format!("#include <fcgi_config.h>\n#include <{header}>\n");
@@ -126,14 +126,14 @@ fn prototypes_have_the_original_types() {
         // int[3] and int * are the same type for a parameter.
         check("gcc", "c11", &["-Wno-array-parameter"], &write(&dir, "both.c", &text));
     }
-    // fcgi_stdio.h brings those of fcgiapp.h along: 31 and 39 functions, and one variable.
+    // fcgi_stdio.h includes those of fcgiapp.h: 31 and 39 functions, and one variable.
     assert_eq!(all, 71);
 }
 
-/// The macros that a file defines, as the preprocessor sees them: name and parameters, value.
+/// Returns the macros that a file defines, as the preprocessor sees them: name with parameters, and value.
 fn defined(header: &str, flags: &[&str], include: &Path) -> Vec<(String, String)> {
     let dir = TempDir::new();
-    // What the Windows branch includes; these systems have no such headers.
+    // The Windows branch includes these; these systems have no such headers.
     write(&dir, "windows.h", "");
     write(&dir, "winsock2.h", "");
     let (compiler, name) =
@@ -150,7 +150,7 @@ fn defined(header: &str, flags: &[&str], include: &Path) -> Vec<(String, String)
     text.lines().map(pair).collect()
 }
 
-/// Macros whose value is spelled otherwise by cbindgen must be the same number.
+/// Checks that a macro whose value cbindgen spells differently is the same number.
 fn assert_same_number(header: &str, name: &str, value: &str) {
     let dir = TempDir::new();
     let text = format!(
@@ -176,7 +176,7 @@ fn macros_have_their_values() {
     }
 }
 
-/// A macro too many could change the meaning of a program.
+/// An additional macro could change the meaning of a program.
 #[test]
 fn no_macro_beyond_the_original() {
     need_original();

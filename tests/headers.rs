@@ -1,14 +1,13 @@
-//! include/ is what cbindgen makes of the Rust source now, with the functions in the order of the
-//! lists in cbindgen/.
+//! include/ contains what cbindgen generates from the current Rust source, with the functions in the order of
+//! the lists in cbindgen/.
 //!
-//! `UPDATE_HEADERS=1 cargo test --test headers` writes the headers anew.
+//! `UPDATE_HEADERS=1 cargo test --test headers` writes the headers again.
 
 use std::fs;
 use testkit::root;
 use testkit::toolchain::read;
 
-/// Each generated header and its source in src/capi, with the modules below it, and what else it
-/// declares.
+/// Each generated header, its source in src/capi with the modules below it, and what else it declares.
 const HEADERS: [(&str, &str, Option<&str>); 4] = [
     ("fastcgi", "fastcgi.rs", None),
     ("fcgiapp", "fcgiapp/mod.rs", Some("layout.rs")),
@@ -38,14 +37,14 @@ fn generate(name: &str, source: &str, others: Option<&str>) -> String {
     )
 }
 
-/// The name of the function that a paragraph of a header declares.
+/// Returns the name of the function that a paragraph of a header declares.
 fn function(paragraph: &str) -> Option<&str> {
     let code = paragraph.rsplit("*/").next()?.trim_start();
     let is_function = ["DLLAPI", "extern "].iter().any(|word| code.starts_with(word));
     code.split_once('(').filter(|_| is_function)?.0.rsplit([' ', '*', '\n']).next()
 }
 
-/// Puts the functions of a header behind all else, in the order of a list: "# heading" begins a
+/// Puts the functions of a header after everything else, in the order of a list: "# heading" begins a
 /// section, every other line names a function.
 fn ordered(text: &str, order: &str) -> String {
     let (mut functions, others): (Vec<&str>, Vec<&str>) =

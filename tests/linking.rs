@@ -1,4 +1,4 @@
-//! Programs link with what `make install` and pkg-config give them, and run with either library.
+//! Programs link with the files of `make install` and the words of pkg-config, and run with either library.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::time::Duration;
 use testkit::toolchain::{STRICT, command, make, original_library, output, write};
 use testkit::{Library, TempDir, compile, need_original, root, run, scratch};
 
-/// Has FCGI_stdout's address in its own hands, and runs as a plain CGI program.
+/// A plain CGI program that stores the address of FCGI_stdout itself.
 const STREAMS: &str = r#"
 #include "fcgi_stdio.h"
 
@@ -28,7 +28,7 @@ int main(void)
 }
 "#;
 
-/// Calls one function of every header that has functions.
+/// A program that calls one function of every header with functions.
 const CALLS: &str = r#"
 #include <fcgiapp.h>
 #include <fcgi_stdio.h>
@@ -48,7 +48,7 @@ int calls(void)
 }
 "#;
 
-/// What an installation under a temporary prefix looks like to a user.
+/// An installation under a temporary prefix, as a user sees it.
 struct Installation {
     dir: TempDir,
 }
@@ -71,7 +71,7 @@ impl Installation {
         text.split_whitespace().map(str::to_owned).collect()
     }
 
-    /// Compiles a program of this text with these words behind it.
+    /// Compiles a program of this text with these words before and after it.
     fn compile(&self, name: &str, text: &str, before: &[&str], after: &[String]) -> PathBuf {
         let source = write(&self.dir, &format!("{name}.c"), text);
         let program = self.dir.join(name);
@@ -81,7 +81,7 @@ impl Installation {
         program
     }
 
-    /// The static library by name, and what pkg-config says besides it.
+    /// Returns the name of the static library, and the words of pkg-config except the library's own.
     fn static_words(&self) -> Vec<String> {
         let mut words = vec![self.library_dir().join("libfcgi.a").display().to_string()];
         let all = self.pkg_config(&["--static", "--libs"]);
@@ -91,7 +91,7 @@ impl Installation {
     }
 }
 
-/// The output of a program that takes its library from this directory.
+/// Returns the output of a program that loads its library from this directory.
 fn output_on(program: &Path, library_dir: &Path) -> String {
     output(command(program, &[]).env("LD_LIBRARY_PATH", library_dir))
 }
@@ -150,7 +150,7 @@ fn static_library_in_a_shared_object() {
     output_on(&program, here.dir.path());
 }
 
-/// With a distribution's flags, too, no format ends the process.
+/// No format ends the process, even with a distribution's flags.
 #[test]
 fn fortified_build() {
     need_original();
@@ -183,7 +183,7 @@ fn pkg_config_tells_the_api_level() {
     assert_eq!(here.pkg_config(&["--variable=libdir"]), [here.library_dir().to_str().unwrap()]);
 }
 
-/// Every file and link below a directory, sorted.
+/// Returns every file and link below a directory, sorted.
 fn files(dir: &Path) -> Vec<String> {
     let text = output(command("find", &[]).arg(dir).args(["!", "-type", "d", "-printf", "%P\n"]));
     let mut names: Vec<String> = text.lines().map(str::to_owned).collect();

@@ -1,11 +1,11 @@
-//! What the library says on standard error names what was tried, on what, and why.
+//! The library's messages on standard error say what was tried, on what, and why it failed.
 
 use std::fs;
 use std::process::Command;
 
 use testkit::{Library, PATIENCE, TempDir, compile, run};
 
-/// Makes a listen socket; prints errno.
+/// A program that creates a listen socket and prints errno.
 const OPEN: &str = r#"
 #include <errno.h>
 #include <fcgiapp.h>
@@ -20,7 +20,7 @@ int main(int argc, char **argv)
 }
 "#;
 
-/// The original says something about some of these, and ends the process.
+/// The original prints messages about some of these, and ends the process.
 #[test]
 fn why_there_is_no_listen_socket() {
     let dir = TempDir::new();
@@ -30,7 +30,7 @@ fn why_there_is_no_listen_socket() {
     fs::write(dir.join("file"), "contents").unwrap();
     let long = "l".repeat(108);
     for (name, errno, reason) in [
-        // No name server is asked for a name like this.
+        // No name server is asked about a name like this.
         ("a..b:9000", libc::EADDRNOTAVAIL, "unknown host"),
         ("192.0.2.1:9000", libc::EADDRNOTAVAIL, "the address is not this machine's"),
         (":70000", libc::EINVAL, "a port ends at 65535"),

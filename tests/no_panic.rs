@@ -1,14 +1,14 @@
-//! Which functions of ours can panic. The library is linked once more, the way libfcgi.a is, but with
-//! its symbols; what is left after that is reachable. Each reference from a function of ours, or from
-//! code of std that was compiled into it, to Rust's panic functions must be in `no_panic/allowed`,
-//! which says why it cannot happen or cannot be avoided. std's own functions are not looked into.
+//! Checks which functions of ours can panic. The library is linked again as libfcgi.a is, but with its
+//! symbols. What remains then is reachable. Each reference to Rust's panic functions, from a function of ours
+//! or from code of std that was compiled into it, must be in `no_panic/allowed`. That file says why the panic
+//! cannot happen or cannot be avoided. std's own functions are not searched.
 
 use std::collections::BTreeSet;
 use std::fs;
 
 use testkit::{disassembly, root};
 
-/// Where a panic, or the end of the process for lack of memory, begins.
+/// Functions that begin a panic, or that end the process when it is out of memory.
 const PANICS: [&str; 9] = [
     "core::panicking::",
     "core::option::unwrap_failed",
@@ -21,10 +21,10 @@ const PANICS: [&str; 9] = [
     "alloc::raw_vec::handle_error",
 ];
 
-/// What std's vectors call when they cannot grow; never inlined.
+/// What std's vectors call when they cannot grow. Never inlined.
 const GROWTH: [&str; 2] = ["::grow_one", "::do_reserve_and_handle"];
 
-/// A name without what differs from build to build.
+/// Returns a name without the parts that differ from build to build.
 fn plain(name: &str) -> &str {
     let end = name.rfind("::h").filter(|at| name.len() == at + 19).unwrap_or(name.len());
     &name[..end]
@@ -35,7 +35,7 @@ fn is_ours(function: &str) -> bool {
         || ["FCGX_", "FCGI_", "OS_"].iter().any(|start| function.starts_with(start))
 }
 
-/// Pairs of a function of ours and a panic that it refers to.
+/// Returns pairs of a function of ours and a panic that it refers to.
 fn references(text: &str) -> BTreeSet<(String, String)> {
     let (mut found, mut function) = (BTreeSet::new(), "");
     for line in text.lines() {
@@ -56,7 +56,7 @@ fn references(text: &str) -> BTreeSet<(String, String)> {
     found
 }
 
-/// Lines `FUNCTION <- PANIC: why`; others are comments.
+/// Returns the lines `FUNCTION <- PANIC: why`; other lines are comments.
 fn allowed() -> BTreeSet<(String, String)> {
     let text = fs::read_to_string(root("tests/no_panic/allowed")).unwrap();
     let lines = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
@@ -72,7 +72,7 @@ fn allowed() -> BTreeSet<(String, String)> {
 #[test]
 fn no_function_of_ours_can_panic_but_those_that_are_listed() {
     let text = disassembly();
-    // That the search finds what is there: std's code is full of it.
+    // The search works: std's code has many references to it.
     assert!(text.contains("core::panicking::panic_fmt"), "no panic at all: look at this test");
     let (found, allowed) = (references(&text), allowed());
     let lines = |these: &BTreeSet<_>, others| -> Vec<String> {

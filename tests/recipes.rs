@@ -1,5 +1,5 @@
-//! docs/architecture.md says what is true: its functions are where it says, and a change that follows one of
-//! its examples touches the files that it names, no others, and satisfies the tests.
+//! docs/architecture.md is true: its functions are where it says. A change that follows one of its examples
+//! touches the files that it names and no others, and passes the tests.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,7 +11,7 @@ use testkit::{TempDir, root};
 
 const PAGE: &str = "docs/architecture.md";
 
-/// The text of a section of the page.
+/// Returns the text of a section of the page.
 fn section(heading: &str) -> String {
     let page = read(PAGE);
     let (_, text) = page.split_once(&format!("\n{heading}\n")).expect(heading);
@@ -47,17 +47,17 @@ fn the_files_of_the_words_are_there() {
     }
 }
 
-/// What an example does by hand.
+/// The changes of an example that are made by hand.
 enum Edit {
-    /// Puts text behind the first place where another one stands, or at the end.
+    /// Inserts text after the first place where another text stands, or at the end.
     Insert { path: &'static str, behind: &'static str, text: &'static str },
-    /// Makes a file.
+    /// Creates a file.
     Create { path: &'static str, text: &'static str },
 }
 
 use Edit::{Create, Insert};
 
-/// An example: its heading, what is done by hand, and what the commands of the page write.
+/// An example: its heading, the changes by hand, and what the commands of the page write.
 struct Example {
     heading: &'static str,
     edits: &'static [Edit],
@@ -203,7 +203,7 @@ impl Edit {
 /// Directories that are not part of the sources.
 const NOT_COPIED: [&str; 4] = [".git", "target", "corpus", "artifacts"];
 
-/// The files below a directory, as paths from it.
+/// Returns the files below a directory, as paths relative to it.
 fn files(top: &Path) -> BTreeSet<PathBuf> {
     let (mut open, mut found) = (vec![PathBuf::new()], BTreeSet::new());
     while let Some(at) = open.pop() {
@@ -223,11 +223,11 @@ fn files(top: &Path) -> BTreeSet<PathBuf> {
     found
 }
 
-/// Runs tests of the copy, with a variable that makes them write.
+/// Runs tests of the copy, with a variable that makes them write files.
 fn cargo_test(copy: &Path, arguments: &[&str], update: Option<&str>) {
     let mut command = Command::new(env!("CARGO"));
     command.args(["test", "--locked", "--offline", "--quiet"]).args(arguments).current_dir(copy);
-    // Not the tree's own: cargo would build everything anew there.
+    // A directory of its own: with the tree's, cargo would build everything again there.
     command.env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("recipes"));
     if let Some(variable) = update {
         command.env(variable, "1");

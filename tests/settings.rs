@@ -1,7 +1,7 @@
-//! The table of settings and what the documents say about them.
+//! Checks the table of settings and what the documents say about them.
 //!
-//! `UPDATE_SETTINGS=1 cargo test --test settings` writes the tables of docs/operating.md and
-//! man/libfcgi.7 anew.
+//! `UPDATE_SETTINGS=1 cargo test --test settings` writes the tables of docs/operating.md and man/libfcgi.7
+//! again.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -13,7 +13,7 @@ use fcgi::internals::serve::config::{ANY, SETTINGS, Setting, Value};
 use testkit::toolchain::read;
 use testkit::{Library, PATIENCE, TempDir, compile, root, run};
 
-/// What the tests themselves read.
+/// Variables that only the tests read.
 const OF_THE_TESTS: [&str; 6] = [
     "LIBFCGI_DIST",
     "LIBFCGI_FAULTS_SEED",
@@ -23,13 +23,13 @@ const OF_THE_TESTS: [&str; 6] = [
     "LIBFCGI_STRESS_SECONDS",
 ];
 
-/// A setting that docs/architecture.md adds as an example, and tests/recipes.rs adds to a copy.
+/// A setting that docs/architecture.md adds as an example, and that tests/recipes.rs adds to a copy.
 const EXAMPLE: &str = "LIBFCGI_EXAMPLE";
 
-/// What users of the library read, and the library.
+/// Files for the library's users, and the library.
 const FOR_USERS: [&str; 6] = ["README.md", "CHANGELOG.md", "SECURITY.md", "man", "include", "src"];
 
-/// What is for those who work on it.
+/// Files for the library's developers.
 const FOR_US: [&str; 11] = [
     "CONTRIBUTING.md",
     "Makefile",
@@ -44,7 +44,7 @@ const FOR_US: [&str; 11] = [
     "cbindgen",
 ];
 
-/// Every file of text at `path` or below it.
+/// Returns every text file at `path` or below it.
 fn texts(path: &str) -> Vec<(PathBuf, String)> {
     let (mut open, mut found) = (vec![root(path)], Vec::new());
     while let Some(path) = open.pop() {
@@ -58,7 +58,7 @@ fn texts(path: &str) -> Vec<(PathBuf, String)> {
     found
 }
 
-/// A document with a table between two texts, which stay.
+/// A document with a table between two unchanged texts.
 struct Table {
     path: &'static str,
     before: &'static str,
@@ -81,7 +81,7 @@ const TABLES: [Table; 2] = [
     },
 ];
 
-/// " from 1 to 5" where not every number may be taken.
+/// Returns " from 1 to 5" if not every number is allowed.
 fn bounds(value: &Value) -> String {
     match value {
         Value::Number { range, .. } if *range != ANY => {
@@ -91,7 +91,7 @@ fn bounds(value: &Value) -> String {
     }
 }
 
-/// A setting's row of docs/operating.md.
+/// Returns a setting's row of docs/operating.md.
 fn row(setting: &Setting) -> String {
     let bounds = bounds(&setting.value);
     let (unit, default) = match &setting.value {
@@ -106,7 +106,7 @@ fn row(setting: &Setting) -> String {
     format!("| `{}` | {unit} | {default} | {} |\n", setting.name, setting.says)
 }
 
-/// A setting's entry of man/libfcgi.7: every sentence on lines of its own, none of them long.
+/// Returns a setting's entry of man/libfcgi.7: every sentence on lines of its own, none of them long.
 fn item(setting: &Setting) -> String {
     let (first, rest) = setting.says.split_at(1);
     let bounds = bounds(&setting.value);
@@ -126,7 +126,7 @@ fn item(setting: &Setting) -> String {
     text
 }
 
-/// Lines of at most 80 characters.
+/// Breaks a sentence into lines of at most 80 characters.
 fn wrapped(sentence: &str) -> String {
     let (mut text, mut length) = (String::new(), 0);
     for word in sentence.split(' ') {
@@ -148,7 +148,7 @@ fn the_tables_of_the_documents_are_fresh() {
     for Table { path, before, after, entry } in TABLES {
         let text = read(path);
         let (head, rest) = text.split_once(before).unwrap_or_else(|| panic!("{path}: no table"));
-        // A table ends where a line begins with its end.
+        // A table ends with the line that begins with its end mark.
         let end =
             if rest.starts_with(after) { 0 } else { rest.find(&format!("\n{after}")).unwrap() + 1 };
         let entries: String = SETTINGS.iter().map(entry).collect();
@@ -162,7 +162,7 @@ fn the_tables_of_the_documents_are_fresh() {
     assert!(stale.is_empty(), "UPDATE_SETTINGS=1 cargo test --test settings renews {stale:?}");
 }
 
-/// All names of variables in a text.
+/// Returns all names of variables in a text.
 fn names(text: &str) -> BTreeSet<&str> {
     let is_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
     let words = text.split(|c: char| !is_name(c));
@@ -182,7 +182,7 @@ fn no_other_setting_is_named_anywhere() {
         let of_the_tests = OF_THE_TESTS.iter().filter(|_| FOR_US.contains(&path));
         let known: BTreeSet<&str> = settings.iter().chain(of_the_tests).copied().collect();
         for (file, text) in texts(path) {
-            // This file names the tests' variables to look for them.
+            // This file names the tests' variables to search for them.
             if file.ends_with("tests/settings.rs") {
                 continue;
             }
@@ -199,7 +199,7 @@ fn no_other_setting_is_named_anywhere() {
     }
 }
 
-/// The words of a text, without what makes lines of them a comment or a paragraph of a manual.
+/// Returns the words of a text, without comment marks and the macros of manual paragraphs.
 fn words(text: &str) -> Vec<&str> {
     text.split_whitespace().filter(|word| !["*", "///", ".Ev"].contains(word)).collect()
 }

@@ -1,6 +1,6 @@
-//! Everything works in a thread with 16,384 bytes of stack, the least that threads may have. The
-//! frames of the shipped code are measured on x86_64, those of std included: none is larger than
-//! 1 KB. And each program of c-tests runs with its `main` in such a thread, on the original first.
+//! Everything works in a thread with 16,384 bytes of stack, the least that threads may have. The frames of
+//! the shipped code, std's included, are measured on x86_64: none is larger than 1 KB. Each program of
+//! c-tests runs with its `main` in such a thread, on the original first.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -16,26 +16,25 @@ use testkit::{compile_with, root, run};
 #[cfg(target_arch = "x86_64")]
 use testkit::{disassembled, disassembly, dist};
 
-/// The largest frame, return address and saved registers included.
+/// The largest frame, including return address and saved registers.
 const LARGEST: u64 = 1024;
 
-/// Programs that cannot run in such a thread, and why.
+/// Programs that cannot run in such a thread, and the reason.
 const ELSEWHERE: [(&str, &str); 1] =
     [("open_socket_errors", "resolves host names: the C library needs more than that")];
 
-/// By how much an instruction moves the end of the stack; a calculated distance has no limit.
+/// Returns how far an instruction moves the end of the stack. A computed distance counts as unlimited.
 fn distance(instruction: &str) -> u64 {
     let mut words = instruction.split_whitespace();
     let (Some("sub" | "add"), Some(operands)) = (words.next(), words.next()) else { return 0 };
     let Some(by) = operands.strip_suffix(",%rsp") else { return 0 };
     let constant = by.strip_prefix("$0x").and_then(|by| u64::from_str_radix(by, 16).ok());
-    // Minus 128 fits into one byte, 128 does not.
+    // The encoding uses -128, which fits into one byte, where 128 does not.
     constant.map_or(u64::MAX / 2, |by| (by as i64).unsigned_abs())
 }
 
-/// The frame of each function: its return address, the registers that it saves, and the furthest that
-/// it moves the end of the stack. Frames of more than a page are taken page by page, and given back
-/// at once.
+/// Returns the frame of each function: its return address, the registers that it saves, and the furthest that
+/// it moves the end of the stack. Frames larger than a page are allocated page by page and freed in one step.
 fn frames(text: &str) -> BTreeMap<String, u64> {
     let mut frames = BTreeMap::new();
     let (mut function, mut saved, mut furthest) = (String::new(), Vec::new(), 0);
@@ -62,7 +61,7 @@ fn frames(text: &str) -> BTreeMap<String, u64> {
 fn no_frame_is_larger_than_1_kb() {
     let mut frames_found = frames(&disassembly());
     frames_found.extend(frames(&disassembled(&dist().join("fcgio.o"))));
-    // That the search finds what is there.
+    // The search works: it finds this function.
     assert!(frames_found.get("FCGX_Accept_r").is_some_and(|&frame| frame > 200));
     assert!(frames_found.keys().any(|name| name.contains("fcgi_streambuf::")));
     frames_found.retain(|_, frame| *frame > LARGEST);
@@ -115,15 +114,15 @@ fn run_in_thread(name: &str, library: Library, stack: Stack, dir: &Path) -> Ende
     run(library.under(Command::new(program).current_dir(home.path())), LIMIT)
 }
 
-/// Whether the program did what is wanted, and told how much of the stack it has used.
+/// Checks that the program printed what is expected and reported how much of the stack it has used.
 fn compare(ours: Ended, wanted: &str) -> Result<(), String> {
     let same = ours.code == Some(0) && ours.stdout == wanted;
     let is_measured = ours.stderr.contains("stack: ");
     if same && is_measured { Ok(()) } else { Err(format!("{ours}\nwanted\n{wanted}")) }
 }
 
-/// What the program must print: what it does on the original in such a thread, or where that is
-/// wrong, what ours must print.
+/// Checks our output against what the program prints on the original in such a thread, or, where the original
+/// is wrong, against the expected output.
 fn like_the_original(name: &str, dir: &Path) -> Result<(), String> {
     let ours = run_in_thread(name, Library::Ours, Stack::Smallest, dir);
     if let Ok(expected) = fs::read_to_string(root("c-tests").join(format!("{name}.expected"))) {
@@ -136,7 +135,7 @@ fn like_the_original(name: &str, dir: &Path) -> Result<(), String> {
     compare(ours, &original.stdout)
 }
 
-/// Checks each program of c-tests that can run in such a thread.
+/// Runs `check` for each program of c-tests that can run in such a thread.
 fn check_all(check: impl Fn(&str, &Path) -> Result<(), String> + Sync) {
     let dir = TempDir::new();
     let mut names = c_programs();
@@ -167,7 +166,7 @@ fn the_c_suite_runs_in_threads_with_the_smallest_stack() {
     check_all(like_the_original);
 }
 
-/// With another C library there is no original, and messages differ.
+/// With another C library there is no original to compare with, and messages differ.
 #[test]
 #[ignore = "needs a library for musl; see scripts/musl.sh"]
 fn the_size_of_the_stack_changes_nothing() {
@@ -178,7 +177,7 @@ fn the_size_of_the_stack_changes_nothing() {
     });
 }
 
-/// A worker whose threads have the smallest stack.
+/// Starts a worker whose threads have the smallest stack.
 fn worker(options: &[&str]) -> Worker {
     let object = TempDir::new();
     let object = object.join("every_thread.so");
@@ -191,7 +190,7 @@ fn worker(options: &[&str]) -> Worker {
     worker
 }
 
-/// Threads that wait together, with kept connections, and are interrupted every millisecond.
+/// Threads wait together, with kept connections, and a signal interrupts them every millisecond.
 #[test]
 fn threads_with_the_smallest_stack_serve_fork_and_shut_down() {
     let worker = worker(&["-t", "3", "-a"]);

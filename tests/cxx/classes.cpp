@@ -4,7 +4,7 @@
 #include <new>
 #include <typeinfo>
 
-// A stream buffer that counts, on top of ours.
+// A stream buffer that counts, on top of the library's.
 class Counting : public fcgi_streambuf {
 public:
     int calls;

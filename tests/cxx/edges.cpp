@@ -31,7 +31,7 @@ static void negative_lengths()
     show_text("sink", sink.all());
 }
 
-// More than an int: only what is there.
+// More than an int: only what is available is read.
 static void huge_length()
 {
     Source source("abc", 9);
@@ -58,7 +58,7 @@ static void the_wrong_direction()
     SHOW(writing.sbumpc());
 }
 
-// With a buffer, reading behind the end gives nothing, again and again.
+// With a buffer, every read after the end returns nothing.
 static void behind_the_end()
 {
     Source source("abcdefgh", 9);
@@ -74,7 +74,7 @@ static void behind_the_end()
     SHOW(buffer.sungetc());
 }
 
-// A program that stops in the middle of a line gives the rest back with sync.
+// A program that stops in the middle of a line returns the rest with sync.
 static void given_back()
 {
     Source source(std::string(100, 'a') + " the rest\n", 1000);

@@ -1,4 +1,4 @@
-// Reading without a buffer: what is read here is read from the FCGX_Stream, and no more.
+// Reading without a buffer takes from the FCGX_Stream exactly what the program reads.
 #include "streams.h"
 
 static void lines(std::size_t piece)
@@ -26,7 +26,7 @@ static void words()
     printf("%s\n", state(in));
 }
 
-// Both ways to read, in turn.
+// Both ways to read, alternating.
 static void beside_the_stream()
 {
     Source source("abcdef\nsecond line\nrest", 4);
@@ -69,7 +69,7 @@ static void bytes()
     SHOW(buffer.sbumpc());
 }
 
-// Longer than anything that is looked at byte by byte, also across the pieces.
+// Lines longer than any part that is searched byte by byte, also across the pieces.
 static void long_lines(std::size_t piece)
 {
     std::string text, line;
@@ -81,7 +81,7 @@ static void long_lines(std::size_t piece)
 
     while (std::getline(in, line)) {
         show_text("line", line);
-        // The next line begins here for the stream, too.
+        // The FCGX_Stream also is at the start of the next line here.
         const int c = in.peek();
 
         if (c == EOF)

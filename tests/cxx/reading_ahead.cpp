@@ -1,4 +1,4 @@
-// Reading with a buffer: it is filled as a whole, and what is in it can be put back.
+// Reading with a buffer: it is filled completely, and its content can be put back.
 #include "streams.h"
 
 static void put_back()
@@ -64,7 +64,7 @@ static void lines(std::streamsize size)
     printf("%s\n", state(in));
 }
 
-// A buffer can be given once.
+// A buffer can be set once.
 static void given_later()
 {
     Source source("abcdefghijkl", 99);

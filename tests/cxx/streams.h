@@ -1,4 +1,4 @@
-// What the test programs in this directory share: streams that read from and write to memory, in
+// Shared by the test programs in this directory: streams that read from and write to memory, in
 // pieces of a chosen size, and printing.
 #ifndef STREAMS_H
 #define STREAMS_H
@@ -9,7 +9,7 @@
 #include <cstring>
 #include <string>
 
-// A stream to read, whose content comes in pieces.
+// A stream to read, whose content arrives in pieces.
 class Source {
 public:
     FCGX_Stream stream;
@@ -48,7 +48,7 @@ private:
     Source &operator=(const Source &);
 };
 
-// A stream to write, with room for a few bytes. It fails when it is told to.
+// A stream to write, with room for a few bytes, that can be made to fail.
 class Sink {
 public:
     FCGX_Stream stream;
@@ -64,7 +64,7 @@ public:
         stream.rdNext = stream.stop = memory + room;
     }
 
-    // All that was written, flushed or not.
+    // Returns all that was written, flushed or not.
     std::string all() const
     {
         return text + std::string(reinterpret_cast<const char *>(memory),
@@ -91,7 +91,7 @@ private:
     Sink &operator=(const Sink &);
 };
 
-// A value under the text of its expression.
+// Prints a value with the text of its expression.
 #define SHOW(expression) printf("%s: %ld\n", #expression, static_cast<long>(expression))
 
 inline void show_text(const char *what, const std::string &text)

@@ -1,4 +1,4 @@
-// Writing, with and without a buffer: all arrives, in order, when it is flushed.
+// Writing with and without a buffer: everything arrives in order when it is flushed.
 #include "streams.h"
 
 static void without_a_buffer()
@@ -33,7 +33,7 @@ static void with_a_buffer(std::streamsize size)
         out << "tail";
         printf("%s\n", state(out));
     }
-    // The destructor passes it on and does not flush.
+    // The destructor passes the content on and does not flush.
     show_text("all", sink.all());
 }
 
@@ -70,7 +70,7 @@ static void attached_again()
     show_text("second", second.text);
 }
 
-// What was not flushed goes with the stream that it was for.
+// Content that was not flushed is lost with its stream.
 static void lost_with_its_stream()
 {
     Sink first(8), second(8);
@@ -85,7 +85,7 @@ static void lost_with_its_stream()
     show_text("second", second.all());
 }
 
-// As programs do that were written for CGI.
+// As in programs that were written for CGI.
 static void cout_itself()
 {
     Sink sink(8);

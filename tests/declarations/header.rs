@@ -1,4 +1,4 @@
-//! What a header of include/ declares, and what it says about it.
+//! Reads the declarations of a header of include/ and their comments.
 
 use std::collections::BTreeSet;
 
@@ -7,12 +7,12 @@ use testkit::toolchain::read;
 /// The headers that declare functions in C.
 pub(crate) const HEADERS: [&str; 3] = ["fcgiapp.h", "fcgi_stdio.h", "fcgios.h"];
 
-/// A function with its comment.
+/// A function and its comment.
 pub(crate) struct Function {
     pub(crate) name: String,
-    /// Its declaration on one line, without DLLAPI, extern and struct, and without the ";".
+    /// Its declaration on one line, without DLLAPI, extern, struct and ";".
     pub(crate) prototype: String,
-    /// The lines of its comment, without what makes a comment of them.
+    /// The lines of its comment, without comment marks.
     pub(crate) comment: Vec<String>,
 }
 
@@ -21,7 +21,7 @@ impl Function {
         self.prototype.starts_with("void ") && !self.prototype.starts_with("void *")
     }
 
-    /// The paragraph that a label begins.
+    /// Returns the paragraph that begins with a label.
     pub(crate) fn labelled(&self, label: &str) -> Option<String> {
         let after = self.comment.iter().skip_while(|line| !line.starts_with(label));
         let lines: Vec<&str> = after.map(String::as_str).take_while(|l| !l.is_empty()).collect();
@@ -29,12 +29,12 @@ impl Function {
     }
 }
 
-/// The name in front of a bracket.
+/// Returns the name before a bracket.
 fn name_before(code: &str, bracket: char) -> Option<&str> {
     code.split_once(bracket)?.0.rsplit([' ', '*']).next()
 }
 
-/// The declarations of a text without comments: on one line each, functions and objects.
+/// Returns the declarations of functions and objects in a text without comments, each on one line.
 fn declarations(code: &str) -> Vec<String> {
     let lines = code.lines().filter(|line| !line.starts_with('#') && !line.ends_with('\\'));
     let code = lines.collect::<Vec<_>>().join(" ");
@@ -51,7 +51,7 @@ fn declarations(code: &str) -> Vec<String> {
         .collect()
 }
 
-/// The pieces of a header: each comment, and the code behind it.
+/// Returns the pieces of a header: each comment with the code after it.
 fn pieces(text: &str) -> impl Iterator<Item = (&str, &str)> {
     text.split("/*").skip(1).map(|piece| piece.split_once("*/").unwrap())
 }
@@ -61,7 +61,7 @@ fn lines_of(comment: &str) -> Vec<String> {
     lines.map(|line| line.trim().trim_start_matches('*').trim_start().to_owned()).collect()
 }
 
-/// Every function of a header, in its order. One without a comment is an error.
+/// Returns every function of a header in its order. Panics for one without a comment.
 pub(crate) fn functions(header: &str) -> Vec<Function> {
     let text = read(&format!("include/{header}"));
     let mut functions = Vec::new();
@@ -76,7 +76,7 @@ pub(crate) fn functions(header: &str) -> Vec<Function> {
     functions
 }
 
-/// Every object that a header declares.
+/// Returns every object that a header declares.
 pub(crate) fn objects(header: &str) -> BTreeSet<String> {
     let text = read(&format!("include/{header}"));
     let all = pieces(&text).flat_map(|(_, code)| declarations(code));
@@ -85,12 +85,12 @@ pub(crate) fn objects(header: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// The functions of all headers.
+/// Returns the functions of all headers.
 pub(crate) fn all_functions() -> Vec<Function> {
     HEADERS.into_iter().flat_map(functions).collect()
 }
 
-/// The lines of the comment that opens a header, without what makes a comment of them.
+/// Returns the lines of a header's first comment, without comment marks.
 pub(crate) fn overview(header: &str) -> Vec<String> {
     let text = read(&format!("include/{header}"));
     let (comment, _) = pieces(&text)
@@ -105,7 +105,7 @@ pub(crate) fn overview(header: &str) -> Vec<String> {
         .collect()
 }
 
-/// The program in a header's overview: its lines are indented by four more.
+/// Returns the program in a header's overview, whose lines are indented by four more.
 pub(crate) fn program(header: &str) -> String {
     let lines = overview(header);
     let is_code = |line: &&String| line.starts_with("     ");
@@ -115,7 +115,7 @@ pub(crate) fn program(header: &str) -> String {
     lines[first..=last].iter().map(code).collect()
 }
 
-/// The members of the classes of fcgio.h: "class::member".
+/// Returns the members of the classes of fcgio.h as "class::member".
 pub(crate) fn members() -> BTreeSet<String> {
     let text = read("include/fcgio.h");
     let mut members = BTreeSet::new();

@@ -1,4 +1,4 @@
-//! The headers, the lists of exported names and the manual pages say the same of every function.
+//! The headers, the lists of exported names and the manual pages agree on every function.
 
 mod header;
 mod manual;
@@ -14,7 +14,7 @@ use testkit::toolchain::{command, extensions, output, read};
 use testkit::wire::{self, request};
 use testkit::{Library, Running, TempDir, compile, root};
 
-/// Pages that are not named after one function or class, and why.
+/// Pages that are not named after one function or class, and the reason.
 const COLLECTIONS: [(&str, &str); 2] = [
     ("FCGI_stdio", "all functions of fcgi_stdio.h that C's stdio.h has, too"),
     ("fcgio", "the three classes of fcgio.h"),
@@ -23,7 +23,7 @@ const COLLECTIONS: [(&str, &str); 2] = [
 /// The classes of fcgio.h.
 const CLASSES: [&str; 3] = ["fcgi_streambuf", "fcgi_istream", "fcgi_ostream"];
 
-/// What a comment may say after its first paragraphs, in this order.
+/// The labels of a comment after its first paragraphs, in this order.
 const LABELS: [&str; 6] = [
     "Parameters:",
     "Returns:",
@@ -33,15 +33,15 @@ const LABELS: [&str; 6] = [
     "Specification:",
 ];
 
-/// What an overview tells of all functions, in this order.
+/// The conventions for all functions in an overview, in this order.
 const CONVENTIONS: [&str; 6] =
     ["NULL:", "Ownership:", "Threads:", "Signals:", "Errors:", "Environment:"];
 
-/// Words that the house does not use where a user reads.
+/// Words that texts for users must not contain.
 const DIALECT: [&str; 8] =
     ["nobody", "somebody", "everybody", "is told", "gives", "so many", "for good", "is none"];
 
-/// The names of one kind that the lists of C names have.
+/// Returns the names of one kind in the lists of C names.
 fn listed(kind: &str) -> BTreeSet<String> {
     let text = read("abi/libfcgi.so.0.symbols") + &extensions();
     let rows = text.lines().filter_map(|line| line.split_once(' '));
@@ -63,7 +63,7 @@ fn what_is_declared_is_exported_and_the_other_way_round() {
 fn the_members_of_the_classes_are_exported_and_the_other_way_round() {
     let mangled = read("abi/libfcgi++.so.0.symbols");
     let names = output(command("c++filt", &["-p"]).args(mangled.lines()));
-    // "vtable for ...", "virtual thunk to ...": what the compiler adds.
+    // "vtable for ...", "virtual thunk to ...": names that the compiler adds.
     let exported: BTreeSet<&str> = names.lines().filter(|name| !name.contains(' ')).collect();
     let declared = header::members();
     assert_eq!(declared.iter().map(String::as_str).collect::<BTreeSet<_>>(), exported);
@@ -91,7 +91,7 @@ fn every_function_and_class_has_a_page_and_the_other_way_round() {
     }
 }
 
-/// FCGI_stdio(3) has no prototypes: they are those of stdio.h.
+/// FCGI_stdio(3) has no prototypes, because they are those of stdio.h.
 #[test]
 fn the_prototypes_of_a_page_are_the_headers() {
     let pages = manual::pages();
@@ -111,7 +111,7 @@ fn the_prototypes_of_a_page_are_the_headers() {
     assert!(checked > 50);
 }
 
-/// The names of errors in a text: E and capitals.
+/// Returns the error names in a text: E and capitals.
 fn errors(text: &str) -> BTreeSet<String> {
     let words = text.split(|c: char| !c.is_ascii_uppercase() && !c.is_ascii_digit());
     let is_error = |word: &&str| word.len() > 3 && word.starts_with('E');
@@ -169,7 +169,7 @@ fn overviews_have_the_conventions() {
     }
 }
 
-/// The program that opens a header compiles as it stands there, and serves requests.
+/// The program in a header's overview compiles as it stands there and serves requests.
 #[test]
 fn the_programs_of_the_overviews_serve_requests() {
     for header in ["fcgiapp.h", "fcgi_stdio.h"] {

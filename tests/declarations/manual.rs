@@ -1,4 +1,4 @@
-//! The manual pages of man/, as mdoc(7) has them.
+//! Reads the manual pages of man/, which are written in mdoc(7).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -6,7 +6,7 @@ use std::fs;
 use testkit::root;
 use testkit::toolchain::read;
 
-/// Every page of section 3: its name, and the page whose text it has.
+/// Returns every page of section 3: its name, and the page whose text it has.
 pub(crate) fn pages() -> BTreeMap<String, String> {
     let mut pages = BTreeMap::new();
     for entry in fs::read_dir(root("man")).unwrap() {
@@ -20,21 +20,21 @@ pub(crate) fn pages() -> BTreeMap<String, String> {
     pages
 }
 
-/// A section of a page, line by line.
+/// Returns a section of a page, line by line.
 pub(crate) fn section(page: &str, heading: &str) -> Vec<String> {
     let text = read(&format!("man/{page}.3"));
     let lines = text.lines().skip_while(|line| *line != format!(".Sh {heading}")).skip(1);
     lines.take_while(|line| !line.starts_with(".Sh ")).map(str::to_owned).collect()
 }
 
-/// The names that a page is about.
+/// Returns the names that a page describes.
 pub(crate) fn names(page: &str) -> BTreeSet<String> {
     let lines = section(page, "NAME");
     let names = lines.iter().filter_map(|line| line.strip_prefix(".Nm "));
     names.map(|name| name.trim_end_matches(" ,").to_owned()).collect()
 }
 
-/// The arguments of a macro: words, or what stands in quotes.
+/// Returns the arguments of a macro: words, and texts in quotes.
 fn arguments(text: &str) -> Vec<&str> {
     let mut arguments = Vec::new();
     for (number, piece) in text.split('"').enumerate() {
@@ -47,7 +47,7 @@ fn arguments(text: &str) -> Vec<&str> {
     arguments
 }
 
-/// The prototypes in a page's synopsis.
+/// Returns the prototypes in a page's synopsis.
 pub(crate) fn prototypes(page: &str) -> BTreeSet<String> {
     let mut result = String::new();
     let mut prototypes = BTreeSet::new();
@@ -64,7 +64,7 @@ pub(crate) fn prototypes(page: &str) -> BTreeSet<String> {
     prototypes
 }
 
-/// The errors that a page lists.
+/// Returns the errors that a page lists.
 pub(crate) fn errors(page: &str) -> BTreeSet<String> {
     let lines = section(page, "ERRORS");
     let rows = lines.iter().filter_map(|line| line.strip_prefix(".It Bq "));

@@ -1,4 +1,4 @@
-//! Processes that end by themselves after some requests, in the way that the manual says, lose none.
+//! Processes that end after some requests as the manual describes lose no request.
 
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
@@ -9,18 +9,18 @@ use super::Example;
 use testkit::Library;
 use testkit::wire::{Connection, begin, is_complete, params, request, stdin};
 
-/// Clients, and requests of each.
+/// The number of clients, and the requests of each.
 const CLIENTS: usize = 4;
 const REQUESTS: usize = 500;
 
-/// How a client sends its request: when the first piece comes, and the time between three.
+/// How a client sends its request: the time of the first piece, and the time between its three pieces.
 #[derive(Clone, Copy, Debug)]
 struct Pieces {
     first: Duration,
     between: Option<Duration>,
 }
 
-/// A request on a connection of its own.
+/// Sends a request on a connection of its own.
 fn one(mut connection: Connection, pieces: Pieces) {
     thread::sleep(pieces.first);
     match pieces.between {
@@ -67,9 +67,9 @@ fn no_request_is_lost_on_a_connection_of_its_own() {
     }
 }
 
-/// No connection is closed while the web server may have a request on its way: at other moments than
-/// right with an answer, or when it has been unused for longer than the web server keeps one. Over TCP
-/// the end of a connection comes with the answer.
+/// No connection is closed while the web server may have a request on its way. A connection closes only right
+/// with a response, or when it has been unused for longer than the web server keeps one. Over TCP the end of
+/// a connection arrives with the response.
 #[test]
 fn no_kept_connection_ends_while_it_is_used_often_enough() {
     let example = Example::build(Library::Ours, "prefork");

@@ -1,4 +1,4 @@
-//! The C examples, built with their own Makefile as a user builds them, answer real requests: on the
+//! The C examples, built with their own Makefile as a user builds them, answer real requests. They run on the
 //! original first, then on ours, with the same answers.
 
 mod ending;
@@ -157,7 +157,7 @@ fn filter_changes_the_file() {
     }
 }
 
-/// One example, built against one library, in a directory that goes away with it.
+/// One example built against one library, in a directory that is removed with it.
 struct Example {
     library: Library,
     name: &'static str,
@@ -184,12 +184,12 @@ impl Example {
         example
     }
 
-    /// Where ours is installed.
+    /// Returns the directory where ours is installed.
     fn lib(&self) -> PathBuf {
         self.dir.join("lib")
     }
 
-    /// The program, to be run on the library that it was built with.
+    /// Returns a command that runs the program on the library that it was built with.
     fn command(&self) -> Command {
         let mut command = Command::new(self.dir.join(self.name));
         match self.library {
@@ -220,12 +220,12 @@ impl Example {
 
 fn make(dir: &Path, arguments: &[&str]) {
     let mut make = Command::new("make");
-    // A make above us keeps its job server for itself.
+    // A make that runs the tests keeps its job server for itself.
     make.env_remove("MAKEFLAGS").env_remove("MFLAGS").env_remove("MAKELEVEL");
     run(make.current_dir(dir).args(arguments), LIMIT).must_succeed();
 }
 
-/// An example that runs.
+/// A running example.
 struct Server<'a> {
     example: &'a Example,
     running: Running,
@@ -238,7 +238,8 @@ impl Server<'_> {
         request.send(&self.socket)
     }
 
-    /// SIGTERM ends the program, in order and without a word; it ran on the library it was built for.
+    /// Checks that SIGTERM ends the program in order and silently, and that it ran on the library it was
+    /// built for.
     fn stop(mut self) {
         let maps = fs::read_to_string(format!("/proc/{}/maps", self.running.pid())).unwrap();
         let ours = self.example.lib().join("libfcgi.so.0");
@@ -250,7 +251,7 @@ impl Server<'_> {
         let again = self.example.library == Library::Original;
         let status = until("the end after SIGTERM", PATIENCE, || {
             if again {
-                // The original loses a signal that comes just before it waits.
+                // The original loses a signal that arrives just before it waits.
                 self.running.signal("TERM");
             }
             self.running.ended()
@@ -265,9 +266,9 @@ struct Request {
     role: Role,
     params: Vec<(&'static str, String)>,
     body: Vec<u8>,
-    /// The file of a filter.
+    /// The data of a filter.
     data: Option<Vec<u8>>,
-    /// The connection ends where the body's end should be.
+    /// Whether the connection ends where the body's end should be.
     broken_off: bool,
 }
 
@@ -330,7 +331,7 @@ struct Answer {
 }
 
 impl Answer {
-    /// The answer of a program that succeeds.
+    /// Returns the answer of a program that succeeds.
     fn of(stdout: &str) -> Self {
         let end = EndRequest { app_status: 0, protocol_status: ProtocolStatus::RequestComplete };
         Self { stdout: stdout.to_owned(), stderr: String::new(), end: Some(end) }

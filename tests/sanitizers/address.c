@@ -1,6 +1,6 @@
 /*
- * Breaks the contract on purpose: a vector of parameters without the NULL at its end. The library
- * reads behind it, which AddressSanitizer must see.
+ * Breaks the contract on purpose: a vector of parameters has no NULL at its end. The library reads
+ * past it, and AddressSanitizer must report that.
  */
 #include <fcgiapp.h>
 

@@ -1,6 +1,6 @@
 /*
- * Breaks the contract on purpose: two threads write to the same stream without a lock. The library
- * changes the stream in both, which ThreadSanitizer must see.
+ * Breaks the contract on purpose: two threads write to the same stream without a lock. Both change
+ * the stream, and ThreadSanitizer must report that.
  */
 #include <fcgiapp.h>
 

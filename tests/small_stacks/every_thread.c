@@ -1,4 +1,4 @@
-/* Preloaded into a program: each of its threads has 16,384 bytes of stack. */
+/* Preloaded into a program to give each of its threads 16,384 bytes of stack. */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <stdlib.h>

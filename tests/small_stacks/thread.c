@@ -1,7 +1,7 @@
 /*
- * Runs a program's main in a thread with STACK bytes of stack; linked with -Wl,--wrap=main. Below the
- * stack lies memory that nothing may touch. At the end it says on stderr how much of the stack was
- * used, thread descriptor and thread-local variables included.
+ * Runs a program's main in a thread with STACK bytes of stack. Linked with -Wl,--wrap=main. The
+ * memory below the stack must not be touched. At the end it reports on stderr how much of the stack
+ * was used, including the thread descriptor and thread-local variables.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -60,7 +60,7 @@ int __wrap_main(int argc, char **argv)
     atexit(report);
     count = argc;
     arguments = argv;
-    /* A signal for the process is one for the program's thread. */
+    /* A signal for the process goes to the program's thread. */
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &signals);
     pthread_attr_init(&attributes);
