@@ -86,7 +86,7 @@ static void print_floats(FCGX_Request *r)
         FCGX_FPrintF(r->out, "%5.2f\n", line / 4.0);
 }
 
-/* The answer to a body: how many units of it were read. */
+/* Answers a body with the number of its units that were read. */
 static void answer(FCGX_Request *r, long units)
 {
     char text[64];
@@ -111,7 +111,7 @@ static void get_str(FCGX_Request *r)
     if (room == NULL)
         room = malloc((size_t)size);
     while ((n = FCGX_GetStr(room, (int)size, r->in)) > 0) {
-        /* Each byte is where it belongs if the ends of each piece are. */
+        /* Each byte is in its place if both ends of each piece are. */
         if (room[0] != 'a' + total % 26 || room[n - 1] != 'a' + (total + n - 1) % 26)
             exit(3);
         total += n;
@@ -148,7 +148,7 @@ static void report(FCGX_Request *r)
     hello(r);
 }
 
-/* Says which process has served it, in ten digits: its number and a billion. */
+/* Prints which process has served the request, in ten digits: its number plus a billion. */
 static void who(FCGX_Request *r)
 {
     answer(r, 1000000000L + getpid());
@@ -197,7 +197,7 @@ static void *accept_requests(void *unused)
     return unused;
 }
 
-/* Keeps so many processes running as long as they end well. Returns in each of them. */
+/* Keeps this number of processes running while they end successfully. Returns in each of them. */
 static void fork_processes(int processes)
 {
     for (;;) {

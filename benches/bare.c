@@ -1,10 +1,10 @@
 /*
- * The limit: the system calls that an answer needs, and nothing else. Reads as many bytes as a request
- * has and sends an answer that was made beforehand.
+ * The limit: the system calls that an answer needs, and nothing else. Reads as many bytes as a
+ * request has and sends a prepared answer.
  *
- * Usage: bare REQUEST_LENGTH ANSWER_FILE KEPT THREADS, the listen socket as descriptor 0. KEPT: how many
- * kept connections there are; 0 for a connection per request. With several THREADS each serves one of
- * them. The answer is that of request id 1.
+ * Usage: bare REQUEST_LENGTH ANSWER_FILE KEPT THREADS, the listen socket as descriptor 0. KEPT: the
+ * number of kept connections, or 0 for a connection per request. With several THREADS each serves
+ * one kept connection. The answer is for request id 1.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -18,7 +18,7 @@ static size_t request_length, answer_length;
 static char *answer;
 static __thread char *room;
 
-/* One request and its answer. Returns whether both went through. */
+/* Serves one request. Returns whether it was read and answered. */
 static int exchange(int fd)
 {
     size_t left = request_length, sent = 0;
@@ -52,7 +52,7 @@ static void connection_per_request(void)
     }
 }
 
-/* With one connection there is nothing to choose from, so it can wait in recv. */
+/* A single connection needs no poll, so this waits in recv. */
 static void one_kept(void)
 {
     for (;;) {
@@ -86,7 +86,7 @@ static void several_kept(void)
     }
 }
 
-/* A thread's work. */
+/* Runs in each thread. */
 static void *serve(void *how)
 {
     room = malloc(request_length);

@@ -1,7 +1,7 @@
 /*
- * Counts heap calls between the two marks of measured.h, preloaded into a program. The number goes to
- * the file that HEAP_COUNT names, when the program exits. Giving memory back is not counted: nothing
- * is given back that was not taken.
+ * Counts heap calls between the two marks of measured.h, preloaded into a program. Writes the
+ * number to the file that HEAP_COUNT names when the program exits. Frees are not counted: each
+ * follows an allocation.
  */
 #define _GNU_SOURCE
 #include <stddef.h>
@@ -55,7 +55,7 @@ int posix_memalign(void **place, size_t alignment, size_t size)
     return *place == NULL ? 12 : 0;
 }
 
-/* The mark; the real call is made for strace. */
+/* The mark. The real call is made for strace. */
 pid_t getppid(void)
 {
     if (marks < 2)
@@ -63,7 +63,7 @@ pid_t getppid(void)
     return (pid_t)syscall(SYS_getppid);
 }
 
-/* At once: FCGI_Accept puts the request's parameters in the place of the environment. */
+/* Runs before main, because FCGI_Accept replaces the environment with the request's parameters. */
 __attribute__((constructor)) static void find_file(void)
 {
     file_name = getenv("HEAP_COUNT");

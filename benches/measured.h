@@ -1,6 +1,6 @@
 /*
- * What all programs of the benchmark share: the content that they send, and the two marks between which
- * their requests are counted.
+ * Shared by all programs of the benchmark: the content that they send, and the two marks between
+ * which their requests are counted.
  */
 #ifndef MEASURED_H
 #define MEASURED_H
@@ -15,8 +15,8 @@
 #define LARGEST (16 * 1024 * 1024)
 
 /*
- * Requests before the first mark, between the marks, and behind them: with several threads there are
- * as many in progress at the second mark as there were at the first.
+ * Requests before the first mark, between the marks, and after them. With several threads, as many
+ * are in progress at the second mark as there were at the first.
  */
 static unsigned warm_up, counted, tail;
 
@@ -24,8 +24,8 @@ static unsigned warm_up, counted, tail;
 static char *letters;
 
 /*
- * Callgrind knows this function by name and writes its counts when it is entered; strace and the heap
- * counter see the system call, which nothing else here makes.
+ * Callgrind knows this function by name and writes its counts on entry. strace and the heap counter
+ * see the system call, which nothing else here makes.
  */
 #ifdef __cplusplus
 extern "C"
@@ -35,7 +35,7 @@ __attribute__((noinline)) void mark(void)
     (void)getppid();
 }
 
-/* To be called after each request. Ends the process after the last one. */
+/* Counts a request; called after each. Ends the process after the last one. */
 static inline void one_request_done(void)
 {
     static unsigned done;
@@ -47,7 +47,7 @@ static inline void one_request_done(void)
         exit(0);
 }
 
-/* Fills what is sent. `size`: how much of it the scenario needs. */
+/* Fills the content to send. `size`: the number of bytes that the scenario needs. */
 static inline void make_letters(size_t size)
 {
     size_t i;

@@ -1,5 +1,5 @@
 /*
- * A FastCGI program on fcgi_stdio.h, as a CGI program becomes one by its headers alone.
+ * A FastCGI program on fcgi_stdio.h: a CGI program that only includes another header.
  *
  * Usage: stdio SCENARIO SIZE THREADS WARM_UP COUNTED; see application.c. THREADS is not used.
  */

@@ -1,4 +1,4 @@
-//! The chart: requests per second of ours and the original's beside the bare loop's.
+//! The chart: requests per second of ours and of the original, compared with the bare loop's.
 
 use std::fmt::Write;
 
@@ -6,7 +6,7 @@ use crate::server::Contender;
 use crate::times::{Row, Spread};
 
 const WIDTH: usize = 760;
-/// Where bars begin, and how long one of 100 % is.
+/// Where bars begin, and the length of 100 %.
 const LEFT: usize = 190;
 const FULL: f64 = 440.0;
 const TOP: usize = 72;
@@ -60,9 +60,9 @@ pub(crate) fn svg(rows: &[Row]) -> String {
     text + "</svg>\n"
 }
 
-/// A bar for the median, a line from the least to the most.
+/// Draws a bar for the median and a line from the minimum to the maximum.
 fn bar(text: &mut String, y: usize, color: &str, of_limit: Spread) {
-    // Short turns of a busy machine may exceed the limit's; the chart has room for a fifth more.
+    // Short turns on a busy machine may exceed the limit, so the chart has room for a fifth more.
     let length = |part: f64| FULL * part.min(1.2);
     let (left, middle) = (LEFT as f64, y + BAR / 2);
     writeln!(

@@ -1,11 +1,11 @@
 //! Counts per request, which do not depend on the machine's load: system calls (strace), heap calls
 //! (heap.c, preloaded) and user instructions outside the program itself (callgrind).
 //!
-//! BENCH_PROFILES names a directory to which callgrind's profiles of the counted requests are copied;
-//! they name functions when LIBFCGI_DIST has a library that was not stripped.
+//! BENCH_PROFILES names a directory to which callgrind's profiles of the counted requests are copied. They
+//! name functions if LIBFCGI_DIST has an unstripped library.
 //!
-//! A program makes a mark after its first requests, when it has reached its steady state, and another one
-//! after the counted requests. The calls and instructions between the marks are counted.
+//! A program makes a mark after its first requests, in its steady state, and another one after the counted
+//! requests. The calls and instructions between the marks are counted.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,15 +19,15 @@ use crate::programs::{Programs, start};
 use crate::scenario::{COUNTED, Scenario};
 use testkit::{LIMIT, Library, TempDir};
 
-/// Callgrind counts a string instruction (rep movsb, rep stosb) once per byte, a processor once in all.
-/// The C library uses them for large blocks only; with this it uses none, on either library.
+/// Callgrind counts a string instruction (rep movsb, rep stosb) once per byte, a processor once in all. The C
+/// library uses them for large blocks only. This disables them for either library.
 const NO_STRING_INSTRUCTIONS: &str =
     "glibc.cpu.x86_rep_movsb_threshold=1000000000:glibc.cpu.x86_rep_stosb_threshold=1000000000";
 
-/// How often the instructions of several threads are counted; the least count holds.
+/// The number of counts of the instructions of several threads; the smallest one holds.
 const TIMES: u32 = 3;
 
-/// What one request costs.
+/// The cost of one request.
 #[derive(Clone, Debug)]
 pub(crate) struct Counts {
     pub(crate) system_calls: f64,
@@ -36,7 +36,7 @@ pub(crate) struct Counts {
     pub(crate) instructions: f64,
 }
 
-/// A scenario on both libraries; `None` where there is no library to run it on.
+/// A scenario on both libraries; `None` without a library to run it on.
 pub(crate) struct Row {
     pub(crate) scenario: &'static Scenario,
     pub(crate) original: Counts,
@@ -69,13 +69,13 @@ pub(crate) fn count(programs: &Programs, only: &str) -> Vec<Row> {
 }
 
 fn costs(programs: &Programs, scenario: &Scenario, library: Library) -> Counts {
-    // The original serves one kept connection per thread; the others would wait forever.
+    // The original serves one kept connection per thread; further ones would wait forever.
     let starves = scenario.kept && scenario.clients > scenario.threads;
     let clients =
         if starves && library == Library::Original { scenario.threads } else { scenario.clients };
     let scenario = Scenario { clients, ..*scenario };
     let (system_calls, by_name, heap_calls) = calls(programs, &scenario, library);
-    // Which of several threads comes first is chance, which adds to the count.
+    // The order of several threads is chance, which adds to the count.
     let times = if scenario.threads > 1 { TIMES } else { 1 };
     let counted = (0..times).map(|_| instructions(programs, &scenario, library));
     let instructions = counted.fold(f64::INFINITY, f64::min);
@@ -132,10 +132,10 @@ impl<'a> Driver<'a> {
         assert_eq!(outcome, Outcome::Answered, "{}", self.scenario.title);
     }
 
-    /// Connections with requests on them, made before the program starts. All of them where each
-    /// request has its own: else it would be chance whether the bytes are there when their connection
-    /// is accepted, or in how many pieces a body is read. A large body needs a large buffer: without
-    /// the right to have it, its request is sent when the program is there to read it.
+    /// Opens connections and sends requests on them before the program starts; all of them, if each request
+    /// has a connection of its own. Without this it would be chance whether the bytes have arrived when their
+    /// connection is accepted, and in how many pieces a body is read. A large body needs a large buffer;
+    /// without the right to have it, its request is sent when the program runs and reads it.
     fn queue(&self, requests: usize) -> Vec<Client> {
         let clients = if self.scenario.kept { self.scenario.clients } else { requests };
         let ask = |_| {
@@ -163,13 +163,13 @@ impl<'a> Driver<'a> {
                 self.receive(&mut client);
             }
         } else {
-            // Each closes when it is answered; the original waits for that.
+            // Each connection closes when it is answered; the original waits for that.
             queue.into_iter().for_each(|mut client| self.receive(&mut client));
         }
     }
 }
 
-/// System calls per request, in all and by name, and heap calls per request.
+/// Counts system calls per request, in all and by name, and heap calls per request.
 fn calls(
     programs: &Programs,
     scenario: &Scenario,
@@ -198,7 +198,7 @@ fn calls(
     (by_name.values().sum(), by_name, heap / requests)
 }
 
-/// The names of the system calls that strace saw begin between the marks.
+/// Returns the names of the system calls that begin between the marks in strace's output.
 fn between_marks(text: &str) -> impl Iterator<Item = &str> {
     let mut marks = 0;
     text.lines().filter_map(move |line| {
@@ -210,14 +210,14 @@ fn between_marks(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The name of the system call that begins in a line of strace's.
+/// Returns the name of the system call that begins in a line of strace's output.
 pub(crate) fn name_of_call(line: &str) -> Option<&str> {
     let call = line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');
     let (name, _) = call.split_once('(')?;
     name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_').then_some(name)
 }
 
-/// User instructions per request in everything but the program itself.
+/// Counts user instructions per request outside the program itself.
 fn instructions(programs: &Programs, scenario: &Scenario, library: Library) -> f64 {
     let dir = TempDir::new();
     let out = dir.join("callgrind").display().to_string();
@@ -231,7 +231,7 @@ fn instructions(programs: &Programs, scenario: &Scenario, library: Library) -> f
         format!("--callgrind-out-file={out}"),
     ];
     serve(programs, scenario, library, &dir, &around);
-    // The first file ends at the first mark, the second at the second.
+    // The first file ends at the first mark, the second file at the second.
     let text = fs::read_to_string(format!("{out}.2")).unwrap();
     if let Some(keep) = std::env::var_os("BENCH_PROFILES") {
         let name = format!("{}-{library:?}", scenario.title.replace([' ', '/'], "_"));
@@ -247,7 +247,7 @@ fn outside(profile: &str, program: &str) -> f64 {
     let (mut inside, mut inclusive, mut sum) = (false, false, 0.0);
     for line in profile.lines() {
         if let Some(object) = line.strip_prefix("ob=").or_else(|| line.strip_prefix("cob=")) {
-            // "(number) name" once, "(number)" from then on.
+            // "(number) name" the first time, "(number)" after that.
             let (number, name) = object.split_once(' ').unwrap_or((object, ""));
             if !name.is_empty() {
                 names.insert(number, name);
@@ -258,7 +258,8 @@ fn outside(profile: &str, program: &str) -> f64 {
         } else if line.starts_with("calls=") {
             inclusive = true;
         } else if line.starts_with(|c: char| c.is_ascii_digit() || "+-*".contains(c)) {
-            // A position and the cost; behind "calls=" that of the function called, counted there.
+            // A position and a cost. After "calls=" it is the cost of the called function, which is counted
+            // there.
             let cost: f64 = line.split(' ').nth(1).map_or(0.0, |cost| cost.parse().unwrap());
             if !inclusive && !inside {
                 sum += cost;

@@ -1,15 +1,15 @@
-//! Keeps client and server on different processors, where the machine has two.
+//! Keeps client and server on different processors if the machine has two.
 
 use std::mem;
 
 /// The processors of the load generator and of the servers.
 pub(crate) struct Cpus {
     all: libc::cpu_set_t,
-    /// The clients' one, the last, and the servers'. `None`: everything runs on all.
+    /// The client's processor, which is the last, and the servers'. `None`: everything runs on all.
     apart: Option<[libc::cpu_set_t; 2]>,
 }
 
-/// Who is to run.
+/// The side that runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
     Client,
@@ -17,12 +17,12 @@ pub(crate) enum Part {
 }
 
 impl Cpus {
-    /// Leaves it to the kernel.
+    /// Leaves the choice to the kernel.
     pub(crate) fn shared() -> Self {
         Self { all: allowed(), apart: None }
     }
 
-    /// Keeps them apart, unless the machine has one processor only.
+    /// Keeps them apart unless the machine has only one processor.
     pub(crate) fn apart() -> Self {
         let all = allowed();
         let mut server = all;
@@ -41,7 +41,7 @@ impl Cpus {
         Self { all, apart: (count > 1).then_some([client, server]) }
     }
 
-    /// Runs `work` on the processors of one part only, and whatever process it starts.
+    /// Runs `work`, and the processes that it starts, on the processors of one part only.
     pub(crate) fn on<T>(&self, part: Part, work: impl FnOnce() -> T) -> T {
         if let Some([client, server]) = &self.apart {
             stay_on(if part == Part::Client { client } else { server });
@@ -63,7 +63,7 @@ fn allowed() -> libc::cpu_set_t {
     set
 }
 
-/// Keeps the calling thread, and what it starts, on these processors.
+/// Keeps the calling thread and the processes that it starts on these processors.
 fn stay_on(set: &libc::cpu_set_t) {
     // SAFETY: the kernel reads a set of this size from a place that outlives the call.
     let done = unsafe { libc::sched_setaffinity(0, mem::size_of_val(set), set) };

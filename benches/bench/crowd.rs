@@ -6,21 +6,21 @@ use fcgi::internals::os::poll::{PollFd, READABLE, poll};
 
 use crate::load::{Address, Client, Exchange, Outcome};
 
-/// Waiting clients look at the clock this often.
+/// The interval at which waiting clients check the time.
 const GLANCE: Duration = Duration::from_millis(20);
 
-/// One request that was answered.
+/// One answered request.
 pub(crate) struct Answer {
-    /// Which of the clients had it.
+    /// The client that received it.
     pub(crate) client: usize,
     pub(crate) at: Instant,
     /// From the first byte sent, or from connecting, to the last byte received.
     pub(crate) latency: Duration,
-    /// Tells which process answered, where answers say it.
+    /// The number of the process that answered, if answers contain it.
     pub(crate) worker: u32,
 }
 
-/// A request on its way.
+/// A request in flight.
 struct Asked {
     client: Client,
     begin: Instant,
@@ -35,20 +35,20 @@ impl Asked {
     }
 }
 
-/// A connection that looks at the clock while it waits.
+/// Opens a connection that checks the time while it waits.
 pub(crate) fn connect(address: &Address) -> Client {
     let client = Client::connect(address).unwrap();
     client.look_up_every(GLANCE);
     client
 }
 
-/// Clients that have not connected yet.
+/// Returns clients that have not connected yet.
 pub(crate) fn strangers(clients: usize) -> Vec<Option<Client>> {
     (0..clients).map(|_| None).collect()
 }
 
-/// Keeps a request of each client on its way until the time is up, and tells of each that is answered
-/// before that. Clients without a connection make one.
+/// Keeps one request of each client in flight until the time is up, and reports each that is answered before
+/// that. Clients without a connection open one.
 pub(crate) fn ask(
     address: &Address,
     exchange: &Exchange,
@@ -76,7 +76,7 @@ pub(crate) fn ask(
     }
 }
 
-/// The requests whose answers have begun to come. With one there is nothing to choose from.
+/// Returns the requests whose answers have begun to arrive. A single one needs no poll.
 fn ready(asked: &[Option<Asked>]) -> Vec<usize> {
     if asked.len() == 1 {
         return vec![0];

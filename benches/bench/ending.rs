@@ -16,33 +16,33 @@ use testkit::web::servers::{APACHE, H2O, HAPROXY, NGINX};
 use testkit::web::site::Application::{Tcp, Unix};
 use testkit::web::site::{Application, Kind, Site};
 
-/// Requests of each row and library, unless another number is asked for.
+/// Requests of each row and library, unless an argument sets another number.
 const REQUESTS: usize = 2_000;
 
-/// Clients of the web server at once. There are as many workers: with the original each of them serves
-/// one kept connection.
+/// Clients of the web server, which run in parallel. There are as many workers, because with the original
+/// each of them serves one kept connection.
 const CLIENTS: usize = 4;
 
-/// Workers that end as docs/operating.md says, with their fiftieth request.
+/// Workers that end with their fiftieth request, as docs/operating.md describes.
 const ENDING: &str = "-b 4 -m 50";
 
-/// Workers that just exit after it. With the original those that end in the other way serve a kept
-/// connection for as long as it is there.
+/// Workers that simply exit after it. With the original, the workers above serve a kept connection until it
+/// is closed.
 const EXITING: &str = "-b 4 -x 50";
 
-/// More than the keep-alive time of each web server below.
+/// More than the keep-alive timeout of each web server below.
 const LONG: Settings = &[("LIBFCGI_DRAIN", "2500")];
 
-/// A program with a new structure for each request.
+/// A program that uses a new struct for each request.
 const ANEW: &str = "-n";
 
 /// A web server with kept connections.
 struct Keeping {
     name: &'static str,
-    /// It is installed if this file is there.
+    /// A file that exists if it is installed.
     program: &'static str,
     kind: &'static Kind,
-    /// The section of docs/web-servers.md, what is changed there, and by what else it closes unused
+    /// The section of docs/web-servers.md, the changes to it, and those with which it closes idle
     /// connections after a second or two.
     title: &'static str,
     changes: &'static Changes,
@@ -88,7 +88,7 @@ const SERVERS: [Keeping; 7] = [
         program: "/usr/sbin/apache2",
         kind: &APACHE,
         title: "Apache mod_proxy_fcgi, enablereuse",
-        // Each process of Apache's keeps connections of its own.
+        // Each process of Apache keeps its own connections.
         changes: &[("ProxyPass", "ServerLimit 1\nStartServers 1\nMaxRequestWorkers 25\nProxyPass")],
         short: &[("enablereuse=on", "enablereuse=on ttl=1")],
         application: Tcp,
@@ -112,19 +112,19 @@ const SERVERS: [Keeping; 7] = [
     },
 ];
 
-/// Every so many requests a client pauses before one, for about as long as workers wait by default for
-/// what an open connection may still bring.
+/// A client pauses before one request in this many, for about as long as workers by default wait for another
+/// request on an open connection.
 const PAUSES: usize = 100;
 const PAUSE: Duration = Duration::from_millis(60);
 
-/// A method, and the body that goes with it.
+/// A method and its body.
 type Method = (&'static str, Option<&'static [u8]>);
 
 const GET: Method = ("GET", None);
 const POST: Method = ("POST", Some(b"name=value"));
 
-/// Counts the lost of so many requests: of workers that end, ours beside the original; and of programs
-/// with new structures.
+/// Counts the lost among this number of requests: of workers that end, ours beside the original; and of
+/// programs that use new structs.
 pub(crate) fn count(requests: Option<&str>) -> [Table; 2] {
     let requests = requests.map_or(REQUESTS, |number| number.parse().expect("a number"));
     let of = grouped(requests as f64);
@@ -153,7 +153,7 @@ pub(crate) fn count(requests: Option<&str>) -> [Table; 2] {
 }
 
 impl Keeping {
-    /// The number of lost requests.
+    /// Returns the number of lost requests.
     fn lost(
         &self,
         home: Home,

@@ -1,5 +1,5 @@
-//! What a process pays for the library before and between requests: the file's size, resident memory,
-//! and the time to start.
+//! What a process pays for the library before and between requests: the file's size, resident memory, and the
+//! time to start.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -10,18 +10,18 @@ use crate::scenario::{RESIDENT, Scenario};
 use crate::times::Spread;
 use testkit::{LIMIT, Library, Running, TempDir, dist};
 
-/// Requests on each connection before memory is looked at.
+/// Requests on each connection before memory is measured.
 const REQUESTS: usize = 100;
 
-/// Starts of each library, in turns.
+/// Starts of each library, alternating.
 const STARTS: usize = 60;
 
 /// Resident memory of a process, in KB.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Memory {
-    /// The process's own.
+    /// Private memory.
     pub(crate) anonymous: f64,
-    /// With pages of files, which processes share.
+    /// Including pages of files, which processes share.
     pub(crate) all: f64,
 }
 
@@ -65,7 +65,7 @@ impl Served {
         client
     }
 
-    /// A number of /proc/PID/smaps_rollup, in KB. (Those of /proc/PID/status lag behind.)
+    /// Returns a number of /proc/PID/smaps_rollup, in KB. (/proc/PID/status lags behind.)
     fn resident(&self, field: &str) -> f64 {
         let text =
             fs::read_to_string(format!("/proc/{}/smaps_rollup", self.running.pid())).unwrap();
@@ -73,7 +73,7 @@ impl Served {
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
-    /// The library's file that is mapped.
+    /// Returns the library file that is mapped.
     fn library(&self) -> String {
         let text = fs::read_to_string(format!("/proc/{}/maps", self.running.pid())).unwrap();
         let line = text.lines().find(|line| line.contains("/libfcgi.so")).unwrap();
@@ -81,7 +81,7 @@ impl Served {
     }
 }
 
-/// Resident memory after some requests, ours and the original's.
+/// Measures resident memory after some requests, ours and the original's.
 pub(crate) fn resident(programs: &Programs) -> Vec<Resident> {
     let measure = |scenario: &Scenario, library| {
         let exchange = Exchange::of(scenario);
@@ -102,7 +102,7 @@ pub(crate) fn resident(programs: &Programs) -> Vec<Resident> {
     RESIDENT.iter().map(row).collect()
 }
 
-/// Sizes of the files that programs have mapped.
+/// Returns the sizes of the files that programs have mapped.
 pub(crate) fn sizes(programs: &Programs) -> Sizes {
     let size = |library| {
         let scenario = &RESIDENT[0];
@@ -119,8 +119,8 @@ pub(crate) fn sizes(programs: &Programs) -> Sizes {
     Sizes { ours: size(Library::Ours), original: size(Library::Original) }
 }
 
-/// Milliseconds from before fork to the answer of a request that waited already: how much longer they
-/// are with ours, pair by pair; and the original's.
+/// Measures the milliseconds from before fork to the answer of a request that was already waiting. Returns
+/// how much longer ours takes, pair by pair, and the original's times.
 pub(crate) fn starts(programs: &Programs) -> (Spread, Spread) {
     let scenario = &RESIDENT[0];
     let exchange = Exchange::of(scenario);

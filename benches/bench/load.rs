@@ -1,4 +1,4 @@
-//! The load generator: the web server's side of FastCGI, without a web server. It checks every byte of every
+//! The load generator, which replaces a web server on its side of FastCGI. It checks every byte of every
 //! response.
 
 use std::io::{self, Read, Write};
@@ -14,13 +14,13 @@ use fcgi::internals::protocol::record::{HEADER_LEN, Header, RecordType};
 use crate::scenario::{DIGIT, Scenario};
 use testkit::wire;
 
-/// Bodies are cut into records of this size, as nginx does it.
+/// Bodies are cut into records of this size, as by nginx.
 const RECORD: usize = 32 * 1024;
 
-/// A request up to this size fits into any socket's buffer.
+/// The size up to which a request fits into any socket's buffer.
 const FITS: usize = 32 * 1024;
 
-/// What is sent and what must come back.
+/// A request and its expected response.
 pub(crate) struct Exchange {
     pub(crate) request: Vec<u8>,
     answer: Vec<u8>,
@@ -42,14 +42,14 @@ impl Exchange {
         Self { request, answer, complaint, kept: scenario.kept }
     }
 
-    /// The request as several sends of it: BEGIN_REQUEST, PARAMS, STDIN. It has no body.
+    /// Splits the request into several sends: BEGIN_REQUEST, PARAMS, STDIN. It has no body.
     pub(crate) fn pieces(&self) -> [&[u8]; 3] {
         let (begin, rest) = self.request.split_at(2 * HEADER_LEN);
         let (params, stdin) = rest.split_at(rest.len() - HEADER_LEN);
         [begin, params, stdin]
     }
 
-    /// The response as one that knows it beforehand would send it.
+    /// Returns the response as an application that knows it in advance would send it.
     pub(crate) fn response(&self) -> Vec<u8> {
         let mut bytes = wire::stream(RecordType::STDOUT, 1, &self.answer);
         bytes.extend(wire::record(RecordType::END_REQUEST, 1, &[0; 8]));
@@ -57,7 +57,7 @@ impl Exchange {
     }
 }
 
-/// A listen socket to be handed to programs, and its address.
+/// The address of a listen socket that programs inherit.
 pub(crate) enum Address {
     Unix(PathBuf),
     Tcp(SocketAddr),
@@ -80,11 +80,11 @@ enum Socket {
     Tcp(TcpStream),
 }
 
-/// How an exchange has ended, unless with another response than the expected one.
+/// How an exchange has ended, if the response was not a wrong one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Answered,
-    /// The response was not there before the time was up.
+    /// The response was not complete before the time was up.
     TimeUp,
     /// The connection ended before the response was complete.
     Cut,
@@ -96,7 +96,7 @@ pub(crate) struct Client {
     buffer: Vec<u8>,
     from: usize,
     to: usize,
-    /// Tells which process answered last, where answers say it.
+    /// The number of the process that answered last, if answers contain it.
     pub(crate) worker: u32,
 }
 
@@ -113,10 +113,10 @@ impl Client {
         Ok(Self { socket, buffer: Vec::new(), from: 0, to: 0, worker: 0 })
     }
 
-    /// Makes room for so many bytes that the program has not read yet, as far as the system allows
-    /// it. Returns whether sending them never waits.
+    /// Makes room for this number of bytes that the program has not read yet, as far as the system allows it.
+    /// Returns whether sending them never blocks.
     pub(crate) fn make_room(&self, bytes: usize) -> bool {
-        // The kernel counts its own part of each piece, too.
+        // The kernel also counts its own overhead for each piece.
         let wanted = libc::c_int::try_from(2 * bytes).unwrap();
         let length = size_of::<libc::c_int>() as libc::socklen_t;
         let is_set = |option| {
@@ -132,11 +132,11 @@ impl Client {
             };
             done == 0
         };
-        // Beyond the system's limit for one that may.
+        // SO_SNDBUFFORCE exceeds the system's limit, for a privileged process.
         is_set(libc::SO_SNDBUFFORCE) || bytes <= FITS
     }
 
-    /// How long to wait for bytes before [`Client::receive`] looks at the clock.
+    /// Sets how long to wait for bytes before [`Client::receive`] checks the time.
     pub(crate) fn look_up_every(&self, time: Duration) {
         match &self.socket {
             Socket::Unix(stream) => stream.set_read_timeout(Some(time)).unwrap(),
@@ -168,13 +168,13 @@ impl Client {
         }
     }
 
-    /// Receives and checks the response, up to its end. Nothing else may follow.
+    /// Receives and checks the response up to its end. No bytes may follow.
     pub(crate) fn receive(&mut self, exchange: &Exchange, end: Instant) -> Outcome {
         self.worker = 0;
         self.response(exchange, end).err().unwrap_or(Outcome::Answered)
     }
 
-    /// An error is what the response ended with instead.
+    /// Reads the response. An error says how it ended instead.
     fn response(&mut self, exchange: &Exchange, end: Instant) -> Result<(), Outcome> {
         let (mut answer, mut complaint) = (exchange.answer.as_slice(), exchange.complaint);
         if self.buffer.is_empty() {
@@ -214,7 +214,7 @@ impl Client {
         }
     }
 
-    /// Compares what has come with what must come, and notes the process's number where it belongs.
+    /// Compares the received bytes with the expected ones, and notes the process's number in its place.
     fn check(&mut self, expected: &[u8]) {
         let got = &self.buffer[self.from..self.from + expected.len()];
         if got == expected {
@@ -236,7 +236,7 @@ impl Client {
         Ok(Header::from_bytes(*bytes))
     }
 
-    /// Reads until so many bytes are there.
+    /// Reads until this number of bytes has arrived.
     fn fill_to(&mut self, bytes: usize, end: Instant) -> Result<(), Outcome> {
         while self.to - self.from < bytes {
             self.fill(end)?;
@@ -244,7 +244,7 @@ impl Client {
         Ok(())
     }
 
-    /// Reads something.
+    /// Reads at least one byte.
     fn fill(&mut self, end: Instant) -> Result<(), Outcome> {
         if self.from == self.to {
             (self.from, self.to) = (0, 0);

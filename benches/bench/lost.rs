@@ -16,10 +16,10 @@ use crate::scenario::{NONE, Scenario, row};
 use crate::server::{Contender, Server, Session};
 use testkit::{Library, PATIENCE, Running, TempDir, signal, until};
 
-/// Requests of each row and library, unless another number is asked for.
+/// Requests of each row and library, unless an argument sets another number.
 const REQUESTS: usize = 20_000;
 
-/// Clients at once, workers, and requests of each worker.
+/// Parallel clients, workers, and requests of each worker.
 const CLIENTS: usize = 8;
 const WORKERS: usize = 3;
 const EACH: usize = 20;
@@ -30,7 +30,7 @@ const WORKER: Scenario = row("lost", "hello", 0, NONE).processes(WORKERS, CLIENT
 #[derive(Clone, Copy, Debug)]
 enum Head {
     Whole,
-    /// Three sends, as mod_proxy_fcgi does it.
+    /// In three sends, as mod_proxy_fcgi does it.
     InPieces,
     /// About a millisecond after connecting.
     Late,
@@ -45,13 +45,14 @@ const HEADS: [(&str, Head); 3] = [
 /// Requests between two changes of a pool.
 const BETWEEN: usize = 200;
 
-/// How long a process may take to end after SIGTERM. Then it is killed: with the original it may go on.
+/// How long a process may take to end after SIGTERM. After that it is killed: with the original it may not
+/// end.
 const MERCY: Duration = Duration::from_millis(500);
 
 /// A process of a pool.
 const MEMBER: Scenario = row("lost", "hello", 0, NONE);
 
-/// Counts the lost of so many requests, ours beside the original.
+/// Counts the lost among this number of requests, ours beside the original.
 pub(crate) fn count(programs: &Programs, requests: Option<&str>) -> Table {
     let requests = requests.map_or(REQUESTS, |number| number.parse().expect("a number"));
     let mut table = Table::new(&["lost", "of", "ours", "original"]);
@@ -78,13 +79,13 @@ pub(crate) fn count(programs: &Programs, requests: Option<&str>) -> Table {
     table
 }
 
-/// The number of lost requests. The clients have these heads in turn. `change` is called again and
-/// again until they have finished, with so many requests in between.
+/// Returns the number of lost requests. The clients use these heads in turn. `change` is called repeatedly
+/// until they have finished, with BETWEEN requests in between.
 fn ask(address: &Address, heads: &[Head], requests: usize, mut change: impl FnMut(usize)) -> usize {
     let exchange = Exchange::of(&WORKER);
     let (begun, lost) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let client = |number: usize| {
-        // From 0.65 to 1.35 ms, so that clients do not keep step.
+        // From 0.65 to 1.35 ms, so that clients do not run in step.
         let lateness = Duration::from_micros(650 + 100 * number as u64);
         let head = heads[number % heads.len()];
         while begun.fetch_add(1, Ordering::Relaxed) < requests {
@@ -110,22 +111,22 @@ fn ask(address: &Address, heads: &[Head], requests: usize, mut change: impl FnMu
     lost.into_inner()
 }
 
-/// Processes of one thread on one listen socket, which stays open whatever becomes of them.
+/// Processes of one thread on one listen socket, which stays open when they end.
 struct Pool {
     words: Vec<String>,
     library: Option<Library>,
     socket: OwnedFd,
     members: VecDeque<Running>,
-    // Behind the processes: they end before their directory goes.
+    // Declared after the processes, so that they end before their directory is removed.
     dir: TempDir,
 }
 
 impl Pool {
-    /// And where it listens.
+    /// Starts the processes. Returns them and their address.
     fn start(programs: &Programs, contender: Contender) -> (Self, Address) {
         let dir = TempDir::new();
         let (socket, address) = listen(MEMBER.tcp, dir.path());
-        // They never count as far as this.
+        // They never count up to this number.
         let words = programs.words(&MEMBER, 0, 1_000_000_000);
         let (library, members) = (contender.library(), VecDeque::new());
         let mut pool = Self { words, library, socket, members, dir };
@@ -138,7 +139,7 @@ impl Pool {
         self.members.push_back(start(&self.words, self.library, socket, &self.dir.join("log")));
     }
 
-    /// Ends so many processes at once, the oldest first.
+    /// Ends this number of processes together, the oldest first.
     fn shrink(&mut self, number: usize) {
         let mut ending: Vec<Running> = self.members.drain(..number).collect();
         for process in &ending {
@@ -149,13 +150,13 @@ impl Pool {
         }
     }
 
-    /// Ends all, and starts as many when they have ended.
+    /// Ends all processes and starts as many after that.
     fn restart(&mut self, _: usize) {
         self.shrink(WORKERS);
         (0..WORKERS).for_each(|_| self.grow());
     }
 
-    /// From three processes to six and back, one by one.
+    /// Grows from three processes to six and shrinks back, one by one.
     fn grow_or_shrink(&mut self, turn: usize) {
         if turn / WORKERS % 2 == 0 { self.grow() } else { self.shrink(1) }
     }

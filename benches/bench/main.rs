@@ -1,9 +1,10 @@
-//! `make bench` and `make bench-counts`: our library beside the original and beside a bare loop of
+//! `make bench` and `make bench-counts`: our library compared with the original and with a bare loop of
 //! system calls. The same compiled programs (this directory's C and C++ files) run on both libraries.
 //!
 //! Arguments: `counts`, `times` or `waiting`, or none for all of them; then, for a few rows only, a part of
-//! their titles. Or `lost` or `ending`, and a number of requests: see [`lost`] and [`ending`]. Fails if a count
-//! exceeds its gate. Without arguments, writes the results to docs/benchmarks.md and docs/benchmarks.svg.
+//! their titles. Or `lost` or `ending`, and a number of requests: see [`lost`] and [`ending`]. Fails if a
+//! count exceeds its gate. Without arguments, writes the results to docs/benchmarks.md and
+//! docs/benchmarks.svg.
 
 mod chart;
 mod counts;
@@ -27,7 +28,7 @@ use std::process::ExitCode;
 use programs::Programs;
 use report::{Miss, Table};
 
-/// What stands between these lines of docs/benchmarks.md is written here.
+/// The text between these lines of docs/benchmarks.md is replaced.
 const BEGIN: &str = "<!-- written by make bench -->\n";
 const END: &str = "<!-- end -->\n";
 
@@ -35,7 +36,7 @@ const END: &str = "<!-- end -->\n";
 const MODES: [&str; 5] = ["counts", "times", "waiting", "lost", "ending"];
 
 fn main() -> ExitCode {
-    // Cargo adds an option of its own.
+    // Cargo adds an option.
     let mut words = env::args().skip(1).filter(|word| !word.starts_with("--")).peekable();
     let mode = words.next_if(|word| MODES.contains(&word.as_str()));
     let only = words.next();
@@ -71,7 +72,7 @@ fn main() -> ExitCode {
     if misses.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Prints a table and gives it in Markdown.
+/// Prints a table and returns it in Markdown.
 fn show(table: &Table) -> String {
     println!("{}", table.terminal());
     table.markdown()
@@ -121,7 +122,7 @@ fn waited(programs: &Programs, only: Option<&str>) -> Vec<String> {
     sections
 }
 
-/// Puts the sections into docs/benchmarks.md.
+/// Writes the sections to docs/benchmarks.md.
 fn write_page(sections: &[String]) {
     let path = testkit::root("docs/benchmarks.md");
     let page = fs::read_to_string(&path).unwrap();

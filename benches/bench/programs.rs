@@ -18,7 +18,7 @@ pub(crate) struct Programs {
 impl Programs {
     pub(crate) fn build() -> Self {
         need("libfcgi-dev", "/usr/include/fcgiapp.h");
-        // Without it the original would be measured beside itself.
+        // Without it the original would be compared with itself.
         assert!(dist().join("libfcgi.so.0").exists(), "no library in {}", dist().display());
         let programs = Self { dir: TempDir::new() };
         let c = ["-std=gnu99", "-Wall", "-Wextra", "-Werror", "-O2"];
@@ -53,8 +53,7 @@ impl Programs {
         self.dir.join(name)
     }
 
-    /// The words that start a scenario's program. It ends by itself after `warm_up` and `counted`
-    /// requests.
+    /// Returns the words that start a scenario's program. It ends after `warm_up` and `counted` requests.
     pub(crate) fn words(&self, scenario: &Scenario, warm_up: usize, counted: usize) -> Vec<String> {
         let numbers = [scenario.size, scenario.threads, warm_up, counted].map(|n| n.to_string());
         let program = self.path(scenario.program.name()).display().to_string();
@@ -76,14 +75,14 @@ impl Program {
         }
     }
 
-    /// Whether there is a library of ours to run it on.
+    /// Returns whether there is a library to run it on.
     pub(crate) fn is_built(self) -> bool {
         self != Self::Iostreams || dist().join("libfcgi++.so.0").exists()
     }
 }
 
-/// A command that has the listen socket, which the caller gives away: programs must see it close when
-/// they end.
+/// Returns a command that owns the listen socket. The caller must not keep it, because the socket must close
+/// when the program ends.
 pub(crate) fn command(
     words: &[String],
     library: Option<Library>,

@@ -1,4 +1,4 @@
-//! Results as tables, on the terminal and in Markdown, and the rows that miss their gates.
+//! Results as tables, on the terminal and in Markdown, and the rows that exceed their gates.
 
 use std::fmt::Write;
 
@@ -8,7 +8,7 @@ use crate::scenario::{HEAP_CALLS, Instructions, LATE_THREADS, RESIDENT_PER_THREA
 use crate::server::Contender;
 use crate::times::{self, Spread};
 
-/// A table of text. Columns but the first are aligned to the right.
+/// A table of text. All columns but the first are aligned to the right.
 pub(crate) struct Table {
     head: Vec<&'static str>,
     rows: Vec<Vec<String>>,
@@ -71,7 +71,7 @@ impl Table {
     }
 }
 
-/// A number with commas between the thousands.
+/// Formats a number with commas between the thousands.
 pub(crate) fn grouped(number: f64) -> String {
     let digits = format!("{number:.0}");
     let mut text = String::new();
@@ -84,7 +84,7 @@ pub(crate) fn grouped(number: f64) -> String {
     text
 }
 
-/// A number of system calls: two places where it is no whole number.
+/// Formats a number of system calls, with two decimal places if it is not whole.
 pub(crate) fn calls(number: f64) -> String {
     if (number - number.round()).abs() < 0.005 {
         format!("{number:.0}")
@@ -97,10 +97,10 @@ pub(crate) fn verdict(holds: bool) -> String {
     if holds { "yes".to_owned() } else { "NO".to_owned() }
 }
 
-/// One thing that misses its gate.
+/// The message about a row that exceeds its gate.
 pub(crate) type Miss = String;
 
-/// The table of counts, and the rows that cost more than their gates allow.
+/// Returns the table of counts, and the rows that exceed their gates.
 pub(crate) fn counts(rows: &[counts::Row]) -> (Table, Vec<Miss>) {
     let mut misses = Vec::new();
     let mut table = Table::new(&[
@@ -134,7 +134,7 @@ pub(crate) fn counts(rows: &[counts::Row]) -> (Table, Vec<Miss>) {
             }
         };
         if let Some(gate) = scenario.gate.system_calls {
-            // Half a hundredth: sums of fractions are not exact.
+            // Half a hundredth of tolerance, because sums of fractions are not exact.
             let names = ours.by_name.iter().map(|(name, n)| format!(" {name} {}", calls(*n)));
             let detail = format!(" ({})", names.collect::<String>().trim_start());
             check("system calls", ours.system_calls, gate + scenario.by_chance() + 0.005, &detail);
@@ -159,8 +159,8 @@ pub(crate) fn counts(rows: &[counts::Row]) -> (Table, Vec<Miss>) {
     (table, misses)
 }
 
-/// Sizes and resident memory, with what misses its gate. Pages of files have none: processes share
-/// them, and how many of them are resident is the kernel's choice.
+/// Returns the table of sizes and resident memory, and what exceeds its gate. Pages of files have no gate:
+/// processes share them, and the kernel chooses how many of them are resident.
 pub(crate) fn footprint(sizes: &Sizes, resident: &[Resident]) -> (Table, Vec<Miss>) {
     let mut misses = Vec::new();
     let mut table = Table::new(&["footprint", "ours", "gate", "original", "holds"]);
@@ -189,7 +189,7 @@ pub(crate) fn spread(spread: Spread) -> String {
     format!("{:.2} ({:.2}..{:.2})", spread.median, spread.min, spread.max)
 }
 
-/// The ratios of times. They have no gate: machines differ.
+/// Returns the table of the ratios of times. They have no gate, because machines differ.
 pub(crate) fn times(rows: &[times::Row]) -> Table {
     let mut table = Table::new(&[
         "scenario",
@@ -214,7 +214,7 @@ pub(crate) fn times(rows: &[times::Row]) -> Table {
     table
 }
 
-/// By how much each time is missed that is not reached, and what the system calls alone would reach.
+/// Reports how far each missed target is away, and what the system calls alone would reach.
 pub(crate) fn unreached(rows: &[times::Row]) -> String {
     let missed = rows.iter().filter(|row| !row.is_reached());
     let line = |row: &times::Row| {
@@ -235,7 +235,7 @@ pub(crate) fn unreached(rows: &[times::Row]) -> String {
     if list.is_empty() { "Every ratio is reached.\n".to_owned() } else { list }
 }
 
-/// What the ratios were made of, on one machine on one day.
+/// Returns the table of the numbers behind the ratios, on one machine on one day.
 pub(crate) fn absolute(rows: &[times::Row]) -> Table {
     let mut table = Table::new(&[
         "scenario: ours / original / bare",
@@ -258,7 +258,7 @@ pub(crate) fn absolute(rows: &[times::Row]) -> Table {
     table
 }
 
-/// The sentence about starting a process.
+/// Returns the sentence about the start of a process.
 pub(crate) fn starts((longer, original): &(Spread, Spread)) -> String {
     let mut text = String::new();
     write!(

@@ -1,8 +1,8 @@
-//! The scenarios: every row of the benchmark, its gate, and the ratio of times to reach.
+//! The scenarios: every row of the benchmark, its gate, and the target ratio of times.
 
 use std::fmt::Write;
 
-/// Which of the programs of this directory serves the scenario.
+/// The program of this directory that serves the scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Program {
     /// application.c
@@ -17,31 +17,31 @@ pub(crate) enum Program {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Instructions {
     AtMost(f64),
-    /// Of those that the original needs in the same run.
+    /// This multiple of the original's instructions in the same run.
     TimesOriginal(f64),
 }
 
-/// What a request may cost. Heap calls have no field: none is allowed.
+/// The most that a request may cost. Heap calls have no field, because none is allowed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Gate {
     pub(crate) system_calls: Option<f64>,
     pub(crate) instructions: Instructions,
 }
 
-/// One kind of request, and how many connections and threads it is served with.
+/// One kind of request, with its numbers of connections and threads.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scenario {
     pub(crate) title: &'static str,
     pub(crate) program: Program,
-    /// The program's name for it, and its SIZE.
+    /// The program's name for the scenario, and its SIZE.
     pub(crate) kind: &'static str,
     pub(crate) size: usize,
     pub(crate) tcp: bool,
     pub(crate) kept: bool,
-    /// Connections at once.
+    /// Simultaneous connections.
     pub(crate) clients: usize,
     pub(crate) threads: usize,
-    /// Forked processes that serve, each with so many threads; 0: the program's first one serves.
+    /// Forked processes that serve, each with `threads` threads; 0: the program's first process serves.
     pub(crate) processes: usize,
     /// Milliseconds that the application sleeps in each request on a kept connection.
     pub(crate) work: usize,
@@ -58,18 +58,18 @@ pub(crate) struct Scenario {
 const KB: usize = 1024;
 const MB: usize = 1024 * KB;
 
-/// What a split read may add to the system calls of a request: content that does not come at once.
+/// What a split read may add to the system calls of a request: content that arrives in several parts.
 const SPLIT_READ: f64 = 0.5;
 
-/// What a kept request may add: a process lets idle siblings go first, by two calls, where few requests
-/// take 5 ms. On a busy machine, under strace, that is so now and then.
+/// What a kept request may add. Where few requests take 5 ms, a process lets idle siblings go first, with two
+/// more calls. That happens now and then on a busy machine under strace.
 const STEP_BACK: f64 = 0.125;
 
 /// Heap calls of any request.
 pub(crate) const HEAP_CALLS: f64 = 0.0;
 
-/// What may be seen of them with several threads: it is chance when all are at work at once for the
-/// first time, and what they allocate then, and keep, is divided by the counted requests.
+/// Heap calls that several threads may show. It is chance when all of them first work simultaneously; what
+/// they then allocate and keep is divided by the counted requests.
 pub(crate) const LATE_THREADS: f64 = 0.5;
 
 /// The library's file, stripped, in bytes.
@@ -81,14 +81,14 @@ pub(crate) const RESIDENT_PER_THREAD: f64 = 64.0;
 /// Milliseconds that a process may start later than with the original.
 pub(crate) const START: f64 = 0.3;
 
-/// The word that print scenarios repeat; measured.h has it too.
+/// The word that print scenarios repeat; also in measured.h.
 const WORD: &str = "benchmark";
 const HEAD: &str = "Content-type: text/plain\r\n\r\n";
 
-/// Stands for any digit of an answer, in "who" alone.
+/// Stands for any digit of an answer, only in "who".
 pub(crate) const DIGIT: char = '#';
 
-/// Lines of an uploaded text are this long, with their end.
+/// The length of the lines of an uploaded text, including their ends.
 const LINE: usize = 64;
 
 const fn gate(system_calls: f64, instructions: f64) -> Gate {
@@ -103,7 +103,7 @@ const fn gate_instructions(times: f64) -> Gate {
     Gate { system_calls: None, instructions: Instructions::TimesOriginal(times) }
 }
 
-/// One connection per request on a unix socket, 25 parameters, one thread.
+/// Returns a scenario of one connection per request on a unix socket, 25 parameters, one thread.
 pub(crate) const fn row(
     title: &'static str,
     kind: &'static str,
@@ -139,7 +139,7 @@ impl Scenario {
         Self { kept: true, ..self }
     }
 
-    /// The same program, asked on a connection per request.
+    /// Changes to a connection per request.
     pub(crate) const fn not_kept(self) -> Self {
         Self { kept: false, ..self }
     }
@@ -148,7 +148,7 @@ impl Scenario {
         Self { clients, threads, ..self }
     }
 
-    /// Forked processes of one thread that serve so many connections at once.
+    /// Sets the number of forked processes of one thread and of their simultaneous connections.
     pub(crate) const fn processes(self, processes: usize, clients: usize) -> Self {
         Self { processes, clients, threads: 1, ..self }
     }
@@ -245,7 +245,7 @@ pub(crate) const COUNTED: &[Scenario] = &[
         .requests(36),
 ];
 
-/// The scenarios after which resident memory is looked at.
+/// The scenarios after which resident memory is measured.
 pub(crate) const RESIDENT: &[Scenario] = &[
     row("1 thread, hello", "hello", 0, NONE),
     row("8 threads, hello", "hello", 0, NONE).clients(8, 8),
@@ -253,8 +253,7 @@ pub(crate) const RESIDENT: &[Scenario] = &[
     row("8 threads, 256 KB bodies", "get_str", 4 * KB, NONE).body(256 * KB).clients(8, 8),
 ];
 
-/// A scenario whose time is measured, and the ratio of requests per second to the original's that
-/// is to be reached.
+/// A scenario whose time is measured, and the target ratio of its requests per second to the original's.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timed {
     pub(crate) scenario: Scenario,
@@ -265,10 +264,10 @@ const fn timed(scenario: Scenario, to_reach: f64) -> Timed {
     Timed { scenario, to_reach }
 }
 
-/// Such rows have no gate for counts; the structure needs one all the same.
+/// The gate of rows whose counts have none, because the struct requires a value.
 pub(crate) const NONE: Gate = gate_instructions(1.0);
 
-/// The ratios to reach.
+/// The rows with target ratios.
 pub(crate) const TIMED: &[Timed] = &[
     timed(row("hello, unix, 1 client", "hello", 0, NONE), 1.2),
     timed(row("hello, unix, 4 clients", "hello", 0, NONE).clients(4, 1), 2.5),
@@ -313,14 +312,14 @@ const PARAMS: [(&str, &str); 25] = [
 ];
 
 impl Scenario {
-    /// The request's parameters: a browser's, and as many further headers as are asked for.
+    /// Returns the request's parameters: a browser's, and the additional headers of the scenario.
     pub(crate) fn parameters(&self) -> Vec<(String, String)> {
         let more = (PARAMS.len()..self.params)
             .map(|n| (format!("HTTP_X_HEADER_{n}"), format!("value number {n}")));
         PARAMS.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).chain(more).collect()
     }
 
-    /// The request's body.
+    /// Returns the request's body.
     pub(crate) fn request_body(&self) -> Vec<u8> {
         let mut body: Vec<u8> = letters(self.body);
         if self.lines {
@@ -329,13 +328,13 @@ impl Scenario {
         body
     }
 
-    /// The STDOUT content that answers it.
+    /// Returns the STDOUT content of the answer.
     pub(crate) fn answer(&self) -> Vec<u8> {
         let mut text = HEAD.to_owned();
         match self.kind {
             "hello" | "report" | "stdio_hello" | "cxx_hello" => text.push_str("hello\n"),
             "who" => {
-                // The answering process's number and a billion.
+                // The answering process's number plus a billion.
                 text.extend([DIGIT; 10]);
                 text.push('\n');
             }
@@ -359,33 +358,33 @@ impl Scenario {
         text.into_bytes()
     }
 
-    /// The STDERR content.
+    /// Returns the STDERR content.
     pub(crate) fn complaint(&self) -> &'static [u8] {
         if self.kind == "report" { b"something is amiss\n" } else { b"" }
     }
 
-    /// Requests served before the counted ones: buffers have grown then, and threads have met.
+    /// Returns the number of requests before the counted ones: then buffers have grown, and threads have met.
     pub(crate) fn warm_up(&self) -> usize {
         match self {
             Self { threads: 1, .. } => self.requests,
             Self { kept: true, .. } => 20 * self.requests,
-            // All connections have to fit into the queue of a listen socket (128), and what is half
-            // done at the marks must not weigh much.
+            // All connections must fit into the backlog of a listen socket (128), and requests in progress at
+            // the marks must not weigh much.
             _ => 48,
         }
     }
 
-    /// Requests behind the counted ones; application.c has the same rule.
+    /// Returns the number of requests after the counted ones; application.c has the same rule.
     pub(crate) fn tail(&self) -> usize {
         if self.threads > 1 { 2 * self.threads } else { 0 }
     }
 
-    /// Whether content may come in more pieces than one for no fault of the library's.
+    /// Returns whether content may arrive in several pieces for reasons outside the library.
     fn may_split(&self) -> bool {
         self.tcp || self.body > 0 || self.size >= MB || self.threads > 1
     }
 
-    /// What chance may add to the system calls of a request.
+    /// Returns what chance may add to the system calls of a request.
     pub(crate) fn by_chance(&self) -> f64 {
         let split = if self.may_split() { SPLIT_READ } else { 0.0 };
         let step_back = if self.kept { STEP_BACK } else { 0.0 };

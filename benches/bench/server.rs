@@ -1,4 +1,4 @@
-//! A running program with a listen socket of its own: on ours, on the original, or the bare loop.
+//! A running program with its own listen socket: on our library, on the original, or the bare loop.
 
 use std::fs;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use crate::programs::{Programs, command};
 use crate::scenario::Scenario;
 use testkit::{Library, PATIENCE, Running, TempDir, children_of, until};
 
-/// Who takes turns.
+/// The programs that take turns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Contender {
     Ours,
@@ -26,8 +26,8 @@ impl Contender {
     }
 }
 
-/// Whose session a server is in. The kernel shares processors out among sessions, where autogroup is
-/// on, and then among the threads of each.
+/// The session of a server. With autogroup on, the kernel divides processors among sessions first, and then
+/// among the threads of each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Session {
     OfClient,
@@ -38,13 +38,13 @@ impl Session {
     pub(crate) const BOTH: [Self; 2] = [Self::OfClient, Self::Own];
 }
 
-/// A contender at work.
+/// A running contender.
 pub(crate) struct Server {
     running: Running,
     /// The processes that serve.
     processes: Vec<u32>,
     pub(crate) address: Address,
-    // Behind the program: it ends before its directory goes.
+    // Declared after the program, so that it ends before its directory is removed.
     dir: TempDir,
 }
 
@@ -69,7 +69,7 @@ impl Server {
         server
     }
 
-    /// Starts it inside the command `around`; which processes serve is not known then.
+    /// Starts it inside the command `around`. The serving processes are not known then.
     pub(crate) fn start_under(
         around: &[&str],
         programs: &Programs,
@@ -81,7 +81,7 @@ impl Server {
         let (socket, address) = listen(scenario.tcp, dir.path());
         let library = contender.library();
         let words = if library.is_some() {
-            // It never counts as far as this.
+            // It never counts up to this number.
             programs.words(scenario, 0, 1_000_000_000)
         } else {
             let exchange = Exchange::of(scenario);
@@ -105,7 +105,7 @@ impl Server {
         Self { running, processes: Vec::new(), address, dir }
     }
 
-    /// What the program has said on stderr.
+    /// Returns what the program has written to stderr.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.dir.join("log")).unwrap_or_default()
     }
@@ -119,7 +119,7 @@ impl Server {
         tasks.map(|task| number(&task.unwrap().path().display().to_string())).sum()
     }
 
-    /// Processor time of all threads.
+    /// Returns the processor time of all threads.
     pub(crate) fn processor_time(&self) -> Duration {
         Duration::from_nanos(self.sum(|task| {
             let text = fs::read_to_string(format!("{task}/schedstat")).unwrap();
@@ -127,7 +127,7 @@ impl Server {
         }))
     }
 
-    /// How often threads have gone to sleep.
+    /// Returns how often threads have gone to sleep.
     pub(crate) fn switches(&self) -> u64 {
         self.sum(|task| {
             let text = fs::read_to_string(format!("{task}/status")).unwrap();

@@ -1,5 +1,5 @@
-//! Times, as ratios of pairs: ours, the original and the bare loop take turns of a fraction of a second
-//! in the same run, so that the machine's load affects all three alike.
+//! Times as ratios of pairs. Ours, the original and the bare loop take turns of a fraction of a second in the
+//! same run, so that the machine's load affects all three alike.
 
 use std::fs;
 use std::thread;
@@ -11,7 +11,7 @@ use crate::programs::Programs;
 use crate::scenario::{TIMED, Timed};
 use crate::server::{Contender, Server, Session};
 
-/// How often each one has its turn, and for how long. The first round warms up and is not counted.
+/// The number of turns of each contender, and their length. The first round warms up and is not counted.
 const ROUNDS: usize = 51;
 const TURN: Duration = Duration::from_millis(50);
 
@@ -28,7 +28,7 @@ pub(crate) struct Turns {
     latencies: Vec<f64>,
 }
 
-/// The middle and the ends of some numbers.
+/// The median, minimum and maximum of some numbers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Spread {
     pub(crate) median: f64,
@@ -53,13 +53,13 @@ impl Turns {
         Spread::of(self.processor.iter().copied()).median
     }
 
-    /// The latency that so many of a hundred requests keep.
+    /// Returns the latency that `percent` percent of the requests do not exceed.
     pub(crate) fn percentile(&self, percent: usize) -> f64 {
         percentile(&self.latencies, percent)
     }
 }
 
-/// The number that so many of a hundred do not exceed. They are sorted.
+/// Returns the value that `percent` percent of the sorted numbers do not exceed.
 pub(crate) fn percentile(sorted: &[f64], percent: usize) -> f64 {
     sorted[(sorted.len() * percent / 100).min(sorted.len() - 1)]
 }
@@ -73,23 +73,23 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// Requests per second, ours to the original's of the same round.
+    /// Returns requests per second, ours divided by the original's of the same round.
     pub(crate) fn ratio(&self) -> Spread {
         ratios(&self.ours.rates, &self.original.rates)
     }
 
-    /// Processor time per request, ours to the original's of the same round.
+    /// Returns processor time per request, ours divided by the original's of the same round.
     pub(crate) fn processor_ratio(&self) -> Spread {
         ratios(&self.ours.processor, &self.original.processor)
     }
 
-    /// Requests per second as a part of the bare loop's in the same round.
+    /// Returns requests per second as a part of the bare loop's in the same round.
     pub(crate) fn of_limit(&self, contender: Contender) -> Spread {
         let turns = if contender == Contender::Ours { &self.ours } else { &self.original };
         ratios(&turns.rates, &self.bare.rates)
     }
 
-    /// Requests per second, the bare loop's to the original's of the same round.
+    /// Returns requests per second, the bare loop's divided by the original's of the same round.
     pub(crate) fn limit(&self) -> Spread {
         ratios(&self.bare.rates, &self.original.rates)
     }
@@ -99,15 +99,15 @@ impl Row {
     }
 }
 
-/// The ratios of pairs.
+/// Returns the ratios of pairs.
 pub(crate) fn ratios(above: &[f64], below: &[f64]) -> Spread {
-    // Two turns without a request are alike.
+    // Two turns without a request are equal.
     let ratio = |(above, below)| if above == below { 1.0 } else { above / below };
     Spread::of(above.iter().zip(below).map(ratio))
 }
 
-/// How busy the machine is without us: a busy one takes processors away from client and server, and
-/// ratios come closer to those of processor times.
+/// Describes how busy the machine is otherwise. A busy one takes processors away from client and server, and
+/// the ratios approach those of processor times.
 pub(crate) fn mood() -> String {
     let load = fs::read_to_string("/proc/loadavg").unwrap();
     let load = load.split(' ').next().unwrap_or_default();
@@ -139,7 +139,7 @@ fn time_one(programs: &Programs, timed: &'static Timed) -> Row {
     Row { timed, ours, original, bare }
 }
 
-/// One turn of a server.
+/// Runs one turn of a server.
 fn turn(server: &Server, exchange: &Exchange, clients: usize, turns: &mut Turns) {
     let before = server.processor_time();
     let end = Instant::now() + TURN;

@@ -1,4 +1,5 @@
-//! What cgi-fcgi makes of an application's reply: the same however the bytes are cut. Their sum says how.
+//! Checks that cgi-fcgi reads an application's reply the same however its bytes are cut. The sum of the bytes
+//! decides the cuts.
 #![no_main]
 
 use fuzz_support::piece;
@@ -14,7 +15,7 @@ mod request {
 
 use reply::{ReplyEvent, ReplyReader};
 
-/// What was written, and how the reply ended: both as text.
+/// Returns what was written and how the reply ended, both as text.
 fn read(bytes: &[u8], piece: usize) -> (Vec<(String, u8)>, String) {
     let (mut written, mut reply) = (Vec::new(), ReplyReader::new());
     let (mut used, mut end) = (0, 0);

@@ -1,5 +1,5 @@
-//! Whole connections through the C API: any bytes in, and no crash, no hang, nothing left open; what
-//! comes back consists of whole records; and the next good request is answered.
+//! Whole connections through the C API. Any bytes in: no crash, no hang, no descriptor left open. The
+//! response consists of whole records, and the next valid request is answered.
 #![no_main]
 
 use std::ffi::CString;
@@ -15,10 +15,10 @@ use fcgi::internals::protocol::RecordType;
 use fuzz_support::{record, records, request, send, so_far, until_closed};
 use libfuzzer_sys::fuzz_target;
 
-/// More than fits into the sockets' buffers is not of interest here.
+/// The most bytes of an input. More than fits into the sockets' buffers is not interesting here.
 const MOST: usize = 20_000;
 
-/// Where the program listens, and its listen socket.
+/// Returns where the program listens, and its listen socket.
 fn listening() -> &'static (PathBuf, i32) {
     static LISTENING: OnceLock<(PathBuf, i32)> = OnceLock::new();
     LISTENING.get_or_init(|| {
@@ -36,13 +36,13 @@ fn connect() -> UnixStream {
     UnixStream::connect(&listening().0).unwrap()
 }
 
-/// Serves, as a program does, until the request with the parameter GOOD is answered.
+/// Serves as a program does until the request with the parameter GOOD is answered.
 fn serve() {
     let mut key = MaybeUninit::zeroed();
     let request: *mut FCGX_Request = key.as_mut_ptr();
     let mut good = false;
-    // SAFETY: the request lives until the end of this function; its streams are used while they
-    // are the request's.
+    // SAFETY: the request lives until the end of this function; its streams are used only while they belong
+    // to the request.
     unsafe {
         FCGX_InitRequest(request, listening().1, 0);
         while !good {
@@ -63,7 +63,7 @@ fn serve() {
 
 fuzz_target!(|bytes: &[u8]| {
     let hostile = connect();
-    // The lowest free number: it rises when descriptors are left open.
+    // The lowest free number. It rises when descriptors are left open.
     assert!(hostile.as_raw_fd() < 100, "descriptors are left open");
     send(&hostile, &bytes[..bytes.len().min(MOST)]);
     let good = connect();

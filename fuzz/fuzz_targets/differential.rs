@@ -1,5 +1,5 @@
-//! Well-formed requests to two programs, testkit/programs/echo.c on the original library and on ours:
-//! the same answers. The sockets are those of FUZZ_ORIGINAL and FUZZ_OURS; see run.sh.
+//! Sends valid requests to two programs, testkit/programs/echo.c on the original library and on ours, and
+//! compares the answers. FUZZ_ORIGINAL and FUZZ_OURS name their sockets; see run.sh.
 #![no_main]
 
 use std::os::unix::net::UnixStream;
@@ -9,7 +9,7 @@ use fcgi::internals::protocol::{HEADER_LEN, Header, RecordType};
 use fuzz_support::{records, send, until_closed};
 use libfuzzer_sys::fuzz_target;
 
-/// Bytes that decide; zeros when they are used up.
+/// Bytes that make choices; zeros when they are used up.
 struct Choices<'a>(&'a [u8]);
 
 impl Choices<'_> {
@@ -24,14 +24,14 @@ impl Choices<'_> {
             short @ 0..200 => usize::from(short % 16),
             long => usize::from(long) * 3 - 500,
         };
-        // A NUL ends a string in C, and '=' a name.
+        // NUL ends a string in C, and '=' ends a name.
         let letter = |n: usize, byte: u8| b'A' + ((usize::from(byte) + n) % 26) as u8;
         let byte = self.byte();
         (0..length).map(|n| letter(n, byte)).collect()
     }
 }
 
-/// A stream in records of any size with any padding, empty records only at its end.
+/// Appends a stream in records of any size with any padding, with an empty record only at its end.
 fn stream(bytes: &mut Vec<u8>, kind: RecordType, content: &[u8], choices: &mut Choices) {
     let mut rest = content;
     while !rest.is_empty() {
@@ -47,7 +47,7 @@ fn stream(bytes: &mut Vec<u8>, kind: RecordType, content: &[u8], choices: &mut C
     bytes.extend(Header::new(kind, 1, 0).to_bytes());
 }
 
-/// A request as a web server could send it.
+/// Returns a request as a web server could send it.
 fn well_formed(choices: &mut Choices) -> Vec<u8> {
     let role = 1 + choices.byte() % 3;
     let mut bytes =
@@ -73,7 +73,7 @@ fn well_formed(choices: &mut Choices) -> Vec<u8> {
     bytes
 }
 
-/// The answer of the program behind a socket: each stream's content joined, and the end.
+/// Returns the answer of the program behind a socket: each stream's joined content, and the end.
 fn answer(variable: &str, bytes: &[u8]) -> [Vec<u8>; 3] {
     let path = std::env::var_os(variable).expect("the variable names a socket; see run.sh");
     let socket = UnixStream::connect(path).expect("a program listens; see run.sh");

@@ -1,4 +1,4 @@
-//! The name-value decoder, and the parameters that the library makes of a stream of pairs.
+//! The name-value decoder, and the parameters that the library builds from a stream of pairs.
 #![no_main]
 
 use fcgi::internals::protocol::name_value::{Pairs, encode_length};

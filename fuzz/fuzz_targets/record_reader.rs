@@ -1,12 +1,12 @@
-//! The record reader: the same headers and contents however the bytes are cut, and every byte used
-//! exactly once. The sum of the bytes says how they are cut.
+//! The record reader returns the same headers and contents however the bytes are cut, and uses every byte
+//! exactly once. The sum of the bytes decides the cuts.
 #![no_main]
 
 use fcgi::internals::protocol::{HEADER_LEN, Header, Reader, Step};
 use fuzz_support::piece;
 use libfuzzer_sys::fuzz_target;
 
-/// Headers and all contents, and how many bytes were used.
+/// Returns headers and all contents, and the number of used bytes.
 fn read(bytes: &[u8], piece: usize) -> (Vec<Header>, Vec<u8>, usize) {
     let (mut headers, mut contents, mut used) = (Vec::new(), Vec::new(), 0);
     let mut reader = Reader::new();

@@ -1,6 +1,6 @@
-//! What threads do for a request besides serving it: system calls of a short run under strace.
+//! Counts the system calls that threads make per request besides serving it, in a short run under strace.
 //!
-//! strace makes the server slower, so counts that depend on which thread is faster are estimates.
+//! strace slows the server down, so counts that depend on which thread is faster are estimates.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use crate::programs::Programs;
 use crate::server::{Contender, Server, Session};
 use testkit::TempDir;
 
-/// All threads have served something after this.
+/// The time after which all threads have served requests.
 const WARM_UP: Duration = Duration::from_millis(100);
 const TURN: Duration = Duration::from_millis(200);
 
@@ -52,7 +52,7 @@ pub(crate) fn count(
         answers
     };
     turn(WARM_UP);
-    // On a busy machine strace may not have begun.
+    // On a busy machine strace may not have started yet.
     let begin = fs::read(&file).map_or(0, |text| text.len());
     let answers = turn(TURN);
     drop(server);
@@ -74,7 +74,7 @@ fn per_request(text: &str, answers: u32) -> Calls {
                 _ => {}
             }
         }
-        // The end of a line may stand apart from its beginning: "<... accept4 resumed>".
+        // A line may be split: "<... accept4 resumed>".
         let is_accept =
             begun.map_or(line.contains("<... accept"), |name| name.starts_with("accept"));
         if is_accept && line.contains(" = -1 EAGAIN") {

@@ -1,5 +1,5 @@
-//! Where idle threads, processes and connections wait, in the shapes of real programs: several
-//! threads, preforked processes, more clients than either, newcomers, nginx in front.
+//! Where idle threads, processes and connections wait, in the shapes of real programs: several threads,
+//! preforked processes, more clients than either, new connections, nginx in front.
 
 mod calls;
 mod newcomers;
@@ -65,7 +65,7 @@ pub(crate) fn measure(programs: &Programs, only: &str) -> Vec<Section> {
     sections.into_iter().filter(|section| !section.table.is_empty()).collect()
 }
 
-/// Whether sessions matter on this machine.
+/// Describes whether sessions matter on this machine.
 pub(crate) fn mood() -> String {
     let is_on = fs::read_to_string("/proc/sys/kernel/sched_autogroup_enabled")
         .is_ok_and(|text| text.trim() == "1");

@@ -1,5 +1,5 @@
-//! New connections, one after another, beside slow requests on kept ones that leave a single thread
-//! free: how long each waits for its response.
+//! New connections, one after another, while slow requests on kept ones leave a single thread free: how long
+//! each new connection waits for its response.
 
 use std::sync::mpsc::{self, Sender};
 use std::thread;
@@ -14,16 +14,16 @@ use crate::server::{Contender, Server, Session};
 use crate::times::percentile;
 use testkit::PATIENCE;
 
-/// Rounds that count, after one that warms up.
+/// The counted rounds, after one that warms up.
 const ROUNDS: usize = 10;
 /// Newcomers in each turn.
 const ARRIVALS: usize = 20;
-/// Between an answer and the next newcomer.
+/// The pause between an answer and the next newcomer.
 const GAP: Duration = Duration::from_millis(3);
 
 pub(crate) const CONTENDERS: [Contender; 2] = [Contender::Ours, Contender::Original];
 
-/// A contender, and how many microseconds each newcomer took.
+/// A contender, and the microseconds of each newcomer.
 struct Contestant {
     contender: Contender,
     /// `None` when its turns are over.
@@ -31,7 +31,7 @@ struct Contestant {
     times: Vec<f64>,
 }
 
-/// All turns while servers are in one of the sessions.
+/// All turns of the servers in one of the sessions.
 pub(crate) struct Sitting(Vec<Contestant>);
 
 impl Sitting {
@@ -43,14 +43,14 @@ impl Sitting {
         Self(CONTENDERS.map(contestant).into())
     }
 
-    /// The microseconds in which so many of a hundred newcomers had their answers.
+    /// Returns the microseconds within which `percent` percent of the newcomers had their answers.
     pub(crate) fn percentile(&self, contender: Contender, percent: usize) -> f64 {
         let of = self.0.iter().find(|contestant| contestant.contender == contender);
         of.map_or(f64::NAN, |contestant| percentile(&contestant.times, percent))
     }
 }
 
-/// One row's result.
+/// The result of a row.
 pub(crate) struct Row {
     pub(crate) scenario: &'static Scenario,
     /// As in [`Session::BOTH`].
@@ -75,7 +75,7 @@ fn measure_one(programs: &Programs, scenario: &'static Scenario) -> Row {
                     contestant.times.extend(times);
                 }
             }
-            // The first of a pair changes with each round.
+            // The order of a pair changes with each round.
             contestants.reverse();
         }
     }
@@ -86,17 +86,17 @@ fn measure_one(programs: &Programs, scenario: &'static Scenario) -> Row {
     Row { scenario, sittings }
 }
 
-/// The times of one turn's newcomers.
+/// Returns the times of one turn's newcomers.
 fn turn(address: &Address, scenario: &Scenario) -> Vec<f64> {
     let (slow, quick) = (Exchange::of(scenario), Exchange::of(&scenario.not_kept()));
     let (at_work, is_at_work) = mpsc::channel();
     let keep_busy = |number: usize, at_work: Sender<usize>| {
-        // Evenly apart, so that the slow requests do not begin and end in step.
+        // Evenly spread, so that the slow requests do not run in step.
         let lateness = Duration::from_millis((number * SLOW / scenario.clients) as u64);
         thread::sleep(lateness);
         let mut client = connect(address);
         exchange(&mut client, &slow);
-        // The turn is over when nothing receives this any more.
+        // The turn is over when the receiver is closed.
         while at_work.send(number).is_ok() {
             exchange(&mut client, &slow);
         }
@@ -107,7 +107,7 @@ fn turn(address: &Address, scenario: &Scenario) -> Vec<f64> {
             let at_work = at_work.clone();
             scope.spawn(move || keep_busy(number, at_work));
         }
-        // A client that was late is at work when it has had its first answer.
+        // A client has started, however late, when its first answer has arrived.
         let mut idle: Vec<usize> = (0..scenario.clients).collect();
         while !idle.is_empty() {
             let number = is_at_work.recv_timeout(PATIENCE).expect("slow requests are answered");
@@ -117,7 +117,7 @@ fn turn(address: &Address, scenario: &Scenario) -> Vec<f64> {
     })
 }
 
-/// The microseconds from connecting to the end of the answer.
+/// Returns the microseconds from connecting to the end of the answer.
 fn newcomer(address: &Address, quick: &Exchange) -> f64 {
     thread::sleep(GAP);
     let begin = Instant::now();

@@ -1,4 +1,4 @@
-//! Preforked processes behind nginx, whose four workers each keep connections of their own.
+//! Preforked processes behind nginx, whose four workers each keep their own connections.
 
 use std::fs::{self, File, Permissions};
 use std::io::ErrorKind;
@@ -19,11 +19,11 @@ use testkit::{PATIENCE, Running, TempDir, root, until};
 
 const PROGRAM: &str = "/usr/sbin/nginx";
 
-/// A request of which the answer has not come so long after the turn is given up.
+/// The time after the turn's end at which an unanswered request is aborted.
 const GRACE: Duration = Duration::from_millis(100);
 
 impl Idle {
-    /// How long nginx keeps a connection without a request, in its own words.
+    /// Returns how long nginx keeps a connection without a request, in nginx's syntax.
     fn limit(self) -> &'static str {
         match self {
             Self::Closed => "20ms",
@@ -32,7 +32,7 @@ impl Idle {
     }
 }
 
-/// One row's result.
+/// The result of a row.
 pub(crate) struct Row {
     pub(crate) shape: &'static BehindNginx,
     /// `None` without nginx.
@@ -56,7 +56,7 @@ fn measure_one(programs: &Programs, shape: &'static BehindNginx) -> prefork::Row
 
 /// nginx in front of a contender.
 struct Site {
-    // The order matters: nginx ends before the program and its directory.
+    // Declared first, so that nginx ends before the program and its directory.
     nginx: Running,
     client: Client,
     dir: TempDir,
@@ -68,7 +68,7 @@ impl Site {
         let server = Server::start(programs, &shape.prefork.scenario, contender, Session::Own);
         let Address::Unix(socket) = &server.address else { panic!("not a unix socket") };
         let dir = TempDir::new();
-        // Started by root, the workers have an account of their own.
+        // If root starts nginx, the workers run under a different account.
         let allow =
             |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
         allow(socket, 0o777);
@@ -99,7 +99,7 @@ impl Site {
         fs::read_to_string(self.dir.join("log")).unwrap_or_default()
     }
 
-    /// All clients connect at once, and each asks again and again.
+    /// Connects all clients in parallel. Each sends requests until the turn is over.
     fn turn(&self, clients: usize) -> Tally {
         let mut tally = Tally::begin();
         let end = tally.end();
@@ -113,7 +113,7 @@ impl Site {
         tally
     }
 
-    /// The answers that one client has until the turn is over.
+    /// Returns the answers that one client receives until the turn is over.
     fn ask(&self, client: usize, end: Instant) -> Vec<Answer> {
         let mut kept = self.client.keep().unwrap();
         let mut answers = Vec::new();
@@ -123,8 +123,8 @@ impl Site {
         answers
     }
 
-    /// `None` if there is none before the turn is over. Up to the grace it is awaited all the same, so
-    /// that nginx keeps the connection to the application.
+    /// Returns `None` if the answer does not arrive before the turn is over. It still waits until the end of
+    /// the grace time, so that nginx keeps the connection to the application.
     fn answer(&self, kept: &mut Kept, client: usize, end: Instant) -> Option<Answer> {
         let begin = Instant::now();
         if begin >= end {

@@ -1,4 +1,4 @@
-//! Preforked processes with kept connections: whether all of them get work.
+//! Preforked processes with kept connections: whether all of them serve requests.
 
 use std::collections::BTreeSet;
 use std::thread;
@@ -12,13 +12,13 @@ use crate::server::{Contender, Server, Session};
 use crate::times::{Spread, ratios};
 use testkit::PATIENCE;
 
-/// Rounds, the first of which warms up: what goes wrong does so from the second on.
+/// The number of rounds. The first warms up: problems appear from the second on.
 const ROUNDS: usize = 11;
 const TURN: Duration = Duration::from_millis(300);
 
-/// Longer than any request: then all processes are idle.
+/// Longer than any request, so that all processes are idle after it.
 const REST: Duration = Duration::from_millis(40);
-/// Between an answer and the next connection.
+/// The pause between an answer and the next connection.
 const GAP: Duration = Duration::from_millis(3);
 
 /// All turns of one contender.
@@ -28,7 +28,7 @@ pub(crate) struct Turns {
     pub(crate) rates: Vec<f64>,
     /// Processes that answered, turn by turn.
     pub(crate) used: Vec<usize>,
-    /// Connections without an answer in their turn, in all turns.
+    /// Connections without an answer in their turn, summed over all turns.
     pub(crate) starved: usize,
 }
 
@@ -42,32 +42,32 @@ impl Turns {
     }
 }
 
-/// One row's result.
+/// The result of a row.
 pub(crate) struct Row {
     pub(crate) prefork: &'static Prefork,
     pub(crate) ours: Turns,
-    /// `None` where it could not serve all connections.
+    /// `None` if it cannot serve all connections.
     pub(crate) original: Option<Turns>,
 }
 
 impl Row {
-    /// Processes that can be at work at once.
+    /// Returns the number of processes that can work simultaneously.
     pub(crate) fn to_use(&self) -> usize {
         self.prefork.scenario.processes.min(self.prefork.scenario.clients)
     }
 
-    /// Requests per second, ours to the original's of the same round.
+    /// Returns requests per second, ours divided by the original's of the same round.
     pub(crate) fn ratio(&self) -> Option<Spread> {
         self.original.as_ref().map(|original| ratios(&self.ours.rates, &original.rates))
     }
 
-    /// Requests per second as a part of what the processes could serve if nothing but work took time.
+    /// Returns requests per second as a part of what the processes could serve if only work took time.
     pub(crate) fn of_capacity(&self) -> Spread {
         let capacity = self.to_use() as f64 * 1e3 / WORK as f64;
         Spread::of(self.ours.rates.iter().map(|rate| rate / capacity))
     }
 
-    /// `None` where there is nothing to reach.
+    /// Returns `None` without a target.
     pub(crate) fn is_reached(&self) -> Option<bool> {
         let is_fast = match self.prefork.to_reach {
             Reach::Original(least) => self.ratio().is_some_and(|ratio| ratio.median >= least),
@@ -98,7 +98,7 @@ fn measure_one(programs: &Programs, prefork: &'static Prefork) -> Row {
     })
 }
 
-/// Has the contenders take turns; `turn` is one of them, of processes that are all idle.
+/// Runs the contenders in turns; `turn` runs one of them, whose processes are all idle.
 pub(super) fn in_turns<T>(
     prefork: &'static Prefork,
     ours: T,
@@ -117,14 +117,14 @@ pub(super) fn in_turns<T>(
         }
         contenders.reverse();
     }
-    // An odd number of rounds has left them the wrong way round.
+    // An odd number of rounds has left them in reverse order.
     contenders.reverse();
     let mut turns = contenders.into_iter().map(|(_, turns)| turns);
     let (ours, original) = (turns.next().unwrap_or_default(), turns.next());
     Row { prefork, ours, original }
 }
 
-/// Opens a connection, as web servers do it: with a request on it, whose answer is awaited.
+/// Opens a connection as web servers do: sends a request on it and waits for its answer.
 fn open(server: &Server, exchange: &Exchange) -> Client {
     thread::sleep(GAP);
     let mut client = connect(&server.address);
@@ -134,7 +134,7 @@ fn open(server: &Server, exchange: &Exchange) -> Client {
     client
 }
 
-/// What is answered in one turn.
+/// The results of one turn.
 pub(super) struct Tally {
     begin: Instant,
     answers: u32,
@@ -150,7 +150,7 @@ impl Tally {
         Self { begin, answers: 0, last: begin, workers, served }
     }
 
-    /// When the turn is over.
+    /// Returns the time at which the turn is over.
     pub(super) fn end(&self) -> Instant {
         self.begin + TURN
     }
@@ -163,8 +163,7 @@ impl Tally {
     }
 
     fn count(self, clients: usize, turns: &mut Turns) {
-        // Up to the last answer, because requests come to their end in step; but a silence at the end
-        // counts.
+        // Up to the last answer, because requests end in step. But a silence at the end counts.
         let silence = 2 * Duration::from_millis(WORK as u64);
         let time = (self.last - self.begin).max(TURN.saturating_sub(silence));
         turns.rates.push(f64::from(self.answers) / time.as_secs_f64());

@@ -1,17 +1,16 @@
-//! The shapes of waiting that are measured: how many processes, threads and connections, and the
-//! ratios to reach. The worse of the two sessions counts.
+//! The measured shapes of waiting: the numbers of processes, threads and connections, and the target ratios.
+//! The worse of the two sessions counts.
 
 use crate::cpus::Cpus;
 use crate::scenario::{NONE, Scenario, row};
 
-/// What a shape of ours is compared with besides the other contenders, in the same rounds.
+/// A shape of ours that another one is compared with in the same rounds, in addition to the other contenders.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Beside {
     Nothing,
     /// The first shape of the family, for information.
     First,
-    /// The best of the family's shapes with fewer threads or processes; at least this part of it is to
-    /// be reached.
+    /// The best of the family's shapes with fewer threads or processes; the target is this part of it.
     Fewer(f64),
 }
 
@@ -28,11 +27,11 @@ impl Beside {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shape {
     pub(crate) scenario: Scenario,
-    /// Requests per second to reach, as ratios to the contenders'.
+    /// The target ratios of requests per second to those of the contenders.
     pub(crate) original: Option<f64>,
     pub(crate) bare: Option<f64>,
     pub(crate) beside: Beside,
-    /// System calls per request, at most.
+    /// The most system calls per request.
     pub(crate) calls: Option<f64>,
 }
 
@@ -50,7 +49,7 @@ impl Family {
 }
 
 impl Shape {
-    /// The number that tells a family's shapes apart.
+    /// Returns the number in which a family's shapes differ.
     pub(crate) fn workers(&self) -> usize {
         self.scenario.threads.max(self.scenario.processes)
     }
@@ -60,7 +59,7 @@ const fn hello(title: &'static str) -> Scenario {
     row(title, "hello", 0, NONE)
 }
 
-/// Several threads, each with a kept connection, or more connections than threads.
+/// Returns a shape of several threads, each with a kept connection, or with more connections than threads.
 const fn kept(title: &'static str, threads: usize, clients: usize) -> Shape {
     let scenario = hello(title).kept().clients(clients, threads);
     let serves_all = clients <= threads;
@@ -136,14 +135,14 @@ pub(crate) const FAMILIES: &[Family] = &[
     },
 ];
 
-/// Preforked processes of one thread whose kept connections were opened while all were idle.
+/// Preforked processes of one thread whose kept connections were opened while all processes were idle.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Prefork {
     pub(crate) scenario: Scenario,
     pub(crate) to_reach: Reach,
 }
 
-/// What a prefork row is to reach in requests per second.
+/// The target of a prefork row in requests per second.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Reach {
     /// This ratio to the original's.
@@ -194,12 +193,12 @@ pub(crate) const PREFORK: &[Prefork] = &[
     prefork("prefork, 4 processes, 32 kept", 4, 32),
 ];
 
-/// What nginx does between two rounds to its connections, which have no request then.
+/// What nginx does to its idle connections between two rounds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Idle {
     /// Closes them, so that each round opens connections while all processes are idle.
     Closed,
-    /// Keeps them, and opens others if the next round's clients come to other workers of it.
+    /// Keeps them, and opens others if the next round's clients reach other workers of nginx.
     Kept,
 }
 
@@ -227,14 +226,14 @@ pub(crate) const BEHIND_NGINX: &[BehindNginx] = &[
     over_rounds(behind_nginx("prefork behind nginx, 8 and 8, kept over rounds", 8)),
 ];
 
-/// Milliseconds of work in a slow request, beside which newcomers arrive.
+/// Milliseconds of work in a slow request, during which newcomers arrive.
 pub(crate) const SLOW: usize = 20;
 
-/// Slow requests on kept connections, on all threads but one.
+/// Returns a scenario of slow requests on kept connections, on all threads but one.
 const fn newcomers(title: &'static str, threads: usize) -> Scenario {
     hello(title).kept().clients(threads - 1, threads).work(SLOW)
 }
 
-/// The rows of newcomers: what is served beside them.
+/// The rows of newcomers: the slow requests that run meanwhile.
 pub(crate) const NEWCOMERS: &[Scenario] =
     &[newcomers("newcomers, 4 threads, 3 slow", 4), newcomers("newcomers, 8 threads, 7 slow", 8)];

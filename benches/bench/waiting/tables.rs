@@ -1,5 +1,5 @@
 //! The results as tables. A cell with two numbers has the one for the client's session first, then the one
-//! for a session of the server's own.
+//! for a separate session of the server.
 
 use super::Counted;
 use super::calls::Calls;
@@ -12,7 +12,7 @@ use crate::times::Spread;
 
 const NOTHING: &str = "-";
 
-/// A cell with one text for each session.
+/// Returns a cell with one text for each session.
 fn both<T>(of: &[T], text: impl Fn(&T) -> Option<String>) -> String {
     let cells: Option<Vec<String>> = of.iter().map(text).collect();
     cells.map_or(NOTHING.to_owned(), |cells| cells.join(" / "))
@@ -26,7 +26,7 @@ fn at_least(least: Option<f64>) -> String {
     least.map_or(NOTHING.to_owned(), |least| format!("{least:.2}"))
 }
 
-/// Preforked processes.
+/// Returns the table of preforked processes.
 pub(super) fn prefork(rows: &[prefork::Row]) -> Table {
     let mut table = Table::new(&[
         "scenario",
@@ -60,7 +60,7 @@ pub(super) fn prefork(rows: &[prefork::Row]) -> Table {
     table
 }
 
-/// Preforked processes behind nginx.
+/// Returns the table of preforked processes behind nginx.
 pub(super) fn behind_nginx(rows: &[nginx::Row]) -> Table {
     let mut table = Table::new(&[
         "scenario",
@@ -101,7 +101,7 @@ pub(super) fn behind_nginx(rows: &[nginx::Row]) -> Table {
     table
 }
 
-/// Microseconds from connecting to the end of the answer, beside slow requests.
+/// Returns the table of microseconds from connecting to the end of the answer, during slow requests.
 pub(super) fn newcomers(rows: &[newcomers::Row]) -> Table {
     let mut table = Table::new(&[
         "scenario: microseconds",
@@ -126,7 +126,8 @@ pub(super) fn newcomers(rows: &[newcomers::Row]) -> Table {
     table
 }
 
-/// Threads and processes: ratios to the original, to the bare loop and to other shapes of ours.
+/// Returns the table of threads and processes: ratios to the original, to the bare loop and to other shapes
+/// of ours.
 pub(super) fn turns(rows: &[Row]) -> Table {
     let mut table = Table::new(&[
         "scenario",
@@ -160,7 +161,7 @@ pub(super) fn turns(rows: &[Row]) -> Table {
     table
 }
 
-/// System calls (of a run under strace) and switches (without it) per request.
+/// Returns the table of system calls (of a run under strace) and switches (without it) per request.
 pub(super) fn calls(rows: &[Row], counted: &[Counted]) -> Table {
     let mut table = Table::new(&[
         "scenario",
@@ -208,7 +209,7 @@ pub(super) fn calls(rows: &[Row], counted: &[Counted]) -> Table {
     table
 }
 
-/// What the ratios were made of, on one machine on one day.
+/// Returns the table of the numbers behind the ratios, on one machine on one day.
 pub(super) fn absolute(rows: &[Row]) -> Table {
     let mut table = Table::new(&["scenario: requests/s", "ours", "original", "bare"]);
     for row in rows {

@@ -1,4 +1,4 @@
-//! Shapes taking turns: all shapes of a family, in both sessions, on all contenders, in the same rounds.
+//! Turns of shapes: all shapes of a family, in both sessions, on all contenders, in the same rounds.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use crate::programs::Programs;
 use crate::server::{Contender, Server, Session};
 use crate::times::{Spread, ratios};
 
-/// Rounds that count, after one that warms up.
+/// The counted rounds, after one that warms up.
 const ROUNDS: usize = 20;
 const TURN: Duration = Duration::from_millis(50);
 
@@ -56,7 +56,7 @@ impl Contestant {
 /// A shape's turns while servers are in one of the sessions.
 pub(crate) struct Sitting {
     contestants: Vec<Contestant>,
-    /// Ours beside other shapes of ours: see [`Beside`].
+    /// Ours compared with other shapes of ours: see [`Beside`].
     pub(crate) beside: Option<Spread>,
 }
 
@@ -70,18 +70,18 @@ impl Sitting {
         self.turns(contender).map(|turns| turns.rates.as_slice())
     }
 
-    /// Requests per second, ours to another contender's of the same round.
+    /// Returns requests per second, ours divided by another contender's of the same round.
     pub(crate) fn of(&self, contender: Contender) -> Option<Spread> {
         Some(ratios(self.rates(Contender::Ours)?, self.rates(contender)?))
     }
 
-    /// Requests per second of ours, to those of another shape in the same round.
+    /// Returns requests per second of ours, divided by those of another shape in the same round.
     fn of_rival(&self, rival: &Self) -> Option<Spread> {
         Some(ratios(self.rates(Contender::Ours)?, rival.rates(Contender::Ours)?))
     }
 }
 
-/// A shape's result.
+/// The result of a shape.
 pub(crate) struct Row {
     pub(crate) shape: &'static Shape,
     exchange: Exchange,
@@ -117,7 +117,7 @@ impl Row {
             for contestant in &mut sitting.contestants {
                 contestant.turn(&self.exchange, self.shape.scenario.clients);
             }
-            // The first of a pair changes with each round.
+            // The order of a pair changes with each round.
             sitting.contestants.reverse();
         }
     }
@@ -126,7 +126,7 @@ impl Row {
         self.sittings.iter_mut().flat_map(|sitting| &mut sitting.contestants)
     }
 
-    /// The rows that this one is compared with.
+    /// Returns the rows that this one is compared with.
     fn rivals<'a>(&self, rows: &'a [Self]) -> &'a [Self] {
         let count = match self.shape.beside {
             Beside::Nothing => 0,
@@ -138,7 +138,7 @@ impl Row {
         &rows[..count]
     }
 
-    /// Whether the worse session reaches everything.
+    /// Returns whether the worse session reaches all targets.
     pub(crate) fn is_reached(&self) -> bool {
         let reaches = |ratio: Option<Spread>, least: Option<f64>| match (ratio, least) {
             (Some(ratio), Some(least)) => ratio.median >= least,
