@@ -116,7 +116,7 @@ macro_rules! programs {
             for entry in fs::read_dir(root("c-tests/stored")).unwrap() {
                 let name = entry.unwrap().file_name().into_string().unwrap();
                 let text = fs::read_to_string(root("c-tests").join(format!("{name}.c")));
-                assert!(text.is_ok_and(|text| !differs(&text)), "c-tests/stored/{name} is of no use");
+                assert!(text.is_ok_and(|text| !differs(&text)), "c-tests/stored/{name} is unused");
             }
         }
     };

@@ -187,7 +187,7 @@ fn no_other_setting_is_named_anywhere() {
                 continue;
             }
             for name in names(&text).into_iter().filter(|name| *name != EXAMPLE) {
-                assert!(known.contains(name), "{}: {name} is no setting", file.display());
+                assert!(known.contains(name), "{}: {name} is not a setting", file.display());
                 named.insert(name.to_owned());
             }
         }
@@ -215,13 +215,13 @@ fn what_headers_and_manuals_say_in_passing_is_the_tables() {
             let setting = SETTINGS.iter().find(|setting| setting.name == name);
             let setting = setting.unwrap_or_else(|| panic!("{file}: {name} has no default"));
             let Value::Number { unit: own, default, .. } = &setting.value else {
-                panic!("{file}: {name} is no number")
+                panic!("{file}: {name} is not a number")
             };
             assert_eq!((unit, number), (*own, format!("({default}").as_str()), "{file}: {name}");
             said += 1;
         }
     }
-    assert!(said >= 2, "the headers say defaults in other words now");
+    assert!(said >= 2, "the headers word defaults differently now");
 }
 
 #[test]

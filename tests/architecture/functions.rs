@@ -44,7 +44,7 @@ fn no_function_is_longer_than_40_lines() {
     let long = all.iter().filter(|(_, function)| function.length > MOST_LINES);
     let long =
         long.map(|(s, function)| format!("{}: {}: {}", s.path, function.name, function.length));
-    assert_none(long.collect(), "a function is too long to be read at once");
+    assert_none(long.collect(), "a function is too long");
 }
 
 /// An argument is a name or an expression: a bare `true` does not say what it means.
@@ -61,5 +61,5 @@ fn no_call_passes_a_bare_boolean() {
         call.is_some_and(|call| has_word(call, "true") || has_word(call, "false"))
     };
     let offences = sources.iter().flat_map(|source| source.offences(is_bare));
-    assert_none(offences.collect(), "a call passes true or false, and does not say of what");
+    assert_none(offences.collect(), "a call passes true or false without saying what it means");
 }

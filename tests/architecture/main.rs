@@ -219,7 +219,7 @@ fn every_static_has_a_row_and_every_row_its_static() {
     }
     let rows = rows_of_state("Statics");
     let complete = |row: &&Vec<String>| row.len() == 6 && row.iter().all(|cell| !cell.is_empty());
-    assert_eq!(rows.iter().find(|row| !complete(row)), None, "a row with a cell too few or many");
+    assert_eq!(rows.iter().find(|row| !complete(row)), None, "a row without its six cells");
     let mut listed: Vec<_> =
         rows.iter().map(|row| format!("{} in src/{}", row[0], row[1])).collect();
     declared.sort();
@@ -271,7 +271,7 @@ fn every_invariant_of_serve_has_its_check() {
     for invariant in section.split("\n - ").skip(1) {
         let quoted = invariant.split('`').skip(1).step_by(2);
         let names: Vec<_> = quoted.filter(|name| name.contains('_')).collect();
-        assert!(!names.is_empty(), "nothing holds this: {invariant}");
+        assert!(!names.is_empty(), "no test checks this: {invariant}");
         for name in names {
             let is_there =
                 checks.contains(&format!("(\"{name}\"")) || checks.contains(&format!("fn {name}("));

@@ -79,7 +79,7 @@ fn files_know_each_other_in_one_direction() {
         let back = |used: &&&str| reached(&uses, used).contains(file);
         circles.extend(used.iter().filter(back).map(|used| format!("{file} names {used}")));
     }
-    assert_none(circles, "files know each other in a circle");
+    assert_none(circles, "files depend on each other in a cycle");
 }
 
 /// Returns the name of a struct, enum or union that a line declares.

@@ -138,7 +138,7 @@ fn comments_say_the_same_things_in_the_same_order() {
         let first = function.comment[0].split(' ').next().unwrap();
         assert!(
             first.trim_end_matches([',', '.', ':']).ends_with('s'),
-            "{name}: {first} is no verb"
+            "{name}: {first} is not a verb"
         );
         let mut labels = Vec::new();
         for line in &function.comment {

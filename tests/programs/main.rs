@@ -64,7 +64,8 @@ fn on_both(test: impl Fn(Library)) {
     }
 }
 
-/// The package's files are in a directory named after Perl's version; its list of files is not.
+/// Requires Perl's module FCGI by the package's documents. Its other files are in a directory named after
+/// Perl's version.
 fn need_perl() {
     need("perl", "/usr/bin/perl");
     need("libfcgi-perl", "/usr/share/doc/libfcgi-perl");

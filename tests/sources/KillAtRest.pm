@@ -1,6 +1,6 @@
-# Lets a test send SIGTERM only when the process and its children wait for something new. Sent as soon as the
-# client has its answer, it may arrive right before accept: then nothing wakes a server with the original
-# library, and the test waits for long.
+# Delays a test's SIGTERM until the process and its children wait for something new. If it is sent as soon as
+# the client has its answer, it may arrive right before accept. Then nothing wakes a server with the original
+# library, and the test waits for a long time.
 package KillAtRest;
 use strict;
 use warnings;
@@ -11,8 +11,8 @@ sub content {
     return readline($file) // '';
 }
 
-# poll on amd64. For more than a second it waits for the client to close; a wait for requests may be
-# a shorter one.
+# The number of poll on amd64. A poll of more than a second waits for the client to close; one for requests
+# may be shorter.
 my $poll = 7;
 
 sub waits_for_the_end {
@@ -20,7 +20,7 @@ sub waits_for_the_end {
     return $call eq $poll && hex($timeout) > 1000;
 }
 
-# A process that has gone rests, too.
+# Returns whether a process waits for something new. One that has ended does, too.
 sub at_rest {
     my $process = shift;
     content("/proc/$process/stat") !~ /.*\) [RDtT]/ or return 0;

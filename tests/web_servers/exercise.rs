@@ -80,7 +80,7 @@ fn responses(client: &Client) {
     }
 }
 
-/// Each client sends requests of its own sizes, one after the other. All clients run in parallel.
+/// Runs all clients in parallel. Each sends requests of its own sizes, one after the other.
 fn parallel(client: &Client) {
     thread::scope(|scope| {
         for number in 0..CLIENTS {
@@ -102,7 +102,7 @@ fn parallel(client: &Client) {
     });
 }
 
-/// What the application writes to its error stream appears in the web server's log.
+/// Checks that what the application writes to its error stream appears in the web server's log.
 fn stderr(site: &Site, is_logged: bool) {
     assert_content(&site.client.get("/?log=said-by-the-application&size=100000"), 100_000);
     if is_logged {
@@ -110,12 +110,12 @@ fn stderr(site: &Site, is_logged: bool) {
     }
 }
 
-/// More on the error stream than any buffer holds does no harm.
+/// Checks that more on the error stream than any buffer holds does no harm.
 fn much_stderr(client: &Client) {
     assert_content(&client.get("/?lines=3000&size=100000"), 100_000);
 }
 
-/// The application answers and ends the request without reading its body.
+/// Checks that the application may answer and end the request without reading its body.
 fn unread(client: &Client, largest: usize) {
     // Repeated, because the web server may or may not still be sending when the application closes.
     for size in [1, 30_000, largest].repeat(8) {
@@ -137,7 +137,7 @@ fn gone(client: &Client) {
     }
 }
 
-/// A child that goes on running does not keep the response open.
+/// Checks that a child that goes on running does not keep the response open.
 fn forked(client: &Client) {
     for _ in 0..2 {
         let start = Instant::now();
@@ -146,7 +146,7 @@ fn forked(client: &Client) {
     }
 }
 
-/// With more idle kept connections than the application has threads, no request waits for an idle one.
+/// Checks that no request waits for an idle kept connection if there are more of these than threads.
 fn crowd(client: &Client) {
     let longest = Mutex::new(Duration::ZERO);
     let all_ask = |target: &str| {
@@ -169,8 +169,8 @@ fn crowd(client: &Client) {
     assert!(longest < SOON, "a request took {longest:?}");
 }
 
-/// The application is restarted under load. Every request is answered, unless the web server does not send it
-/// again although it could.
+/// Restarts the application under load. Every request must be answered, unless the web server does not send
+/// it again although it could.
 fn restarts(site: &mut Site, repeats: bool) {
     const USERS: usize = 4;
     const RESTARTS: usize = 5;
