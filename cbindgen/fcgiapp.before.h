@@ -45,10 +45,12 @@
  * writing. A lost connection does not raise SIGPIPE.
  *
  * Errors: a stream keeps its first error for FCGX_GetError. errno is the reason of a failure only
- * where a comment names errors. No function ends the process.
+ * where a comment names errors. No function ends the process, unless memory runs out in FCGX_Init,
+ * FCGX_OpenSocket or the first accept on a listen socket.
  *
  * Environment: FCGX_Init reads the settings, which begin with LIBFCGI_ and are listed in
- * libfcgi(7), and FCGI_WEB_SERVER_ADDRS. Later changes of the environment have no effect.
+ * libfcgi(7), and FCGI_WEB_SERVER_ADDRS. Later changes of the environment have no effect, except
+ * after OS_LibShutdown.
  *
  * "Specification" names clauses of the FastCGI Specification 1.0.
  */

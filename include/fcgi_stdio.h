@@ -32,7 +32,8 @@
  *
  * Signals: no function is async-signal-safe. fcgiapp.h says what a signal does to a stream.
  *
- * Errors: a stream keeps its first error for FCGI_ferror. No function ends the process.
+ * Errors: a stream keeps its first error for FCGI_ferror. No function ends the process,
+ * unless memory runs out in the first FCGI_Accept.
  *
  * Environment: the first FCGI_Accept reads the settings, see libfcgi(7). During a request environ
  * has the parameters of the request, and not what the program was started with.

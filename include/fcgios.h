@@ -18,7 +18,8 @@
  * Signals: no function is async-signal-safe unless its comment says so. A signal does not end a wait
  * unless the comment says so.
  *
- * Errors: a function that fails returns -1 and sets errno. No function ends the process.
+ * Errors: a function that fails returns -1 and sets errno. No function ends the process,
+ * unless memory runs out in OS_LibInit or OS_CreateLocalIpcFd.
  *
  * Environment: OS_LibInit reads the settings, see libfcgi(7).
  *

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::process::Command;
 
 use testkit::{
-    Ended, LIMIT, Library, TempDir, c_programs, compile, has_original, root, run, store, stored,
+    Ended, Library, SERVED, TempDir, c_programs, compile, has_original, root, run, store, stored,
 };
 
 /// How a program ended and what it printed; both must be the same on both libraries.
@@ -27,7 +27,7 @@ fn behaviour(ended: Ended) -> Behaviour {
 /// Runs a program in a directory of its own.
 fn run_on(program: &Path, library: Library) -> Ended {
     let dir = TempDir::new();
-    run(library.under(Command::new(program).current_dir(dir.path())), LIMIT)
+    run(library.under(Command::new(program).current_dir(dir.path())), SERVED)
 }
 
 fn differs(source: &str) -> bool {

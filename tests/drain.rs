@@ -69,7 +69,7 @@ fn no_request_within_the_time_is_lost_and_nothing_is_waited_for_afterwards() {
     for (options, threads) in [(&[][..], 1), (&["-t", "1"], 1), (&["-t", "5"], 5)] {
         for listen in [Listen::Unix, Listen::Tcp] {
             let mut worker = with_drain(800, listen, options);
-            let connections: Vec<_> = (0..CONNECTIONS).map(|_| worker.kept()).collect();
+            let connections: Vec<_> = (0..CONNECTIONS).map(|_| worker.just_kept()).collect();
             worker.signal(libc::SIGTERM);
             until_it_drains(&worker);
             thread::scope(|scope| {
@@ -87,7 +87,7 @@ fn no_request_within_the_time_is_lost_and_nothing_is_waited_for_afterwards() {
 fn no_request_waits_for_a_busy_thread_while_another_one_is_free() {
     let _turn = beside_others();
     let worker = with_drain(800, Listen::Unix, &["-t", "3"]);
-    let mut connections: Vec<_> = (0..3).map(|_| worker.kept()).collect();
+    let mut connections: Vec<_> = (0..3).map(|_| worker.just_kept()).collect();
     worker.signal(libc::SIGTERM);
     until_it_drains(&worker);
     let mut busy = connections.pop().unwrap();
@@ -108,11 +108,11 @@ fn silent_connections_are_closed_after_that_time() {
     let _turn = alone();
     for (options, threads) in [(&[][..], 1), (&["-t", "16"], 16)] {
         let mut worker = with_drain(600, Listen::Unix, options);
-        let mut silent = [worker.kept(), worker.kept(), worker.connect()];
+        let mut silent = [worker.just_kept(), worker.just_kept(), worker.connect()];
         let mut refused = worker.connect();
         refused.send(&begin(1, true)[..10]);
         // This connection comes after the others, so they have been accepted.
-        drop(worker.kept());
+        drop(worker.just_kept());
         let used = worker.processor_time();
         let start = Instant::now();
         worker.signal(libc::SIGTERM);
@@ -137,7 +137,7 @@ fn without_time_only_what_is_there_is_served() {
     let mut fastest = PATIENCE;
     for _ in 0..5 {
         let mut worker = with_drain(0, Listen::Unix, &[]);
-        let [mut busy, mut early, mut silent] = [(); 3].map(|()| worker.kept());
+        let [mut busy, mut early, mut silent] = [(); 3].map(|()| worker.just_kept());
         busy.send(&request(2, true, &[("SLEEP", "50")], b"busy"));
         until_in(worker.running.pid(), &[libc::SYS_clock_nanosleep]);
         early.send(&request(2, true, &[], b"early"));
@@ -157,8 +157,8 @@ fn a_head_that_has_begun_has_as_much_time_again() {
     let _turn = alone();
     const DRAIN: Duration = Duration::from_millis(400);
     let mut worker = with_drain(400, Listen::Unix, &[]);
-    let mut slow = worker.kept();
-    let mut endless = worker.kept();
+    let mut slow = worker.just_kept();
+    let mut endless = worker.just_kept();
     worker.signal(libc::SIGTERM);
     until_it_drains(&worker);
     let start = Instant::now();
@@ -188,7 +188,7 @@ fn the_connection_of_a_request_in_progress_ends_with_its_answer() {
     let _turn = alone();
     for threads in [1, 3] {
         let mut worker = with_drain(60_000, Listen::Tcp, &["-t", &threads.to_string()]);
-        let mut busy = worker.kept();
+        let mut busy = worker.just_kept();
         busy.send(&request(2, true, &[("SLEEP", "200")], b"busy"));
         until_in(worker.running.pid(), &[libc::SYS_clock_nanosleep]);
         worker.signal(libc::SIGTERM);

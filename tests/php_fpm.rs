@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use testkit::{Ended, LIMIT, PATIENCE, Running, TempDir, need, run, until};
+use testkit::{Ended, PATIENCE, Running, SERVED, TempDir, need, run, until};
 
 const OURS: &str = env!("CARGO_BIN_EXE_cgi-fcgi");
 const DEBIANS: &str = "/usr/bin/cgi-fcgi";
@@ -54,7 +54,7 @@ impl Manager {
         command.arg(configuration).stdin(Stdio::null()).stdout(Stdio::null());
         command.stderr(File::create(dir.join("stderr")).unwrap());
         let mut running = Running::start(&mut command);
-        let listens = until("php-fpm to listen", LIMIT, || {
+        let listens = until("php-fpm to listen", SERVED, || {
             let connected = if address.contains(":") {
                 TcpStream::connect(&address).is_ok()
             } else {
@@ -103,7 +103,7 @@ fn check(program: &str, options: &[&str], address: &str, path: &str) -> Ended {
         ("SCRIPT_FILENAME", path),
         ("REQUEST_METHOD", "GET"),
     ]);
-    run(command.args(options).args(["-bind", "-connect", address]), LIMIT)
+    run(command.args(options).args(["-bind", "-connect", address]), SERVED)
 }
 
 fn on_both(test: impl Fn(&str)) {
@@ -171,7 +171,7 @@ fn a_body_arrives_whole() {
         command.args(["-bind", "-connect", &manager.address]);
         let answer = command.stdin(File::open(&path).unwrap()).output().unwrap();
         let text = String::from_utf8(answer.stdout).unwrap();
-        let expected = run(Command::new("md5sum").arg(&path), LIMIT).must_succeed();
+        let expected = run(Command::new("md5sum").arg(&path), SERVED).must_succeed();
         assert_eq!(text.rsplit("\r\n").next(), expected.split(' ').next(), "{text}");
     });
 }

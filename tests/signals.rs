@@ -131,7 +131,7 @@ fn every_waiting_thread_returns_at_once() {
         for (count, more) in [(1, &[][..]), (1, &["-t", "1"]), (8, &["-t", "8"])] {
             for idle in [0, 3] {
                 let worker = Worker::ours(&[options, more].concat());
-                let mut connections: Vec<_> = (0..idle).map(|_| worker.kept()).collect();
+                let mut connections: Vec<_> = (0..idle).map(|_| worker.just_kept()).collect();
                 worker.until_all_wait(if more.is_empty() { 1 } else { count + 1 });
                 let start = Instant::now();
                 worker.signal(number);
@@ -170,7 +170,7 @@ fn every_thread_in_os_accept_returns_at_once() {
 fn idle_connections_are_closed_although_a_request_is_still_served() {
     let _turn = alone();
     let worker = Worker::ours(&["-t", "2"]);
-    let mut idle = [worker.kept(), worker.kept()];
+    let mut idle = [worker.just_kept(), worker.just_kept()];
     let mut half = worker.connect();
     half.send(&request(1, false, &[], b"")[..10]);
     let mut busy = slow(&worker, false);
@@ -252,7 +252,7 @@ fn everybody_who_is_connected_is_served_although_the_signal_comes_first() {
             let worker = Worker::ours(options);
             let mut clients: Vec<_> = (0..3).map(|_| worker.connect()).collect();
             // This connection comes after the others: it is answered, so they have been accepted.
-            clients.push(worker.kept());
+            clients.push(worker.just_kept());
             worker.signal(libc::SIGTERM);
             until_it_waits_for_some(&worker);
             for client in (first..4).chain(0..first) {
@@ -272,7 +272,7 @@ fn the_last_requests_are_served_at_the_same_time() {
     let _turn = alone();
     for library in Library::BOTH {
         let worker = Worker::start(library, Listen::Unix, &["-t", "4"]);
-        let mut clients: Vec<_> = (0..4).map(|_| worker.kept()).collect();
+        let mut clients: Vec<_> = (0..4).map(|_| worker.just_kept()).collect();
         worker.until_all_wait(5);
         worker.signal(libc::SIGTERM);
         if library == Library::Ours {
@@ -396,7 +396,7 @@ fn with_the_flag_a_signal_ends_the_wait_of_its_thread() {
 fn with_the_flag_a_signal_also_ends_a_wait_for_several() {
     let _turn = alone();
     let worker = Worker::ours(&["-i"]);
-    let _idle = [worker.kept(), worker.kept()];
+    let _idle = [worker.just_kept(), worker.just_kept()];
     worker.until_all_wait(1);
     let start = Instant::now();
     worker.signal(libc::SIGUSR2);
@@ -427,7 +427,7 @@ fn errors_that_pass_are_waited_out() {
 
 #[test]
 fn a_shortage_of_descriptors_is_waited_out_without_spinning() {
-    let _turn = beside_others();
+    let _turn = alone();
     // Besides 0, 1 and 2, epoll and the wake-up there is room for five connections, each with a
     // request in progress.
     let worker = Worker::ours(&["-f", "11", "-t", "6"]);
@@ -457,7 +457,7 @@ fn a_shortage_of_descriptors_is_ended_at_the_cost_of_the_oldest_idle_connection(
     for threads in [&[][..], &["-t", "4"]] {
         // There is room for five connections, which are all idle.
         let worker = Worker::ours(&[&["-f", "11"], threads].concat());
-        let mut idle: Vec<Connection> = (0..5).map(|_| worker.kept()).collect();
+        let mut idle: Vec<Connection> = (0..5).map(|_| worker.just_kept()).collect();
         let start = Instant::now();
         let mut new = worker.connect();
         new.send(&request(1, false, &[], b"new"));

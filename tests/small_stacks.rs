@@ -11,7 +11,9 @@ use std::sync::Mutex;
 use std::thread;
 
 use testkit::wire::{output, request};
-use testkit::{Ended, LIMIT, Library, Listen, PATIENCE, TempDir, Worker, c_programs, until};
+use testkit::{
+    Ended, LIMIT, Library, Listen, PATIENCE, SERVED, TempDir, Worker, c_programs, until,
+};
 use testkit::{compile_with, root, run};
 #[cfg(target_arch = "x86_64")]
 use testkit::{disassembled, disassembly, dist};
@@ -111,7 +113,7 @@ fn run_in_thread(name: &str, library: Library, stack: Stack, dir: &Path) -> Ende
     let more = [OsStr::new(&size), wrapper.as_os_str(), OsStr::new("-Wl,--wrap=main")];
     compile_with(&root("c-tests").join(format!("{name}.c")), library, &program, &more).unwrap();
     let home = TempDir::new();
-    run(library.under(Command::new(program).current_dir(home.path())), LIMIT)
+    run(library.under(Command::new(program).current_dir(home.path())), SERVED)
 }
 
 /// Checks that the program printed what is expected and reported how much of the stack it has used.

@@ -38,8 +38,8 @@ fn connect() -> UnixStream {
 
 /// Serves as a program does until the request with the parameter GOOD is answered.
 fn serve() {
-    let mut key = MaybeUninit::zeroed();
-    let request: *mut FCGX_Request = key.as_mut_ptr();
+    let mut memory = MaybeUninit::zeroed();
+    let request: *mut FCGX_Request = memory.as_mut_ptr();
     let mut good = false;
     // SAFETY: the request lives until the end of this function; its streams are used only while they belong
     // to the request.

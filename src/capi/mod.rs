@@ -6,7 +6,7 @@
 //! slices are made for one statement, and no reference to anything that C can access is held across a call
 //! into C.
 //!
-//! The files, each of which uses only those above it:
+//! The files, none of which uses one that uses it, from the ground up:
 //!
 //! * `layout`: the C structs. `private_data`: the part of the library's data whose layout programs rely on.
 //! * [`stream`]: the cursor of any `FCGX_Stream`. [`writer`]: the library's data of an output stream.

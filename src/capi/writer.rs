@@ -373,8 +373,8 @@ pub(super) unsafe fn put_directly(stream: Stream, from: *const u8, n: usize) -> 
     Some(result.is_ok())
 }
 
-/// Ends both output streams of a request with one send, and does `then` to its connection. After an error of
-/// one stream, sends what can be sent of the other.
+/// Ends both output streams of a request with one send. `then`: what the caller does with the connection
+/// afterwards. After an error of one stream, sends what can be sent of the other.
 ///
 /// # Safety
 ///

@@ -47,7 +47,7 @@ pub(crate) fn accept(listen_fd: RawFd, on_signal: OnSignal, list: &PeerList) -> 
         match socket::accept(listen_fd) {
             Ok(new) if list.admits(&new.peer) && is_usable(new.fd, &new.peer) => return Ok(new.fd),
             Ok(new) => descriptor::close(new.fd),
-            // The error may come from the shutdown, which can set the listen socket aside.
+            // The error may come from the shutdown, which can put a placeholder at the number.
             Err(_) if shutdown::is_requested() => {}
             Err(error) => match error.kind() {
                 io::ErrorKind::Interrupted if on_signal == OnSignal::WaitOn => {}

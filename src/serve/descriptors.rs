@@ -28,9 +28,9 @@ impl Descriptors {
 
     /// Notes the slot of a descriptor for which [`Descriptors::make_room`] has reserved memory.
     pub(super) fn set(&mut self, fd: RawFd, slot: u32) {
-        let key = usize::try_from(fd).ok().and_then(|fd| self.slots.get_mut(fd));
-        if let Some(key) = key {
-            *key = slot + 1;
+        let entry = usize::try_from(fd).ok().and_then(|fd| self.slots.get_mut(fd));
+        if let Some(entry) = entry {
+            *entry = slot + 1;
         }
     }
 }

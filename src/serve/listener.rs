@@ -181,7 +181,7 @@ impl Listener {
         let result = self.entrance.accept();
         drop(accepting);
         match result {
-            // The error does not matter: the socket may have been set aside.
+            // The error does not matter: a placeholder may have had the number.
             Err(_) if shutdown::is_requested() => Ok(None),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 if self.entrance.is_over_by_limit()? {

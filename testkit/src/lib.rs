@@ -33,6 +33,10 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 /// or ends. It is much longer than any takes, also under valgrind or with the original's timeouts.
 pub const LIMIT: Duration = Duration::from_secs(120);
 
+/// The longest time that a request, or a program that serves some, may take. It is shorter than the minute after
+/// which the library and web servers close what is silent: a request that hangs until then fails its test.
+pub const SERVED: Duration = Duration::from_secs(40);
+
 /// Runs a step of a long test and prints how long it took.
 pub fn timed(what: &str, step: impl FnOnce()) {
     let start = Instant::now();

@@ -125,10 +125,16 @@ impl Worker {
 
     /// Returns a keep-alive connection that has carried a request; the program waits again.
     pub fn kept(&self) -> Connection {
+        let connection = self.just_kept();
+        until_asleep(self.running.pid());
+        connection
+    }
+
+    /// Returns a keep-alive connection that has carried a request; the program may still be finishing it.
+    pub fn just_kept(&self) -> Connection {
         let mut connection = self.connect();
         connection.send(&request(1, true, &[], b"first"));
         assert_eq!(text(&connection.until_end_of(1)), "first");
-        until_asleep(self.running.pid());
         connection
     }
 

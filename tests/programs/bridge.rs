@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::{
-    FCGIWRAP, LIMIT, bytes, file, large, libraries, listen_socket, on_both, post, prepare,
+    FCGIWRAP, SERVED, bytes, file, large, libraries, listen_socket, on_both, post, prepare,
     put_scripts, sha256, text,
 };
 use crate::web::Nginx;
@@ -115,7 +115,7 @@ fn call(library: Library, dir: &TempDir, bridge: &mut Command, body: &[u8]) -> (
     let response = dir.join("response");
     bridge.stdin(File::open(dir.join("body")).unwrap()).stdout(File::create(&response).unwrap());
     let mut running = Running::start(bridge.stderr(Stdio::inherit()));
-    assert!(running.wait(LIMIT).expect("the bridge ends").success());
+    assert!(running.wait(SERVED).expect("the bridge ends").success());
     assert_loaded(library, dir);
     (running, fs::read(response).unwrap())
 }
@@ -134,7 +134,7 @@ fn assert_loaded(library: Library, dir: &TempDir) {
 fn assert_started(library: Library, group: &Running, count: usize) {
     // Between fork and exec a process still is the bridge.
     let all = || Some(servers(group)).filter(|processes| processes.len() == count);
-    for process in until("the application's processes", LIMIT, all) {
+    for process in until("the application's processes", SERVED, all) {
         assert_eq!(Vec::from_iter(libraries(&process)), [file(library)]);
     }
 }

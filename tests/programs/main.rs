@@ -15,7 +15,9 @@ use std::process::{Command, Stdio};
 use std::thread;
 
 use testkit::web::http::{Client, Response};
-use testkit::{LIMIT, Library, PATIENCE, Running, TempDir, dist, install, need, run, timed, until};
+use testkit::{
+    Library, PATIENCE, Running, SERVED, TempDir, dist, install, need, run, timed, until,
+};
 use web::Nginx;
 
 const FCGIWRAP: &str = "/usr/sbin/fcgiwrap";
@@ -95,7 +97,7 @@ fn listen_socket(dir: &TempDir) -> OwnedFd {
 fn serve(library: Library, dir: &TempDir, command: &mut Command) {
     let mut program = Running::start(library.under(command));
     // A script that creates its own socket needs a moment. For the others it exists already.
-    until("the listen socket", LIMIT, || dir.join("app.sock").exists().then_some(()));
+    until("the listen socket", SERVED, || dir.join("app.sock").exists().then_some(()));
     requests(&Nginx::start(dir).client, dir);
     assert_eq!(mapped(program.pid()), BTreeSet::from([file(library)]), "mapped libraries");
     timed("SIGTERM", || terminate(&mut program));
@@ -136,12 +138,12 @@ fn parallel(client: &Client) {
 fn terminate(program: &mut Running) {
     let workers = workers(program.pid());
     let kill = format!("kill -s TERM {} {}", workers.join(" "), program.pid());
-    run(Command::new("sh").args(["-c", &kill]), LIMIT).must_succeed();
-    assert!(program.wait(LIMIT).is_some(), "the program does not end");
+    run(Command::new("sh").args(["-c", &kill]), SERVED).must_succeed();
+    assert!(program.wait(SERVED).is_some(), "the program does not end");
     for pid in workers {
         // A process without a command line has ended, and at most waits for its parent.
         let command = || fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        until("a worker to end", LIMIT, || command().is_empty().then_some(()));
+        until("a worker to end", SERVED, || command().is_empty().then_some(()));
     }
 }
 
@@ -151,7 +153,7 @@ fn file(library: Library) -> PathBuf {
         Library::Ours => dist().join("libfcgi.so.0"),
         Library::Original => {
             let mut query = Command::new("dpkg-query");
-            let files = run(query.args(["--listfiles", "libfcgi0ldbl"]), LIMIT).must_succeed();
+            let files = run(query.args(["--listfiles", "libfcgi0ldbl"]), SERVED).must_succeed();
             files.lines().find(|line| line.ends_with("libfcgi.so.0.0.0")).unwrap().into()
         }
     };

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::{
-    FIXTURES, LIMIT, bytes, file, libraries, listen_socket, mapped, need_perl, on_both, prepare,
+    FIXTURES, SERVED, bytes, file, libraries, listen_socket, mapped, need_perl, on_both, prepare,
     put_scripts, requests, serve, text, workers,
 };
 use crate::web::Nginx;
@@ -24,7 +24,7 @@ fn multiwatch() {
         multiwatch.args(["-f", "3", "--", "/usr/sbin/fcgiwrap"]).stdin(listen_socket(&dir));
         let program = Running::start(library.under(&mut multiwatch));
         let three = || Some(workers(program.pid())).filter(|pids| pids.len() == 3);
-        let pids = until("three processes", LIMIT, three);
+        let pids = until("three processes", SERVED, three);
         requests(&Nginx::start(&dir).client, &dir);
         for pid in pids {
             assert_eq!(Vec::from_iter(libraries(&pid)), [file(library)]);
@@ -54,7 +54,7 @@ fn spawn_fcgi() {
         spawn.arg("-P").arg(dir.join("pids")).args(["--", "/usr/sbin/fcgiwrap"]);
         // Not run(): it ends the group, and the last process may not have left the group yet.
         let mut spawning = Running::start(library.under(&mut spawn).stdout(Stdio::null()));
-        assert!(spawning.wait(LIMIT).expect("spawn-fcgi ends").success());
+        assert!(spawning.wait(SERVED).expect("spawn-fcgi ends").success());
         let pids = fs::read_to_string(dir.join("pids")).unwrap();
         let orphans = Orphans(pids.split_whitespace().map(str::to_owned).collect());
         assert_eq!(orphans.0.len(), 3);
@@ -110,13 +110,13 @@ fn fcgi_procmanager() {
 
         third.iter().copied().for_each(until_asleep);
         manager.signal("TERM");
-        assert_eq!(manager.wait(LIMIT).expect("the manager ends").code(), Some(0));
+        assert_eq!(manager.wait(SERVED).expect("the manager ends").code(), Some(0));
     });
 }
 
 /// Waits until the manager has `count` processes and none of them is in `old`, and returns them.
 fn new_workers(manager: &Running, old: &BTreeSet<u32>, count: usize) -> BTreeSet<u32> {
-    until("new processes", LIMIT, || {
+    until("new processes", SERVED, || {
         let all = children_of(manager.pid())?;
         (all.len() == count && all.is_disjoint(old)).then_some(all)
     })
@@ -244,7 +244,7 @@ fn bosixnet_webui() {
 /// Starts a program on descriptor 0, sends it requests through nginx and checks what it has mapped.
 fn answer(library: Library, dir: &TempDir, command: &mut Command, ask: impl Fn(&Client)) {
     let program = Running::start(library.under(command).stdout(Stdio::null()));
-    until("the listen socket", LIMIT, || is_listening(&dir.join("app.sock")).then_some(()));
+    until("the listen socket", SERVED, || is_listening(&dir.join("app.sock")).then_some(()));
     let nginx = Nginx::start(dir);
     ask(&nginx.client);
     assert_eq!(Vec::from_iter(mapped(program.pid())), [file(library)], "mapped libraries");

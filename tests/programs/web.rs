@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::process::{Command, Stdio};
 
 use testkit::web::http::Client;
-use testkit::{LIMIT, Running, TempDir, need, until};
+use testkit::{Running, SERVED, TempDir, need, until};
 
 const CONFIGURATION: &str = include_str!("../fixtures/programs/nginx.conf");
 
@@ -26,7 +26,7 @@ impl Nginx {
         nginx.stdin(Stdio::null()).stderr(File::create(&log).unwrap());
         let running = Running::start(&mut nginx);
         // nginx logs this once its sockets listen.
-        until("nginx to start", LIMIT, || {
+        until("nginx to start", SERVED, || {
             fs::read_to_string(&log).unwrap().contains("event method").then_some(())
         });
         Nginx { client: Client::Unix(dir.join("http.sock")), _running: running }

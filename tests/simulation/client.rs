@@ -85,16 +85,16 @@ impl Client {
 
     /// Sends in up to three pieces, with pauses between them.
     pub fn send_in_pieces(&self, bytes: &[u8]) -> io::Result<()> {
-        let mut wait = bytes;
+        let mut left = bytes;
         let pieces = if bytes.len() > self.last_piece { random(3) } else { 0 };
         for _ in 0..pieces {
-            let most = wait.len().saturating_sub(self.last_piece).max(1);
-            let (piece, others) = wait.split_at(random(most as u32) as usize);
+            let most = left.len().saturating_sub(self.last_piece).max(1);
+            let (piece, others) = left.split_at(random(most as u32) as usize);
             self.send(piece)?;
             pause(3000);
-            wait = others;
+            left = others;
         }
-        self.send(wait)
+        self.send(left)
     }
 
     /// Receives until `found` says that enough has come.

@@ -172,7 +172,7 @@ fn with_patience(milliseconds: &str) -> Worker {
 
 #[test]
 fn silent_unix_peers_are_closed_after_the_keeper_timeout() {
-    let _turn = beside_others();
+    let _turn = alone();
     let worker = with_patience("300");
     let start = Instant::now();
     let mut silent = [worker.connect(), worker.connect(), worker.connect()];

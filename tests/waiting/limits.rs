@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{AT_MOST, IN_VAIN, answered, echo, output, text, waits_in_vain};
-use testkit::turns::beside_others;
+use testkit::turns::alone;
 use testkit::wire::{Connection, abort, begin, get_values, no_requests, request};
 use testkit::{Library, Listen, PATIENCE, Worker, until};
 
@@ -33,7 +33,7 @@ fn closed_in_time(connection: &mut Connection, since: Instant) {
 
 #[test]
 fn the_first_byte_over_tcp() {
-    let _turn = beside_others();
+    let _turn = alone();
     let setting = format!("LIBFCGI_FIRST_BYTE_TIMEOUT={LIMIT}");
     for options in THREADS {
         let worker = limited(&setting, Listen::Tcp, options);
@@ -48,7 +48,7 @@ fn the_first_byte_over_tcp() {
 
 #[test]
 fn no_limit_for_the_first_byte() {
-    let _turn = beside_others();
+    let _turn = alone();
     let worker = limited("LIBFCGI_FIRST_BYTE_TIMEOUT=0", Listen::Tcp, &[]);
     let mut silent = worker.connect();
     assert!(silent.is_silent(AT_MOST));
@@ -59,7 +59,7 @@ fn no_limit_for_the_first_byte() {
 /// Bytes that are not a request do not extend the time for one.
 #[test]
 fn what_is_no_request_takes_no_longer() {
-    let _turn = beside_others();
+    let _turn = alone();
     for (setting, listen) in [("LIBFCGI_FIRST_BYTE_TIMEOUT", Listen::Tcp), (KEEPER, Listen::Unix)] {
         for options in THREADS {
             let worker = limited(&format!("{setting}={LIMIT}"), listen, options);
@@ -91,7 +91,7 @@ fn what_is_no_request_takes_no_longer() {
 
 #[test]
 fn what_is_no_request_holds_the_original() {
-    let _turn = beside_others();
+    let _turn = alone();
     for bytes in no_requests() {
         let worker = Worker::start(Library::Original, Listen::Tcp, &[]);
         let mut holds = worker.connect();
@@ -103,7 +103,7 @@ fn what_is_no_request_holds_the_original() {
 /// The first byte of any kind starts the time for a head, once.
 #[test]
 fn a_question_in_two_pieces_takes_no_longer() {
-    let _turn = beside_others();
+    let _turn = alone();
     let (first, rest) = (&get_values(&[])[..3], &get_values(&[])[3..]);
     for options in THREADS {
         let worker = limited(&format!("LIBFCGI_HEAD_TIMEOUT={LIMIT}"), Listen::Tcp, options);
@@ -129,7 +129,7 @@ fn a_question_in_two_pieces_takes_no_longer() {
 /// for.
 #[test]
 fn after_a_request_that_is_aborted_a_connection_may_wait() {
-    let _turn = beside_others();
+    let _turn = alone();
     for options in THREADS {
         let worker = limited(&format!("LIBFCGI_FIRST_BYTE_TIMEOUT={LIMIT}"), Listen::Tcp, options);
         let mut kept = worker.connect();
@@ -142,7 +142,7 @@ fn after_a_request_that_is_aborted_a_connection_may_wait() {
 
 #[test]
 fn a_whole_head() {
-    let _turn = beside_others();
+    let _turn = alone();
     let setting = format!("LIBFCGI_HEAD_TIMEOUT={LIMIT}");
     let head = request(1, true, &[("NAME", "value")], b"");
     for options in THREADS {
@@ -172,7 +172,7 @@ fn a_whole_head() {
 /// The time is for the whole head: more bytes do not restart it.
 #[test]
 fn a_head_byte_by_byte() {
-    let _turn = beside_others();
+    let _turn = alone();
     let worker = limited(&format!("LIBFCGI_HEAD_TIMEOUT={LIMIT}"), Listen::Unix, &[]);
     let head = request(1, true, &[("NAME", &"value".repeat(1000))], b"");
     let mut slow = worker.connect();
@@ -233,7 +233,7 @@ fn spoken_while_all_are_busy(
 /// Tries no bytes and half a head first, with one thread and with eight, all in parallel.
 #[test]
 fn a_request_that_comes_while_all_are_busy() {
-    let _turn = beside_others();
+    let _turn = alone();
     let head = "LIBFCGI_HEAD_TIMEOUT";
     thread::scope(|scope| {
         for (setting, listen, first) in [
@@ -260,7 +260,7 @@ fn a_request_that_comes_while_all_are_busy() {
 /// or between two.
 #[test]
 fn the_rest_of_a_body_has_no_limit() {
-    let _turn = beside_others();
+    let _turn = alone();
     let whole = request(1, true, &[("READ", "0")], &[b'b'; 70_000]);
     let next = echo(2, true, "next");
     for options in THREADS {
@@ -292,7 +292,7 @@ fn the_rest_of_a_body_has_no_limit() {
 
 #[test]
 fn connections_without_a_request() {
-    let _turn = beside_others();
+    let _turn = alone();
     for options in THREADS {
         let worker = limited("LIBFCGI_MAX_WAITING=4", Listen::Unix, options);
         let keep = |_| {
@@ -325,7 +325,7 @@ fn connections_without_a_request() {
 /// Web servers keep idle connections to use them again, so silent connections are closed first.
 #[test]
 fn too_many_silent_connections() {
-    let _turn = beside_others();
+    let _turn = alone();
     for options in THREADS {
         let worker = limited("LIBFCGI_MAX_WAITING=4", Listen::Tcp, options);
         let mut kept = worker.connect();
@@ -343,7 +343,7 @@ fn too_many_silent_connections() {
 /// Connections that sent something other than a request are closed before kept ones too.
 #[test]
 fn too_many_connections_that_never_had_a_request() {
-    let _turn = beside_others();
+    let _turn = alone();
     for bytes in no_requests() {
         for options in THREADS {
             let worker = limited("LIBFCGI_MAX_WAITING=20", Listen::Tcp, options);

@@ -6,7 +6,7 @@ use std::fs;
 
 use super::changes::tell;
 use super::{AT_MOST, answered, is_answered_within, text};
-use testkit::turns::beside_others;
+use testkit::turns::alone;
 use testkit::wire::{Connection, request};
 use testkit::{Library, Listen, PATIENCE, Worker, until, until_asleep};
 
@@ -87,7 +87,7 @@ fn must_end(worker: &Worker, library: Library, threads: &[&str]) {
 
 #[test]
 fn a_program_that_closes_everything_while_it_waits_is_served_on() {
-    let _turn = beside_others();
+    let _turn = alone();
     for library in Library::BOTH {
         for threads in THREADS {
             for has_kept in [false, true] {
@@ -119,7 +119,7 @@ fn a_program_that_closes_everything_while_it_waits_is_served_on() {
 /// SIGTERM arrives before any thread has noticed, or after all have.
 #[test]
 fn files_at_the_numbers_of_all_descriptors_are_left_alone() {
-    let _turn = beside_others();
+    let _turn = alone();
     for library in Library::BOTH {
         for threads in THREADS {
             for is_noticed in [false, true] {
@@ -150,7 +150,7 @@ fn files_at_the_numbers_of_all_descriptors_are_left_alone() {
 /// If the descriptor is a kept connection, that one is lost and no other.
 #[test]
 fn a_file_at_the_number_of_one_descriptor_is_left_alone() {
-    let _turn = beside_others();
+    let _turn = alone();
     let serve = |worker: &Worker, idle: &mut [Connection], number, epoll| {
         let before = put_over(worker, &BTreeSet::from([number]), epoll);
         let served = idle.iter_mut().map(|idle| {
@@ -204,7 +204,7 @@ fn a_file_at_the_number_of_one_descriptor_is_left_alone() {
 /// The connection waits for its first request, and is to be closed when its time is over.
 #[test]
 fn a_file_at_the_number_of_a_connection_whose_time_is_over_is_left_alone() {
-    let _turn = beside_others();
+    let _turn = alone();
     for threads in THREADS {
         let setting = "LIBFCGI_IS_AF_UNIX_KEEPER_POLL_TIMEOUT=200";
         let options = [&["-O", "-l"], threads].concat();
@@ -227,7 +227,7 @@ fn a_file_at_the_number_of_a_connection_whose_time_is_over_is_left_alone() {
 
 #[test]
 fn files_at_the_numbers_of_all_descriptors_are_the_childs_too() {
-    let _turn = beside_others();
+    let _turn = alone();
     for library in Library::BOTH {
         for threads in THREADS {
             let mut worker = start(library, &["-O"], threads);

@@ -79,8 +79,8 @@ pub extern "C" fn FCGX_Init() -> c_int {
 /// listen(2) set errno.
 ///
 /// Side effects: replaces a socket, an empty file or a symbolic link at the path, whether in use or
-/// not. Closes the idle connections of an earlier listen socket at the same descriptor. Writes the
-/// reason of a failure to stderr, except for NULL.
+/// not. Threads and kept connections of an earlier listen socket at the same descriptor continue with
+/// the new one. Writes the reason of a failure to stderr, except for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn FCGX_OpenSocket(path: *const c_char, backlog: c_int) -> c_int {
     // SAFETY: the caller passes NULL or a C string.

@@ -141,10 +141,11 @@ pub(crate) fn recv_parts(fd: RawFd, buffers: &mut [IoSliceMut<'_>; 2]) -> io::Re
     })
 }
 
-/// What the sender does with the connection after all bytes are sent.
+/// What the caller does with the connection after all bytes are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Then {
-    /// Keeps it open: the bytes are sent immediately.
+    /// Nothing that the peer must not miss: it stays open, or the peer expects its end. The bytes are sent
+    /// immediately.
     KeepOpen,
     /// Shuts it down for writing. TCP then sends the end together with the last bytes, so the peer cannot
     /// reuse the connection in between. Without the shutdown, the kernel delays these bytes by 200 ms, and

@@ -25,7 +25,7 @@ const DONE: u8 = 2;
 static RESTARTS: AtomicUsize = AtomicUsize::new(0);
 /// The listen socket that a single thread is about to block on; -1 without such a thread.
 static ACCEPTING: AtomicI32 = AtomicI32::new(-1);
-/// The file that had this number when its listener was made. A thread may leave accept4 by siglongjmp,
+/// The file that had this number when the thread last looked. A thread may leave accept4 by siglongjmp,
 /// and the number may be reused afterwards.
 static ACCEPTING_FILE: AtomicU32 = AtomicU32::new(0);
 
@@ -164,7 +164,7 @@ pub(crate) fn ignore_wake_up() {
 }
 
 /// Announces a blocking accept4 for as long as it lives: [`request`] replaces the listen socket,
-/// so that an accept4 that has not begun, or is restarted, fails. For a process with one thread. The
+/// so that an accept4 that has not begun, or is restarted, fails: in a process with one thread. The
 /// caller has called [`threads::only_one`] before, whose first call is not async-signal-safe.
 #[derive(Debug)]
 pub(crate) struct Accepting {

@@ -305,6 +305,7 @@ impl LingeringClose {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::os::descriptor::try_close;
     use crate::os::error::errno_of;
     use std::os::fd::FromRawFd;
     use std::path::PathBuf;
@@ -358,7 +359,7 @@ mod tests {
         let third = listen(&dir.name("link"), 5).unwrap();
         assert_eq!(fs::read(dir.0.join("file")).unwrap(), b"kept");
         for fd in [first, second, third, empty] {
-            close(fd);
+            try_close(fd).unwrap();
         }
     }
 
@@ -374,7 +375,7 @@ mod tests {
         assert_eq!(descriptor_flags(server), libc::FD_CLOEXEC);
         assert!(!is_listening(server) && !is_listening(client));
         for fd in [server, client, listener] {
-            close(fd);
+            try_close(fd).unwrap();
         }
         assert_eq!(errno(connect(&name)), Some(libc::ECONNREFUSED));
     }
@@ -391,7 +392,7 @@ mod tests {
         // SAFETY: the descriptor was accepted above and has no other owner.
         let server = unsafe { TcpStream::from_raw_fd(server) };
         assert!(server.nodelay().unwrap());
-        close(client);
+        try_close(client).unwrap();
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use crate::{LIMIT, Library, Running, TempDir, compile, dist, install, root, run, scratch, until};
+use crate::{Library, Running, SERVED, TempDir, compile, dist, install, root, run, scratch, until};
 
 /// The size of the largest response.
 pub const LARGE: usize = 20 << 20;
@@ -109,10 +109,10 @@ impl Home {
     pub fn end(&self, processes: &[u32]) {
         for pid in processes {
             let mut kill = Command::new("kill");
-            run(kill.args(["-s", "TERM", &pid.to_string()]), LIMIT);
+            run(kill.args(["-s", "TERM", &pid.to_string()]), SERVED);
         }
         let gone = || self.processes().iter().all(|pid| !processes.contains(pid));
-        until("the application to end", LIMIT, || gone().then_some(()));
+        until("the application to end", SERVED, || gone().then_some(()));
     }
 }
 

@@ -3,7 +3,7 @@
 // Every test program uses only a part of this.
 #![allow(dead_code)]
 
-use crate::LIMIT;
+use crate::SERVED;
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
@@ -79,7 +79,7 @@ impl Client {
     /// connection.
     pub fn in_a_row(&self, target: &str, times: usize) -> io::Result<Vec<u16>> {
         let mut kept = self.keep()?;
-        (0..times).map(|_| kept.get(target, LIMIT).map(|response| response.status)).collect()
+        (0..times).map(|_| kept.get(target, SERVED).map(|response| response.status)).collect()
     }
 
     /// Opens a connection that is kept.
@@ -106,8 +106,8 @@ impl Client {
             Self::Tcp(port) => TcpStream::connect((Ipv4Addr::LOCALHOST, *port))?.into(),
         };
         let stream = UnixStream::from(stream);
-        stream.set_read_timeout(Some(LIMIT))?;
-        stream.set_write_timeout(Some(LIMIT))?;
+        stream.set_read_timeout(Some(SERVED))?;
+        stream.set_write_timeout(Some(SERVED))?;
         Ok(stream.into())
     }
 }

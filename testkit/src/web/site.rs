@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::app::{Home, Listen};
 use super::document::{Changes, Places, configure, snippet};
 use super::http::Client;
-use crate::{LIMIT, Running, until};
+use crate::{Running, SERVED, until};
 
 /// The longest wait for a place: longer than all the other tests together take.
 const WAITING: Duration = Duration::from_secs(400);
@@ -110,7 +110,7 @@ impl Site {
     }
 
     fn wait_until_ready(mut self) -> Self {
-        until("the web server to listen", LIMIT, || {
+        until("the web server to listen", SERVED, || {
             let ended = self.server.ended();
             assert!(ended.is_none(), "the web server has ended, {ended:?}:\n{}", self.log());
             self.client.connect().ok()
@@ -130,7 +130,7 @@ impl Site {
         match &mut self.application {
             Some((listen, running, options)) => {
                 running.signal("TERM");
-                assert!(running.wait(LIMIT).is_some(), "the application does not end");
+                assert!(running.wait(SERVED).is_some(), "the application does not end");
                 *running = listen.serve(&self.home, options);
             }
             None => self.home.end(&self.home.serving()),

@@ -174,9 +174,9 @@ impl Kernel {
     }
 
     /// Returns the number of threads of the process that wait in this call.
-    fn waiting_for(&self, process: usize, key: &str) -> usize {
+    fn waiting_for(&self, process: usize, what: &str) -> usize {
         let waits = |task: &&Task| task.process == process && task.waits && !task.frozen;
-        self.tasks.iter().filter(waits).filter(|task| task.key == key).count()
+        self.tasks.iter().filter(waits).filter(|task| task.what == what).count()
     }
 
     /// Checks, while every thread waits until the given time, that no input on a parked connection and

@@ -112,8 +112,8 @@ impl Kernel {
                 (false, false) => Err(error(libc::EAGAIN)),
             };
         }
-        for (key, byte) in buffer.iter_mut().zip(stream.inbox.drain(..count)) {
-            *key = byte;
+        for (place, byte) in buffer.iter_mut().zip(stream.inbox.drain(..count)) {
+            *place = byte;
         }
         let other = stream.other;
         self.count_unasked(task);

@@ -29,7 +29,7 @@ pub struct Task {
     pub frozen: bool,
     pub ended: bool,
     /// A name for what it waits for.
-    pub key: &'static str,
+    pub what: &'static str,
 }
 
 /// The panic payload that unwinds the stack of a thread whose process is dead.
@@ -50,21 +50,21 @@ thread_local! {
 
 /// Starts the kernel of a new world; the calling task is in process 0.
 pub fn begin(kernel: Kernel) {
-    KERNEL.with(|key| *key.borrow_mut() = Some(kernel));
-    POINT.with(|key| *key.borrow_mut() = Some(Arc::new(AtomicBool::new(false))));
+    KERNEL.with(|cell| *cell.borrow_mut() = Some(kernel));
+    POINT.with(|cell| *cell.borrow_mut() = Some(Arc::new(AtomicBool::new(false))));
     with(|kernel| kernel.running = 1);
     enter(0);
 }
 
 /// Uses the kernel without a scheduling point, and in no time.
 pub fn with<T>(look: impl FnOnce(&mut Kernel) -> T) -> T {
-    KERNEL.with(|key| look(key.borrow_mut().as_mut().expect("a world")))
+    KERNEL.with(|cell| look(cell.borrow_mut().as_mut().expect("a world")))
 }
 
 /// Does the same as [`with`], unless the kernel is in use.
 pub fn try_with(look: impl FnOnce(&mut Kernel)) {
-    KERNEL.with(|key| {
-        if let Ok(Some(kernel)) = key.try_borrow_mut().as_deref_mut() {
+    KERNEL.with(|cell| {
+        if let Ok(Some(kernel)) = cell.try_borrow_mut().as_deref_mut() {
             look(kernel);
         }
     });
@@ -86,7 +86,7 @@ pub fn here<T>(look: impl FnOnce(&mut Process) -> T) -> T {
 
 /// Makes a scheduling point; a thread of a dead process ends here.
 fn point() {
-    let point = POINT.with(|key| key.borrow().clone()).expect("a world");
+    let point = POINT.with(|cell| cell.borrow().clone()).expect("a world");
     point.load(Ordering::SeqCst);
     go_on();
 }
@@ -106,12 +106,12 @@ fn go_on() {
 
 /// Returns what every thread is doing, to be printed with a failure.
 pub fn report() -> String {
-    KERNEL.with(|key| {
-        let kernel = key.borrow();
+    KERNEL.with(|cell| {
+        let kernel = cell.borrow();
         let Some(kernel) = kernel.as_ref() else { return String::new() };
         let tasks = kernel.tasks.iter().filter(|task| !task.ended).map(|task| {
-            let Task { number, process, waits, frozen, key, until, .. } = task;
-            format!("  thread {number} of {process}: waits {waits}, last for {key} until {until:?}, frozen {frozen}\n")
+            let Task { number, process, waits, frozen, what, until, .. } = task;
+            format!("  thread {number} of {process}: waits {waits}, last for {what} until {until:?}, frozen {frozen}\n")
         });
         format!("after {:?}, of processes and threads:\n{}", kernel.now, tasks.collect::<String>())
     })
@@ -146,7 +146,7 @@ fn wake_and_go_on() {
 
 /// Makes a call that waits until `look` finds something, in the queues that `queue` enters and leaves.
 pub fn wait<T>(
-    key: &'static str,
+    what: &'static str,
     until: Option<Duration>,
     mut look: impl FnMut(&mut Kernel, TaskId) -> Option<T>,
     queue: impl Fn(&mut Kernel, TaskId, bool),
@@ -166,8 +166,8 @@ pub fn wait<T>(
             }
             queue(kernel, me, true);
             let task = &mut kernel.tasks[me];
-            (task.until, task.key) = (until, key);
-            task.ends_by_signal = key != "a lock";
+            (task.until, task.what) = (until, what);
+            task.ends_by_signal = what != "a lock";
             kernel.put_to_sleep(me);
             None
         });
@@ -219,7 +219,7 @@ fn enter(process: usize) {
                 signalled: false,
                 frozen: false,
                 ended: true,
-                key: "",
+                what: "",
             });
         }
         let task = &mut kernel.tasks[me];
@@ -320,7 +320,7 @@ impl Kernel {
         let Some(earliest) = self.tasks.iter().filter(waits).filter_map(|task| task.until).min()
         else {
             let all = self.tasks.iter().filter(waits);
-            let all: Vec<_> = all.map(|task| (task.number, task.process, task.key)).collect();
+            let all: Vec<_> = all.map(|task| (task.number, task.process, task.what)).collect();
             assert!(
                 all.is_empty(),
                 "every thread waits for ever (thread, process, for what): {all:?}"
