@@ -26,10 +26,14 @@ fn a_variable_asked_for_twice_is_told_once() {
     let values = pairs(&[("FCGI_MAX_CONNS", "1")]);
     expected.insert(0, Record::new(RecordType::GET_VALUES_RESULT, 0, &values));
     assert_eq!(App::start(Library::Ours).exchange(&bytes), expected);
-    // The original writes beyond the end of an array.
+    // The original writes beyond the end of an array, which ends the process: before its answer, or after it
+    // where the stack lies otherwise.
     let Some(library) = Library::original() else { return };
     let mut original = App::start(library);
-    assert_eq!(original.exchange(&bytes), []);
+    let repeated = pairs(&[("FCGI_MAX_CONNS", "1"); 20]);
+    let repeated = [Record::new(RecordType::GET_VALUES_RESULT, 0, &repeated)];
+    let answer = original.exchange(&bytes);
+    assert!(answer.is_empty() || answer == repeated, "{answer:?}");
     until("the original's end", PATIENCE, || (!original.is_running()).then_some(()));
 }
 
