@@ -43,3 +43,11 @@ pub fn timed(what: &str, step: impl FnOnce()) {
     step();
     println!("  {what}: {} ms", start.elapsed().as_millis());
 }
+
+/// Returns which of these words, or sequences of words, are in a text.
+pub fn words_in<'a>(text: &str, wanted: &[&'a str]) -> Vec<&'a str> {
+    let text = text.to_lowercase();
+    let words = text.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
+    let text = format!(" {} ", words.collect::<Vec<_>>().join(" "));
+    wanted.iter().copied().filter(|words| text.contains(&format!(" {words} "))).collect()
+}

@@ -12,7 +12,7 @@ use std::process::Command;
 use header::{Function, HEADERS, all_functions, functions, objects, overview, program};
 use testkit::toolchain::{command, extensions, output, read};
 use testkit::wire::{self, request};
-use testkit::{Library, Running, TempDir, compile, root};
+use testkit::{Library, Running, TempDir, compile, root, words_in};
 
 /// Pages that are not named after one function or class, and the reason.
 const COLLECTIONS: [(&str, &str); 2] = [
@@ -197,11 +197,8 @@ fn headers_and_pages_are_in_plain_english() {
     for dir in ["include", "man"] {
         for entry in fs::read_dir(root(dir)).unwrap() {
             let path = entry.unwrap().path();
-            let text = fs::read_to_string(&path).unwrap().to_lowercase();
-            let words = text.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
-            let text = format!(" {} ", words.collect::<Vec<_>>().join(" "));
-            let found = DIALECT.iter().filter(|words| text.contains(&format!(" {words} ")));
-            offences.extend(found.map(|word| format!("{}: {word}", path.display())));
+            let found = words_in(&fs::read_to_string(&path).unwrap(), &DIALECT);
+            offences.extend(found.iter().map(|words| format!("{}: {words}", path.display())));
         }
     }
     assert!(offences.is_empty(), "{offences:#?}");
