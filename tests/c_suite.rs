@@ -6,6 +6,9 @@
 //! print. The original must then print something else, or die. c-tests/stored has what the original
 //! prints everywhere else.
 //!
+//! The programs of c-tests/extensions use functions that the original does not have. They are built and run on
+//! ours alone, and NAME.expected holds what they must print.
+//!
 //! LIBFCGI_ORIGINAL=stored runs ours alone. `UPDATE_STORED=1 cargo test --test c_suite` rewrites the outputs
 //! that it is compared with.
 
@@ -14,7 +17,8 @@ use std::path::Path;
 use std::process::Command;
 
 use testkit::{
-    Ended, Library, SERVED, TempDir, c_programs, compile, has_original, root, run, store, stored,
+    Ended, Library, SERVED, TempDir, compile, compile_with, has_original, programs_in, root, run,
+    store, stored,
 };
 
 /// How a program ended and what it printed; both must be the same on both libraries.
@@ -78,6 +82,19 @@ fn check(name: &str) {
     });
 }
 
+/// Builds a program of c-tests/extensions against ours and runs it: the original does not have its functions.
+fn check_extension(name: &str) {
+    let source = root("c-tests/extensions").join(format!("{name}.c"));
+    let dir = TempDir::new();
+    let program = dir.join(name);
+    compile_with(&source, Library::Ours, &program, &["-pthread"])
+        .unwrap_or_else(|error| panic!("{name}.c: {error}"));
+    let ended = run_on(&program, Library::Ours);
+    let expected = format!("c-tests/extensions/{name}.expected");
+    store(&expected, &ended.stdout);
+    same(name, "ours", &("exit 0".to_owned(), stored(&expected)), ended);
+}
+
 /// Compares line by line, so that the message shows the difference.
 fn same(name: &str, which: &str, wanted: &Behaviour, got: Ended) {
     let stderr = got.stderr.clone();
@@ -100,6 +117,27 @@ fn same(name: &str, which: &str, wanted: &Behaviour, got: Ended) {
     }
 }
 
+/// One test per program of c-tests/extensions, and one that checks that every program has a test.
+macro_rules! extensions {
+    ($($name:ident)*) => {
+        $(
+            #[test]
+            fn $name() {
+                check_extension(stringify!($name));
+            }
+        )*
+
+        #[test]
+        fn every_extension_has_a_test() {
+            assert_eq!(programs_in("c-tests/extensions"), [$(stringify!($name)),*]);
+        }
+    };
+}
+
+extensions! {
+    request_calls
+}
+
 /// One test per program, and one that checks that every program has a test.
 macro_rules! programs {
     ($($name:ident)*) => {
@@ -112,7 +150,7 @@ macro_rules! programs {
 
         #[test]
         fn every_program_has_a_test() {
-            assert_eq!(c_programs(), [$(stringify!($name)),*]);
+            assert_eq!(programs_in("c-tests"), [$(stringify!($name)),*]);
             for entry in fs::read_dir(root("c-tests/stored")).unwrap() {
                 let name = entry.unwrap().file_name().into_string().unwrap();
                 let text = fs::read_to_string(root("c-tests").join(format!("{name}.c")));

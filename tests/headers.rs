@@ -8,22 +8,26 @@ use testkit::root;
 use testkit::toolchain::read;
 
 /// Each generated header, its source in src/capi with the modules below it, and what else it declares.
-const HEADERS: [(&str, &str, Option<&str>); 4] = [
+const HEADERS: [(&str, &str, Option<&str>); 5] = [
     ("fastcgi", "fastcgi.rs", None),
     ("fcgiapp", "fcgiapp/mod.rs", Some("layout.rs")),
     ("fcgi_stdio", "fcgi_stdio/mod.rs", None),
     ("fcgios", "fcgios.rs", None),
+    ("fcgi_request", "fcgi_request/mod.rs", None),
 ];
 
 fn generate(name: &str, source: &str, others: Option<&str>) -> String {
-    let config = cbindgen::Config::from_file(root("cbindgen/common.toml")).unwrap();
+    let own = root(&format!("cbindgen/{name}.toml"));
+    let config = if own.exists() { own } else { root("cbindgen/common.toml") };
+    let config = cbindgen::Config::from_file(config).unwrap();
     let sources = [source].into_iter().chain(others);
     let builder = sources.fold(cbindgen::Builder::new().with_config(config), |builder, source| {
         builder.with_src(root("src/capi").join(source))
     });
     let mut text = Vec::new();
     builder.generate().unwrap().write(&mut text);
-    let text = String::from_utf8(text).unwrap();
+    // cbindgen begins a new line after the prefix of a long declaration.
+    let text = String::from_utf8(text).unwrap().replace("\nextern\n", "\nextern ");
     let order = root(&format!("cbindgen/{name}.order"));
     let body = match fs::read_to_string(order) {
         Ok(order) => ordered(text.trim(), &order),

@@ -12,7 +12,7 @@ use std::thread;
 
 use testkit::wire::{output, request};
 use testkit::{
-    Ended, LIMIT, Library, Listen, PATIENCE, SERVED, TempDir, Worker, c_programs, until,
+    Ended, LIMIT, Library, Listen, PATIENCE, SERVED, TempDir, Worker, programs_in, until,
 };
 use testkit::{compile_with, root, run};
 #[cfg(target_arch = "x86_64")]
@@ -140,7 +140,7 @@ fn like_the_original(name: &str, dir: &Path) -> Result<(), String> {
 /// Runs `check` for each program of c-tests that can run in such a thread.
 fn check_all(check: impl Fn(&str, &Path) -> Result<(), String> + Sync) {
     let dir = TempDir::new();
-    let mut names = c_programs();
+    let mut names = programs_in("c-tests");
     for (name, _) in ELSEWHERE {
         let at = names.iter().position(|found| found == name);
         names.swap_remove(at.unwrap_or_else(|| panic!("{name}.c is not in c-tests")));

@@ -7,12 +7,13 @@ use std::os::fd::RawFd;
 use std::time::Duration;
 
 use super::library;
+use super::listen::listen;
 use crate::os::async_io::{self, Direction};
 use crate::os::error::{errno_of, message, set_errno};
 use crate::os::memory::boxed;
 use crate::os::{descriptor, io as fd_io, shutdown, socket, spawn};
 use crate::serve::peers::PeerList;
-use crate::serve::{blocking, blocking::OnSignal, config, connection, registry};
+use crate::serve::{blocking, blocking::OnSignal, config, connection};
 
 /// The argument that a program passes to an asynchronous operation and receives in its procedure.
 pub type ClientData = *mut c_void;
@@ -106,8 +107,7 @@ pub unsafe extern "C" fn OS_CreateLocalIpcFd(bindPath: *const c_char, backlog: c
         return fail(&error(libc::EINVAL));
     }
     // SAFETY: not NULL, so the caller passes a C string.
-    let name = unsafe { bytes(bindPath) };
-    let result = socket::listen(name, backlog).inspect(|&fd| registry::opened(fd));
+    let (name, result) = unsafe { (bytes(bindPath), listen(bindPath, backlog)) };
     if let Err(reason) = &result {
         let (name, reason) = (String::from_utf8_lossy(name), message(reason));
         let _ = writeln!(fd_io::Stderr, "libfcgi: cannot listen on {name}: {reason}");

@@ -3,6 +3,8 @@
 use std::ffi::{c_char, c_int, c_uchar, c_void};
 use std::ptr;
 
+use crate::serve::Limit;
+
 /// A `va_list` as Rust sees it: opaque. The functions that take one are written in C.
 pub type va_list = *mut c_void;
 
@@ -18,6 +20,14 @@ pub const FCGX_CALL_SEQ_ERROR: c_int = -5;
 /// Flag for FCGX_InitRequest: FCGX_Accept_r returns -EINTR after a signal whose handler has no
 /// SA_RESTART, instead of continuing to wait.
 pub const FCGI_FAIL_ACCEPT_ON_INTR: c_int = 1;
+
+/// Flag of the requests that FCGX_RequestNew makes.
+pub(super) const OPAQUE: c_int = 1 << 30;
+
+/// Returns who says how long a wait for a request with these flags lasts.
+pub(super) const fn limit_of(flags: c_int) -> Limit {
+    if flags & OPAQUE == 0 { Limit::Socket } else { Limit::Caller }
+}
 
 /// A stream of bytes, to read or to write.
 ///

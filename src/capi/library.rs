@@ -75,6 +75,12 @@ pub(super) fn install() {
     STATE.store(state() & INITIALISED | READ, Ordering::Release);
 }
 
+/// Makes SIGINT, SIGTERM and SIGUSR1 request shutdown, whatever the program or its runtime has set.
+pub(super) fn take_signals() {
+    let _turn = turn();
+    signal::take();
+}
+
 fn begin() {
     let state = state();
     signal::install();

@@ -8,14 +8,14 @@
 //!
 //! The files, none of which uses one that uses it, from the ground up:
 //!
-//! * `layout`: the C structs. `private_data`: the part of the library's data whose layout programs rely on.
+//! * `layout`: the C structs. `opaque`: the requests that the library makes. `private_data`: the part of the library's data whose layout programs rely on.
 //! * [`stream`]: the cursor of any `FCGX_Stream`. [`writer`]: the library's data of an output stream.
 //! * [`block`]: the library's data of an accepted `FCGX_Request`. [`reader`]: its body.
-//! * [`transfer`]: reading and writing streams.
-//! * [`request`], `parked` and [`envp`]: a request from beginning to end, its connection afterwards, its
-//!   parameters.
-//! * [`library`]: the state of the process. [`last_resort`]: the end of the process after a panic.
-//! * [`fcgiapp`], [`fcgi_stdio`], [`fcgios`], [`fastcgi`]: the C functions, one module per header.
+//! * `gone`: whether a response is still wanted. [`transfer`]: reading and writing streams.
+//! * [`request`], `accept`, `finish`, `parked` and [`envp`]: a request from beginning to end, waiting for it,
+//!   ending it, its connection afterwards, its parameters.
+//! * [`library`]: the state of the process. `listen`: making a listen socket. [`last_resort`]: the end of the process after a panic.
+//! * [`fcgiapp`], [`fcgi_stdio`], [`fcgios`], [`fcgi_request`], [`fastcgi`]: the C functions, one module per header.
 //!
 //! Who owns the descriptor, exchange and block of a request in each of its states is a table of
 //! docs/architecture.md; tests/ownership.rs checks every cell.
@@ -32,15 +32,21 @@
     reason = "the comments of C functions are those of the C headers, for readers of C"
 )]
 
+mod accept;
 mod block;
 mod envp;
 pub mod fastcgi;
+pub mod fcgi_request;
 pub mod fcgi_stdio;
 pub mod fcgiapp;
 pub mod fcgios;
+mod finish;
+mod gone;
 mod last_resort;
 mod layout;
 mod library;
+mod listen;
+mod opaque;
 mod parked;
 mod private_data;
 mod reader;

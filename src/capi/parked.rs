@@ -5,19 +5,22 @@ use std::ffi::c_int;
 use std::{mem, ptr};
 
 use super::block::{block_of, release, release_buffers};
-use super::layout::FCGX_Request;
+use super::layout::{FCGX_Request, limit_of};
+use super::opaque::OpaqueRequest;
 use crate::os::descriptor;
 use crate::serve::key::{Key, Tenant};
 use crate::serve::last::Last;
 use crate::serve::listener::Listener;
 use crate::serve::wait::Owner;
-use crate::serve::{Connection, config, registry};
+use crate::serve::{Connection, Limit, config, registry};
 
 /// What becomes of a request's descriptor when the request ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AtEnd {
     /// The library closes it.
     Close,
+    /// The library closes it without waiting for the peer, which sees that the response is not whole.
+    Discard,
     /// The library closes this process's copy; another process goes on using the connection.
     CloseCopy,
     /// It stays open, for the program.
@@ -29,6 +32,8 @@ impl AtEnd {
     pub(super) fn apply(self, connection: Connection) {
         match self {
             Self::Close => connection.close(),
+            Self::Discard if connection.is_inherited() => connection.close_copy(),
+            Self::Discard => connection.discard(),
             Self::CloseCopy => connection.close_detached_copy(),
             Self::Leave => connection.release(),
         }
@@ -86,6 +91,8 @@ pub(super) unsafe fn give_back(request: *mut FCGX_Request) {
     // SAFETY: the caller passes an initialised request.
     let (block, fd, listen_sock) =
         unsafe { (block_of(request), (*request).ipcFd, (*request).listen_sock) };
+    // SAFETY: the caller passes an initialised request.
+    unsafe { OpaqueRequest::of(request) }.into_iter().for_each(OpaqueRequest::end);
     // SAFETY: the request is finished, so nothing else uses its block.
     let Some((connection, owner)) =
         (unsafe { block.as_mut() }).and_then(|block| Some((block.connection.take()?, block.owner)))
@@ -93,7 +100,8 @@ pub(super) unsafe fn give_back(request: *mut FCGX_Request) {
         return;
     };
     let key = if connection.fd == fd {
-        key_of(connection, listen_sock, owner)
+        // SAFETY: the caller passes an initialised request.
+        key_of(connection, listen_sock, owner, limit_of(unsafe { (*request).flags }))
     } else {
         // The program has put another descriptor into ipcFd.
         connection.release();
@@ -123,6 +131,7 @@ fn key_of(
     mut connection: Connection,
     listen_sock: c_int,
     owner: Owner,
+    limit: Limit,
 ) -> Result<Option<Key>, Connection> {
     connection.keep();
     let config = config::get();
@@ -131,7 +140,7 @@ fn key_of(
         Err(connection) => connection,
     };
     match registry::of(listen_sock) {
-        Ok(listener) => listener.take_back(connection, owner, config).map(Some),
+        Ok(listener) => listener.take_back(connection, owner, limit, config).map(Some),
         Err(_) => Err(connection),
     }
 }

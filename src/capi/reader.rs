@@ -124,7 +124,7 @@ fn received(connection: &mut Connection, stream: Stream, result: io::Result<usiz
 /// Returns the error of the stream for a fault of the input.
 fn code(fault: Fault) -> c_int {
     match fault {
-        Fault::Protocol => FCGX_PROTOCOL_ERROR,
+        Fault::Protocol | Fault::Gone => FCGX_PROTOCOL_ERROR,
         Fault::Version => FCGX_UNSUPPORTED_VERSION,
     }
 }

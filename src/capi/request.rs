@@ -6,6 +6,7 @@ use std::ptr;
 use super::block::{self, Block, block_of, release};
 use super::envp;
 use super::layout::{FCGX_ParamArray, FCGX_Request, Params};
+use super::opaque::OpaqueRequest;
 use super::parked::{self, AtEnd};
 use super::reader;
 use super::stream::Stream;
@@ -68,7 +69,12 @@ pub(super) unsafe fn begin(
     };
     match envp {
         // SAFETY: the request and its block are the ones above.
-        Ok(envp) => unsafe { publish(request, block, begin, envp) },
+        Ok(envp) => unsafe {
+            publish(request, block, begin, envp);
+            OpaqueRequest::of(request)
+                .into_iter()
+                .for_each(|opaque| opaque.begin((*request).ipcFd));
+        },
         // SAFETY: the caller passes an initialised request.
         Err(_) => unsafe { close(request) },
     }
@@ -216,6 +222,17 @@ pub(super) unsafe fn close(request: *mut FCGX_Request) {
     }
 }
 
+/// Ends a request in progress without sending anything and closes its connection, without waiting for the
+/// peer.
+///
+/// # Safety
+///
+/// As for [`block_of`].
+pub(super) unsafe fn abandon(request: *mut FCGX_Request) {
+    // SAFETY: the caller passes an initialised request.
+    unsafe { end(request, AtEnd::Discard) };
+}
+
 /// Ends a request without sending anything and leaves its descriptor, in ipcFd, to the program.
 ///
 /// # Safety
@@ -236,6 +253,7 @@ unsafe fn end(request: *mut FCGX_Request, at_end: AtEnd) {
     let (block, fd) = unsafe { (block_of(request), (*request).ipcFd) };
     // SAFETY: the caller passes an initialised request.
     let key = unsafe {
+        OpaqueRequest::of(request).into_iter().for_each(OpaqueRequest::end);
         withdraw(request);
         let key = parked::take_key(request);
         (*request).paramsPtr = ptr::null_mut();

@@ -75,6 +75,29 @@ unsafe fn get_more(stream: Stream, to: *mut c_uchar, n: usize) -> usize {
     got
 }
 
+/// Reads at most `n` bytes: waits for the first one only. Returns how many; 0 at the end and after an error.
+///
+/// # Safety
+///
+/// `to` may be written for `n` bytes.
+pub(super) unsafe fn get_some(stream: Stream, to: *mut c_uchar, n: usize) -> usize {
+    while n > 0 && stream.can_read() {
+        // SAFETY: the caller lets `to` be written for `n` bytes.
+        let got = unsafe { stream.copy_out(to, n) };
+        if got > 0 {
+            return got;
+        }
+        // SAFETY: the caller lets `to` be written for `n` bytes.
+        match unsafe { reader::get_directly(stream, to, n) } {
+            Some(0) => {}
+            Some(direct) => return direct,
+            None if !stream.refill() => break,
+            None => {}
+        }
+    }
+    0
+}
+
 /// Reads up to and including a line feed, at most `n` bytes. Returns how many; 0 at the end.
 ///
 /// # Safety

@@ -250,6 +250,13 @@ pub(super) fn is_emptied_by_us(stream: Stream) -> bool {
     proc.is_some_and(|proc| ptr::fn_addr_eq(proc, empty as Proc))
 }
 
+/// Returns whether a stream of the library has no buffer yet: nothing was written.
+pub(super) fn is_unused(stream: Stream) -> bool {
+    // SAFETY: with our procedure, the stream's data is its writer.
+    is_emptied_by_us(stream)
+        && unsafe { writer_of(stream) }.is_some_and(|writer| writer.outbound.capacity() == 0)
+}
+
 /// Returns the output of a stream of the library, even if the program has replaced its procedure; NULL for
 /// any other stream.
 pub(super) fn output_of(stream: Stream) -> *mut Output {

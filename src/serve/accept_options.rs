@@ -2,12 +2,22 @@
 
 use std::time::{Duration, Instant};
 
+use super::cancel::Cancel;
 use super::config::Config;
 use crate::os::{clock, shutdown, signal};
 
+/// Who says how long a call of accept waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// The listen socket: with O_NONBLOCK the call does not wait, and SO_RCVTIMEO may end the wait.
+    Socket,
+    /// The caller, by [`AcceptOptions::until`], whatever the socket says.
+    Caller,
+}
+
 /// Options of one call of [`Listener::next`](super::listener::Listener::next).
 #[derive(Clone, Copy, Debug)]
-pub struct AcceptOptions {
+pub struct AcceptOptions<'a> {
     /// Whether a signal ends the wait (FCGI_FAIL_ACCEPT_ON_INTR).
     pub fail_on_intr: bool,
     /// The settings of the process.
@@ -17,9 +27,19 @@ pub struct AcceptOptions {
     pub until: Option<Instant>,
     /// Whether the first wait is a short one, after which the listen socket's flags are checked.
     pub looks: bool,
+    /// Who says how long the call waits.
+    pub limit: Limit,
+    /// What ends the wait from another thread or a signal handler.
+    pub cancel: Option<&'a Cancel>,
 }
 
-impl AcceptOptions {
+impl AcceptOptions<'_> {
+    /// Returns the options of a call that waits as the listen socket says.
+    pub const fn plain(config: &'static Config) -> Self {
+        let limit = Limit::Socket;
+        Self { fail_on_intr: false, config, until: None, looks: false, limit, cancel: None }
+    }
+
     /// Returns the same options with another end of the wait, if that is earlier.
     pub(super) fn until(self, end: Option<Instant>) -> Self {
         let until = match (self.until, end) {
@@ -37,6 +57,16 @@ impl AcceptOptions {
     pub(super) fn wait(&self, longest: Duration) -> Duration {
         let left = self.until.map(|end| end.saturating_duration_since(clock::now()));
         left.map_or(longest, |left| left.min(longest))
+    }
+
+    /// Returns whether the caller has set a limit, which even a wait for one connection keeps.
+    pub(super) const fn has_callers_limit(&self) -> bool {
+        matches!(self.limit, Limit::Caller) && self.until.is_some()
+    }
+
+    /// Returns whether the call was cancelled.
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.cancel.is_some_and(Cancel::is_cancelled)
     }
 
     /// Returns whether the signal that interrupted a wait ends it, as it would have ended accept.

@@ -213,8 +213,8 @@ impl Connection {
         self.end();
     }
 
-    /// Closes the connection while it has no request: no data in either direction matters.
-    pub(super) fn discard(mut self) {
+    /// Closes the connection without waiting: no data in either direction matters.
+    pub fn discard(mut self) {
         if self.leave_pool() {
             close_without_lingering(self.fd, self.epoch);
         }

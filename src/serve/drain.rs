@@ -22,11 +22,12 @@ use std::time::{Duration, Instant};
 
 use super::accept_options::AcceptOptions;
 use super::connection::Connection;
-use super::head::{AcceptedRequest, HeadProgress, receive_head};
+use super::head::{AcceptedRequest, HeadProgress, Turn, receive_head};
 use super::patience::POLL_INTERVALS;
 use super::pool::Pool;
 use super::wait::{Again, Stage, Wait};
 use crate::os::descriptor::close;
+use crate::os::error::would_block;
 use crate::os::lock::Lock;
 use crate::os::memory::{extend, push};
 use crate::os::poll::{self, PollFd, READABLE};
@@ -60,8 +61,9 @@ impl Drain {
         Self { end: Lock::new(None), drainers: AtomicU32::new(0) }
     }
 
-    /// Returns one more request, if there is any. Otherwise every parked connection is closed. `kept`: the
-    /// connection of the thread's last request. `new`: the one that was accepted last.
+    /// Returns one more request, if there is any. Otherwise every parked connection is closed. Fails with
+    /// EAGAIN if the caller's own limit ends the wait earlier. `kept`: the connection of the thread's last
+    /// request. `new`: the one that was accepted last.
     #[cold]
     pub(super) fn next(
         &self,
@@ -69,38 +71,33 @@ impl Drain {
         kept: Option<Connection>,
         new: Option<Connection>,
         options: &AcceptOptions,
-    ) -> Option<AcceptedRequest> {
+    ) -> Turn {
+        let mut search = Search::new(self, pool, options);
         let limit = options.config.drain;
-        let mut search = Search {
-            drain: self,
-            pool,
-            options,
-            end: self.end(limit),
-            unready: Vec::new(),
-            drainer: None,
-            unspent: 2 * limit.as_millis() as u64,
-            interval: POLL_INTERVALS[0],
-        };
         if let Some(connection) = new {
             search.keep_waiting((connection, self.prolonged(Stage::Silent, limit)));
         }
         let mut kept = kept.map(|kept| (kept, self.prolonged(Stage::Idle, limit)));
         loop {
             if let Some(accepted) = search.ask_parked(kept.take()) {
-                return Some(accepted);
+                return Ok(Some(accepted));
             }
             match search.wait() {
                 Step::AskParked => {}
                 Step::AskUnready => {
                     if let Some(accepted) = search.ask_unready() {
-                        return Some(accepted);
+                        return Ok(Some(accepted));
                     }
+                }
+                Step::Leave => {
+                    park_all(pool, search.unready.into_iter(), options);
+                    return Err(would_block());
                 }
                 Step::Stop => break,
             }
         }
         search.unready.into_iter().for_each(|(connection, _)| connection.discard());
-        None
+        Ok(None)
     }
 
     /// Returns when the drain ends. The first thread that asks sets the end for connections that are silent
@@ -128,7 +125,7 @@ impl Drain {
 struct Search<'a> {
     drain: &'a Drain,
     pool: &'a Arc<Pool>,
-    options: &'a AcceptOptions,
+    options: &'a AcceptOptions<'a>,
     /// The end of the drain when the call began.
     end: Option<Instant>,
     /// Connections for which this thread waits.
@@ -144,10 +141,26 @@ struct Search<'a> {
 enum Step {
     AskParked,
     AskUnready,
+    /// The caller's own limit is over.
+    Leave,
     Stop,
 }
 
-impl Search<'_> {
+impl<'a> Search<'a> {
+    fn new(drain: &'a Drain, pool: &'a Arc<Pool>, options: &'a AcceptOptions<'a>) -> Self {
+        let limit = options.config.drain;
+        Self {
+            drain,
+            pool,
+            options,
+            end: drain.end(limit),
+            unready: Vec::new(),
+            drainer: None,
+            unspent: 2 * limit.as_millis() as u64,
+            interval: POLL_INTERVALS[0],
+        }
+    }
+
     /// Looks for a request on `first` and on all parked connections.
     fn ask_parked(&mut self, first: Option<Unready>) -> Option<AcceptedRequest> {
         // Counted before the first look: other threads leave when they see no thread with a connection.
@@ -186,16 +199,20 @@ impl Search<'_> {
         // A thread that gets a request parks its other connections, and only then leaves.
         let drainers = self.drain.drainers.load(Ordering::SeqCst);
         let others = drainers > u32::from(self.drainer.is_some());
-        if !self.pool.is_empty() {
+        if !self.pool.look(|parking| parking.is_empty()) {
             return Step::AskParked;
         }
         let is_done = self.unready.is_empty() && (left.is_zero() || !others);
         if is_done || (!left.is_zero() && self.unspent == 0) {
             return Step::Stop;
         }
+        if self.options.has_callers_limit() && self.options.is_over() {
+            return Step::Leave;
+        }
         let longest = if others { Duration::from_millis(self.interval) } else { left };
         self.interval = (2 * self.interval).min(POLL_INTERVALS[1]);
         let wait = left.min(longest).min(Duration::from_millis(self.unspent));
+        let wait = if self.options.has_callers_limit() { self.options.wait(wait) } else { wait };
         match wait_for_any(&self.unready, wait) {
             Ok(true) => {}
             Ok(false) => {
@@ -261,14 +278,19 @@ fn closing_request(
     unready: impl Iterator<Item = Unready>,
     options: &AcceptOptions,
 ) -> AcceptedRequest {
+    park_all(pool, unready, options);
+    let (connection, mut begin) = accepted;
+    begin.keep = false;
+    (connection, begin)
+}
+
+/// Parks the unready for the next call.
+fn park_all(pool: &Arc<Pool>, unready: impl Iterator<Item = Unready>, options: &AcceptOptions) {
     for (connection, wait) in unready {
         if let Err(connection) = connection.park(pool, wait, Again::WhenHeard, options.config) {
             connection.discard();
         }
     }
-    let (connection, mut begin) = accepted;
-    begin.keep = false;
-    (connection, begin)
 }
 
 /// Accepts the connection for which this thread was woken, if there is one.

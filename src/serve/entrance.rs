@@ -5,7 +5,7 @@ use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use super::accept_options::AcceptOptions;
+use super::accept_options::{AcceptOptions, Limit};
 use super::patience::{LUCK, MOST_EMPTY_ACCEPTS, PAUSE};
 use super::troubles::{Consequence, Troubles};
 use crate::os::descriptor::{file_number, is_nonblocking};
@@ -72,19 +72,24 @@ impl Entrance {
     }
 
     /// Returns the options of a wait that begins now: the timeout may end it, or immediately a socket
-    /// that the program made non-blocking.
-    pub(super) fn options(&self, options: AcceptOptions) -> AcceptOptions {
-        let options = AcceptOptions { looks: true, ..options.until(self.end_of_wait()) };
+    /// that the program made non-blocking, unless the caller says how long it waits.
+    pub(super) fn options<'a>(&self, options: AcceptOptions<'a>) -> AcceptOptions<'a> {
+        let options = AcceptOptions { looks: true, ..options };
+        if options.limit == Limit::Caller {
+            return options;
+        }
+        let options = options.until(self.end_of_wait());
         if self.refuses_to_wait() { self.after_a_look(options) } else { options }
     }
 
     /// Checks whether the program has made a pooled listener's socket non-blocking: then the wait is
     /// over. If the program has cleared the flag, sets it again.
     #[cold]
-    pub(super) fn after_a_look(&self, options: AcceptOptions) -> AcceptOptions {
+    pub(super) fn after_a_look<'a>(&self, options: AcceptOptions<'a>) -> AcceptOptions<'a> {
         let refuses = mark::make_nonblocking(self.fd).is_ok_and(|who| who == Waiter::Program);
         self.refuses_to_wait.store(refuses, Ordering::Relaxed);
-        AcceptOptions { looks: false, ..options.until(refuses.then(clock::now)) }
+        let is_over = refuses && options.limit == Limit::Socket;
+        AcceptOptions { looks: false, ..options.until(is_over.then(clock::now)) }
     }
 
     /// Restores the socket's flags, unless another process needs them. With `is_pooled` a later call sets
@@ -94,8 +99,14 @@ impl Entrance {
         self.refuses_to_wait.store(is_pooled, Ordering::Relaxed);
     }
 
+    /// Returns whether a call does not wait: the program has made a pooled listener's socket non-blocking,
+    /// as of the last look, and the socket says how long to wait.
+    pub(super) fn refuses(&self, limit: Limit) -> bool {
+        limit == Limit::Socket && self.refuses_to_wait()
+    }
+
     /// Returns whether the program has made a pooled listener's socket non-blocking, as of the last look.
-    pub(super) fn refuses_to_wait(&self) -> bool {
+    fn refuses_to_wait(&self) -> bool {
         self.refuses_to_wait.load(Ordering::Relaxed)
     }
 
@@ -151,9 +162,9 @@ impl Entrance {
     /// Returns whether the number stands for a listen socket by now, although it did not when a call
     /// failed. Gives the program a moment in which to make one.
     #[cold]
-    pub(super) fn listens_by_now(&self) -> bool {
+    pub(super) fn listens_by_now(&self, options: &AcceptOptions) -> bool {
         if self.is_changing() {
-            pause();
+            pause(options);
         }
         let listens = || socket::check_listens(self.fd).is_ok() && !socket::is_shut_down(self.fd);
         (self.is_changing() || !self.is_suspect()) && listens()
@@ -169,13 +180,13 @@ impl Entrance {
             AcceptTrouble::Passing => match self.troubles.next(|| self.has_connection()) {
                 Consequence::TryAgain => Ok(()),
                 Consequence::Pause => {
-                    pause();
+                    pause(options);
                     Ok(())
                 }
                 Consequence::Return => Err(error),
             },
             AcceptTrouble::Shortage => {
-                pause();
+                pause(options);
                 Ok(())
             }
             AcceptTrouble::NotListening | AcceptTrouble::Lasting => Err(error),
@@ -200,8 +211,8 @@ impl Entrance {
     }
 
     /// Waits a moment for a shortage to pass.
-    pub(super) fn wait_for_room(&self) {
-        pause();
+    pub(super) fn wait_for_room(&self, options: &AcceptOptions) {
+        pause(options);
         self.has_made_room.store(false, Ordering::Relaxed);
     }
 
@@ -211,9 +222,9 @@ impl Entrance {
     }
 }
 
-/// Waits a moment. A signal ends it early; the caller checks for that.
-fn pause() {
+/// Waits a moment, as far as the options allow. A signal ends it early; the caller checks for that.
+fn pause(options: &AcceptOptions) {
     // Only an existing one: a new one takes descriptors.
     let wake_up = shutdown::existing_wake_up().unwrap_or(-1);
-    let _ = poll::poll(&mut [PollFd::new(wake_up, READABLE)], Some(PAUSE));
+    let _ = poll::poll(&mut [PollFd::new(wake_up, READABLE)], Some(options.wait(PAUSE)));
 }

@@ -68,6 +68,8 @@ pub struct Exchange {
     start: RequestStart,
     /// Whether the current input stream, which may have ended, is the request's last one.
     on_last: bool,
+    /// Whether the web server has aborted the request.
+    is_aborted: bool,
 }
 
 impl Exchange {
@@ -78,7 +80,13 @@ impl Exchange {
             params: Params::new(),
             start: RequestStart { id: 0, role: Role::Responder, keep: false },
             on_last: true,
+            is_aborted: false,
         }
+    }
+
+    /// Whether the web server does not want the response any more, as far as its records were decoded.
+    pub const fn is_gone(&self) -> bool {
+        self.is_aborted || self.incoming.is_cut_off()
     }
 
     /// Whether the peer expects the connection to stay open after the request.
@@ -120,6 +128,11 @@ impl Exchange {
     /// [`HeadEvent::Ready`]. They are valid until the exchange is used for another request.
     pub fn params(&mut self) -> &mut [AtomicPtr<u8>] {
         self.params.pointers()
+    }
+
+    /// Returns the parameters' strings.
+    pub const fn strings(&self) -> &Params {
+        &self.params
     }
 
     /// Returns the buffer that [`BodyEvent::Content`] points into, and the offset of its first unread byte.
@@ -190,6 +203,7 @@ impl Exchange {
             Ok(()) => {
                 self.incoming.set_phase(Phase::Stdin);
                 self.on_last = self.start.role != Role::Filter;
+                self.is_aborted = false;
                 HeadEvent::Ready(self.start)
             }
             Err(ParamsError::Cut) => {
@@ -220,8 +234,8 @@ impl Exchange {
             }
             IncomingEvent::Abort => {
                 self.incoming.set_phase(Phase::Ended);
-                self.on_last = true;
-                BodyEvent::Fault(Fault::Protocol)
+                (self.on_last, self.is_aborted) = (true, true);
+                BodyEvent::Fault(Fault::Gone)
             }
             IncomingEvent::Answer(answer) => BodyEvent::Answer(answer),
             IncomingEvent::Broken(fault) => BodyEvent::Fault(fault),
@@ -415,7 +429,7 @@ mod tests {
         assert!(matches!(exchange.head_event(LIMIT), HeadEvent::Ready(_)));
         let (content, event) = read_all(&mut exchange);
         assert_eq!(content, b"x");
-        assert!(matches!(event, BodyEvent::Fault(Fault::Protocol)), "{event:?}");
+        assert!(matches!(event, BodyEvent::Fault(Fault::Gone)), "{event:?}");
         assert!(matches!(exchange.body_event(), BodyEvent::End));
         // The fault is the stream's, not the connection's.
         assert!(exchange.incoming().is_sound());

@@ -12,7 +12,7 @@ use super::patience::MOST_RECEIVED;
 use super::wait::{Stage, Wait};
 use crate::os::clock;
 use crate::os::descriptor::{is_open, shutdown_write};
-use crate::os::error::{interrupted, not_open};
+use crate::os::error::{cancelled, interrupted, not_open};
 use crate::os::io::{Then, recv_now, send_now};
 use crate::os::poll::{self, PollFd, READABLE};
 use crate::os::shutdown::{self, MAX_UNCHECKED_WAIT};
@@ -149,7 +149,7 @@ pub(crate) fn wait_alone(
     timeout: Option<Duration>,
     options: &AcceptOptions,
 ) -> Turn {
-    let mut lone = LoneWait::new(wait, timeout, options.config);
+    let mut lone = LoneWait::new(wait, timeout, options);
     loop {
         lone.note_shutdown();
         let progress = receive_head(&mut connection, options);
@@ -161,11 +161,11 @@ pub(crate) fn wait_alone(
             Some(next) if next.stage != Stage::Lingering => lone.go_on(next),
             _ => break,
         }
-        match lone.poll(connection.fd) {
+        match lone.poll(connection.fd, options) {
             Ok(Woken::ToLook) => {}
-            Ok(Woken::AtDeadline) => {
+            Ok(Woken::Over(result)) => {
                 connection.discard();
-                return if lone.is_draining { Err(interrupted()) } else { Ok(None) };
+                return result;
             }
             Err(error) if error.kind() != ErrorKind::Interrupted => break,
             Err(_) if !is_open(connection.fd) => {
@@ -184,12 +184,12 @@ pub(crate) fn wait_alone(
 }
 
 /// Why [`LoneWait::poll`] returns.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 enum Woken {
     /// There may be something to do.
     ToLook,
-    /// The deadline has passed.
-    AtDeadline,
+    /// The deadline has passed, or the call was cancelled: this is its result.
+    Over(Turn),
 }
 
 /// How [`wait_alone`] waits, and until when.
@@ -205,9 +205,12 @@ struct LoneWait {
 }
 
 impl LoneWait {
-    fn new(wait: Wait, timeout: Option<Duration>, config: &Config) -> Self {
+    fn new(wait: Wait, timeout: Option<Duration>, options: &AcceptOptions) -> Self {
         let end = timeout.and_then(|timeout| clock::now().checked_add(timeout));
-        Self { wait, end, drain: config.drain, is_draining: false, is_checked: false }
+        let limit = options.until.filter(|_| options.has_callers_limit());
+        let end = end.into_iter().chain(limit).min();
+        let drain = options.config.drain;
+        Self { wait, end, drain, is_draining: false, is_checked: false }
     }
 
     /// Begins to drain once shutdown is requested.
@@ -227,7 +230,10 @@ impl LoneWait {
     }
 
     /// Waits until the connection is readable, the deadline has passed or shutdown is requested.
-    fn poll(&mut self, fd: RawFd) -> io::Result<Woken> {
+    fn poll(&mut self, fd: RawFd, options: &AcceptOptions) -> io::Result<Woken> {
+        if options.is_cancelled() {
+            return Ok(Woken::Over(Err(cancelled())));
+        }
         // Once shutdown is requested, the wake-up descriptor stays readable.
         let wake_up =
             if self.is_draining { -1 } else { shutdown::wake_up_descriptor().unwrap_or(-1) };
@@ -241,7 +247,10 @@ impl LoneWait {
             left
         };
         match poll::poll(&mut fds, timeout)? {
-            0 if timeout == left => return Ok(Woken::AtDeadline),
+            0 if timeout == left => {
+                let is_draining = self.is_draining;
+                return Ok(Woken::Over(if is_draining { Err(interrupted()) } else { Ok(None) }));
+            }
             0 => self.is_checked = shutdown::check_wake_up().is_ok(),
             _ if fds[1].revents != 0 && !shutdown::is_requested() => {
                 shutdown::ignore_wake_up();

@@ -15,8 +15,10 @@ use crate::protocol::writer::{self, Record};
 /// Why a connection cannot be read on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The bytes break the protocol, or end too early.
+    /// The bytes break the protocol.
     Protocol,
+    /// The web server has aborted the request, or the connection has ended too early.
+    Gone,
     /// A record of another protocol version.
     Version,
 }
@@ -95,7 +97,7 @@ impl Incoming {
     /// Notes the result of a receive call: `n` bytes, or 0 for the end.
     pub fn received(&mut self, n: usize) {
         if n == 0 {
-            self.break_off(Fault::Protocol);
+            self.break_off(Fault::Gone);
         }
         self.inbound.received(n);
     }
@@ -108,6 +110,29 @@ impl Incoming {
     /// Whether the connection can serve another request.
     pub const fn is_sound(&self) -> bool {
         self.fault.is_none()
+    }
+
+    /// Whether the web server has closed the connection.
+    pub const fn is_cut_off(&self) -> bool {
+        matches!(self.fault, Some(Fault::Gone))
+    }
+
+    /// Returns whether the web server aborts the active request in the bytes received and not yet used.
+    pub fn has_abort(&self) -> bool {
+        let (mut reader, mut rest) = (self.reader, self.inbound.unread());
+        loop {
+            let used = match reader.step(rest) {
+                Step::NeedMore => return false,
+                Step::Skip(n) => n,
+                Step::Content(n) => {
+                    reader.consume(n);
+                    n
+                }
+                Step::Header(header) if route(&header, self.active) == Route::Abort => return true,
+                Step::Header(_) => HEADER_LEN,
+            };
+            rest = rest.get(used..).unwrap_or_default();
+        }
     }
 
     /// Whether nothing has to be remembered: no bytes, no request, no fault.

@@ -20,7 +20,7 @@ use std::mem;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
-use super::accept_options::AcceptOptions;
+use super::accept_options::{AcceptOptions, Limit};
 use super::company::Company;
 use super::config::Config;
 use super::connection::Connection;
@@ -29,21 +29,21 @@ use super::entrance::Entrance;
 use super::entry::Entry;
 use super::event::Event;
 use super::grace::{self, Budget, End};
-use super::head::{AcceptedRequest, HeadProgress, Turn, linger, receive_head, wait_alone};
+use super::head::{AcceptedRequest, HeadProgress, Turn, receive_head, wait_alone};
 use super::hold::hold;
 use super::key::{Key, Tenant};
 use super::last::Last;
+use super::looks::{self, Look};
 use super::patience::{LONGEST_WAIT, SHORTAGE_WAIT};
 use super::pool::Pool;
-use super::turns::TakenOut;
 use super::wait::{Again, Owner, Stage, Wait};
 use super::watcher::{LISTEN, UNASKED};
 use crate::os::descriptor::{close, is_open};
-use crate::os::error::{AcceptTrouble, interrupted, not_open, shut_down, would_block};
+use crate::os::error::{AcceptTrouble, cancelled, interrupted, not_open, shut_down, would_block};
 use crate::os::lock::Lock;
 use crate::os::poll::{self, PollFd, READABLE};
 use crate::os::socket::{self, Accepted, Peer};
-use crate::os::{clock, mark, shutdown, threads};
+use crate::os::{mark, shutdown, threads};
 
 /// A listen socket and the connections that were accepted from it.
 #[derive(Debug)]
@@ -99,8 +99,12 @@ impl Listener {
                 }
                 continue;
             }
+            if options.is_cancelled() {
+                self.park_given(last, &options);
+                return Err(cancelled());
+            }
             if shutdown::is_requested() {
-                return self.drain_next(last, round, &options).ok_or_else(interrupted);
+                return self.drain_next(last, round, &options)?.ok_or_else(interrupted);
             }
             let result = self.turn(mem::replace(&mut last, Last::None), &options);
             round = Round::Later;
@@ -122,7 +126,7 @@ impl Listener {
                 let outcome = receive_head(&mut kept, options);
                 self.settle(kept, outcome, Wait::IDLE, options)
             }
-            _ if self.may_block() => self.plain(options),
+            _ if self.may_block(options) => self.plain(options),
             Last::Parked(key, fd) if !threads::only_one() => {
                 self.see_to(hold(&self.pool, key, fd, options), options)
             }
@@ -130,9 +134,18 @@ impl Listener {
         }
     }
 
+    /// Parks the connection of the caller's last request, for which no thread waits now.
+    #[cold]
+    fn park_given(&self, last: Last, options: &AcceptOptions) {
+        let Some(kept) = last.into_connection() else { return };
+        if let Err(kept) = kept.park(&self.pool, Wait::IDLE, Again::InTurn, options.config) {
+            kept.discard();
+        }
+    }
+
     /// Ends a wait whose time is over. If the program has made the socket non-blocking, accept4 decides.
     fn time_out(&self, options: &AcceptOptions) -> Turn {
-        if self.entrance.refuses_to_wait() {
+        if self.entrance.refuses(options.limit) {
             self.accepted_or_would_block(options)
         } else {
             Err(would_block())
@@ -152,18 +165,14 @@ impl Listener {
         self.pool.belongs_to_parent()
     }
 
-    fn may_block(&self) -> bool {
-        threads::only_one() && !self.pool.is_entered() && self.pool.is_unused()
+    fn may_block(&self, options: &AcceptOptions) -> bool {
+        let is_alone = threads::only_one() && !self.pool.is_entered() && self.pool.is_unused();
+        is_alone && !options.has_callers_limit()
     }
 
     /// Returns a request of the shutdown drain. After a wait a new connection may have woken this thread.
     #[cold]
-    fn drain_next(
-        &self,
-        last: Last,
-        round: Round,
-        options: &AcceptOptions,
-    ) -> Option<AcceptedRequest> {
+    fn drain_next(&self, last: Last, round: Round, options: &AcceptOptions) -> Turn {
         shutdown::forget_abandoned_accept();
         self.pool.call_reserve();
         let is_called = self.pool.take_announced() || round == Round::Later;
@@ -175,16 +184,17 @@ impl Listener {
     /// Blocks in accept4.
     fn plain(&self, options: &AcceptOptions) -> Turn {
         let accepting = shutdown::Accepting::on(self.fd(), self.entrance.file());
-        if shutdown::is_requested() {
+        let is_called = || shutdown::is_requested() || options.is_cancelled();
+        if is_called() {
             return Ok(None);
         }
         let result = self.entrance.accept();
         drop(accepting);
         match result {
             // The error does not matter: a placeholder may have had the number.
-            Err(_) if shutdown::is_requested() => Ok(None),
+            Err(_) if is_called() => Ok(None),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                if self.entrance.is_over_by_limit()? {
+                if options.limit == Limit::Socket && self.entrance.is_over_by_limit()? {
                     return Err(error);
                 }
                 self.pooled(options)
@@ -240,9 +250,9 @@ impl Listener {
     fn make_room(&self, options: &AcceptOptions) -> Option<AcceptedRequest> {
         let surplus = if self.entrance.needs_room() { self.pool.take_least_worth() } else { None };
         if let Some(surplus) = surplus {
-            return self.give_up(surplus, options);
+            return looks::give_up(&self.pool, surplus, options);
         }
-        self.entrance.wait_for_room();
+        self.entrance.wait_for_room(options);
         None
     }
 
@@ -251,13 +261,21 @@ impl Listener {
         &self,
         mut kept: Connection,
         owner: Owner,
+        limit: Limit,
         config: &Config,
     ) -> Result<Key, Connection> {
         kept.join(&self.pool);
-        if self.company() != Company::Pool {
+        if self.company(limit) != Company::Pool {
             return Err(kept);
         }
         kept.give_back(&self.pool, owner, config)
+    }
+
+    /// Does what follows a look at a parked connection, if that goes on.
+    fn settle_after(&self, look: Option<Look>, options: &AcceptOptions) -> Turn {
+        look.map_or(Ok(None), |(connection, progress, wait)| {
+            self.settle(connection, progress, wait, options)
+        })
     }
 
     /// Returns the request, or parks the connection. `wait`: how it has waited so far.
@@ -275,7 +293,7 @@ impl Listener {
             connection.discard();
             return Ok(None);
         };
-        if let Company::Alone(patience) = self.company() {
+        if let Company::Alone(patience) = self.company(options.limit) {
             return wait_alone(connection, wait, patience, options);
         }
         let is_new = connection.is_new();
@@ -289,17 +307,17 @@ impl Listener {
     }
 
     /// Returns how a connection without a request waits.
-    fn company(&self) -> Company {
-        if self.pool.is_entered() && !self.entrance.refuses_to_wait() {
+    fn company(&self, limit: Limit) -> Company {
+        if self.pool.is_entered() && !self.entrance.refuses(limit) {
             Company::Pool
         } else {
-            self.new_company()
+            self.new_company(limit)
         }
     }
 
     #[cold]
-    fn new_company(&self) -> Company {
-        let refuses = self.entrance.refuses_to_wait() || mark::nonblocking_by_program(self.fd());
+    fn new_company(&self, limit: Limit) -> Company {
+        let refuses = self.entrance.refuses(limit) || self.is_nonblocking(limit);
         // A program that accepts connections itself has named no listen socket, or has closed it.
         if refuses || socket::check_listens(self.fd()).is_err() {
             return Company::Alone(None);
@@ -336,12 +354,16 @@ impl Listener {
             Ok(Event::Nothing) => Ok(None),
             Ok(Event::Listen) => self.accept(options),
             Ok(Event::Unasked) => self.accept_unasked(options),
-            Ok(Event::Heard(taken_out)) => self.hear(taken_out, options),
-            Ok(Event::Late(taken_out)) => self.expire(taken_out, options),
-            Ok(Event::Surplus(taken_out)) => Ok(self.give_up(taken_out, options)),
+            Ok(Event::Heard(taken_out)) => {
+                self.settle_after(looks::hear(&self.pool, taken_out, options), options)
+            }
+            Ok(Event::Late(taken_out)) => {
+                self.settle_after(looks::expire(&self.pool, taken_out, options), options)
+            }
+            Ok(Event::Surplus(taken_out)) => Ok(looks::give_up(&self.pool, taken_out, options)),
             // After a short first wait the next look at the flags sees to it.
             Err(error) if error.kind() != ErrorKind::TimedOut && !is_open(self.fd()) => {
-                if self.goes_on() { Ok(None) } else { Err(not_open()) }
+                if self.goes_on(options) { Ok(None) } else { Err(not_open()) }
             }
             Err(error) => self.entrance.not_waited(error, options).map(|()| None),
         }
@@ -350,7 +372,7 @@ impl Listener {
     /// Enters the pool and waits there, or without epoll.
     #[cold]
     fn enter_and_wait(&self, options: &AcceptOptions) -> Turn {
-        if mark::nonblocking_by_program(self.fd()) {
+        if self.is_nonblocking(options.limit) {
             return self.accepted_or_would_block(options);
         }
         match self.enter() {
@@ -358,6 +380,11 @@ impl Listener {
             Err(error) if AcceptTrouble::of(&error) != AcceptTrouble::Shortage => Err(error),
             Ok(Entry::NoEpoll) | Err(_) => self.without_epoll(options),
         }
+    }
+
+    /// Returns whether a call does not wait, because the program has made the socket non-blocking.
+    fn is_nonblocking(&self, limit: Limit) -> bool {
+        limit == Limit::Socket && mark::nonblocking_by_program(self.fd())
     }
 
     /// Calls accept4 on a socket that the program made non-blocking, and returns what it says.
@@ -389,7 +416,7 @@ impl Listener {
             Err(_) if self.entrance.is_suspect() && socket::is_shut_down(self.fd()) => {
                 return Err(shut_down());
             }
-            Err(AcceptTrouble::NotListening) if self.goes_on() => return Ok(None),
+            Err(AcceptTrouble::NotListening) if self.goes_on(options) => return Ok(None),
             Ok(_) if self.entrance.may_have_more() => self.pool.queue(LISTEN),
             _ => {}
         }
@@ -399,12 +426,12 @@ impl Listener {
     /// Returns whether to go on although the number was not that of a listen socket: for a new one, or
     /// for connections.
     #[cold]
-    fn goes_on(&self) -> bool {
-        if self.entrance.listens_by_now() {
+    fn goes_on(&self, options: &AcceptOptions) -> bool {
+        if self.entrance.listens_by_now(options) {
             self.pool.queue(UNASKED);
             return true;
         }
-        self.entrance.is_changing() && self.pool.knows_any()
+        self.entrance.is_changing() && self.pool.look(|parking| parking.is_any_known())
     }
 
     /// Accepts although epoll did not report the listen socket: its number may stand for another.
@@ -416,7 +443,7 @@ impl Listener {
         let _ = self.pool.mend();
         let fd = self.fd();
         if let Err(error) = socket::check_listens(fd).and_then(|()| mark::make_nonblocking(fd)) {
-            return if self.goes_on() { Ok(None) } else { Err(error) };
+            return if self.goes_on(options) { Ok(None) } else { Err(error) };
         }
         // The number may stand for a new socket of the program.
         self.entrance.look_anew();
@@ -424,57 +451,9 @@ impl Listener {
         self.accept(options)
     }
 
-    /// Receives on a parked connection that is readable.
-    fn hear(&self, taken_out: TakenOut, options: &AcceptOptions) -> Turn {
-        let wait = taken_out.2.wait;
-        let Some(mut connection) = Connection::taken_out(&self.pool, taken_out) else {
-            return Ok(None);
-        };
-        let outcome = match wait.stage {
-            Stage::Lingering => linger(&mut connection),
-            _ => receive_head(&mut connection, options),
-        };
-        self.settle(connection, outcome, wait, options)
-    }
-
-    /// Closes a connection whose deadline has passed, if nothing has arrived.
-    fn expire(&self, taken_out: TakenOut, options: &AcceptOptions) -> Turn {
-        let wait = taken_out.2.wait;
-        if wait.stage == Stage::Lingering {
-            self.pool.discard(taken_out);
-            return Ok(None);
-        }
-        // Its request may have arrived in time, while every thread was busy.
-        let Some(mut connection) = Connection::taken_out(&self.pool, taken_out) else {
-            return Ok(None);
-        };
-        let outcome = receive_head(&mut connection, options);
-        let goes_on = outcome.next_wait(wait, options.config);
-        if goes_on.is_some_and(|wait| wait.deadline.is_some_and(|end| end <= clock::now())) {
-            connection.discard();
-            return Ok(None);
-        }
-        self.settle(connection, outcome, wait, options)
-    }
-
-    /// Closes a connection to make room, unless a whole request has arrived: that is served. Less does
-    /// not count, or peers that send no request could keep their connections forever.
-    fn give_up(&self, taken_out: TakenOut, options: &AcceptOptions) -> Option<AcceptedRequest> {
-        if taken_out.2.wait.stage == Stage::Lingering {
-            self.pool.discard(taken_out);
-            return None;
-        }
-        let mut connection = Connection::taken_out(&self.pool, taken_out)?;
-        if let HeadProgress::Ready(begin) = receive_head(&mut connection, options) {
-            return Some((connection, begin));
-        }
-        connection.discard();
-        None
-    }
-
     /// Returns which connection has the key of one that was taken back with this descriptor.
     pub fn tenant(&self, key: Key, fd: RawFd) -> Tenant {
-        self.pool.tenant(key, fd)
+        self.pool.look(|parking| parking.tenant(key, fd))
     }
 
     /// Goes on with another listen socket that has the same number.

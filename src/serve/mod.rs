@@ -3,7 +3,7 @@
 //! Reading order:
 //!
 //! 1. Waiting for a request: [`listener`] (where threads wait), [`accept_options`] and `patience` (for
-//!    how long), `entrance` (the listen socket) and `troubles` (errors of accept4), `grace` (a new
+//!    how long), [`cancel`] (from another thread), `entrance` (the listen socket) and `troubles` (errors of accept4), `grace` (a new
 //!    connection in a process with one thread), `drain` (shutting down), [`registry`] (one listener for
 //!    each listen socket), [`last`] (the connection of the caller's last request).
 //! 2. A connection: [`connection`] and [`head`] (a thread receives the head of a request), `obligation`
@@ -102,6 +102,7 @@
 pub(crate) mod accept_options;
 mod answers;
 pub(crate) mod blocking;
+pub(crate) mod cancel;
 mod company;
 pub(crate) mod config;
 pub(crate) mod connection;
@@ -123,6 +124,7 @@ pub(crate) mod incoming;
 pub(crate) mod key;
 pub(crate) mod last;
 pub(crate) mod listener;
+mod looks;
 mod obligation;
 pub(crate) mod outbound;
 mod pace;
@@ -146,5 +148,6 @@ pub(crate) mod wait;
 mod watcher;
 
 pub use accept_options::AcceptOptions;
+pub(crate) use accept_options::Limit;
 pub(crate) use connection::Connection;
 pub(crate) use exchange::{BodyEvent, RequestStart};

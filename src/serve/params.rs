@@ -3,13 +3,14 @@
 //! The PARAMS stream is collected as it is, and decoded in place into `NAME=value` strings once it has ended.
 //! An encoded pair has at least two bytes of lengths in front of its name. The name moves one byte down, `=`
 //! takes the byte that becomes free between name and value, and NUL the first byte of the next pair, whose
-//! lengths have been read by then. Values never move.
+//! lengths have been read by then. Values never move. Lengths of four bytes leave a gap before their name: its last
+//! byte says how long it is, so that each string's end can be found, whatever bytes the string has.
 //!
 //! The memory of a large stream is bounded by its limit, however long its pairs are: the limit itself for the
 //! bytes, and on 64 bits eight thirds of it for the pointers to the strings.
 
 use std::ptr;
-use std::sync::atomic::AtomicPtr;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 use crate::os::memory::{self, push, reserve_exact};
 use crate::protocol::name_value::{Pairs, split_length};
@@ -169,6 +170,42 @@ impl Params {
         Ok(())
     }
 
+    /// Returns the string at this index, as `NAME=value` without its NUL; `None` behind the last.
+    pub fn string(&self, index: usize) -> Option<&[u8]> {
+        let start = self.offset(index)?;
+        let end = match self.offset(index.checked_add(1)?) {
+            // The byte in front of a string is the NUL of the one before, or says how far that is.
+            Some(next) => {
+                let before = next.checked_sub(1)?;
+                before.checked_sub(usize::from(*self.arena.get(before)?))?
+            }
+            None => self.arena.len().checked_sub(1)?,
+        };
+        let string = self.arena.get(start..end)?;
+        // The role's string is filled up with NULs.
+        let is_role = index == 0;
+        string.split(|byte| is_role && *byte == 0).next()
+    }
+
+    /// Returns the value of the first parameter with this name.
+    pub fn find(&self, name: &[u8]) -> Option<&[u8]> {
+        let has_name = |string: &[u8]| {
+            string.strip_prefix(name).is_some_and(|rest| rest.first() == Some(&b'='))
+        };
+        let strings = self.arena.as_slice();
+        let index = (0..self.pointers.len()).find(|&index| {
+            self.offset(index).and_then(|start| strings.get(start..)).is_some_and(has_name)
+        })?;
+        self.string(index)?.get(name.len() + 1..)
+    }
+
+    /// Returns where a string starts in the arena. A program may have replaced its pointer by another.
+    fn offset(&self, index: usize) -> Option<usize> {
+        let pointer = self.pointers.get(index)?.load(Ordering::Relaxed);
+        let offset = pointer.addr().checked_sub(self.arena.as_ptr().addr())?;
+        (offset < self.arena.len()).then_some(offset)
+    }
+
     /// Returns the pointers to the strings, with NULL after the last.
     pub fn pointers(&mut self) -> &mut [AtomicPtr<u8>] {
         &mut self.pointers
@@ -202,6 +239,10 @@ fn long_into_string(stream: &mut [u8]) -> Option<(usize, &mut [u8])> {
     let (name, rest) = split_length(stream)?;
     let (value, rest) = split_length(rest)?;
     let head = stream.len() - rest.len();
+    // The lengths have been read: their last byte but one, which stays in front of the string, says how many
+    // bytes lie between the NUL before and the string.
+    let gap = head.checked_sub(2)?;
+    *stream.get_mut(gap)? = gap as u8;
     into_string(stream, head, (name, value)).map(|behind| (head, behind))
 }
 
@@ -238,6 +279,52 @@ mod tests {
         let expected = [&b"FCGI_ROLE=FILTER"[..], b"a=bc", b"=", b"x=", b"a=d"];
         assert_eq!(strings(stream).unwrap(), expected);
         assert_eq!(strings(b"").unwrap().len(), 1);
+    }
+
+    /// The strings, as [`Params::string`] returns them.
+    fn whole_strings(params: &Params) -> Vec<Vec<u8>> {
+        (0..).map_while(|index| params.string(index)).map(<[u8]>::to_vec).collect()
+    }
+
+    #[test]
+    fn strings_have_their_whole_length_whatever_bytes_they_have() {
+        let pairs: [(&[u8], &[u8]); 6] = [
+            (b"a", b"\0b\0"),
+            (b"", b""),
+            (b"n\0", b"\0"),
+            (b"A", b"=="),
+            (b"\0", b""),
+            (b"Z", b"\0"),
+        ];
+        // Each length in one byte or in four, in all combinations.
+        for forms in 0..1_u32 << 12 {
+            let mut stream = Vec::new();
+            for (at, (name, value)) in pairs.iter().enumerate() {
+                for (half, text) in [name, value].into_iter().enumerate() {
+                    if forms >> (2 * at + half) & 1 == 0 {
+                        stream.push(text.len() as u8);
+                    } else {
+                        stream.extend((text.len() as u32 | 1 << 31).to_be_bytes());
+                    }
+                }
+                stream.extend([*name, *value].concat());
+            }
+            let params = decoded(&stream, 1 << 20).unwrap();
+            let mut expected = vec![b"FCGI_ROLE=FILTER".to_vec()];
+            expected.extend(pairs.iter().map(|(name, value)| [*name, b"=", *value].concat()));
+            assert_eq!(whole_strings(&params), expected, "{forms:b}");
+        }
+    }
+
+    #[test]
+    fn a_value_is_that_of_the_first_whole_name() {
+        let params = decoded(b"\x02\x01AB1\x01\x03A2\0\0\x01\x01A3\0\x01x", 1 << 20).unwrap();
+        assert_eq!(params.find(b"A"), Some(&b"2\0\0"[..]));
+        assert_eq!(params.find(b"AB"), Some(&b"1"[..]));
+        assert_eq!(params.find(b""), Some(&b"x"[..]));
+        assert_eq!(params.find(b"FCGI_ROLE"), Some(&b"FILTER"[..]));
+        assert_eq!((params.find(b"B"), params.find(b"A=2")), (None, None));
+        assert_eq!(Params::new().find(b"A"), None);
     }
 
     #[test]

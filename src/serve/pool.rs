@@ -19,19 +19,16 @@ use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::accept_options::AcceptOptions;
-use super::config::Config;
 use super::entry::Entry;
 use super::event::{Event, taken};
-use super::exchange::Exchange;
 use super::holding::{Found, Hold, Holding, Sleep};
-use super::key::{Key, Tenant};
+use super::key::Key;
 use super::pace::Pace;
-use super::parking::Parked;
+use super::parking::{Parked, Parking};
 use super::sleepers::Count;
 use super::slot::Registration;
 use super::store::recycle;
 use super::turns::{State, Step, TakenOut};
-use super::unfinished_heads;
 use super::wait::{Again, Owner, Stage};
 use super::watcher::{LISTEN, UNASKED, Watcher};
 use crate::os::descriptor::{close, file_number};
@@ -73,6 +70,11 @@ impl Pool {
             holding: Holding::new(),
             state: Lock::new(State::new(POOLS.fetch_add(1, Ordering::Relaxed))),
         }
+    }
+
+    /// Looks at the table of connections, without a system call.
+    pub(super) fn look<T>(&self, look: impl FnOnce(&mut Parking) -> T) -> T {
+        look(&mut self.state.lock().parking)
     }
 
     /// Returns the listen socket's descriptor.
@@ -151,7 +153,13 @@ impl Pool {
         let leaves_others = self.holding.wake(sleep, slept.as_ref().map_or(None, |token| *token));
         let token = match slept {
             Ok(Some(token)) => token,
-            Ok(None) => return Ok(Event::Nothing),
+            Ok(None) => {
+                if shutdown::is_calling() {
+                    // The thread that is called may be in reserve.
+                    self.holding.call_all();
+                }
+                return Ok(Event::Nothing);
+            }
             Err(error) if matches!(error.kind(), Interrupted | TimedOut) => return Err(error),
             // Another thread may have replaced the instance meanwhile.
             Err(e) if self.mend().unwrap_or(true) || says_lost(&e) => return Ok(Event::Nothing),
@@ -344,11 +352,6 @@ impl Pool {
         }
     }
 
-    /// Returns which connection has a key, for a caller that remembers it with this descriptor.
-    pub(super) fn tenant(&self, key: Key, fd: RawFd) -> Tenant {
-        self.state.lock().parking.tenant(key, fd)
-    }
-
     /// Takes out the connection that is parked with this key and descriptor.
     pub(super) fn take(&self, key: Key, fd: RawFd) -> Option<TakenOut> {
         self.state.lock().take_same(key, fd)
@@ -441,29 +444,9 @@ impl Pool {
         self.state.lock().take_least_worth()
     }
 
-    /// Returns the memory of the unfinished heads of parked connections, and of the largest.
-    pub(super) fn heads(&self) -> (usize, usize) {
-        self.state.lock().parking.sizes().sum_and_largest()
-    }
-
-    /// Refuses the largest of these heads, and returns its exchange.
-    pub(super) fn refuse_largest_head(&self, config: &Config) -> Option<Box<Exchange>> {
-        unfinished_heads::refuse_largest(&mut self.state.lock().parking, config)
-    }
-
-    /// Returns whether any connection has a slot: parked, out on a request, or while a thread looks at it.
-    pub(super) fn knows_any(&self) -> bool {
-        self.state.lock().parking.is_any_known()
-    }
-
     /// Calls the threads in reserve.
     pub(super) fn call_reserve(&self) {
         self.holding.call_all();
-    }
-
-    /// Returns whether no connection is parked.
-    pub(super) fn is_empty(&self) -> bool {
-        self.state.lock().parking.is_empty()
     }
 
     /// Unregisters a connection that leaves, as [`State::forget`] does.

@@ -13,6 +13,7 @@ use super::last::Last;
 use super::listener::Listener;
 use super::outbound;
 use super::store::EXCHANGES;
+use crate::os::error::is_cancelled;
 use crate::os::fork::{self, PerProcess};
 use crate::os::lock::Lock;
 use crate::os::memory::{NoMemory, push};
@@ -69,7 +70,7 @@ pub(crate) fn take_out(key: Key, fd: RawFd) -> Option<Connection> {
 /// Returns whether threads wait on a listener, or connections accepted from it are open. The caller holds
 /// the list's lock: threads come to wait through [`of`] only.
 fn is_used(listener: &Arc<Listener>) -> bool {
-    Arc::strong_count(listener) > 1 || listener.pool().knows_any()
+    Arc::strong_count(listener) > 1 || listener.pool().look(|parking| parking.is_any_known())
 }
 
 /// Notes that the program has opened a listen socket with this number. Threads that wait at an earlier
@@ -88,9 +89,24 @@ pub(crate) fn opened(fd: RawFd) {
 /// that a signal handler makes meanwhile, that is one of its own. `last`: the connection that the caller's
 /// last request came on.
 ///
-/// Errors are those of [`Listener::next`]. When shutting down, the caller stops waiting: if no other thread
+/// Errors are those of [`Listener::next`], and ECANCELED by [`AcceptOptions::cancel`]. When shutting down, the caller stops waiting: if no other thread
 /// uses the listener, the listen socket is restored for other processes.
 pub(crate) fn next(
+    listener: Arc<Listener>,
+    options: AcceptOptions,
+    last: Last,
+) -> io::Result<(AcceptedRequest, Arc<Listener>)> {
+    let Some(cancel) = options.cancel else { return next_of(listener, options, last) };
+    cancel.begin();
+    let result = next_of(listener, options, last);
+    match &result {
+        Err(error) if is_cancelled(error) => cancel.end_cancelled(),
+        _ => cancel.end(),
+    }
+    result
+}
+
+fn next_of(
     mut listener: Arc<Listener>,
     options: AcceptOptions,
     mut last: Last,

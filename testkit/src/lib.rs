@@ -14,8 +14,8 @@ mod worker;
 
 pub use app::App;
 pub use library::{
-    Library, c_programs, compile, compile_with, disassembled, disassembly, dist, helper,
-    need_original, root, scratch,
+    Library, compile, compile_with, disassembled, disassembly, dist, helper, need_original,
+    programs_in, root, scratch,
 };
 pub use numbers::Numbers;
 pub use original::{has_original, store, stored};

@@ -156,9 +156,9 @@ pub fn helper(name: &str, library: Library) -> PathBuf {
     path
 }
 
-/// Returns the names of the programs in c-tests, sorted.
-pub fn c_programs() -> Vec<String> {
-    let entries = fs::read_dir(root("c-tests")).unwrap();
+/// Returns the names of the C programs in a directory, sorted.
+pub fn programs_in(directory: &str) -> Vec<String> {
+    let entries = fs::read_dir(root(directory)).unwrap();
     let files = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<String> =
         files.filter_map(|name| name.strip_suffix(".c").map(str::to_owned)).collect();

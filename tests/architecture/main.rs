@@ -239,7 +239,10 @@ fn the_environment_is_read_in_one_place_when_the_library_begins() {
     let mut offences = Vec::new();
     for source in sources().iter().filter(|source| !source.path.starts_with("src/bin/")) {
         for (path, words) in ENVIRONMENT.iter().filter(|(path, _)| source.path != *path) {
-            let found = source.offences(|code| words.iter().any(|word| has_word(code, word)));
+            // Cargo's variables are read by the compiler.
+            let read = |code: &str| code.replace("env!(\"CARGO_", "");
+            let found =
+                source.offences(|code| words.iter().any(|word| has_word(&read(code), word)));
             offences.extend(found.iter().map(|line| format!("{line} (belongs in {path})")));
         }
     }

@@ -13,7 +13,7 @@ use crate::protocol::writer;
 use crate::serve::key::{Key, Tenant};
 use crate::serve::last::Last;
 use crate::serve::wait::Owner;
-use crate::serve::{AcceptOptions, Connection, RequestStart, config, registry};
+use crate::serve::{AcceptOptions, Connection, Limit, RequestStart, config, registry};
 use crate::world::{LISTEN_FD, random};
 
 /// A request that the program is serving.
@@ -58,8 +58,7 @@ impl Given {
 /// Waits for a request, as FCGX_Accept_r does. Returns `None` after a shutdown request.
 pub fn accept(given: Given) -> Option<Request> {
     let listener = registry::of(LISTEN_FD).expect("memory");
-    let options =
-        AcceptOptions { fail_on_intr: false, config: config::get(), until: None, looks: false };
+    let options = AcceptOptions::plain(config::get());
     let owner = if matches!(given, Given::Nothing) { Owner::MayBeGone } else { Owner::Returns };
     let last = match given {
         Given::Nothing => Last::None,
@@ -138,7 +137,7 @@ fn give_back(mut connection: Connection, owner: Owner) -> Given {
     connection.keep();
     let (fd, config) = (connection.fd, config::get());
     let key = connection.return_to_pool(LISTEN_FD, owner, config).or_else(|connection| {
-        registry::of(LISTEN_FD).expect("memory").take_back(connection, owner, config)
+        registry::of(LISTEN_FD).expect("memory").take_back(connection, owner, Limit::Socket, config)
     });
     match key {
         Ok(key) => Given::Key(key, fd),

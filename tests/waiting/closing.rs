@@ -188,12 +188,7 @@ fn come_back(listen: OwnedFd, mut idle: Connection, how: libc::c_int) {
     for _ in 0..4 {
         let tell = tell.clone();
         thread::spawn(move || {
-            let options = AcceptOptions {
-                fail_on_intr: false,
-                config: config::get(),
-                until: None,
-                looks: false,
-            };
+            let options = AcceptOptions::plain(config::get());
             tell.send(registry::of(fd).unwrap().next(options, Last::None).map(drop))
         });
     }

@@ -1,25 +1,14 @@
 //! Requests: initialising, accepting, finishing.
 
 use std::ffi::{CStr, c_char, c_int};
-use std::io;
-use std::{mem, ptr};
+use std::ptr;
 
 use crate::capi::fcgios::OS_CreateLocalIpcFd;
-use crate::capi::layout::{
-    FCGI_FAIL_ACCEPT_ON_INTR, FCGX_ParamArray, FCGX_Request, FCGX_Stream, NO_REQUEST,
-};
+use crate::capi::layout::{FCGX_ParamArray, FCGX_Request, FCGX_Stream, NO_REQUEST};
 use crate::capi::stream::Stream;
-use crate::capi::{envp, library, parked, request};
+use crate::capi::{accept, envp, finish, library, request};
 use crate::os::error::errno_of;
-use crate::os::fork::ForkEpoch;
 use crate::os::{environment, shutdown, socket};
-use crate::serve::head::wait_alone;
-use crate::serve::key::Key;
-use crate::serve::last::Last;
-use crate::serve::listener::Listener;
-use crate::serve::wait::Owner;
-use crate::serve::wait::Wait;
-use crate::serve::{AcceptOptions, Connection, config, registry};
 
 /// The result of FCGX_Accept_r before FCGX_Init.
 const NOT_INITIALISED: c_int = -9998;
@@ -153,8 +142,10 @@ pub unsafe extern "C" fn FCGX_Accept_r(request: *mut FCGX_Request) -> c_int {
     }
     // SAFETY: the caller passes a request that was initialised.
     unsafe { FCGX_Finish_r(request) };
+    // SAFETY: the caller passes a request that was initialised.
+    let options = accept::options_of(unsafe { (*request).flags });
     // SAFETY: the request was initialised, and FCGX_Finish_r has left none accepted in it.
-    match unsafe { accept(request) } {
+    match unsafe { accept::next(request, options) } {
         Ok(()) => 0,
         Err(error) => {
             // No other request may come for what the last one has left: a parked connection, a block.
@@ -163,90 +154,6 @@ pub unsafe extern "C" fn FCGX_Accept_r(request: *mut FCGX_Request) -> c_int {
             -errno_of(&error)
         }
     }
-}
-
-/// Waits for a request and puts it into `request`.
-///
-/// # Safety
-///
-/// `request` points to a request that was initialised and holds no accepted one.
-unsafe fn accept(request: *mut FCGX_Request) -> io::Result<()> {
-    // SAFETY: the caller passes an initialised request.
-    let (sock, flags) = unsafe { ((*request).listen_sock, (*request).flags) };
-    let options = AcceptOptions {
-        fail_on_intr: flags & FCGI_FAIL_ACCEPT_ON_INTR != 0,
-        config: config::get(),
-        until: None,
-        looks: false,
-    };
-    // SAFETY: the caller passes an initialised request.
-    let (given, key) = unsafe { (request::take_kept(request), parked::take_key(request)) };
-    // SAFETY: the caller passes an initialised request.
-    let fd = unsafe { mem::replace(&mut (*request).ipcFd, -1) };
-    let returns = given.is_some() || key.is_some();
-    let owner = if returns { Owner::Returns } else { Owner::MayBeGone };
-    let mut listener = match registry::of(sock) {
-        Ok(listener) => listener,
-        Err(error) => {
-            given.into_iter().for_each(Connection::close);
-            return Err(error.into());
-        }
-    };
-    let mut last = last_connection(&listener, given, key, fd);
-    // SAFETY: the caller passes an initialised request without an accepted one.
-    if last.is_none() && fd >= 0 && unsafe { accept_on(request, fd, &options)? } {
-        return Ok(());
-    }
-    loop {
-        let last = last.take().unwrap_or(Last::None);
-        let ((connection, begin), its) = registry::next(listener, options, last)?;
-        listener = its;
-        // Out of memory, this request is lost; another one may fit.
-        // SAFETY: the caller passes an initialised request without an accepted one.
-        if unsafe { request::begin(request, connection, begin, owner) }.is_ok() {
-            return Ok(());
-        }
-    }
-}
-
-/// Returns the connection of the last request on this struct: `given` if it stayed there, that of `key` if
-/// it is parked. Returns `None` if it had neither: then `fd` may be a connection that the program has put
-/// into ipcFd.
-fn last_connection(
-    listener: &Listener,
-    given: Option<Connection>,
-    key: Option<Key>,
-    fd: c_int,
-) -> Option<Last> {
-    match (given, key) {
-        // The parent continues to serve it.
-        (Some(given), _) if given.is_inherited() => {
-            given.close_copy();
-            Some(Last::None)
-        }
-        (Some(given), _) => Some(Last::Given(given)),
-        (None, Some(key)) => parked::last(listener, key, fd),
-        (None, None) => None,
-    }
-}
-
-/// Waits for a request on a connection that the program itself has put into `request`. Returns false if the
-/// connection ends without one.
-///
-/// # Safety
-///
-/// As for [`accept`].
-unsafe fn accept_on(
-    request: *mut FCGX_Request,
-    fd: c_int,
-    options: &AcceptOptions,
-) -> io::Result<bool> {
-    let connection = Connection::open(fd, ForkEpoch::now())?;
-    let Some((connection, begin)) = wait_alone(connection, Wait::IDLE, None, options)? else {
-        return Ok(false);
-    };
-    // SAFETY: the caller passes an initialised request without an accepted one.
-    Ok(unsafe { request::begin(request, connection, begin, Owner::MayBeGone) }.is_ok())
 }
 
 /// Finishes a request: sends what its streams still hold, their ends, and FCGI_END_REQUEST with the
@@ -271,27 +178,7 @@ pub unsafe extern "C" fn FCGX_Finish_r(request: *mut FCGX_Request) {
         return;
     }
     // SAFETY: the caller passes a request that was initialised.
-    unsafe {
-        if (*request).paramsPtr.is_null() && (*request).ipcFd < 0 {
-            return;
-        }
-        let mut good = true;
-        if !(*request).r#in.is_null() {
-            if (*request).keepConnection != 0 && shutdown::is_requested() {
-                // The peer sees the end together with the response, and sends no other request.
-                (*request).keepConnection = 0;
-            }
-            good = request::close_streams(request) && request::is_sound(request);
-        }
-        if good && (*request).keepConnection != 0 {
-            if !(*request).r#in.is_null() {
-                request::withdraw(request);
-                parked::give_back(request);
-            }
-        } else {
-            request::close(request);
-        }
-    }
+    unsafe { finish::finish(request) };
 }
 
 /// Abandons a request without finishing it: sends nothing, not even what its streams hold. On a

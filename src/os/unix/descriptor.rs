@@ -114,6 +114,11 @@ pub(super) fn try_shutdown_write(fd: RawFd) -> io::Result<()> {
     shutdown(fd, libc::SHUT_WR)
 }
 
+/// Ends both directions of a connection: threads that wait for it wake.
+pub(crate) fn shutdown_both(fd: RawFd) {
+    let _ = shutdown(fd, libc::SHUT_RDWR);
+}
+
 /// Ends the receiving direction of a connection.
 pub(crate) fn shutdown_read(fd: RawFd) -> io::Result<()> {
     shutdown(fd, libc::SHUT_RD)

@@ -91,6 +91,16 @@ pub(crate) fn interrupted() -> io::Error {
     io::Error::from_raw_os_error(libc::EINTR)
 }
 
+/// Returns ECANCELED: the wait was cancelled. No system call of the library fails with it.
+pub(crate) fn cancelled() -> io::Error {
+    io::Error::from_raw_os_error(libc::ECANCELED)
+}
+
+/// Returns whether the error is [`cancelled`].
+pub(crate) fn is_cancelled(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::ECANCELED)
+}
+
 /// Returns EBADF: a descriptor is not open.
 pub(crate) fn not_open() -> io::Error {
     io::Error::from_raw_os_error(libc::EBADF)

@@ -14,6 +14,9 @@ pub const READABLE: i16 = libc::POLLIN;
 /// Data can be written.
 pub const WRITABLE: i16 = libc::POLLOUT;
 
+/// The peer has closed the connection, or has shut down its sending side.
+pub(crate) const HUNG_UP: i16 = libc::POLLRDHUP;
+
 /// One descriptor for [`poll`], with the layout of struct pollfd. A negative `fd` is ignored.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]

@@ -44,12 +44,38 @@ pub(crate) fn request() {
     let errno = errno();
     SHUTDOWN.store(REQUESTED, Ordering::SeqCst);
     wake_up::write();
+    interrupt_accept();
+    set_errno(errno);
+}
+
+/// Wakes the threads that wait for a request, so that one which is cancelled notices it. The others go on
+/// waiting. The caller calls [`end_call`] when that thread has noticed. Async-signal-safe; keeps errno.
+pub(crate) fn call_waiting() {
+    let errno = errno();
+    wake_up::call();
+    interrupt_accept();
+    set_errno(errno);
+}
+
+/// Ends a call of [`call_waiting`]: with the last one, the wake-up is silent again.
+pub(crate) fn end_call() {
+    if wake_up::end_call() && !is_requested() {
+        ignore_wake_up();
+    }
+}
+
+/// Returns whether a thread was called that has not noticed it yet.
+pub(crate) fn is_calling() -> bool {
+    wake_up::is_calling()
+}
+
+/// Makes the blocking accept4 of a single thread fail.
+fn interrupt_accept() {
     let fd = ACCEPTING.load(Ordering::SeqCst);
     if fd >= 0 && !replace_listener(fd) {
         // Never cleared here: sibling processes may come to rely on it.
         let _ = mark::make_nonblocking(fd);
     }
-    set_errno(errno);
 }
 
 /// Puts a placeholder at the number of a listen socket, in this process only. Returns false if there are
@@ -117,7 +143,7 @@ pub(crate) fn restart() {
         RESTARTS.fetch_add(1, Ordering::SeqCst);
         // Drains the wake-up instead of replacing it: waits that watch it stay valid.
         wake_up::read();
-        if is_requested() {
+        if is_requested() || is_calling() {
             wake_up::write();
         }
     }
@@ -156,9 +182,17 @@ pub fn existing_wake_up() -> Option<RawFd> {
 }
 
 /// Drains a spurious wake-up: a process made by a raw clone may share the descriptor and have written to
-/// it, or the program may have closed its other end.
+/// it, or the program may have closed its other end. Does nothing while a thread is called: it may not
+/// have woken yet.
 pub(crate) fn ignore_wake_up() {
+    if is_calling() {
+        return;
+    }
     wake_up::read();
+    // A call or a request may have come in between.
+    if is_calling() || is_requested() {
+        wake_up::write();
+    }
     // Out of descriptors there is no new one: waiting threads then check at intervals.
     let _ = check_wake_up();
 }

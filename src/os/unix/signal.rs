@@ -12,17 +12,20 @@ extern "C" fn on_shutdown_signal(_: libc::c_int) {
 /// A handler instead of SIG_IGN, because executed programs inherit SIG_IGN, but not a handler.
 extern "C" fn on_broken_pipe(_: libc::c_int) {}
 
-/// The action of `signal` before [`install`]: SIG_DFL or SIG_IGN. The library replaces no others.
+/// The action of `signal` before [`install`] or [`take`]: SIG_DFL or SIG_IGN. Instead of a handler it is
+/// SIG_DFL.
 struct ReplacedAction {
     signal: libc::c_int,
     action: AtomicUsize,
 }
 
-/// The signals that request shutdown.
-static REPLACED_ACTIONS: [ReplacedAction; 2] = [
+/// The signals that request shutdown: the first [`USUAL`] in every program.
+static REPLACED_ACTIONS: [ReplacedAction; 3] = [
     ReplacedAction { signal: libc::SIGUSR1, action: AtomicUsize::new(libc::SIG_DFL) },
     ReplacedAction { signal: libc::SIGTERM, action: AtomicUsize::new(libc::SIG_DFL) },
+    ReplacedAction { signal: libc::SIGINT, action: AtomicUsize::new(libc::SIG_DFL) },
 ];
+const USUAL: usize = 2;
 
 /// Returns the current action of a signal: SIG_DFL, SIG_IGN or a handler.
 fn action_of(signal: libc::c_int) -> Option<libc::sighandler_t> {
@@ -95,14 +98,27 @@ pub fn outlive_broken_pipes() {
 /// ignores the signal. Without SA_RESTART: these signals interrupt the program's own waits.
 pub(crate) fn install() {
     outlive_broken_pipes();
-    for replaced in &REPLACED_ACTIONS {
+    for replaced in REPLACED_ACTIONS.iter().take(USUAL) {
         if let Some(old) = install_one(replaced.signal, on_shutdown_signal) {
             replaced.action.store(old, Ordering::SeqCst);
         }
     }
 }
 
-/// Restores the actions that SIGTERM and SIGUSR1 had before [`install`], unless the program has set
+/// Installs the handler that requests shutdown for SIGINT, SIGTERM and SIGUSR1, in place of whatever the
+/// program or its runtime has set.
+pub(crate) fn take() {
+    for replaced in &REPLACED_ACTIONS {
+        let old = action_of(replaced.signal).filter(|old| *old != address(on_shutdown_signal));
+        if let Some(old) = old {
+            let is_handler = ![libc::SIG_DFL, libc::SIG_IGN].contains(&old);
+            replaced.action.store(if is_handler { libc::SIG_DFL } else { old }, Ordering::SeqCst);
+            set_action(replaced.signal, address(on_shutdown_signal), libc::SA_ONSTACK);
+        }
+    }
+}
+
+/// Restores the actions that these signals had before [`install`] or [`take`], unless the program has set
 /// another handler since. The handler for SIGPIPE stays: programs continue to write.
 pub(crate) fn uninstall() {
     for replaced in &REPLACED_ACTIONS {

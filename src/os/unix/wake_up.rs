@@ -7,7 +7,7 @@
 
 use std::io;
 use std::os::fd::RawFd;
-use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicUsize, Ordering};
 
 use super::descriptor::{check_one_is_left, close, file_number, move_above_stdio};
 use super::fork::{self, PerProcess};
@@ -24,6 +24,8 @@ struct End {
 
 static READER: End = End::empty();
 static WRITER: End = End::empty();
+/// How many waiting threads were called and have not come yet.
+static CALLS: AtomicUsize = AtomicUsize::new(0);
 /// Held while a thread makes the ends. Signal handlers never make them.
 static TURN_TO_MAKE: PerProcess<Lock<()>> = PerProcess::new(Lock::new(()));
 
@@ -122,8 +124,26 @@ pub(super) fn read() {
     }
 }
 
-/// Closes the copies of the parent's ends, in the child after fork. Async-signal-safe.
+/// Counts a thread that is called, and wakes the threads that wait. Async-signal-safe.
+pub(super) fn call() {
+    CALLS.fetch_add(1, Ordering::SeqCst);
+    write();
+}
+
+/// Notes that a thread which was called has come. Returns whether it was the last one.
+pub(super) fn end_call() -> bool {
+    let less = |calls: usize| calls.checked_sub(1);
+    CALLS.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less) == Ok(1)
+}
+
+/// Returns whether a thread was called that has not come yet.
+pub(super) fn is_calling() -> bool {
+    CALLS.load(Ordering::SeqCst) > 0
+}
+
+/// Closes the copies of the parent's ends, in the child after fork. The child has no thread that was called. Async-signal-safe.
 fn close_in_child() {
+    CALLS.store(0, Ordering::SeqCst);
     for end in [&READER, &WRITER] {
         let own = end.valid();
         end.fd.store(-1, Ordering::SeqCst);

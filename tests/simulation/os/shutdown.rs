@@ -34,6 +34,14 @@ pub fn ignore_wake_up() {
     let _ = check_wake_up();
 }
 
+pub fn is_calling() -> bool {
+    false
+}
+
+pub fn call_waiting() {}
+
+pub fn end_call() {}
+
 /// Does nothing: no thread leaves by siglongjmp here.
 pub fn forget_abandoned_accept() {}
 

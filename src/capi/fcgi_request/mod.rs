@@ -1,0 +1,15 @@
+//! The source of `fcgi_request.h`: requests without structs, for bindings and event loops.
+
+mod constants;
+mod library;
+mod params;
+mod request;
+mod result;
+mod transfer;
+
+pub use constants::*;
+pub use library::*;
+pub use params::*;
+pub use request::*;
+pub use result::*;
+pub use transfer::*;

@@ -1,0 +1,102 @@
+//! The parameters of a request, with their lengths.
+
+use std::ffi::{CStr, c_char};
+use std::ptr;
+
+use crate::capi::block::block_of;
+use crate::capi::layout::FCGX_Request;
+use crate::serve::params::Params;
+
+/// Returns the parameters of the request in progress.
+///
+/// # Safety
+///
+/// `request` is NULL or points to a request that was initialised. The result is used before the request
+/// ends.
+unsafe fn params_of<'a>(request: *const FCGX_Request) -> Option<&'a Params> {
+    if request.is_null() {
+        return None;
+    }
+    // SAFETY: the caller passes an initialised request. An accepted one has a live block, and no other
+    // thread changes its parameters before it ends.
+    unsafe {
+        if (*request).r#in.is_null() {
+            return None;
+        }
+        let block = block_of(request.cast_mut());
+        Some((*block).connection.as_ref()?.exchange.strings())
+    }
+}
+
+/// Stores a length, unless `place` is NULL.
+///
+/// # Safety
+///
+/// `place` is NULL or may be written.
+unsafe fn put(place: *mut usize, length: usize) {
+    if !place.is_null() {
+        // SAFETY: not NULL, so the caller lets it be written.
+        unsafe { place.write(length) };
+    }
+}
+
+/// Looks up a parameter by its name.
+///
+/// Parameters:
+/// - name: the whole name, without "=".
+/// - length: where the number of bytes of the value is stored; NULL stores nothing.
+///
+/// Returns: the value of the first parameter with this name, any bytes, and a NUL after them; NULL if
+/// no parameter has it, without a request in progress, or if request or name is NULL. It is valid until the
+/// request ends.
+///
+/// Specification: 5.2.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn FCGX_RequestParam(
+    request: *const FCGX_Request,
+    name: *const c_char,
+    length: *mut usize,
+) -> *const c_char {
+    if name.is_null() {
+        return ptr::null();
+    }
+    // SAFETY: the caller passes NULL or a request, a C string, and NULL or a variable of its own.
+    unsafe {
+        let params = params_of(request);
+        let Some(value) = params.and_then(|params| params.find(CStr::from_ptr(name).to_bytes()))
+        else {
+            return ptr::null();
+        };
+        put(length, value.len());
+        value.as_ptr().cast()
+    }
+}
+
+/// Returns a parameter by its index. The order and the strings are those of envp in fcgiapp.h.
+///
+/// Parameters:
+/// - index: from 0 on. The first parameter is FCGI_ROLE.
+/// - name: where the number of bytes before the first "=" is stored; NULL stores nothing.
+/// - length: where the number of bytes of the whole is stored; NULL stores nothing.
+///
+/// Returns: "NAME=value", any bytes, and a NUL after them; NULL behind the last parameter, without a
+/// request in progress, or if request is NULL. It is valid until the request ends.
+///
+/// Specification: 5.2.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn FCGX_RequestParamAt(
+    request: *const FCGX_Request,
+    index: usize,
+    name: *mut usize,
+    length: *mut usize,
+) -> *const c_char {
+    // SAFETY: the caller passes NULL or a request, and NULL or variables of its own.
+    unsafe {
+        let Some(string) = params_of(request).and_then(|params| params.string(index)) else {
+            return ptr::null();
+        };
+        put(name, string.iter().position(|byte| *byte == b'=').unwrap_or(string.len()));
+        put(length, string.len());
+        string.as_ptr().cast()
+    }
+}
