@@ -218,8 +218,8 @@ extern struct FCGX_Request *FCGX_RequestNew(int socket,
                                      int flags);
 
 /**
- * Waits for the next request. Ends the one that is still in progress first, as FCGX_RequestEnd with
- * status 0 does.
+ * Waits for the next request. One that is still in progress is abandoned, as by FCGX_RequestFree: a
+ * handler that was left by an exception has not written the whole response.
  *
  * It waits for new connections and for all kept ones of the listen socket, whether that is
  * non-blocking or not.
@@ -241,6 +241,34 @@ extern struct FCGX_Request *FCGX_RequestNew(int socket,
  */
 extern int FCGX_RequestNext(struct FCGX_Request *request,
                      int timeout);
+
+/**
+ * Returns a descriptor to be polled for reading, for an event loop that has other work, too. It is
+ * readable as long as FCGX_RequestNext(request, 0) would return anything but 0, with any request on
+ * that socket: for a new connection, a kept one on which something has arrived, and a request to
+ * shut down. After a 0 it is not readable before something new happens. It may be readable where a
+ * call then returns 0.
+ *
+ * It is level-triggered, also as a member of another epoll instance. With edge-triggered polling,
+ * call FCGX_RequestNext until it returns 0. A cancelled request does not make it readable.
+ *
+ * Parameters:
+ * - socket: the listen socket: 0, or the result of FCGX_Listen.
+ *
+ * Returns: the descriptor; the negated error on failure.
+ *
+ * Errors: EBADF or ENOTSOCK if socket is not a listen socket, EINVAL if it does not listen. EMFILE or
+ * ENFILE without free descriptors. ENOMEM if out of memory. ENOSYS without epoll.
+ *
+ * Side effects: initialises the library, as FCGX_Init does, and makes the listen socket
+ * non-blocking. The descriptor stays the library's, which keeps it open; each call for a socket
+ * returns the same one. After a fork the child calls this again, and so does a program that has
+ * called OS_LibShutdown and initialises the library anew.
+ *
+ * Threads and signals: while one thread polls, others may wait in FCGX_RequestNext and
+ * FCGX_Accept_r.
+ */
+extern int FCGX_PollDescriptor(int socket);
 
 /**
  * Ends the request in progress: sends what is left of its output, and the exit status. Its
@@ -297,7 +325,7 @@ extern int FCGX_RequestInfo(const struct FCGX_Request *request, int what);
  *
  * Parameters:
  * - name: the whole name, without "=".
- * - length: where the number of bytes of the value is stored; NULL stores nothing.
+ * - length: where the number of bytes of the value is stored, 0 without one; NULL stores nothing.
  *
  * Returns: the value of the first parameter with this name, any bytes, and a NUL after them; NULL if
  * no parameter has it, without a request in progress, or if request or name is NULL. It is valid until the
@@ -314,8 +342,9 @@ extern const char *FCGX_RequestParam(const struct FCGX_Request *request,
  *
  * Parameters:
  * - index: from 0 on. The first parameter is FCGI_ROLE.
- * - name: where the number of bytes before the first "=" is stored; NULL stores nothing.
- * - length: where the number of bytes of the whole is stored; NULL stores nothing.
+ * - name: where the number of bytes before the first "=" is stored, 0 behind the last; NULL stores
+ *   nothing.
+ * - length: where the number of bytes of the whole is stored, 0 behind the last; NULL stores nothing.
  *
  * Returns: "NAME=value", any bytes, and a NUL after them; NULL behind the last parameter, without a
  * request in progress, or if request is NULL. It is valid until the request ends.

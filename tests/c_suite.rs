@@ -135,7 +135,10 @@ macro_rules! extensions {
 }
 
 extensions! {
+    poll_descriptor
     request_calls
+    request_cancel
+    request_waits
 }
 
 /// One test per program, and one that checks that every program has a test.

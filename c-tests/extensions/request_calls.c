@@ -65,7 +65,8 @@ static void serve(struct FCGX_Request *r, int client)
     printf("NULS has %lu bytes, the third is %c\n", (unsigned long)length, value[2]);
     value = FCGX_RequestParam(r, "EMPTY", &length);
     printf("EMPTY \"%s\" has %lu\n", value, (unsigned long)length);
-    printf("missing: %d\n", FCGX_RequestParam(r, "SCRIPT", NULL) != NULL);
+    value = FCGX_RequestParam(r, "SCRIPT", &length);
+    printf("missing: %d, has %lu\n", value != NULL, (unsigned long)length);
     show("size 0", FCGX_RequestRead(r, NULL, 0));
     show("no buffer", FCGX_RequestRead(r, NULL, 1));
     while ((n = FCGX_RequestRead(r, body, sizeof body)) > 0)
@@ -113,18 +114,20 @@ int main(void)
     printf("between two:\n");
     without_a_request(r);
 
-    /* Without End, with another structure on the same kept connection. */
-    send_kept(client, 8);
-    show("Next", FCGX_RequestNext(r, -1));
-    FCGX_RequestWrite(r, "not ended", 9);
-    show("Next", FCGX_RequestNext(r, 0));
-    print_request_reply(client);
+    /* With another structure on the same kept connection; without End. */
     FCGX_RequestFree(r);
     r = FCGX_RequestNew(listen, 0);
-    send_kept(client, 9);
+    send_kept(client, 8);
     show("Next", FCGX_RequestNext(r, PATIENCE_MS));
+    FCGX_RequestWrite(r, "not ended", 9);
+    show("Next", FCGX_RequestNext(r, 0));
+    printf("abandoned by the next wait:\n");
+    print_reply(client);
+    client = request_here("");
+    show("Next", FCGX_RequestNext(r, PATIENCE_MS));
+    FCGX_RequestWrite(r, "not ended", 9);
     FCGX_RequestFree(r);
-    printf("abandoned:\n");
+    printf("abandoned by Free:\n");
     print_reply(client);
 
     r = FCGX_RequestNew(1234, 0);

@@ -53,12 +53,14 @@ pub(super) struct Drain {
     end: Lock<Option<End>>,
     /// Threads that have connections for which they wait.
     drainers: AtomicU32,
+    /// [`shutdown::restarts`] when all connections of a polled pool were looked at.
+    looked: Lock<Option<usize>>,
 }
 
 impl Drain {
     /// A drain that has not begun.
     pub(super) const fn new() -> Self {
-        Self { end: Lock::new(None), drainers: AtomicU32::new(0) }
+        Self { end: Lock::new(None), drainers: AtomicU32::new(0), looked: Lock::new(None) }
     }
 
     /// Returns one more request, if there is any. Otherwise every parked connection is closed. Fails with
@@ -98,6 +100,55 @@ impl Drain {
         }
         search.unready.into_iter().for_each(|(connection, _)| connection.discard());
         Ok(None)
+    }
+
+    /// Returns whether not all connections of a polled pool were looked at since shutdown was requested.
+    pub(super) fn is_first_look(&self) -> bool {
+        *self.looked.lock() != Some(shutdown::restarts())
+    }
+
+    /// Notes that all connections of a polled pool were looked at.
+    pub(super) fn note_look(&self) {
+        *self.looked.lock() = Some(shutdown::restarts());
+    }
+
+    /// Looks for a request on all connections of a polled pool. Parks the others for as long as the drain
+    /// goes on.
+    pub(super) fn look_at_all(
+        &self,
+        pool: &Arc<Pool>,
+        kept: Option<Connection>,
+        new: Option<Connection>,
+        options: &AcceptOptions,
+    ) -> Option<AcceptedRequest> {
+        let limit = options.config.drain;
+        let mut search = Search::new(self, pool, options);
+        if let Some(connection) = new {
+            search.keep_waiting((connection, self.prolonged(Stage::Silent, limit)));
+        }
+        let kept = kept.map(|kept| (kept, self.prolonged(Stage::Idle, limit)));
+        let accepted = search.ask_parked(kept).or_else(|| search.ask_unready());
+        park_all(pool, search.unready.into_iter(), options);
+        accepted
+    }
+
+    /// Looks for a request on one connection of a polled pool, and parks it otherwise.
+    pub(super) fn look_at(
+        &self,
+        pool: &Arc<Pool>,
+        connection: (Connection, Wait),
+        options: &AcceptOptions,
+    ) -> Option<AcceptedRequest> {
+        let mut search = Search::new(self, pool, options);
+        let accepted = search.ask(connection);
+        let unready = search.unready.into_iter();
+        match accepted {
+            Some(accepted) => Some(closing_request(pool, accepted, unready, options)),
+            None => {
+                park_all(pool, unready, options);
+                None
+            }
+        }
     }
 
     /// Returns when the drain ends. The first thread that asks sets the end for connections that are silent
@@ -199,7 +250,7 @@ impl<'a> Search<'a> {
         // A thread that gets a request parks its other connections, and only then leaves.
         let drainers = self.drain.drainers.load(Ordering::SeqCst);
         let others = drainers > u32::from(self.drainer.is_some());
-        if !self.pool.look(|parking| parking.is_empty()) {
+        if !self.pool.look(|state| state.parking.is_empty()) {
             return Step::AskParked;
         }
         let is_done = self.unready.is_empty() && (left.is_zero() || !others);
@@ -308,7 +359,7 @@ pub(super) fn accept_announced(listen_fd: RawFd, options: &AcceptOptions) -> Opt
 /// Takes a parked connection out of the pool. Returns it and how it has waited.
 fn take_any(pool: &Arc<Pool>) -> Option<Unready> {
     loop {
-        let taken_out = pool.take_least_worth()?;
+        let taken_out = pool.look(|state| state.take_least_worth())?;
         let wait = taken_out.2.wait;
         if let Some(connection) = Connection::taken_out(pool, taken_out) {
             return Some((connection, wait));

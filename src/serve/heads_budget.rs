@@ -43,7 +43,7 @@ pub(super) fn relieve(config: &Config) {
     loop {
         let (mut sum, mut largest) = (0, None);
         for pool in list.iter() {
-            let (all, size) = pool.look(|parking| parking.sizes().sum_and_largest());
+            let (all, size) = pool.look(|state| state.parking.sizes().sum_and_largest());
             sum += all;
             if size > largest.as_ref().map_or(0, |(size, _)| *size) {
                 largest = Some((size, pool));
@@ -53,7 +53,7 @@ pub(super) fn relieve(config: &Config) {
             return;
         }
         let Some((_, pool)) = largest else { return };
-        pool.look(|parking| refuse_largest(parking, config)).into_iter().for_each(recycle);
+        pool.look(|state| refuse_largest(&mut state.parking, config)).into_iter().for_each(recycle);
     }
 }
 
@@ -82,8 +82,9 @@ mod tests {
             both[at].park((key, fd, parked), Again::WhenHeard, usize::MAX);
             peer
         };
-        let sums =
-            || [0, 1].map(|at: usize| both[at].look(|parking| parking.sizes().sum_and_largest()).0);
+        let sums = || {
+            [0, 1].map(|at: usize| both[at].look(|state| state.parking.sizes().sum_and_largest()).0)
+        };
         let _peers = [park(0, 3), park(0, 8), park(1, 4)];
         let [first, second] = sums();
         let config = |max_heads| Config { max_heads, ..Config::default() };

@@ -268,6 +268,11 @@ impl Holding {
         self.reserve.call_all();
     }
 
+    /// Returns whether threads sleep in the pool, or were cancelled there.
+    pub(super) fn has_sleepers(&self) -> bool {
+        self.sleepers.at_most() > 0
+    }
+
     /// Returns whether the silence is so long that looks may be rare. A thread that is alone goes on
     /// looking, and so do processes related by fork: a process may have died that was woken for a
     /// connection.

@@ -2,8 +2,11 @@
 
 use std::os::fd::RawFd;
 
+use super::config::Config;
 use super::connection::Connection;
 use super::key::Key;
+use super::pool::Pool;
+use super::wait::{Again, Wait};
 
 /// The connection of a caller's last request.
 #[derive(Debug)]
@@ -23,6 +26,14 @@ impl Last {
         match self {
             Self::Given(kept) => Some(kept),
             Self::None | Self::Parked(..) => None,
+        }
+    }
+
+    /// Parks the connection in a pool, if the caller still has it: no thread waits for it now.
+    pub(super) fn park(self, pool: &Pool, config: &Config) {
+        let Some(kept) = self.into_connection() else { return };
+        if let Err(kept) = kept.park(pool, Wait::IDLE, Again::InTurn, config) {
+            kept.discard();
         }
     }
 }

@@ -34,15 +34,16 @@ use super::hold::hold;
 use super::key::{Key, Tenant};
 use super::last::Last;
 use super::looks::{self, Look};
-use super::patience::{LONGEST_WAIT, SHORTAGE_WAIT};
+use super::patience::{LONGEST_WAIT, MOST_ROUNDS, SHORTAGE_WAIT};
+use super::polled;
 use super::pool::Pool;
-use super::wait::{Again, Owner, Stage, Wait};
+use super::wait::{Again, Owner, Wait};
 use super::watcher::{LISTEN, UNASKED};
 use crate::os::descriptor::{close, is_open};
 use crate::os::error::{AcceptTrouble, cancelled, interrupted, not_open, shut_down, would_block};
 use crate::os::lock::Lock;
 use crate::os::poll::{self, PollFd, READABLE};
-use crate::os::socket::{self, Accepted, Peer};
+use crate::os::socket::{self, Accepted};
 use crate::os::{mark, shutdown, threads};
 
 /// A listen socket and the connections that were accepted from it.
@@ -82,25 +83,32 @@ impl Listener {
     ///
     /// Errors are those of accept4. EINTR is also the error when shutting down is requested, and of a
     /// listener that [`Listener::belongs_to_parent`].
-    pub fn next(&self, options: AcceptOptions, mut last: Last) -> io::Result<AcceptedRequest> {
+    pub fn next(&self, options: AcceptOptions, last: Last) -> io::Result<AcceptedRequest> {
+        let accepted = self.rounds(options, last);
+        self.pool.set_alarm();
+        accepted
+    }
+
+    fn rounds(&self, options: AcceptOptions, mut last: Last) -> io::Result<AcceptedRequest> {
         if let Last::Given(kept) = &mut last {
             kept.join(&self.pool);
         }
         let mut options = self.entrance.options(options);
         let mut round = Round::First;
+        let mut left = MOST_ROUNDS;
         loop {
             if self.belongs_to_parent() {
                 last.into_connection().into_iter().for_each(Connection::close_copy);
                 return Err(interrupted());
             }
-            if round == Round::Later && options.is_over() {
+            if round == Round::Later && options.is_over() && !self.has_more(&options, &mut left) {
                 if let Some(accepted) = self.time_out(&options)? {
                     return Ok(accepted);
                 }
                 continue;
             }
             if options.is_cancelled() {
-                self.park_given(last, &options);
+                last.park(&self.pool, options.config);
                 return Err(cancelled());
             }
             if shutdown::is_requested() {
@@ -127,20 +135,18 @@ impl Listener {
                 self.settle(kept, outcome, Wait::IDLE, options)
             }
             _ if self.may_block(options) => self.plain(options),
-            Last::Parked(key, fd) if !threads::only_one() => {
+            Last::Parked(key, fd) if !threads::only_one() && !self.pool.is_polled() => {
                 self.see_to(hold(&self.pool, key, fd, options), options)
             }
             _ => self.pooled(options),
         }
     }
 
-    /// Parks the connection of the caller's last request, for which no thread waits now.
-    #[cold]
-    fn park_given(&self, last: Last, options: &AcceptOptions) {
-        let Some(kept) = last.into_connection() else { return };
-        if let Err(kept) = kept.park(&self.pool, Wait::IDLE, Again::InTurn, options.config) {
-            kept.discard();
-        }
+    /// Returns whether a call whose time is over has still something to do, within `left` rounds.
+    fn has_more(&self, options: &AcceptOptions, left: &mut u32) -> bool {
+        *left = left.saturating_sub(1);
+        let may_go_on = *left > 0 && options.has_callers_limit() && self.pool.is_entered();
+        may_go_on && polled::is_readable(&self.pool)
     }
 
     /// Ends a wait whose time is over. If the program has made the socket non-blocking, accept4 decides.
@@ -175,7 +181,10 @@ impl Listener {
     fn drain_next(&self, last: Last, round: Round, options: &AcceptOptions) -> Turn {
         shutdown::forget_abandoned_accept();
         self.pool.call_reserve();
-        let is_called = self.pool.take_announced() || round == Round::Later;
+        if self.pool.is_polled() && options.has_callers_limit() {
+            return polled::drain_next(&self.drain, &self.pool, last.into_connection(), options);
+        }
+        let is_called = self.pool.look(|state| state.forget_event(LISTEN)) || round == Round::Later;
         let new =
             (is_called && self.pool.is_entered()).then(|| accept_announced(self.fd(), options));
         self.drain.next(&self.pool, last.into_connection(), new.flatten(), options)
@@ -219,7 +228,7 @@ impl Listener {
         let Ok(mut connection) = Connection::open(fd, epoch) else { return Ok(None) };
         let outcome = receive_head(&mut connection, options);
         let mut end = End { outcome, signalled: false };
-        if outcome.lacks_head() && threads::only_one() {
+        if outcome.lacks_head() && threads::only_one() && !self.pool.is_polled() {
             end = grace::wait(&mut connection, outcome, &self.grace, options);
             if connection.is_inherited() {
                 connection.close_copy();
@@ -229,11 +238,7 @@ impl Listener {
         if let HeadProgress::Ready(begin) = end.outcome {
             return Ok(Some((connection, begin)));
         }
-        let patience = match peer {
-            Peer::Unix => Some(options.config.keeper_timeout),
-            _ => options.config.first_byte_timeout,
-        };
-        let wait = Wait::new(Stage::Silent, patience);
+        let wait = Wait::silent(&peer, options.config);
         if self.belongs_to_parent() {
             // A signal handler has forked: the child that accepted it waits elsewhere from now on.
             return wait_alone(connection, wait, None, options);
@@ -248,9 +253,16 @@ impl Listener {
     /// Out of descriptors or memory: closes the parked connection of least worth for one that waits to be
     /// accepted, or waits a moment.
     fn make_room(&self, options: &AcceptOptions) -> Option<AcceptedRequest> {
-        let surplus = if self.entrance.needs_room() { self.pool.take_least_worth() } else { None };
+        let surplus = if self.entrance.needs_room() {
+            self.pool.look(|state| state.take_least_worth())
+        } else {
+            None
+        };
         if let Some(surplus) = surplus {
             return looks::give_up(&self.pool, surplus, options);
+        }
+        if options.has_callers_limit() {
+            polled::rest(&self.pool);
         }
         self.entrance.wait_for_room(options);
         None
@@ -431,7 +443,7 @@ impl Listener {
             self.pool.queue(UNASKED);
             return true;
         }
-        self.entrance.is_changing() && self.pool.look(|parking| parking.is_any_known())
+        self.entrance.is_changing() && self.pool.look(|state| state.parking.is_any_known())
     }
 
     /// Accepts although epoll did not report the listen socket: its number may stand for another.
@@ -453,7 +465,7 @@ impl Listener {
 
     /// Returns which connection has the key of one that was taken back with this descriptor.
     pub fn tenant(&self, key: Key, fd: RawFd) -> Tenant {
-        self.pool.look(|parking| parking.tenant(key, fd))
+        self.pool.look(|state| state.parking.tenant(key, fd))
     }
 
     /// Goes on with another listen socket that has the same number.
@@ -464,12 +476,21 @@ impl Listener {
 
     /// Takes a connection out of the pool, if it is still parked with this key and descriptor.
     pub fn take_out(&self, key: Key, fd: RawFd) -> Option<Connection> {
-        Connection::taken_out(&self.pool, self.pool.take(key, fd)?)
+        Connection::taken_out(&self.pool, self.pool.look(|state| state.take_same(key, fd))?)
     }
 
     /// Frees the slot of a connection that has another descriptor now.
     pub fn forget(&self, key: Key) {
         self.pool.forget_parked(key);
+    }
+
+    /// Has the program poll the listener. Returns a descriptor that is readable as long as a call that does
+    /// not wait would return something.
+    pub fn poll_descriptor(&self) -> io::Result<RawFd> {
+        socket::check_listens(self.fd())?;
+        let fd = polled::begin(&self.pool)?;
+        polled::go_on(&self.pool);
+        Ok(fd)
     }
 
     /// Returns the pool of connections that were accepted here.

@@ -100,6 +100,7 @@
 #![forbid(unsafe_code)]
 
 pub(crate) mod accept_options;
+mod alarm;
 mod answers;
 pub(crate) mod blocking;
 pub(crate) mod cancel;
@@ -132,6 +133,7 @@ pub(crate) mod params;
 pub(crate) mod parking;
 mod patience;
 pub(crate) mod peers;
+mod polled;
 mod pool;
 mod queues;
 pub(crate) mod registry;

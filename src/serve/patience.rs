@@ -36,6 +36,10 @@ pub(super) const FIRST_WAIT: Duration = Duration::from_millis(10);
 /// again.
 pub(super) const SHORTAGE_WAIT: Duration = Duration::from_millis(100);
 
+/// The most rounds of a call whose time is over, as long as there is something to do: an event loop has other
+/// work, too.
+pub(super) const MOST_ROUNDS: u32 = 64;
+
 /// The pause when accept4 fails on the listen socket.
 pub(super) const PAUSE: Duration = Duration::from_millis(10);
 

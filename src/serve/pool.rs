@@ -24,7 +24,7 @@ use super::event::{Event, taken};
 use super::holding::{Found, Hold, Holding, Sleep};
 use super::key::Key;
 use super::pace::Pace;
-use super::parking::{Parked, Parking};
+use super::parking::Parked;
 use super::sleepers::Count;
 use super::slot::Registration;
 use super::store::recycle;
@@ -35,7 +35,7 @@ use crate::os::descriptor::{close, file_number};
 use crate::os::lock::Lock;
 use crate::os::poll::{Epoll, Interest, says_lost};
 use crate::os::socket::close_without_lingering;
-use crate::os::{clock, fork, mark, shutdown, threads};
+use crate::os::{clock, fork, mark, shutdown};
 
 /// The number of pools so far in this process: each has its own keys.
 static POOLS: AtomicU32 = AtomicU32::new(0);
@@ -72,9 +72,29 @@ impl Pool {
         }
     }
 
-    /// Looks at the table of connections, without a system call.
-    pub(super) fn look<T>(&self, look: impl FnOnce(&mut Parking) -> T) -> T {
-        look(&mut self.state.lock().parking)
+    /// Returns what the kernel watches.
+    pub(super) const fn watcher(&self) -> &Watcher {
+        &self.watcher
+    }
+
+    /// Returns whether the program polls the epoll instance.
+    pub(super) fn is_polled(&self) -> bool {
+        self.watcher.alarm().is_on()
+    }
+
+    /// Makes the instance readable when a thread has to come, if the program polls it.
+    pub(super) fn set_alarm(&self) {
+        self.watcher.set_alarm(|| self.state.lock().due());
+    }
+
+    /// Looks at what the threads share.
+    pub(super) fn look<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
+        look(&mut self.state.lock())
+    }
+
+    /// Returns whether threads sleep here, or were cancelled here.
+    pub(super) fn has_sleepers(&self) -> bool {
+        self.holding.has_sleepers()
     }
 
     /// Returns the listen socket's descriptor.
@@ -129,6 +149,9 @@ impl Pool {
 
     fn wait(&self, options: &AcceptOptions) -> io::Result<Event> {
         let mut state = self.state.lock();
+        if state.is_rested() {
+            self.watcher.find_listen_socket()?;
+        }
         let until = match state.next_step() {
             Step::MakeRoom => return Ok(taken(state.take_least_worth(), Event::Surplus)),
             Step::Expire => return Ok(taken(state.take_expired(clock::now()), Event::Late)),
@@ -165,7 +188,7 @@ impl Pool {
             Err(e) if self.mend().unwrap_or(true) || says_lost(&e) => return Ok(Event::Nothing),
             Err(error) => return Err(error),
         };
-        if shutdown::is_requested() {
+        if shutdown::is_requested() && !self.is_polled() {
             // The event is not lost: the drain looks at everything.
             return Ok(Event::Nothing);
         }
@@ -202,7 +225,7 @@ impl Pool {
 
     fn claim(&self, key: Key, state: &mut State) -> Option<TakenOut> {
         let taken_out = state.take(key)?;
-        if !threads::only_one() {
+        if !self.watcher.is_alone() {
             state.parking.goes_out(key, clock::milliseconds());
         }
         Some(taken_out)
@@ -241,11 +264,7 @@ impl Pool {
     /// Queues a look at the listen socket, behind all that is ready: [`LISTEN`] or [`UNASKED`].
     pub(super) fn queue(&self, token: u64) {
         self.state.lock().queue(token);
-    }
-
-    /// Takes over the listen socket's event if no thread has seen to it. Returns whether there was one.
-    pub(super) fn take_announced(&self) -> bool {
-        self.state.lock().forget_event(LISTEN)
+        self.set_alarm();
     }
 
     /// Registers the listen socket if the kernel does not watch it any more.
@@ -269,7 +288,7 @@ impl Pool {
 
     fn register(&self, fd: RawFd, key: Option<Key>, again: Again) -> io::Result<Key> {
         let epoll = self.watcher.epoll()?;
-        let (wanted, interest) = if threads::only_one() {
+        let (wanted, interest) = if self.watcher.is_alone() {
             (Registration::Level, Interest::Level)
         } else {
             (Registration::Once, again.interest())
@@ -306,7 +325,7 @@ impl Pool {
         let (key, fd) = (taken_out.0, taken_out.1);
         let mut state = self.state.lock();
         let is_early = state.park(taken_out, max_waiting);
-        if !threads::only_one() {
+        if !self.watcher.is_alone() {
             // The kernel reports it, again if another thread has got its event already.
             match state.parking.registration(key) {
                 // Another thread has replaced the instance meanwhile.
@@ -320,6 +339,8 @@ impl Pool {
         } else if is_early || again == Again::InTurn {
             state.queue(key.token());
         }
+        drop(state);
+        self.set_alarm();
     }
 
     /// Parks a connection whose request is over, if that needs no system call: it is registered
@@ -333,11 +354,14 @@ impl Pool {
         max_waiting: usize,
     ) {
         let mut state = self.state.lock();
-        if threads::only_one() {
+        if self.watcher.is_alone() {
             let is_watched = state.parking.registration(key) == Registration::Level;
             if let Some((fd, parked)) = is_watched.then(parked).flatten() {
                 state.park((key, fd, parked), max_waiting);
             }
+            return;
+        }
+        if self.is_polled() {
             return;
         }
         let now = clock::milliseconds();
@@ -350,11 +374,6 @@ impl Pool {
             state.park((key, fd, parked), max_waiting);
             state.parking.leave_unarmed(key, now);
         }
-    }
-
-    /// Takes out the connection that is parked with this key and descriptor.
-    pub(super) fn take(&self, key: Key, fd: RawFd) -> Option<TakenOut> {
-        self.state.lock().take_same(key, fd)
     }
 
     /// Removes a connection whose descriptor the program has replaced: its number may be another file's.
@@ -430,18 +449,13 @@ impl Pool {
         let is_due = match (is_new, stage) {
             (true, Stage::Idle) => true,
             // With several threads it delays no other connection.
-            (true, _) => threads::only_one(),
+            (true, _) => self.watcher.is_alone(),
             (false, Stage::Idle) => self.pace.is_due(clock::milliseconds()),
             (false, _) => false,
         };
         if is_due && self.is_entered() {
             self.watcher.move_listen_socket_last();
         }
-    }
-
-    /// Takes out the connection that is closed first when there are too many.
-    pub(super) fn take_least_worth(&self) -> Option<TakenOut> {
-        self.state.lock().take_least_worth()
     }
 
     /// Calls the threads in reserve.
@@ -466,7 +480,7 @@ impl Pool {
 
     /// Closes every parked connection: no thread will wait here again.
     pub(super) fn close_all(&self) {
-        while let Some(next) = self.take_least_worth() {
+        while let Some(next) = self.look(State::take_least_worth) {
             self.discard(next);
         }
     }

@@ -67,10 +67,13 @@ pub(crate) fn take_out(key: Key, fd: RawFd) -> Option<Connection> {
     all().ok()?.lock().iter().find_map(|listener| listener.take_out(key, fd))
 }
 
-/// Returns whether threads wait on a listener, or connections accepted from it are open. The caller holds
+/// Returns whether threads wait on a listener, connections accepted from it are open, or the program polls it. The caller holds
 /// the list's lock: threads come to wait through [`of`] only.
 fn is_used(listener: &Arc<Listener>) -> bool {
-    Arc::strong_count(listener) > 1 || listener.pool().look(|parking| parking.is_any_known())
+    let is_polled = listener.pool().is_polled();
+    is_polled
+        || Arc::strong_count(listener) > 1
+        || listener.pool().look(|state| state.parking.is_any_known())
 }
 
 /// Notes that the program has opened a listen socket with this number. Threads that wait at an earlier

@@ -31,6 +31,8 @@ pub(super) struct State {
     keys_made: u32,
     /// The number of connections for which there are descriptors, as of the last look.
     room: usize,
+    /// Until when the listen socket is not watched, because a polled pool is out of descriptors.
+    pub(super) resting_until: Option<Instant>,
 }
 
 /// The next step of a waiting thread.
@@ -50,7 +52,15 @@ impl State {
     /// Returns the state of an empty pool with this number.
     pub(super) fn new(number: u32) -> Self {
         let parking = Parking::new(number);
-        Self { parking, ready: Vec::new(), steps: 0, surplus: Vec::new(), keys_made: 0, room: 0 }
+        Self {
+            parking,
+            ready: Vec::new(),
+            steps: 0,
+            surplus: Vec::new(),
+            keys_made: 0,
+            room: 0,
+            resting_until: None,
+        }
     }
 
     /// Decides what comes next. epoll_wait is called every [`MOST_STEPS`] steps, whatever there is to do:
@@ -63,7 +73,7 @@ impl State {
         let is_late = deadline.is_some_and(|deadline| deadline <= clock::now());
         if !is_late && self.ready.is_empty() {
             self.steps = 0;
-            return Step::Ask(deadline);
+            return Step::Ask(deadline.into_iter().chain(self.resting_until).min());
         }
         if self.steps >= MOST_STEPS {
             self.steps = 0;
@@ -100,6 +110,20 @@ impl State {
         if let Some(stale) = longest.filter(|key| !self.parking.is_own(*key, file_number)) {
             self.parking.release(stale);
         }
+    }
+
+    /// Returns whether the rest of the listen socket is over, once.
+    pub(super) fn is_rested(&mut self) -> bool {
+        let is_over = |until: &mut Instant| *until <= clock::now();
+        self.resting_until.take_if(is_over).is_some()
+    }
+
+    /// Returns when a thread has to come although the kernel reports nothing; `None` if no time is known.
+    pub(super) fn due(&self) -> Option<Instant> {
+        if self.ready.is_empty() && self.surplus.is_empty() {
+            return self.parking.earliest().into_iter().chain(self.resting_until).min();
+        }
+        Some(clock::now())
     }
 
     /// Returns whether there is work for a thread before it may wait for its own connection.

@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use super::config::Config;
 use crate::os::clock;
 use crate::os::poll::Interest;
+use crate::os::socket::Peer;
 
 /// Why a connection waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +56,15 @@ impl Wait {
     pub(crate) fn new(stage: Stage, patience: Option<Duration>) -> Self {
         let deadline = patience.and_then(|patience| clock::now().checked_add(patience));
         Self { stage, deadline }
+    }
+
+    /// Returns the wait of a connection that was just accepted.
+    pub(super) fn silent(peer: &Peer, config: &Config) -> Self {
+        let patience = match peer {
+            Peer::Unix => Some(config.keeper_timeout),
+            _ => config.first_byte_timeout,
+        };
+        Self::new(Stage::Silent, patience)
     }
 }
 

@@ -5,22 +5,25 @@ use std::fmt::Write as _;
 use std::io::{self, ErrorKind};
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use once_cell::sync::OnceCell;
 
 use super::accept_options::AcceptOptions;
-use super::patience::{FIRST_WAIT, SHORTAGE_WAIT};
+use super::alarm::Alarm;
+use super::patience::{FIRST_WAIT, LONGEST_WAIT, SHORTAGE_WAIT};
 use crate::os::descriptor::descriptor_limit;
 use crate::os::error::{AcceptTrouble, is_unwatchable, is_watched_already};
 use crate::os::io::Stderr;
 use crate::os::lock::Lock;
 use crate::os::poll::{Epoll, Interest, Ready};
-use crate::os::{shutdown, threads};
+use crate::os::{clock, fork, shutdown, threads};
 
 /// The token of the listen socket.
 pub(super) const LISTEN: u64 = u64::MAX;
 const WAKE_UP: u64 = u64::MAX - 1;
+/// The token of the alarm.
+const ALARM: u64 = u64::MAX - 3;
 /// Not a token of the kernel's: try the listen socket although epoll did not report it.
 pub(super) const UNASKED: u64 = u64::MAX - 2;
 
@@ -33,6 +36,7 @@ pub(super) struct Watcher {
     turn_to_renew: Lock<()>,
     /// Whether registering the listen socket again has failed: the kernel does not report it then.
     is_hidden: AtomicBool,
+    alarm: Alarm,
 }
 
 impl Watcher {
@@ -43,7 +47,13 @@ impl Watcher {
             epoll: OnceCell::new(),
             turn_to_renew: Lock::new(()),
             is_hidden: AtomicBool::new(false),
+            alarm: Alarm::new(ALARM),
         }
+    }
+
+    /// Returns what makes the instance readable in time, for a program that polls it.
+    pub(super) const fn alarm(&self) -> &Alarm {
+        &self.alarm
     }
 
     /// Returns the instance; makes it if there is none.
@@ -85,7 +95,9 @@ impl Watcher {
     /// left alone. After an error there is no instance.
     pub(super) fn renew(&self) -> io::Result<()> {
         let _turn = self.turn_to_renew.lock();
-        self.epoll.get().map_or(Ok(()), |epoll| epoll.renew(shutdown::check_wake_up))
+        let Some(epoll) = self.epoll.get() else { return Ok(()) };
+        epoll.renew(shutdown::check_wake_up)?;
+        self.alarm.register(epoll)
     }
 
     /// Registers the listen socket.
@@ -97,6 +109,25 @@ impl Watcher {
             // The program has closed the instance, in which nothing was registered yet.
             Err(_) if self.is_lost() => self.renew().and_then(|()| add()),
             result => result,
+        }
+    }
+
+    /// Stops watching the listen socket.
+    pub(super) fn stop_listening(&self) {
+        self.remove(self.listen_fd);
+    }
+
+    /// Reports the wake-up no longer.
+    pub(super) fn silence_wake_up(&self) {
+        if let Some(epoll) = self.epoll.get() {
+            let _ = epoll.watch_witness(Interest::Silent);
+        }
+    }
+
+    /// Reports the wake-up again.
+    pub(super) fn hear_wake_up(&self) {
+        if let Some(epoll) = self.epoll.get() {
+            let _ = epoll.watch_witness(Interest::Level);
         }
     }
 
@@ -118,6 +149,12 @@ impl Watcher {
         }
     }
 
+    /// Returns whether the caller is the only thread, and the program does not poll the instance: then nothing
+    /// else acts on an event before the caller does.
+    pub(super) fn is_alone(&self) -> bool {
+        threads::only_one() && !self.alarm.is_on()
+    }
+
     /// Removes a registration. Returns whether there was one.
     pub(super) fn remove(&self, fd: RawFd) -> bool {
         self.epoll.get().is_some_and(|epoll| epoll.remove(fd))
@@ -125,9 +162,29 @@ impl Watcher {
 
     /// Closes the instance in a child. Async-signal-safe.
     pub(super) fn give_up(&self) {
+        self.alarm.give_up();
         if let Some(epoll) = self.epoll.get() {
             epoll.give_up();
         }
+    }
+
+    /// Makes the instance readable when a thread has to come, if the program polls it.
+    pub(super) fn set_alarm(&self, due: impl FnOnce() -> Option<Instant>) {
+        if self.alarm.is_on() {
+            // A sibling process may have died that was woken for a connection.
+            let look =
+                if fork::has_family() { clock::now().checked_add(LONGEST_WAIT) } else { None };
+            due().into_iter().chain(look).min().into_iter().for_each(|at| self.alarm.set(at));
+        }
+    }
+
+    /// Silences the alarm if it has gone off. Returns whether that may be for an unasked look.
+    fn takes_alarm(&self, ready: &Ready) -> bool {
+        let is_alarm = self.alarm.is_on() && ready.tokens().any(|token| token == ALARM);
+        if is_alarm {
+            self.alarm.silence();
+        }
+        is_alarm && fork::has_family()
     }
 
     /// Waits for an event as long as the options allow, and for `longest` at most. Returns the first
@@ -137,7 +194,7 @@ impl Watcher {
         &self,
         longest: Duration,
         options: &AcceptOptions,
-        other: impl FnMut(u64),
+        mut other: impl FnMut(u64),
     ) -> io::Result<Option<u64>> {
         let epoll = self.epoll()?;
         let is_hidden = self.is_hidden.load(Ordering::Relaxed);
@@ -145,7 +202,7 @@ impl Watcher {
         let timeout = options.wait(most);
         let mut ready = Ready::new();
         // With several threads, this one may come back late for a second event.
-        let most = if threads::only_one() { Ready::MOST } else { 1 };
+        let most = if self.is_alone() { Ready::MOST } else { 1 };
         if options.fail_on_intr {
             epoll.wait_for_handlers_only(&mut ready, most, Some(timeout))?;
         } else {
@@ -155,7 +212,10 @@ impl Watcher {
         if woke {
             shutdown::ignore_wake_up();
         }
-        let mut tokens = ready.tokens().filter(|&token| token != WAKE_UP);
+        if self.takes_alarm(&ready) {
+            other(UNASKED);
+        }
+        let mut tokens = ready.tokens().filter(|&token| token != WAKE_UP && token != ALARM);
         let first = tokens.next();
         // A process that is always busy would never try the listen socket unasked. And the loss of the
         // wake-up's other end may be what has woken this one.

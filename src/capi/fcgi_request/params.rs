@@ -44,7 +44,7 @@ unsafe fn put(place: *mut usize, length: usize) {
 ///
 /// Parameters:
 /// - name: the whole name, without "=".
-/// - length: where the number of bytes of the value is stored; NULL stores nothing.
+/// - length: where the number of bytes of the value is stored, 0 without one; NULL stores nothing.
 ///
 /// Returns: the value of the first parameter with this name, any bytes, and a NUL after them; NULL if
 /// no parameter has it, without a request in progress, or if request or name is NULL. It is valid until the
@@ -57,18 +57,12 @@ pub unsafe extern "C" fn FCGX_RequestParam(
     name: *const c_char,
     length: *mut usize,
 ) -> *const c_char {
-    if name.is_null() {
-        return ptr::null();
-    }
-    // SAFETY: the caller passes NULL or a request, a C string, and NULL or a variable of its own.
+    // SAFETY: the caller passes NULL or a request, NULL or a C string, and NULL or a variable of its own.
     unsafe {
-        let params = params_of(request);
-        let Some(value) = params.and_then(|params| params.find(CStr::from_ptr(name).to_bytes()))
-        else {
-            return ptr::null();
-        };
-        put(length, value.len());
-        value.as_ptr().cast()
+        let params = params_of(request).filter(|_| !name.is_null());
+        let value = params.and_then(|params| params.find(CStr::from_ptr(name).to_bytes()));
+        put(length, value.map_or(0, <[u8]>::len));
+        value.map_or(ptr::null(), |value| value.as_ptr().cast())
     }
 }
 
@@ -76,8 +70,9 @@ pub unsafe extern "C" fn FCGX_RequestParam(
 ///
 /// Parameters:
 /// - index: from 0 on. The first parameter is FCGI_ROLE.
-/// - name: where the number of bytes before the first "=" is stored; NULL stores nothing.
-/// - length: where the number of bytes of the whole is stored; NULL stores nothing.
+/// - name: where the number of bytes before the first "=" is stored, 0 behind the last; NULL stores
+///   nothing.
+/// - length: where the number of bytes of the whole is stored, 0 behind the last; NULL stores nothing.
 ///
 /// Returns: "NAME=value", any bytes, and a NUL after them; NULL behind the last parameter, without a
 /// request in progress, or if request is NULL. It is valid until the request ends.
@@ -92,11 +87,10 @@ pub unsafe extern "C" fn FCGX_RequestParamAt(
 ) -> *const c_char {
     // SAFETY: the caller passes NULL or a request, and NULL or variables of its own.
     unsafe {
-        let Some(string) = params_of(request).and_then(|params| params.string(index)) else {
-            return ptr::null();
-        };
-        put(name, string.iter().position(|byte| *byte == b'=').unwrap_or(string.len()));
-        put(length, string.len());
-        string.as_ptr().cast()
+        let string = params_of(request).and_then(|params| params.string(index));
+        let name_of = |string: &[u8]| string.iter().position(|byte| *byte == b'=');
+        put(name, string.and_then(name_of).unwrap_or(0));
+        put(length, string.map_or(0, <[u8]>::len));
+        string.map_or(ptr::null(), |string| string.as_ptr().cast())
     }
 }

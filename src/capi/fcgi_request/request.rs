@@ -68,8 +68,8 @@ pub unsafe extern "C" fn FCGX_RequestFree(request: *mut FCGX_Request) {
     }
 }
 
-/// Waits for the next request. Ends the one that is still in progress first, as FCGX_RequestEnd with
-/// status 0 does.
+/// Waits for the next request. One that is still in progress is abandoned, as by FCGX_RequestFree: a
+/// handler that was left by an exception has not written the whole response.
 ///
 /// It waits for new connections and for all kept ones of the listen socket, whether that is
 /// non-blocking or not.
@@ -95,7 +95,9 @@ pub unsafe extern "C" fn FCGX_RequestNext(request: *mut FCGX_Request, timeout: c
     }
     // SAFETY: not NULL, so FCGX_RequestNew has made it; no other thread uses it but to cancel.
     let result = unsafe {
-        finish::finish(request);
+        if !(*request).r#in.is_null() {
+            any_request::abandon(request);
+        }
         library::go_on();
         accept::next(request, options(request, timeout))
     };

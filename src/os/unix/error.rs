@@ -101,6 +101,11 @@ pub(crate) fn is_cancelled(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::ECANCELED)
 }
 
+/// Returns ENOSYS: there is no epoll.
+pub(crate) fn no_epoll() -> io::Error {
+    io::Error::from_raw_os_error(libc::ENOSYS)
+}
+
 /// Returns EBADF: a descriptor is not open.
 pub(crate) fn not_open() -> io::Error {
     io::Error::from_raw_os_error(libc::EBADF)

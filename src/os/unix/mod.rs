@@ -6,7 +6,7 @@
 //!   [`inherited`] (those that the process was started with).
 //! * Processes: [`spawn`], [`children`], [`environment`], [`fork`], [`signal`] (handlers), [`shutdown`]
 //!   (what they request), `wake_up` (what a request writes to), [`threads`].
-//! * Used by all of these: [`clock`], [`error`], [`latest`], [`lock`], [`robust_lock`], [`semaphore`],
+//! * Used by all of these: [`clock`], [`timer`], [`error`], [`latest`], [`lock`], [`robust_lock`], [`semaphore`],
 //!   [`memory`], `syscall`.
 
 pub(crate) mod address;
@@ -32,4 +32,5 @@ pub(crate) mod socket;
 pub(crate) mod spawn;
 mod syscall;
 pub(crate) mod threads;
+pub(crate) mod timer;
 mod wake_up;

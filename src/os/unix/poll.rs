@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::RawFd;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::time::{Duration, Instant};
 
 use super::descriptor::{check_one_is_left, close, move_above_stdio};
@@ -134,6 +134,7 @@ pub struct Epoll {
     /// -1 when given up.
     fd: AtomicI32,
     witness: AtomicI32,
+    is_witness_silent: AtomicBool,
     /// The token of the witness.
     token: u64,
 }
@@ -144,7 +145,8 @@ impl Epoll {
     /// take the last free descriptor.
     pub fn new(witness: impl FnOnce() -> io::Result<RawFd>, token: u64) -> io::Result<Self> {
         let (fd, none) = (AtomicI32::new(-1), AtomicI32::new(-1));
-        let epoll = Self { fd, witness: none, token };
+        let is_witness_silent = AtomicBool::new(false);
+        let epoll = Self { fd, witness: none, is_witness_silent, token };
         epoll.make(witness)?;
         Ok(epoll)
     }
@@ -159,6 +161,7 @@ impl Epoll {
             .and_then(|()| witness())
             .and_then(|witness| {
                 self.witness.store(witness, Ordering::Relaxed);
+                self.is_witness_silent.store(false, Ordering::Relaxed);
                 self.add(witness, Interest::Level, self.token)
             })
             .and_then(|()| check_one_is_left(fd));
@@ -177,7 +180,21 @@ impl Epoll {
     }
 
     fn ask_witness(&self) -> io::Result<()> {
-        self.modify(self.witness(), Interest::Level, self.token)
+        self.modify(self.witness(), self.witness_interest(), self.token)
+    }
+
+    fn witness_interest(&self) -> Interest {
+        if self.is_witness_silent.load(Ordering::Relaxed) {
+            Interest::Silent
+        } else {
+            Interest::Level
+        }
+    }
+
+    /// Changes how the witness is watched: [`Interest::Level`] or [`Interest::Silent`].
+    pub(crate) fn watch_witness(&self, interest: Interest) -> io::Result<()> {
+        self.is_witness_silent.store(interest == Interest::Silent, Ordering::Relaxed);
+        self.ask_witness()
     }
 
     /// Returns whether the instance was given up, or its number or that of its witness was reused.

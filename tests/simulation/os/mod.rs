@@ -25,3 +25,4 @@ pub mod shutdown;
 pub mod signal;
 pub mod socket;
 pub mod threads;
+pub mod timer;

@@ -125,6 +125,11 @@ impl Epoll {
         self.modify(self.witness(), Interest::Level, self.token)
     }
 
+    /// Not used: no program polls a pool here.
+    pub fn watch_witness(&self, _: Interest) -> io::Result<()> {
+        Ok(())
+    }
+
     pub fn is_lost(&self) -> bool {
         self.ask_witness().is_err_and(|error| says_lost(&error))
     }
