@@ -1,6 +1,7 @@
 //! Debian's unmodified programs on this library, behind a real web server.
 
 mod bridge;
+mod git;
 mod others;
 mod web;
 
@@ -95,10 +96,15 @@ fn listen_socket(dir: &TempDir) -> OwnedFd {
 /// Starts the program on the library, sends it every kind of request through nginx, checks what it has mapped
 /// and ends it.
 fn serve(library: Library, dir: &TempDir, command: &mut Command) {
+    serve_with(library, dir, command, |client| requests(client, dir));
+}
+
+/// Does the same with the caller's requests.
+fn serve_with(library: Library, dir: &TempDir, command: &mut Command, ask: impl Fn(&Client)) {
     let mut program = Running::start(library.under(command));
     // A script that creates its own socket needs a moment. For the others it exists already.
     until("the listen socket", SERVED, || dir.join("app.sock").exists().then_some(()));
-    requests(&Nginx::start(dir).client, dir);
+    ask(&Nginx::start(dir).client);
     assert_eq!(mapped(program.pid()), BTreeSet::from([file(library)]), "mapped libraries");
     timed("SIGTERM", || terminate(&mut program));
 }
