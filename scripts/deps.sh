@@ -19,8 +19,8 @@ if [ "$purpose" = check ]; then
         php-fpm fcgiwrap spawn-fcgi multiwatch perl libperl-dev libfcgi-perl libcgi-fast-perl
         libfcgi-client-perl libplack-perl lua-wsapi-fcgi clisp-module-fastcgi iipimage-server
         cgi-mapserver mapcache-cgi bosixnet-webui git gitweb
-        libfcgi-procmanager-perl libfcgi-engine-perl libio-string-perl libtest-requires-perl
-        libwww-perl libpath-tiny-perl libscope-guard-perl"
+        libcatalyst-perl libfcgi-procmanager-perl libfcgi-engine-perl libio-string-perl
+        libtest-requires-perl libwww-perl libpath-tiny-perl libscope-guard-perl"
 fi
 
 # scripts/check-i386.sh downloads Rust's standard library for i386.

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::{
-    FCGIWRAP, SERVED, bytes, file, large, libraries, listen_socket, on_both, post, prepare,
-    put_scripts, sha256, text,
+    FCGIWRAP, SERVED, bytes, file, in_a_row, libraries, listen_socket, on_both, prepare,
+    put_scripts, sha256,
 };
 use crate::web::Nginx;
 use testkit::{Library, Running, TempDir, need, until};
@@ -48,13 +48,8 @@ fn cgi_fcgi_starts_an_application() {
         let (started, response) = call(library, dir, &mut command, b"");
         assert_eq!(response, b"");
         assert_started(library, &started, 3);
-        // Without the crowd of clients, because the bridge's backlog is five connections.
-        let nginx = Nginx::start(dir);
-        post(&nginx.client);
-        large(&nginx.client, &dir.join("large.bin"));
-        for n in 0..50 {
-            assert_eq!(text(nginx.client.get(&format!("/hello?n={n}"))), format!("GET n={n}"));
-        }
+        // The bridge's backlog is five connections.
+        in_a_row(&Nginx::start(dir).client, dir);
     });
 }
 

@@ -117,6 +117,15 @@ fn requests(client: &Client, dir: &TempDir) {
     timed("200 in parallel", || parallel(client));
 }
 
+/// Sends the same kinds of requests without the crowd of clients, for a short backlog.
+fn in_a_row(client: &Client, dir: &TempDir) {
+    post(client);
+    large(client, &dir.join("large.bin"));
+    for n in 0..50 {
+        assert_eq!(text(client.get(&format!("/hello?n={n}"))), format!("GET n={n}"));
+    }
+}
+
 fn post(client: &Client) {
     let body = bytes(5 * 1024 * 1024);
     let expected = format!("{} {}", body.len(), sha256(&body));

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::{
-    FIXTURES, SERVED, bytes, file, libraries, listen_socket, mapped, need_perl, on_both, prepare,
-    put_scripts, requests, serve, text, workers,
+    FIXTURES, SERVED, bytes, file, in_a_row, libraries, listen_socket, mapped, need_perl, on_both,
+    prepare, put_scripts, requests, serve, text, workers,
 };
 use crate::web::Nginx;
 use testkit::web::http::Client;
@@ -74,6 +74,32 @@ fn plack() {
         let mut perl = Command::new("perl");
         perl.arg(format!("{FIXTURES}/plack.pl")).stdin(listen_socket(&dir));
         serve(library, &dir, &mut perl);
+    });
+}
+
+/// Catalyst's script for FastCGI: Plack's handler, under a process manager.
+#[test]
+fn catalyst() {
+    need_perl();
+    need("libcatalyst-perl", "/usr/share/perl5/Catalyst/Script/FastCGI.pm");
+    need("libfcgi-procmanager-perl", "/usr/share/perl5/FCGI/ProcManager.pm");
+    on_both(|library| {
+        let dir = prepare();
+        let mut perl = Command::new("perl");
+        perl.arg(format!("{FIXTURES}/catalyst.pl")).args(["--nproc", "2", "--listen"]);
+        perl.arg(dir.join("app.sock")).env("APP_HOME", dir.path()).stdin(Stdio::null());
+        perl.stderr(File::create(dir.join("catalyst.log")).unwrap());
+        let mut manager = Running::start(library.under(&mut perl));
+        let workers = new_workers(&manager, &BTreeSet::new(), 2);
+        until("the listen socket", SERVED, || is_listening(&dir.join("app.sock")).then_some(()));
+        // The script's backlog is 100 connections.
+        in_a_row(&Nginx::start(&dir).client, &dir);
+        assert_eq!(mapped(manager.pid()), BTreeSet::from([file(library)]));
+
+        // A signal between a request and the next accept is lost, with any library.
+        workers.into_iter().for_each(until_asleep);
+        manager.signal("TERM");
+        assert_eq!(manager.wait(SERVED).expect("the manager ends").code(), Some(0));
     });
 }
 
