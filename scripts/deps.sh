@@ -18,7 +18,8 @@ if [ "$purpose" = check ]; then
         nginx lighttpd apache2-bin libapache2-mod-fcgid haproxy caddy h2o
         php-fpm fcgiwrap spawn-fcgi multiwatch perl libperl-dev libfcgi-perl libcgi-fast-perl
         libfcgi-client-perl libplack-perl lua-wsapi-fcgi clisp-module-fastcgi iipimage-server
-        cgi-mapserver mapcache-cgi bosixnet-webui git gitweb
+        cgi-mapserver mapcache-cgi bosixnet-webui git gitweb libopenjpip-server
+        qgis-server-bin qgis-server-wms qgis-server-wfs shibboleth-sp-utils
         libcatalyst-perl libfcgi-procmanager-perl libfcgi-engine-perl libio-string-perl
         libtest-requires-perl libwww-perl libpath-tiny-perl libscope-guard-perl"
 fi

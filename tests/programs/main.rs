@@ -2,7 +2,9 @@
 
 mod bridge;
 mod git;
+mod openjpip;
 mod others;
+mod shibboleth;
 mod web;
 
 use std::collections::BTreeSet;
@@ -93,6 +95,14 @@ fn listen_socket(dir: &TempDir) -> OwnedFd {
     UnixListener::bind(dir.join("app.sock")).unwrap().into()
 }
 
+/// Returns whether a unix socket accepts connections.
+fn is_listening(path: &Path) -> bool {
+    const ACCEPTS: &str = "00010000";
+    let sockets = fs::read_to_string("/proc/net/unix").unwrap();
+    let mut lines = sockets.lines().map(|line| line.split_whitespace());
+    lines.any(|mut line| line.nth(3) == Some(ACCEPTS) && line.nth(3).map(Path::new) == Some(path))
+}
+
 /// Starts the program on the library, sends it every kind of request through nginx, checks what it has mapped
 /// and ends it.
 fn serve(library: Library, dir: &TempDir, command: &mut Command) {
@@ -166,13 +176,17 @@ fn terminate(program: &mut Running) {
 fn file(library: Library) -> PathBuf {
     let path = match library {
         Library::Ours => dist().join("libfcgi.so.0"),
-        Library::Original => {
-            let mut query = Command::new("dpkg-query");
-            let files = run(query.args(["--listfiles", "libfcgi0ldbl"]), SERVED).must_succeed();
-            files.lines().find(|line| line.ends_with("libfcgi.so.0.0.0")).unwrap().into()
-        }
+        Library::Original => installed("libfcgi0ldbl", "/libfcgi.so.0.0.0"),
     };
     fs::canonicalize(path).unwrap()
+}
+
+/// Returns the file of a Debian package whose path ends so.
+fn installed(package: &str, ending: &str) -> PathBuf {
+    let mut query = Command::new("dpkg-query");
+    let files = run(query.args(["--listfiles", package]), SERVED).must_succeed();
+    let found = files.lines().find(|line| line.ends_with(ending));
+    found.unwrap_or_else(|| panic!("{package} has no {ending}")).into()
 }
 
 /// Returns the processes that serve, if the first process does not serve itself.
@@ -201,7 +215,7 @@ fn libraries(pid: &str) -> BTreeSet<PathBuf> {
 }
 
 fn is_libfcgi(name: &[u8]) -> bool {
-    name.starts_with(b"libfcgi.so")
+    name.starts_with(b"libfcgi.so") || name.starts_with(b"libfcgi++.so")
 }
 
 /// Returns bytes that look random and are the same in every run.

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::{
-    FIXTURES, SERVED, bytes, file, in_a_row, libraries, listen_socket, mapped, need_perl, on_both,
-    prepare, put_scripts, requests, serve, text, workers,
+    FIXTURES, SERVED, bytes, file, in_a_row, is_listening, libraries, listen_socket, mapped,
+    need_perl, on_both, prepare, put_scripts, requests, serve, text, workers,
 };
 use crate::web::Nginx;
 use testkit::web::http::Client;
@@ -228,6 +227,45 @@ fn mapserver() {
     });
 }
 
+/// QGIS Server draws a map, and sends and receives features.
+#[test]
+fn qgis() {
+    need("qgis-server-bin", "/usr/lib/cgi-bin/qgis_mapserv.fcgi");
+    need("qgis-server-wms", "/usr/lib/qgis/server/libwms.so");
+    need("qgis-server-wfs", "/usr/lib/qgis/server/libwfs.so");
+    on_both(|library| {
+        let dir = prepare();
+        for name in ["square.qgs", "square.geojson"] {
+            fs::copy(format!("{FIXTURES}/{name}"), dir.join(name)).unwrap();
+        }
+        let mut server = Command::new("/usr/lib/cgi-bin/qgis_mapserv.fcgi");
+        server.env("QGIS_PROJECT_FILE", dir.join("square.qgs")).env("QT_QPA_PLATFORM", "offscreen");
+        server.env("HOME", dir.path()).env("XDG_RUNTIME_DIR", dir.path());
+        server.stdin(listen_socket(&dir)).stderr(File::create(dir.join("qgis.log")).unwrap());
+        answer(library, &dir, &mut server, |client| {
+            let capabilities =
+                text(client.get("/program/?SERVICE=WMS&VERSION=1.3.0&REQUEST=GetCapabilities"));
+            assert!(capabilities.contains("<Name>square</Name>"), "{capabilities}");
+            for _ in 0..10 {
+                let map = client.get(
+                    "/program/?SERVICE=WMS&VERSION=1.3.0&REQUEST=GetMap&LAYERS=square&STYLES=\
+                     &CRS=CRS:84&BBOX=-180,-90,180,90&WIDTH=200&HEIGHT=100&FORMAT=image/png",
+                );
+                assert_png(&map.body, 200);
+            }
+            let features = text(client.get(
+                "/program/?SERVICE=WFS&VERSION=1.1.0&REQUEST=GetFeature&TYPENAME=square\
+                 &OUTPUTFORMAT=GeoJSON",
+            ));
+            assert!(features.contains("\"name\":\"größe\""), "{features}");
+            let query = "<GetFeature xmlns='http://www.opengis.net/wfs' service='WFS' version='1.1.0'>\
+                         <Query typeName='square'/></GetFeature>";
+            let features = text(client.post("/program/", query.as_bytes()));
+            assert!(features.contains("<qgs:name>größe</qgs:name>"), "{features}");
+        });
+    });
+}
+
 #[test]
 fn mapcache() {
     need("mapcache-cgi", "/usr/lib/cgi-bin/mapcache");
@@ -268,20 +306,17 @@ fn bosixnet_webui() {
 }
 
 /// Starts a program on descriptor 0, sends it requests through nginx and checks what it has mapped.
-fn answer(library: Library, dir: &TempDir, command: &mut Command, ask: impl Fn(&Client)) {
+pub(crate) fn answer(
+    library: Library,
+    dir: &TempDir,
+    command: &mut Command,
+    ask: impl Fn(&Client),
+) {
     let program = Running::start(library.under(command).stdout(Stdio::null()));
     until("the listen socket", SERVED, || is_listening(&dir.join("app.sock")).then_some(()));
     let nginx = Nginx::start(dir);
     ask(&nginx.client);
     assert_eq!(Vec::from_iter(mapped(program.pid())), [file(library)], "mapped libraries");
-}
-
-/// Returns whether a unix socket accepts connections.
-fn is_listening(path: &Path) -> bool {
-    const ACCEPTS: &str = "00010000";
-    let sockets = fs::read_to_string("/proc/net/unix").unwrap();
-    let mut lines = sockets.lines().map(|line| line.split_whitespace());
-    lines.any(|mut line| line.nth(3) == Some(ACCEPTS) && line.nth(3).map(Path::new) == Some(path))
 }
 
 fn assert_png(bytes: &[u8], width: u32) {
