@@ -19,7 +19,8 @@ if [ "$purpose" = check ]; then
         php-fpm fcgiwrap spawn-fcgi multiwatch perl libperl-dev libfcgi-perl libcgi-fast-perl
         libfcgi-client-perl libplack-perl lua-wsapi-fcgi clisp-module-fastcgi iipimage-server
         cgi-mapserver mapcache-cgi bosixnet-webui git gitweb libopenjpip-server
-        qgis-server-bin qgis-server-wms qgis-server-wfs shibboleth-sp-utils
+        qgis-server-bin qgis-server-wms qgis-server-wfs shibboleth-sp-utils libsoap-lite-perl
+        libhtml-mason-perl
         libcatalyst-perl libfcgi-procmanager-perl libfcgi-engine-perl libio-string-perl
         libtest-requires-perl libwww-perl libpath-tiny-perl libscope-guard-perl"
 fi

@@ -187,6 +187,26 @@ fn the_readme_has_the_numbers_of_the_compatibility_page() {
     ]);
 }
 
+/// Every reverse dependency has a test that exists, or the reason why it has none.
+#[test]
+fn the_compatibility_page_names_tests_of_programs() {
+    let page = read("docs/compatibility.md");
+    let (_, rest) = page.split_once("\n## Reverse dependencies\n").unwrap();
+    let table = rows(rest.split("\n## ").next().unwrap());
+    for row in &table[2..] {
+        let [package, _, tested, result, ..] = &row[..] else { panic!("{row:?}") };
+        let says_why = tested.starts_with("not tested") && tested.contains(": ");
+        assert_eq!(says_why, result == "–", "{package}");
+        let named: Vec<&str> = tested.split('`').skip(1).step_by(2).collect();
+        assert!(says_why || !named.is_empty(), "{package}");
+        for name in named.into_iter().filter(|name| !name.starts_with("tests")) {
+            let (module, function) = name.split_once("::").unwrap_or(("main", name));
+            let source = read(&format!("tests/programs/{module}.rs"));
+            assert!(source.contains(&format!("#[test]\nfn {function}() {{")), "no test {name}");
+        }
+    }
+}
+
 /// Counts the unsafe blocks of a directory.
 fn unsafe_blocks(directory: &Path) -> usize {
     let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());

@@ -4,6 +4,7 @@ mod bridge;
 mod git;
 mod openjpip;
 mod others;
+mod perl;
 mod shibboleth;
 mod web;
 
