@@ -240,7 +240,9 @@ fn qgis() {
         }
         let mut server = Command::new("/usr/lib/cgi-bin/qgis_mapserv.fcgi");
         server.env("QGIS_PROJECT_FILE", dir.join("square.qgs")).env("QT_QPA_PLATFORM", "offscreen");
-        server.env("HOME", dir.path()).env("XDG_RUNTIME_DIR", dir.path());
+        for variable in ["HOME", "TMPDIR", "XDG_RUNTIME_DIR"] {
+            server.env(variable, dir.path());
+        }
         server.stdin(listen_socket(&dir)).stderr(File::create(dir.join("qgis.log")).unwrap());
         answer(library, &dir, &mut server, |client| {
             let capabilities =

@@ -28,6 +28,7 @@ fn shibboleth() {
         fs::write(dir.join("logger"), logger.replace("@DIR@", path)).unwrap();
         let mut shibd = Command::new("/usr/sbin/shibd");
         shibd.arg("-F").arg("-c").arg(dir.join("sp.xml")).arg("-p").arg(dir.join("pid"));
+        shibd.env("SHIBSP_LOGGING", dir.join("logger"));
         let _shibd = Running::start(shibd.stdin(Stdio::null()).stdout(log(&dir, "shibd")));
         let listens = || is_listening(&dir.join("shibd.sock")).then_some(());
         until("shibd to listen", SERVED, listens);
@@ -100,7 +101,8 @@ impl Program {
         let socket = dir.join(&format!("{name}.sock"));
         let program = installed("shibboleth-sp-utils", &format!("/{name}"));
         let mut command = Command::new(program);
-        command.env("SHIBSP_CONFIG", dir.join("sp.xml")).stdout(log(dir, name));
+        command.env("SHIBSP_CONFIG", dir.join("sp.xml"));
+        command.env("SHIBSP_LOGGING", dir.join("logger")).stdout(log(dir, name));
         command.stdin(OwnedFd::from(UnixListener::bind(&socket).unwrap()));
         let role = if name == "shibauthorizer" { Role::Authorizer } else { Role::Responder };
         Self { running: Running::start(library.under(&mut command)), socket, role }
