@@ -17,8 +17,8 @@
 //! 5. A request: [`exchange`] (one request), [`incoming`] (the records of one socket), [`params`],
 //!    [`inbound`] and [`outbound`] (bytes in, bytes out), [`sending`] and `answers` (threads that send on
 //!    one connection), [`store`] (memory for the next request).
-//! 6. Beside them: [`config`], [`peers`] (who may connect), [`blocking`] (accepting for programs that do
-//!    the rest).
+//! 6. Beside them: [`process`] (initialising and shutting down), [`config`], [`peers`] (who may connect),
+//!    [`blocking`] (accepting for programs that do the rest).
 //!
 //! A connection is *parked* while it has no request and no thread looks at it. It has a *slot* in the
 //! table of its *pool*, which watches it; the slot's *key* is what others remember of it. A *kept*
@@ -135,6 +135,7 @@ mod patience;
 pub(crate) mod peers;
 mod polled;
 mod pool;
+pub(crate) mod process;
 mod queues;
 pub(crate) mod registry;
 mod reserve;

@@ -231,7 +231,7 @@ fn every_static_has_a_row_and_every_row_its_static() {
 const ENVIRONMENT: [(&str, &[&str]); 3] = [
     ("src/os/unix/environment.rs", &["environ", "getenv", "var_os", "env"]),
     ("src/serve/config.rs", &["environment::variable"]),
-    ("src/capi/library.rs", &["config::read"]),
+    ("src/serve/process.rs", &["config::read"]),
 ];
 
 #[test]

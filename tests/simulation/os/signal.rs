@@ -4,3 +4,12 @@
 pub fn would_interrupt_accept() -> bool {
     true
 }
+
+/// Does nothing: every process here has its handlers.
+pub fn install() {}
+
+/// Does nothing.
+pub fn uninstall() {}
+
+/// Does nothing.
+pub fn take() {}
