@@ -1,6 +1,10 @@
-//! The door for the programs of this repository: what cgi-fcgi, tests, benchmarks and fuzz targets use besides
-//! the C API. No other program uses it, because it changes without notice. Everything else of the library is
-//! `pub(crate)`.
+//! The door for the programs of this repository: what cgi-fcgi, tests, benchmarks and fuzz targets use. No other
+//! program uses it, because it changes without notice. What is neither here nor in the Rust API is `pub(crate)`.
+
+/// The C API.
+pub mod capi {
+    pub use crate::capi::*;
+}
 
 /// The FastCGI specification, all of it.
 pub mod protocol {

@@ -10,7 +10,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use fcgi::capi::fcgiapp::*;
+use fcgi::internals::capi::fcgiapp::*;
 use fcgi::internals::protocol::RecordType;
 use fuzz_support::{record, records, request, send, so_far, until_closed};
 use libfuzzer_sys::fuzz_target;

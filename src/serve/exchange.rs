@@ -135,6 +135,12 @@ impl Exchange {
         &self.params
     }
 
+    /// Exchanges the parameters with others: a caller may borrow them while it reads the body. It puts them back
+    /// at the end, so that the next request finds their memory.
+    pub(crate) fn swap_params(&mut self, params: &mut Params) {
+        std::mem::swap(&mut self.params, params);
+    }
+
     /// Returns the buffer that [`BodyEvent::Content`] points into, and the offset of its first unread byte.
     pub fn memory(&mut self) -> (&mut Vec<u8>, usize) {
         let inbound = self.incoming.inbound();

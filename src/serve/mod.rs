@@ -104,6 +104,7 @@ mod alarm;
 mod answers;
 pub(crate) mod blocking;
 pub(crate) mod cancel;
+pub(crate) mod closing;
 mod company;
 pub(crate) mod config;
 pub(crate) mod connection;

@@ -67,6 +67,12 @@ pub(crate) fn add_flags(fd: RawFd, flags: libc::c_int) -> io::Result<()> {
     set_status_flags(fd, status_flags(fd)? | flags)
 }
 
+/// Sets FD_CLOEXEC: executed programs do not inherit the descriptor.
+pub(crate) fn close_on_exec(fd: RawFd) {
+    // SAFETY: F_SETFD takes an int. It fails only if the descriptor is not open.
+    unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
+}
+
 /// Returns whether the descriptor's open file has O_NONBLOCK.
 pub fn is_nonblocking(fd: RawFd) -> io::Result<bool> {
     status_flags(fd).map(|flags| flags & libc::O_NONBLOCK != 0)
