@@ -201,12 +201,15 @@ testable:
 
 # Three rings of tests: tests/README.md. The first installs nothing and runs ours alone: what the
 # original does is stored, and compared with the original by the second.
-TEST := --lib --bins $(addprefix --test , architecture headers declarations settings differences wire c_suite)
+TEST := --lib --bins $(addprefix --test , architecture headers declarations settings differences wire c_suite \
+  rust_api rust_api_heap)
 test: all
 	LIBFCGI_ORIGINAL=stored LIBFCGI_DIST=$(BUILDDIR) $(CARGO) test --locked --no-fail-fast $(TEST)
+	$(CARGO) test --locked --doc
 
 check: testable
 	env -u LIBFCGI_ORIGINAL $(CARGO) test --locked --workspace --no-fail-fast
+	$(CARGO) package --locked --allow-dirty --no-verify --quiet
 
 # The part that needs web servers and the programs of other projects.
 check-servers: testable

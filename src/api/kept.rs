@@ -22,13 +22,14 @@ thread_local! {
 
 /// Notes the connection that the calling thread has kept.
 pub(super) fn note(listen_fd: RawFd, key: Key, fd: RawFd) {
-    KEPT.set(Some(Kept { listen_fd, key, fd }));
+    // It has no destructor, so a thread has it to its end.
+    let _ = KEPT.try_with(|kept| kept.set(Some(Kept { listen_fd, key, fd })));
 }
 
 /// Takes the connection that the calling thread has kept, if it came through the listener of this
 /// listen socket and still waits.
 pub(super) fn take(listener: &Listener, listen_fd: RawFd) -> Last {
-    match KEPT.take() {
+    match KEPT.try_with(Cell::take).ok().flatten() {
         Some(kept)
             if kept.listen_fd == listen_fd
                 && listener.tenant(kept.key, kept.fd) == Tenant::Same =>

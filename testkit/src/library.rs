@@ -179,6 +179,19 @@ pub fn disassembly() -> String {
     disassembled(&object)
 }
 
+/// Returns the disassembly of the crate as Rust programs link it, with the API for them, which is not in the
+/// shared library.
+pub fn disassembly_for_rust() -> String {
+    let dir = TempDir::new();
+    let (object, target) = (dir.join("fcgi.o"), scratch().join("for_rust"));
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["rustc", "--locked", "--quiet", "--profile", "dist", "--lib", "--target-dir"]);
+    cargo.arg(target).arg("--").arg(format!("--emit=obj={}", object.display()));
+    // The file is another one in each call, so cargo runs the compiler each time.
+    run(cargo.current_dir(root("")), BUILD_LIMIT).must_succeed();
+    disassembled(&object)
+}
+
 /// Returns the disassembly of an object with relocations.
 pub fn disassembled(object: &Path) -> String {
     let mut objdump = Command::new("objdump");
