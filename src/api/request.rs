@@ -42,6 +42,7 @@ pub enum Role {
 /// is closed without the record that ends a request (END_REQUEST). So a web server sees that the response is
 /// not whole, and reports an error of its own if it has received nothing. A panic that unwinds through the
 /// owner of a request does the same; one that is caught leaves the socket and all other requests as they were.
+/// In a forked child, dropping a request of the parent does nothing to it.
 ///
 /// # Threads
 ///
@@ -230,8 +231,11 @@ impl Write for Request {
 
 impl Drop for Request {
     fn drop(&mut self) {
-        if let Some(connection) = self.take_connection() {
-            connection.close();
+        match self.take_connection() {
+            // The parent continues to serve it.
+            Some(connection) if connection.is_inherited() => connection.close_copy(),
+            Some(connection) => connection.close(),
+            None => {}
         }
         self.streams.recycle();
     }

@@ -1,10 +1,12 @@
 //! Requests that are given up.
 
 use std::io::Write;
+use std::os::unix::net::UnixListener;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use fcgi::Request;
-use testkit::wire::{is_complete, output, request, text};
+use fcgi::{ListenSocket, Request};
+use testkit::TempDir;
+use testkit::wire::{Connection, is_complete, output, request, text};
 
 use super::server::Server;
 
@@ -35,6 +37,33 @@ fn a_request_that_is_dropped_is_not_whole() {
         assert!(!is_complete(&records));
         let records = server.exchange(&request(1, false, &[], b""));
         assert_eq!(text(&records), "sentnot sent");
+    }
+}
+
+#[test]
+fn a_child_drops_its_copy_only() {
+    let dir = TempDir::new();
+    let listener = UnixListener::bind(dir.join("socket")).unwrap();
+    let socket = ListenSocket::new(listener).unwrap();
+    for keep in [false, true] {
+        let mut connection = Connection::open(&dir.join("socket"));
+        connection.send(&request(1, keep, &[], b""));
+        let mut in_progress = socket.accept().unwrap().unwrap();
+        in_progress.write_all(b"of the parent").unwrap();
+        // SAFETY: the child calls the library and _exit only; the C library makes its heap usable.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            drop(in_progress);
+            // SAFETY: takes a number.
+            unsafe { libc::_exit(0) };
+        }
+        let mut status = -1;
+        // SAFETY: the status is written to a local.
+        assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+        assert_eq!(status, 0);
+        in_progress.end(0).unwrap();
+        let records = connection.until_end_of(1);
+        assert_eq!(text(&records), "of the parent");
     }
 }
 
