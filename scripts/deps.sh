@@ -22,7 +22,8 @@ if [ "$purpose" = check ]; then
         qgis-server-bin qgis-server-wms qgis-server-wfs shibboleth-sp-utils libsoap-lite-perl
         libhtml-mason-perl
         libcatalyst-perl libfcgi-procmanager-perl libfcgi-engine-perl libio-string-perl
-        libtest-requires-perl libwww-perl libpath-tiny-perl libscope-guard-perl"
+        libtest-requires-perl libwww-perl libpath-tiny-perl libscope-guard-perl
+        gfortran gnucobol4 luajit python3 sbcl cl-cffi gnat-12 valac"
 fi
 
 # scripts/check-i386.sh downloads Rust's standard library for i386.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use super::wire::{self, Connection, Record};
-use super::{Library, Running, TempDir, helper, until_asleep};
+use super::{Library, Running, TempDir, helper, mapped, until_asleep};
 
 /// A running echo.c with a socket in a directory of its own.
 pub struct App {
@@ -48,9 +48,7 @@ impl App {
 
     /// Returns the shared library file that the program has mapped.
     pub fn library(&self) -> PathBuf {
-        let maps = fs::read_to_string(format!("/proc/{}/maps", self.running.pid())).unwrap();
-        let mut paths = maps.lines().filter_map(|line| line.split_whitespace().nth(5));
-        PathBuf::from(paths.find(|path| path.contains("/libfcgi.so")).unwrap())
+        mapped(self.running.pid())
     }
 
     /// Returns the most memory, used or only reserved, that the program has ever had, in bytes.

@@ -15,7 +15,7 @@ mod worker;
 pub use app::App;
 pub use library::{
     Library, compile, compile_with, disassembled, disassembly, disassembly_for_rust, dist, helper,
-    need_original, programs_in, root, scratch,
+    mapped, need_original, programs_in, root, scratch,
 };
 pub use numbers::Numbers;
 pub use original::{has_original, store, stored};

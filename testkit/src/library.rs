@@ -156,6 +156,13 @@ pub fn helper(name: &str, library: Library) -> PathBuf {
     path
 }
 
+/// Returns the shared library file that a process has mapped.
+pub fn mapped(process: u32) -> PathBuf {
+    let maps = fs::read_to_string(format!("/proc/{process}/maps")).unwrap();
+    let mut paths = maps.lines().filter_map(|line| line.split_whitespace().nth(5));
+    PathBuf::from(paths.find(|path| path.contains("/libfcgi.so")).unwrap())
+}
+
 /// Returns the names of the C programs in a directory, sorted.
 pub fn programs_in(directory: &str) -> Vec<String> {
     let entries = fs::read_dir(root(directory)).unwrap();
