@@ -23,7 +23,7 @@ if [ "$purpose" = check ]; then
         libhtml-mason-perl
         libcatalyst-perl libfcgi-procmanager-perl libfcgi-engine-perl libio-string-perl
         libtest-requires-perl libwww-perl libpath-tiny-perl libscope-guard-perl
-        gfortran gnucobol4 luajit python3 sbcl cl-cffi gnat-12 valac"
+        gfortran gnucobol4 luajit python3 sbcl cl-cffi gnat-12 valac ruby"
 fi
 
 # scripts/check-i386.sh downloads Rust's standard library for i386.

@@ -68,7 +68,7 @@ pub mod serve {
     pub use crate::serve::AcceptOptions;
     /// The settings.
     pub mod config {
-        pub use crate::serve::config::{ANY, SETTINGS, Setting, Value, get};
+        pub use crate::serve::config::{ANY, SETTINGS, SWITCH, Setting, Value, get};
     }
     /// What a thread brings along.
     pub mod last {

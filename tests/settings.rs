@@ -9,7 +9,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use fcgi::internals::serve::config::{ANY, SETTINGS, Setting, Value};
+use fcgi::internals::serve::config::{ANY, SETTINGS, SWITCH, Setting, Value};
 use testkit::toolchain::read;
 use testkit::{Library, PATIENCE, TempDir, compile, root, run};
 
@@ -95,6 +95,9 @@ fn bounds(value: &Value) -> String {
 fn row(setting: &Setting) -> String {
     let bounds = bounds(&setting.value);
     let (unit, default) = match &setting.value {
+        Value::Number { range, default, zero, .. } if *range == SWITCH => {
+            (format!("0 or 1, 0 {zero}"), default.to_string())
+        }
         Value::Number { unit, default, zero: "", .. } => {
             (format!("{unit}{bounds}"), default.to_string())
         }
@@ -111,6 +114,9 @@ fn item(setting: &Setting) -> String {
     let (first, rest) = setting.says.split_at(1);
     let bounds = bounds(&setting.value);
     let (value, default) = match &setting.value {
+        Value::Number { range, default, zero, .. } if *range == SWITCH => {
+            (format!("0 or 1; 0 {zero}"), default.to_string())
+        }
         Value::Number { unit, default, zero: "", .. } => {
             (format!("a number of {unit}{bounds}"), default.to_string())
         }

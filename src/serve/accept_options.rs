@@ -15,6 +15,14 @@ pub enum Limit {
     Caller,
 }
 
+impl Limit {
+    /// Returns whether no connection may wait in the pool: the program polls the listen socket, and would not
+    /// hear of it.
+    pub(super) const fn forbids_pool(self, config: &Config) -> bool {
+        matches!(self, Self::Socket) && !config.keep_connections
+    }
+}
+
 /// Options of one call of [`Listener::next`](super::listener::Listener::next).
 #[derive(Clone, Copy, Debug)]
 pub struct AcceptOptions<'a> {

@@ -55,6 +55,9 @@ pub enum Value {
 /// The range of a number, unless there is a reason for another.
 pub const ANY: RangeInclusive<u32> = 0..=i32::MAX as u32;
 
+/// The range of a number that stands for no or yes.
+pub const SWITCH: RangeInclusive<u32> = 0..=1;
+
 /// All settings, in the order of the documents. After a change run `UPDATE_SETTINGS=1 cargo test --test
 /// settings`, which writes the tables of docs/operating.md and man/libfcgi.7.
 pub const SETTINGS: &[Setting] = &[
@@ -165,6 +168,20 @@ pub const SETTINGS: &[Setting] = &[
                the largest is answered with OVERLOADED, and its connection is closed",
     },
     Setting {
+        name: "LIBFCGI_KEEP_CONN",
+        value: Value::Number {
+            unit: "",
+            range: SWITCH,
+            default: 1,
+            zero: "closes each connection after its request",
+            put: |config, number| config.keep_connections = number != 0,
+        },
+        says: "whether a connection stays open if the web server asks for it; 0 is for programs that poll \
+               the listen socket before they call Accept, behind a web server that does not keep \
+               connections: each call then takes one new connection and waits for its request, and no \
+               other connection waits inside the library",
+    },
+    Setting {
         name: "FCGI_WEB_SERVER_ADDRS",
         value: Value::Text {
             form: "IPv4 and IPv6 addresses separated by commas, without spaces, names or masks",
@@ -194,6 +211,8 @@ pub struct Config {
     pub max_heads: usize,
     /// The most connections without a request for one listen socket.
     pub max_waiting: usize,
+    /// Whether a connection stays open if the web server asks for it, and waits together with others.
+    pub keep_connections: bool,
     /// The web servers that may connect.
     pub peers: PeerList,
 }
@@ -289,6 +308,7 @@ mod tests {
         assert_eq!(config.head_timeout, Some(Duration::from_secs(60)));
         assert_eq!(config.max_waiting, 512);
         assert_eq!(config.drain, Duration::from_millis(60));
+        assert!(config.keep_connections);
     }
 
     #[test]
@@ -308,6 +328,14 @@ mod tests {
             assert_eq!(timeout(bad), Duration::from_secs(2), "{bad:?}");
         }
         assert_eq!(with("LIBFCGI_MAX_PARAMS_BYTES", "100").max_params, 100);
+    }
+
+    #[test]
+    fn a_switch_is_0_or_1() {
+        assert!(!with("LIBFCGI_KEEP_CONN", "0").keep_connections);
+        for kept in ["1", "2", "no", ""] {
+            assert!(with("LIBFCGI_KEEP_CONN", kept).keep_connections, "{kept:?}");
+        }
     }
 
     #[test]

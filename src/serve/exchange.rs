@@ -5,6 +5,7 @@
 use std::ops::Range;
 use std::sync::atomic::AtomicPtr;
 
+use super::config;
 use super::incoming::{Fault, Incoming, IncomingEvent, refusal};
 use super::params::{KEPT, Params, ParamsError, RoleString};
 use crate::os::io::Then;
@@ -177,7 +178,8 @@ impl Exchange {
     }
 
     fn begin_request(&mut self, id: u16, begin: BeginRequest) -> Option<HeadEvent> {
-        self.start = RequestStart { id, role: begin.role, keep: begin.keep_connection() };
+        let keep = begin.keep_connection() && config::get().keep_connections;
+        self.start = RequestStart { id, role: begin.role, keep };
         let role = match begin.role {
             Role::Responder => &RESPONDER,
             Role::Authorizer => &AUTHORIZER,

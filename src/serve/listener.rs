@@ -277,7 +277,7 @@ impl Listener {
         config: &Config,
     ) -> Result<Key, Connection> {
         kept.join(&self.pool);
-        if self.company(limit) != Company::Pool {
+        if self.company(limit, config) != Company::Pool {
             return Err(kept);
         }
         kept.give_back(&self.pool, owner, config)
@@ -305,7 +305,7 @@ impl Listener {
             connection.discard();
             return Ok(None);
         };
-        if let Company::Alone(patience) = self.company(options.limit) {
+        if let Company::Alone(patience) = self.company(options.limit, options.config) {
             return wait_alone(connection, wait, patience, options);
         }
         let is_new = connection.is_new();
@@ -319,17 +319,18 @@ impl Listener {
     }
 
     /// Returns how a connection without a request waits.
-    fn company(&self, limit: Limit) -> Company {
-        if self.pool.is_entered() && !self.entrance.refuses(limit) {
+    fn company(&self, limit: Limit, config: &Config) -> Company {
+        let alone = self.entrance.refuses(limit) || limit.forbids_pool(config);
+        if self.pool.is_entered() && !alone {
             Company::Pool
         } else {
-            self.new_company(limit)
+            self.new_company(limit, alone)
         }
     }
 
     #[cold]
-    fn new_company(&self, limit: Limit) -> Company {
-        let refuses = self.entrance.refuses(limit) || self.is_nonblocking(limit);
+    fn new_company(&self, limit: Limit, alone: bool) -> Company {
+        let refuses = alone || self.is_nonblocking(limit);
         // A program that accepts connections itself has named no listen socket, or has closed it.
         if refuses || socket::check_listens(self.fd()).is_err() {
             return Company::Alone(None);

@@ -6,6 +6,7 @@
 
 mod client;
 mod contract;
+mod polling;
 
 use std::path::PathBuf;
 use std::process::Command;
