@@ -4,6 +4,7 @@
 #   make test                 the tests that need nothing but compilers, in a minute
 #   make check                every test, beside the original
 #   make check-servers        of these, the ones behind web servers and with programs of other projects
+#   make check-languages      the programs of examples-ffi, in many languages; -all: in more
 #   make check-i386           whether it compiles and links for a machine of 32 bits
 #   make check-musl           small stacks with musl
 #   make demo                 one request through a FastCGI program
@@ -52,7 +53,7 @@ LINK := $(CC) $(CFLAGS) -fno-lto -Wl,--gc-sections @$(BUILDDIR)/roots @$(BUILDDI
 HEADERS := $(notdir $(wildcard include/*.h))
 MANUALS := $(wildcard man/*.1 man/*.3 man/*.7)
 
-.PHONY: all test check check-servers check-i386 check-musl soak fuzz sanitizers demo install uninstall bench bench-counts clean deps deps-check testable FORCE
+.PHONY: all test check check-servers check-languages check-languages-all check-i386 check-musl soak fuzz sanitizers demo install uninstall bench bench-counts clean deps deps-check testable FORCE
 .DELETE_ON_ERROR:
 
 all: $(addprefix $(BUILDDIR)/, $(SHARED) $(SONAME) libfcgi.so libfcgi.a fcgi.pc cgi-fcgi \
@@ -214,6 +215,16 @@ check: testable
 # The part that needs web servers and the programs of other projects.
 check-servers: testable
 	$(CARGO) test --locked --no-fail-fast --test web_servers --test programs
+
+# The programs of examples-ffi: those that CI runs, and all, with npm's registry.
+check-languages:
+	scripts/deps.sh install languages
+	$(MAKE) all
+	LIBFCGI_DIST=$(BUILDDIR) $(CARGO) test --locked --no-fail-fast --test languages -- --skip all::
+check-languages-all:
+	scripts/deps.sh install languages-all
+	$(MAKE) all
+	LIBFCGI_DIST=$(BUILDDIR) $(CARGO) test --locked --no-fail-fast --test languages
 
 # Debian's Rust, and its standard library for i386.
 check-i386:

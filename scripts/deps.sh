@@ -1,10 +1,11 @@
 #!/bin/sh
 # Checks for the Debian packages that building, the demo and the tests need beyond Rust.
 #
-# Usage: scripts/deps.sh list|install demo|check|check-i386
+# Usage: scripts/deps.sh all|list|install demo|check|check-i386|languages|languages-all
 #
 # install: as root, installs what is missing; otherwise prints the command to run and fails.
 # list:    prints what is missing, and fails if anything is.
+# all:     prints all that is needed.
 set -eu
 
 action=$1
@@ -32,6 +33,16 @@ fi
 if ! command -v cargo >/dev/null && [ -z "${CARGO:-}" ]; then
     echo "Rust 1.85 or newer is missing: apt-get install cargo, or use rustup" >&2
     exit 1
+fi
+
+# The languages of examples-ffi; those that make check-languages-all adds are large.
+languages="gcc libc6-dev make binutils python3"
+[ "$purpose" = languages ] && packages=$languages
+[ "$purpose" = languages-all ] && packages="$languages"
+
+if [ "$action" = all ]; then
+    echo $packages
+    exit 0
 fi
 
 # On other systems the packages have other names; the compiler reports what is missing.

@@ -9,7 +9,7 @@ use std::process::Command;
 use testkit::{Library, PATIENCE, Running, TempDir, dist, need, root, run, until, words_in};
 
 /// The documents whose links are followed.
-const DIRECTORIES: [&str; 4] = ["", "docs", "examples-c", "fuzz"];
+const DIRECTORIES: [&str; 5] = ["", "docs", "examples-c", "examples-ffi", "fuzz"];
 
 fn read(path: &str) -> String {
     fs::read_to_string(root(path)).unwrap_or_else(|error| panic!("{path}: {error}"))

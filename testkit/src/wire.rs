@@ -44,14 +44,21 @@ pub fn begin_role(id: u16, role: Role, keep: bool) -> Vec<u8> {
 
 /// Returns the content of PARAMS or GET_VALUES: pairs with lengths in their short forms.
 pub fn pairs(pairs: &[(&str, &str)]) -> Vec<u8> {
+    let pairs: Vec<_> =
+        pairs.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
+    byte_pairs(&pairs)
+}
+
+/// Returns what [`pairs`] returns, for names and values that need not be text.
+pub fn byte_pairs(pairs: &[(&[u8], &[u8])]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (name, value) in pairs {
         for text in [name, value] {
             let (length, n) = encode_length(text.len()).unwrap();
             bytes.extend_from_slice(&length[..n]);
         }
-        bytes.extend_from_slice(name.as_bytes());
-        bytes.extend_from_slice(value.as_bytes());
+        bytes.extend_from_slice(name);
+        bytes.extend_from_slice(value);
     }
     bytes
 }

@@ -1,0 +1,90 @@
+//! The languages, and the tests that are made from them.
+
+use std::time::Duration;
+
+/// Which command tests a language.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Set {
+    /// `make check-languages`, which CI runs.
+    Ci,
+    /// `make check-languages-all` only.
+    All,
+}
+
+/// How the program in one language is built and run.
+#[derive(Clone, Copy)]
+pub(crate) struct Language {
+    /// The directory in examples-ffi, and the test's name.
+    pub(crate) name: &'static str,
+    pub(crate) set: Set,
+    /// What it writes to the web server's log.
+    pub(crate) says: &'static str,
+    /// The Debian packages that it needs.
+    pub(crate) packages: &'static [&'static str],
+    /// The shell command that builds it in its directory; empty if nothing is built.
+    pub(crate) build: &'static str,
+    /// The shell command that runs it in its directory.
+    pub(crate) run: &'static str,
+    /// The exception from the rule that it ends promptly.
+    pub(crate) end: End,
+}
+
+/// How soon a program ends after a signal, or after the answer to the request in progress.
+#[derive(Clone, Copy)]
+pub(crate) enum End {
+    /// Within 0.2 s, as all should.
+    Prompt,
+    /// Within a longer time, for the reason given.
+    #[allow(dead_code, reason = "an exception that no language needs at times")]
+    Later(Duration, &'static str),
+}
+
+/// What a row has unless it says otherwise.
+const LANGUAGE: Language = Language {
+    name: "",
+    set: Set::Ci,
+    says: "",
+    packages: &[],
+    build: "",
+    run: "",
+    end: End::Prompt,
+};
+
+/// Makes LANGUAGES, and for each language a test in the module of its set.
+macro_rules! languages {
+    ($($module:ident, $set:ident { $($name:ident: { $($field:ident: $value:expr),* $(,)? })* })*) => {
+        pub(crate) const LANGUAGES: &[Language] = &[$($(Language {
+            name: stringify!($name),
+            set: Set::$set,
+            $($field: $value,)*
+            ..LANGUAGE
+        },)*)*];
+
+        $(mod $module {
+            $(#[test]
+            fn $name() {
+                crate::contract::holds(super::language(stringify!($name)));
+            })*
+        })*
+    };
+}
+
+fn language(name: &str) -> &'static Language {
+    LANGUAGES.iter().find(|language| language.name == name).unwrap()
+}
+
+languages! {
+    ci, Ci {
+        // Interpreted.
+        python_ctypes: {
+            says: "Python",
+            packages: &["python3"],
+            run: "python3 echo.py",
+        }
+        // Compiled.
+    }
+    all, All {
+        // Interpreted.
+        // Compiled.
+    }
+}
