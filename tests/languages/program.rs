@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use testkit::{LIMIT, Library, PATIENCE, Running, SERVED, TempDir, dist, root, run, signal, until};
@@ -111,5 +112,13 @@ impl Program {
 
     fn proc(&self, file: &str) -> PathBuf {
         Path::new("/proc").join(self.running.pid().to_string()).join(file)
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            println!("the program has said:\n{}", self.said());
+        }
     }
 }

@@ -81,6 +81,47 @@ languages! {
             packages: &["python3"],
             run: "python3 echo.py",
         }
+        python_cffi: {
+            says: "Python",
+            packages: &["python3-cffi"],
+            run: "python3 echo.py",
+        }
+        perl: {
+            says: "Perl",
+            packages: &["libffi-platypus-perl"],
+            run: "perl echo.pl",
+        }
+        ruby: {
+            says: "Ruby",
+            packages: &["ruby"],
+            run: "ruby echo.rb",
+        }
+        luajit: {
+            says: "LuaJIT",
+            packages: &["luajit"],
+            run: "luajit echo.lua",
+        }
+        php: {
+            says: "PHP",
+            packages: &["php-cli"],
+            run: "php echo.php",
+        }
+        tcl: {
+            says: "Tcl",
+            packages: &["tcl", "tcl-dev", "critcl"],
+            build: "critcl -pkg fcgx.tcl",
+            run: "tclsh echo.tcl",
+        }
+        guile: {
+            says: "Guile",
+            packages: &["guile-3.0"],
+            run: "guile echo.scm",
+        }
+        sbcl: {
+            says: "SBCL",
+            packages: &["sbcl"],
+            run: "sbcl --script echo.lisp",
+        }
         // Compiled.
     }
     all, All {
