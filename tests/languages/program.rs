@@ -40,6 +40,7 @@ impl Built {
         sh.args(["-e", "-c", command]).current_dir(self.dir.join("program"));
         sh.env("HOME", self.dir.path()).env_remove("XDG_CACHE_HOME");
         sh.env("CPATH", dist().join("include")).env("LIBRARY_PATH", dist());
+        sh.env("COMPILER_PATH", root("tests/languages/linkers"));
         Library::Ours.under(&mut sh);
         sh
     }
