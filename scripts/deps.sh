@@ -36,9 +36,10 @@ if ! command -v cargo >/dev/null && [ -z "${CARGO:-}" ]; then
 fi
 
 # The languages of examples-ffi; those that make check-languages-all adds are large.
-languages="gcc libc6-dev make binutils python3"
+languages="gcc libc6-dev make binutils python3
+    python3-cffi libffi-platypus-perl ruby luajit php-cli tcl tcl-dev critcl guile-3.0 sbcl"
 [ "$purpose" = languages ] && packages=$languages
-[ "$purpose" = languages-all ] && packages="$languages"
+[ "$purpose" = languages-all ] && packages="$languages racket nodejs npm r-base-core r-base-dev"
 
 if [ "$action" = all ]; then
     echo $packages
@@ -54,6 +55,8 @@ fi
 missing=
 for package in $packages; do
     state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || state=
+    # Node.js that is not Debian's has npm with it, and Debian's npm cannot be installed beside it.
+    [ "$package" = npm ] && command -v npm >/dev/null && state=installed
     [ "$state" = installed ] || missing="$missing $package"
 done
 [ -n "$missing" ] || exit 0

@@ -1,7 +1,8 @@
 ;; A FastCGI program on Guile's foreign functions: answers with its parameters and the body.
 ;; Bytes from outside are strings in Latin-1, in which each byte is a character.
 
-(use-modules (ice-9 iconv)
+(use-modules (ice-9 exceptions)
+             (ice-9 iconv)
              (rnrs bytevectors)
              (system foreign)
              (system foreign-library))
@@ -9,7 +10,8 @@
 (define take-signals 2)
 (define shut-down -10001)
 
-(define library (load-foreign-library "libfcgi.so.0"))
+;; Without a search path of Guile's own, the system's is used.
+(define library (load-foreign-library "libfcgi.so.0" #:search-path '()))
 (define (fcgx name result . arguments)
   (foreign-library-function library (string-append "FCGX_" name)
                             #:return-type result #:arg-types arguments))
@@ -66,14 +68,16 @@
     (send request-log request "served by Guile\n")
     (check (request-end request (if (string=? query "status=7") 7 0)))))
 
+(setvbuf (current-error-port) 'line)
 (let ((request (request-new 0 take-signals))
       (buffer (make-bytevector 65536)))
   (let loop ()
     (let ((result (request-next request -1)))
       (unless (= result shut-down)
         (check result)
-        (catch 'misc-error
-          (lambda () (serve request buffer))
-          (lambda (key procedure message . rest)
-            (format (current-error-port) "~a~%" message)))
+        (guard (failure ((error? failure)
+                         (apply format (current-error-port)
+                                (string-append (exception-message failure) "~%")
+                                (exception-irritants failure))))
+          (serve request buffer))
         (loop)))))

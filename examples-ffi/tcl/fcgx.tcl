@@ -3,6 +3,8 @@
 package require critcl
 package provide fcgx 1.0
 
+critcl::tcl 8.6
+
 critcl::clibraries -lfcgi
 critcl::ccode {
     #include <fcgi_request.h>

@@ -40,6 +40,8 @@ impl Built {
         sh.args(["-e", "-c", command]).current_dir(self.dir.join("program"));
         sh.env("HOME", self.dir.path()).env_remove("XDG_CACHE_HOME");
         sh.env("CPATH", dist().join("include")).env("LIBRARY_PATH", dist());
+        // R puts directories of its own before LD_LIBRARY_PATH, unless this names others.
+        sh.env("R_LD_LIBRARY_PATH", dist());
         sh.env("COMPILER_PATH", root("tests/languages/linkers"));
         Library::Ours.under(&mut sh);
         sh

@@ -86,6 +86,11 @@ languages! {
             packages: &["python3-cffi"],
             run: "python3 echo.py",
         }
+        python_asyncio: {
+            says: "Python",
+            packages: &["python3"],
+            run: "python3 echo.py",
+        }
         perl: {
             says: "Perl",
             packages: &["libffi-platypus-perl"],
@@ -126,6 +131,23 @@ languages! {
     }
     all, All {
         // Interpreted.
+        racket: {
+            says: "Racket",
+            packages: &["racket"],
+            run: "racket echo.rkt",
+        }
+        nodejs: {
+            says: "Node.js",
+            packages: &["nodejs", "npm"],
+            build: "npm install --silent",
+            run: "node echo.js",
+        }
+        r: {
+            says: "R",
+            packages: &["r-base-core", "r-base-dev"],
+            build: "PKG_LIBS=-lfcgi R CMD SHLIB fcgx.c",
+            run: "Rscript echo.R",
+        }
         // Compiled.
     }
 }
