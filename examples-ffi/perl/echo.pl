@@ -26,12 +26,13 @@ sub check {
 
 sub params {
     my ($request) = @_;
-    my %found;
-    for ( my $index = 0 ; ; $index++ ) {
-        my $text = RequestParamAt( $request, $index, \my $name, \my $length ) // return \%found;
+    my ( %found, $name, $length );
+    my $index = 0;
+    while ( my $text = RequestParamAt( $request, $index++, \$name, \$length ) ) {
         my $entry = buffer_to_scalar( $text, $length );
         $found{ substr $entry, 0, $name } = substr $entry, $name + 1;
     }
+    return \%found;
 }
 
 sub serve {

@@ -3,7 +3,8 @@
 import asyncio
 import ctypes
 import errno
-from ctypes import POINTER, byref, c_char_p, c_int, c_size_t, c_ssize_t, c_void_p
+from ctypes import (POINTER, byref, c_char_p, c_int, c_size_t, c_ssize_t,
+                    c_void_p)
 
 TAKE_SIGNALS = 2
 SHUT_DOWN = -10001
@@ -21,14 +22,16 @@ def declare(name, result, *arguments):
 error_text = declare("ErrorText", c_char_p, c_int)
 poll_descriptor = declare("PollDescriptor", c_int, c_int)
 request_new = declare("RequestNew", c_void_p, c_int, c_int)
-request_set_nonblocking = declare("RequestSetNonblocking", c_int, c_void_p, c_int)
+request_set_nonblocking = declare("RequestSetNonblocking", c_int,
+                                  c_void_p, c_int)
 request_next = declare("RequestNext", c_int, c_void_p, c_int)
 request_end = declare("RequestEnd", c_int, c_void_p, c_int)
 request_info = declare("RequestInfo", c_int, c_void_p, c_int)
 request_param_at = declare("RequestParamAt", c_void_p, c_void_p, c_size_t,
                            POINTER(c_size_t), POINTER(c_size_t))
 request_read = declare("RequestRead", c_ssize_t, c_void_p, c_char_p, c_size_t)
-request_write = declare("RequestWrite", c_ssize_t, c_void_p, c_char_p, c_size_t)
+request_write = declare("RequestWrite", c_ssize_t, c_void_p, c_char_p,
+                        c_size_t)
 request_log = declare("RequestLog", c_ssize_t, c_void_p, c_char_p, c_size_t)
 
 
@@ -69,7 +72,8 @@ class Request:
 
     def params(self):
         index, name, length = 0, c_size_t(), c_size_t()
-        while text := request_param_at(self.pointer, index, byref(name), byref(length)):
+        sizes = byref(name), byref(length)
+        while text := request_param_at(self.pointer, index, *sizes):
             entry = ctypes.string_at(text, length.value)
             yield entry[:name.value], entry[name.value + 1:]
             index += 1

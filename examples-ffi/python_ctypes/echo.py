@@ -2,7 +2,8 @@
 
 import ctypes
 import sys
-from ctypes import POINTER, byref, c_char_p, c_int, c_size_t, c_ssize_t, c_void_p
+from ctypes import (POINTER, byref, c_char_p, c_int, c_size_t, c_ssize_t,
+                    c_void_p)
 
 TAKE_SIGNALS = 2
 SHUT_DOWN = -10001
@@ -23,7 +24,8 @@ request_end = declare("RequestEnd", c_int, c_void_p, c_int)
 request_param_at = declare("RequestParamAt", c_void_p, c_void_p, c_size_t,
                            POINTER(c_size_t), POINTER(c_size_t))
 request_read = declare("RequestRead", c_ssize_t, c_void_p, c_char_p, c_size_t)
-request_write = declare("RequestWrite", c_ssize_t, c_void_p, c_char_p, c_size_t)
+request_write = declare("RequestWrite", c_ssize_t, c_void_p, c_char_p,
+                        c_size_t)
 request_log = declare("RequestLog", c_ssize_t, c_void_p, c_char_p, c_size_t)
 
 

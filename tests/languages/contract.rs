@@ -6,8 +6,9 @@ use fcgi::internals::protocol::RecordType;
 use testkit::{turns, wire};
 
 use super::client::{Answer, Client, KEPT, Request};
+use super::library::text_of_gone;
 use super::program::{Built, Program};
-use super::table::{End, Language};
+use super::table::{AtATime, End, Language};
 
 /// How long a program may take to end. The time is the contract's.
 const PROMPT: Duration = Duration::from_millis(200);
@@ -51,6 +52,9 @@ fn program_answers(language: &Language, program: &Program) {
     ask(&mut kept, &Request { query: b"status=7", ..Request::GET });
     kept_and_new(language, program, &mut kept);
     a_client_leaves(language, program);
+    if language.at_a_time == AtATime::Many {
+        many_at_a_time(language, program);
+    }
 }
 
 /// Parameters come as they are, whatever they are.
@@ -90,7 +94,25 @@ fn a_client_leaves(language: &Language, program: &Program) {
     leaves.send(&[request.head(KEPT), half].concat());
     drop(leaves);
     assert_answers(language, &request, &program.connect().ask_last(&request));
-    assert_ne!(program.said(), "", "nothing was said about the request that was given up");
+    let (said, reason) = (program.said(), text_of_gone());
+    assert!(said.contains(&reason), "{reason:?} was not said: {said:?}");
+}
+
+/// Requests whose bodies have not all come keep no other from being served.
+fn many_at_a_time(language: &Language, program: &Program) {
+    let request = Request { method: "POST", body: b"first half, second half", ..Request::GET };
+    let (first, second) = request.body.split_at(12);
+    let half = [request.head(KEPT), wire::record(RecordType::STDIN, 1, first)].concat();
+    let mut waiting: Vec<Client> = (0..20).map(|_| program.connect()).collect();
+    for client in &mut waiting {
+        client.send(&half);
+    }
+    assert_answers(language, &request, &program.connect().ask_last(&request));
+    for client in waiting.iter_mut().rev() {
+        client.send(&wire::stdin(1, second));
+        assert_answers(language, &request, &client.answer());
+    }
+    assert_eq!(program.threads(), 1);
 }
 
 /// How a program ends.

@@ -3,6 +3,7 @@
 
 mod client;
 mod contract;
+mod library;
 mod program;
 mod table;
 

@@ -80,6 +80,10 @@ impl Program {
         fs::read_dir(self.proc("fd")).unwrap().count()
     }
 
+    pub(crate) fn threads(&self) -> usize {
+        fs::read_dir(self.proc("task")).unwrap().count()
+    }
+
     /// Fails unless the program has mapped the library that was built, and no other.
     pub(crate) fn assert_ours(&self) {
         let maps = fs::read_to_string(self.proc("maps")).unwrap();

@@ -25,8 +25,17 @@ pub(crate) struct Language {
     pub(crate) build: &'static str,
     /// The shell command that runs it in its directory.
     pub(crate) run: &'static str,
+    pub(crate) at_a_time: AtATime,
     /// The exception from the rule that it ends promptly.
     pub(crate) end: End,
+}
+
+/// How many requests a program has in hand at a time.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AtATime {
+    One,
+    /// As many as come, in one thread with an event loop.
+    Many,
 }
 
 /// How soon a program ends after a signal, or after the answer to the request in progress.
@@ -47,6 +56,7 @@ const LANGUAGE: Language = Language {
     packages: &[],
     build: "",
     run: "",
+    at_a_time: AtATime::One,
     end: End::Prompt,
 };
 
@@ -90,6 +100,7 @@ languages! {
             says: "Python",
             packages: &["python3"],
             run: "python3 echo.py",
+            at_a_time: AtATime::Many,
         }
         perl: {
             says: "Perl",
