@@ -99,6 +99,20 @@ impl Client {
         })
     }
 
+    /// Sends a request as [`Client::ask`] does, but does something else between the first output and the rest.
+    pub(crate) fn ask_slowly(&mut self, request: &Request, meanwhile: impl FnOnce()) -> Answer {
+        let Self { sender, receiver } = self;
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                sender.send(&request.bytes(KEPT));
+            });
+            let mut records = receiver.until_record(|record| record.kind == RecordType::STDOUT);
+            meanwhile();
+            records.extend(receiver.until_end_of(1));
+            Answer::of(&records)
+        })
+    }
+
     /// Sends a request on a connection that the program closes, and returns the answer.
     pub(crate) fn ask_last(mut self, request: &Request) -> Answer {
         let Self { sender, receiver } = &mut self;

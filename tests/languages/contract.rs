@@ -98,8 +98,15 @@ fn a_client_leaves(language: &Language, program: &Program) {
     assert!(said.contains(&reason), "{reason:?} was not said: {said:?}");
 }
 
-/// Requests whose bodies have not all come keep no other from being served.
+/// Requests whose bodies have not all come, or whose answers are not read, keep no other from being served.
 fn many_at_a_time(language: &Language, program: &Program) {
+    let large = Request { method: "POST", body: &[b'l'; 1 << 20], ..Request::GET };
+    let other = || {
+        let answer = program.connect().ask_last(&Request::GET);
+        assert_answers(language, &Request::GET, &answer);
+    };
+    assert_answers(language, &large, &program.connect().ask_slowly(&large, other));
+
     let request = Request { method: "POST", body: b"first half, second half", ..Request::GET };
     let (first, second) = request.body.split_at(12);
     let half = [request.head(KEPT), wire::record(RecordType::STDIN, 1, first)].concat();
@@ -107,7 +114,7 @@ fn many_at_a_time(language: &Language, program: &Program) {
     for client in &mut waiting {
         client.send(&half);
     }
-    assert_answers(language, &request, &program.connect().ask_last(&request));
+    other();
     for client in waiting.iter_mut().rev() {
         client.send(&wire::stdin(1, second));
         assert_answers(language, &request, &client.answer());
