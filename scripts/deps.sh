@@ -38,6 +38,8 @@ fi
 # The languages of examples-ffi; those that make check-languages-all adds are large.
 languages="gcc libc6-dev make binutils python3
     python3-cffi libffi-platypus-perl ruby luajit php-cli tcl tcl-dev critcl guile-3.0 sbcl"
+languages="$languages g++ ldc fp-compiler golang-go ocaml-nox ocaml-findlib libctypes-ocaml-dev
+    openjdk-17-jdk-headless libjna-java"
 [ "$purpose" = languages ] && packages=$languages
 [ "$purpose" = languages-all ] && packages="$languages racket nodejs npm r-base-core r-base-dev"
 

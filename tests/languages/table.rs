@@ -139,6 +139,48 @@ languages! {
             run: "sbcl --script echo.lisp",
         }
         // Compiled.
+        c: {
+            says: "C",
+            packages: &["gcc"],
+            build: "cc -O2 -o echo echo.c -lfcgi",
+            run: "./echo",
+        }
+        cxx: {
+            says: "C++",
+            packages: &["g++"],
+            build: "c++ -std=c++11 -O2 -o echo echo.cpp -lfcgi",
+            run: "./echo",
+        }
+        d: {
+            says: "D",
+            packages: &["ldc"],
+            build: "ldc2 -O -L-lfcgi echo.d",
+            run: "./echo",
+        }
+        pascal: {
+            says: "Free Pascal",
+            packages: &["fp-compiler"],
+            build: "fpc -O2 -k-L$LIBRARY_PATH echo.pas",
+            run: "./echo",
+        }
+        go: {
+            says: "Go",
+            packages: &["golang-go", "gcc"],
+            build: "go build echo.go",
+            run: "./echo",
+        }
+        ocaml: {
+            says: "OCaml",
+            packages: &["ocaml-nox", "ocaml-findlib", "libctypes-ocaml-dev"],
+            build: "ocamlfind ocamlopt -thread -package ctypes.foreign,threads.posix -linkpkg -o echo echo.ml",
+            run: "./echo",
+        }
+        java: {
+            says: "Java",
+            packages: &["openjdk-17-jdk-headless", "libjna-java"],
+            build: "javac -cp /usr/share/java/jna.jar Echo.java",
+            run: "java -cp /usr/share/java/jna.jar:. Echo",
+        }
     }
     all, All {
         // Interpreted.
