@@ -39,7 +39,8 @@ fi
 languages="gcc libc6-dev make binutils python3
     python3-cffi libffi-platypus-perl ruby luajit php-cli tcl tcl-dev critcl guile-3.0 sbcl"
 languages="$languages g++ ldc fp-compiler golang-go ocaml-nox ocaml-findlib libctypes-ocaml-dev
-    openjdk-17-jdk-headless libjna-java"
+    openjdk-17-jdk-headless libjna-java gnat-12 gfortran gnucobol4 valac libglib2.0-dev
+    erlang-base erlang-dev"
 [ "$purpose" = languages ] && packages=$languages
 [ "$purpose" = languages-all ] && packages="$languages racket nodejs npm r-base-core r-base-dev"
 

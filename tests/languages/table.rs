@@ -181,6 +181,36 @@ languages! {
             build: "javac -cp /usr/share/java/jna.jar Echo.java",
             run: "java -cp /usr/share/java/jna.jar:. Echo",
         }
+        ada: {
+            says: "Ada",
+            packages: &["gnat-12"],
+            build: "gcc-12 -fdump-ada-spec -fsyntax-only -include fcgi_request.h -x c /dev/null && gnatmake echo.adb -largs -lfcgi",
+            run: "./echo",
+        }
+        fortran: {
+            says: "Fortran",
+            packages: &["gfortran"],
+            build: "gfortran -O2 -o echo fcgi.f90 echo.f90 -lfcgi",
+            run: "./echo",
+        }
+        cobol: {
+            says: "COBOL",
+            packages: &["gnucobol4"],
+            build: "cobc -x -fstatic-call -o echo echo.cob -lfcgi",
+            run: "./echo",
+        }
+        vala: {
+            says: "Vala",
+            packages: &["valac", "libglib2.0-dev"],
+            build: "valac --vapidir . --pkg fcgi_request --pkg gio-2.0 -X -lfcgi echo.vala",
+            run: "./echo",
+        }
+        erlang: {
+            says: "Erlang",
+            packages: &["erlang-base", "erlang-dev", "gcc"],
+            build: "erlc echo.erl && cc -O2 -shared -fPIC -I/usr/lib/erlang/usr/include -o echo_nif.so echo_nif.c -lfcgi",
+            run: "erl -noshell -noinput -s echo start",
+        }
     }
     all, All {
         // Interpreted.
