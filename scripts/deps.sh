@@ -42,7 +42,8 @@ languages="$languages g++ ldc fp-compiler golang-go ocaml-nox ocaml-findlib libc
     openjdk-17-jdk-headless libjna-java gnat-12 gfortran gnucobol4 valac libglib2.0-dev
     erlang-base erlang-dev"
 [ "$purpose" = languages ] && packages=$languages
-[ "$purpose" = languages-all ] && packages="$languages racket nodejs npm r-base-core r-base-dev"
+[ "$purpose" = languages-all ] && packages="$languages racket nodejs npm r-base-core r-base-dev
+    ghc chicken-bin libchicken-dev gambc mono-mcs mono-runtime crystal nim"
 
 if [ "$action" = all ]; then
     echo $packages

@@ -232,5 +232,47 @@ languages! {
             run: "Rscript echo.R",
         }
         // Compiled.
+        haskell: {
+            says: "Haskell",
+            packages: &["ghc"],
+            build: "ghc -O -threaded -o echo Echo.hs -lfcgi",
+            run: "./echo",
+        }
+        chicken: {
+            says: "Chicken",
+            packages: &["chicken-bin", "libchicken-dev"],
+            build: "csc -O2 echo.scm -L -lfcgi",
+            run: "./echo",
+        }
+        gambit: {
+            says: "Gambit",
+            packages: &["gambc"],
+            build: "gsc -exe -ld-options -lfcgi echo.scm",
+            run: "./echo",
+        }
+        mono: {
+            says: "Mono",
+            packages: &["mono-mcs", "mono-runtime"],
+            build: "mcs Echo.cs",
+            run: "mono Echo.exe",
+        }
+        crystal: {
+            says: "Crystal",
+            packages: &["crystal"],
+            build: "crystal build --release echo.cr",
+            run: "./echo",
+        }
+        nim: {
+            says: "Nim",
+            packages: &["nim"],
+            build: "nim c -d:release --passL:-lfcgi echo.nim",
+            run: "./echo",
+        }
+        rust: {
+            says: "Rust",
+            packages: &["cargo"],
+            build: "cargo build --release --offline --target-dir target",
+            run: "target/release/echo",
+        }
     }
 }
