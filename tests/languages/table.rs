@@ -270,7 +270,7 @@ languages! {
         }
         rust: {
             says: "Rust",
-            packages: &["cargo"],
+            packages: &["gcc"],
             build: "cargo build --release --offline --target-dir target",
             run: "target/release/echo",
         }
