@@ -216,15 +216,16 @@ check: testable
 check-servers: testable
 	$(CARGO) test --locked --no-fail-fast --test web_servers --test programs
 
-# The programs of examples-ffi: those that CI runs, and all, with npm's registry.
+# What reads headers for other languages, and the programs of examples-ffi: those that CI runs, and all, with
+# npm's registry.
 check-languages:
 	scripts/deps.sh install languages
 	$(MAKE) all
-	LIBFCGI_DIST=$(BUILDDIR) $(CARGO) test --locked --no-fail-fast --test languages -- --skip all::
+	LIBFCGI_DIST=$(BUILDDIR) $(CARGO) test --locked --no-fail-fast --test languages --test generators -- --skip all::
 check-languages-all:
 	scripts/deps.sh install languages-all
 	$(MAKE) all
-	LIBFCGI_DIST=$(BUILDDIR) $(CARGO) test --locked --no-fail-fast --test languages
+	LIBFCGI_DIST=$(BUILDDIR) $(CARGO) test --locked --no-fail-fast --test languages --test generators
 
 # Debian's Rust, and its standard library for i386.
 check-i386:

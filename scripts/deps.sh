@@ -41,6 +41,8 @@ languages="gcc libc6-dev make binutils python3
 languages="$languages g++ ldc fp-compiler golang-go ocaml-nox ocaml-findlib libctypes-ocaml-dev
     openjdk-17-jdk-headless libjna-java gnat-12 gfortran gnucobol4 valac libglib2.0-dev
     erlang-base erlang-dev"
+# What reads headers for tests/generators.
+languages="$languages bindgen libclang1-14 libclang-common-14-dev swig c2hs"
 [ "$purpose" = languages ] && packages=$languages
 [ "$purpose" = languages-all ] && packages="$languages racket nodejs npm r-base-core r-base-dev
     ghc chicken-bin libchicken-dev gambc mono-mcs mono-runtime crystal nim"
