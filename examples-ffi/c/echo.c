@@ -60,6 +60,10 @@ int main(void)
     struct FCGX_Request *request = FCGX_RequestNew(0, FCGX_TAKE_SIGNALS);
     int next;
 
+    if (request == NULL) {
+        fputs("echo: out of memory\n", stderr);
+        return EXIT_FAILURE;
+    }
     while ((next = FCGX_RequestNext(request, -1)) == 1) {
         ptrdiff_t result = serve(request);
         if (result < 0) {

@@ -48,7 +48,8 @@ serve.
     move 1 to head-end
     string "Content-Type: application/octet-stream" crlf "X-Method: " delimited by size into head pointer head-end
     perform write-head
-    call "FCGX_RequestParam" using by value request by content z"REQUEST_METHOD" by reference text-size returning text-at
+    call "FCGX_RequestParam" using by value request by content z"REQUEST_METHOD"
+        by reference text-size returning text-at
     perform write-text
     string crlf "X-Query: " delimited by size into head pointer head-end
     perform write-head
@@ -62,7 +63,8 @@ serve.
     move -1 to entries
     perform with test after until entry-at = null
         add 1 to entries
-        call "FCGX_RequestParamAt" using by value request by value entries by reference omitted omitted returning entry-at
+        call "FCGX_RequestParamAt" using by value request by value entries
+            by reference omitted omitted returning entry-at
     end-perform
     move entries to shown
     string crlf "X-Params: " function trim(shown) crlf delimited by size into head pointer head-end

@@ -76,6 +76,9 @@ public class Echo {
 
     public static void main(String[] arguments) throws IOException {
         Pointer request = Fcgi.LIB.FCGX_RequestNew(0, TAKE_SIGNALS);
+        if (request == null) {
+            throw new OutOfMemoryError();
+        }
         int next;
         while ((next = Fcgi.LIB.FCGX_RequestNext(request, -1)) != SHUT_DOWN) {
             check(next);

@@ -85,6 +85,10 @@ static class Echo
     static void Main()
     {
         IntPtr request = Fcgi.FCGX_RequestNew(0, Fcgi.TakeSignals);
+        if (request == IntPtr.Zero)
+        {
+            throw new OutOfMemoryException();
+        }
         int next;
         while ((next = Fcgi.FCGX_RequestNext(request, -1)) != Fcgi.ShutDown)
         {
