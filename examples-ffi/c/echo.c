@@ -25,7 +25,7 @@ static ptrdiff_t serve(struct FCGX_Request *request)
 {
     static char piece[65536];
     static const char line[] = "served by C\n";
-    size_t method_length, query_length, value_length, count = 0;
+    size_t method_length = 0, query_length = 0, value_length = 0, count = 0;
     const char *method = FCGX_RequestParam(request, "REQUEST_METHOD", &method_length);
     const char *query = FCGX_RequestParam(request, "QUERY_STRING", &query_length);
     const char *value = query == NULL ? NULL : FCGX_RequestParam(request, query, &value_length);

@@ -48,11 +48,13 @@ serve.
     move 1 to head-end
     string "Content-Type: application/octet-stream" crlf "X-Method: " delimited by size into head pointer head-end
     perform write-head
+    move 0 to text-size
     call "FCGX_RequestParam" using by value request by content z"REQUEST_METHOD"
         by reference text-size returning text-at
     perform write-text
     string crlf "X-Query: " delimited by size into head pointer head-end
     perform write-head
+    move 0 to text-size
     call "FCGX_RequestParam" using by value request by content z"QUERY_STRING" by reference text-size returning text-at
     perform write-text
     set query-at to text-at

@@ -72,7 +72,8 @@ contains
     integer(c_size_t) :: length
 
     value = request_param(request, name // c_null_char, length)
-    param = bytes(value, length)
+    param = ""
+    if (c_associated(value)) param = bytes(value, length)
   end function
 
   function bytes(address, length)

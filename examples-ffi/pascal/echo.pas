@@ -20,7 +20,7 @@ function FCGX_RequestNew(Socket, Flags: cint): PRequest; cdecl; external;
 procedure FCGX_RequestFree(Request: PRequest); cdecl; external;
 function FCGX_RequestNext(Request: PRequest; Timeout: cint): cint; cdecl; external;
 function FCGX_RequestEnd(Request: PRequest; Status: cint): cint; cdecl; external;
-function FCGX_RequestParam(Request: PRequest; Name: PChar; out Length: csize_t): PChar; cdecl; external;
+function FCGX_RequestParam(Request: PRequest; Name: PChar; var Length: csize_t): PChar; cdecl; external;
 function FCGX_RequestParamAt(Request: PRequest; Index: csize_t; Name, Length: pcsize_t): PChar; cdecl; external;
 function FCGX_RequestRead(Request: PRequest; Buffer: Pointer; Size: csize_t): PtrInt; cdecl; external;
 function FCGX_RequestWrite(Request: PRequest; Data: Pointer; Size: csize_t): PtrInt; cdecl; external;
@@ -39,6 +39,7 @@ var
   Text: PChar;
   Size: csize_t;
 begin
+  Size := 0;
   Text := FCGX_RequestParam(Request, PChar(Name), Size);
   SetString(Value, Text, Size);
   Result := Text <> nil;
