@@ -1,7 +1,5 @@
 //! The languages, and the tests that are made from them.
 
-use std::time::Duration;
-
 /// Which command tests a language.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Set {
@@ -26,8 +24,6 @@ pub(crate) struct Language {
     /// The shell command that runs it in its directory.
     pub(crate) run: &'static str,
     pub(crate) at_a_time: AtATime,
-    /// The exception from the rule that it ends promptly.
-    pub(crate) end: End,
 }
 
 /// How many requests a program has in hand at a time.
@@ -36,16 +32,6 @@ pub(crate) enum AtATime {
     One,
     /// As many as come, in one thread with an event loop.
     Many,
-}
-
-/// How soon a program ends after a signal, or after the answer to the request in progress.
-#[derive(Clone, Copy)]
-pub(crate) enum End {
-    /// Within 0.2 s, as all should.
-    Prompt,
-    /// Within a longer time, for the reason given.
-    #[allow(dead_code, reason = "an exception that no language needs at times")]
-    Later(Duration, &'static str),
 }
 
 /// What a row has unless it says otherwise.
@@ -57,7 +43,6 @@ const LANGUAGE: Language = Language {
     build: "",
     run: "",
     at_a_time: AtATime::One,
-    end: End::Prompt,
 };
 
 /// Makes LANGUAGES, and for each language a test in the module of its set.
