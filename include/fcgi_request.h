@@ -100,6 +100,11 @@ struct FCGX_Stream;
 #define FCGX_INFO_DESCRIPTOR 4
 
 /**
+ * For FCGX_RequestInfo: how many bytes of a non-blocking request wait to be sent.
+ */
+#define FCGX_INFO_UNSENT 5
+
+/**
  * For FCGX_RequestStream: the body.
  */
 #define FCGX_STREAM_IN 0
@@ -280,8 +285,10 @@ extern int FCGX_PollDescriptor(int socket);
  * Returns: 0, also without a request in progress; a negative result if the response was not sent
  * whole.
  *
- * Errors: FCGX_GONE if the web server has closed the connection. EINVAL if request is NULL.
- * Otherwise as send(2), negated.
+ * Errors: FCGX_GONE if the web server has closed the connection. EINVAL if request is NULL. EAGAIN
+ * in a non-blocking request if something is unsent: the request stays in progress, nothing more can
+ * be written, and the call is to be repeated when the connection is writable (the first status
+ * counts). Otherwise as send(2), negated.
  *
  * Side effects: the strings and streams of the request are no longer valid. Waits for a web server
  * that is still sending, as FCGX_Finish_r does.
@@ -310,7 +317,7 @@ extern void FCGX_RequestFree(struct FCGX_Request *request);
  * Returns a fact about the request in progress.
  *
  * Parameters:
- * - what: FCGX_INFO_ROLE, FCGX_INFO_ID, FCGX_INFO_KEEP or FCGX_INFO_DESCRIPTOR.
+ * - what: FCGX_INFO_ROLE, FCGX_INFO_ID, FCGX_INFO_KEEP, FCGX_INFO_DESCRIPTOR or FCGX_INFO_UNSENT.
  *
  * Returns: the fact, 0 or more; FCGX_NO_REQUEST without a request in progress.
  *
@@ -387,7 +394,7 @@ extern int FCGX_RequestGone(struct FCGX_Request *request);
  * Returns: the number of bytes; 0 at the end of the body, or if size is 0; a negative result on
  * failure, also where part of the body was read before.
  *
- * Errors: FCGX_GONE if the web server has aborted the request or closed the connection.
+ * Errors: EAGAIN in a non-blocking request if nothing has arrived. FCGX_GONE if the web server has aborted the request or closed the connection.
  * FCGX_BROKEN if it has broken the protocol. FCGX_NO_REQUEST without a request in progress. EINVAL
  * if request is NULL, or buffer is NULL and size is not 0. Otherwise as recv(2), negated.
  *
@@ -395,7 +402,9 @@ extern int FCGX_RequestGone(struct FCGX_Request *request);
  *
  * Specification: 5.3.
  */
-extern ptrdiff_t FCGX_RequestRead(struct FCGX_Request *request, void *buffer, size_t size);
+extern ptrdiff_t FCGX_RequestRead(struct FCGX_Request *request,
+                           void *buffer,
+                           size_t size);
 
 /**
  * Writes to the response: all of it, buffered. What the buffer has no room for is sent.
@@ -404,9 +413,11 @@ extern ptrdiff_t FCGX_RequestRead(struct FCGX_Request *request, void *buffer, si
  * - data: the bytes; NULL only if size is 0.
  * - size: their number.
  *
- * Returns: size; a negative result on failure, after which nothing more can be written.
+ * Returns: size, or less in a non-blocking request; a negative result on failure, after which nothing
+ * more can be written.
  *
- * Errors: FCGX_GONE if the web server has closed the connection. FCGX_NO_REQUEST without a request
+ * Errors: EAGAIN in a non-blocking request without room, after which it may be called again.
+ * FCGX_GONE if the web server has closed the connection. FCGX_NO_REQUEST without a request
  * in progress. EBADF if the stream was closed. EINVAL if request is NULL, or data is NULL and size
  * is not 0. Otherwise as send(2), negated. An error may show in a later call, because data is
  * buffered.
@@ -416,7 +427,9 @@ extern ptrdiff_t FCGX_RequestRead(struct FCGX_Request *request, void *buffer, si
  *
  * Specification: 5.3.
  */
-extern ptrdiff_t FCGX_RequestWrite(struct FCGX_Request *request, const void *data, size_t size);
+extern ptrdiff_t FCGX_RequestWrite(struct FCGX_Request *request,
+                            const void *data,
+                            size_t size);
 
 /**
  * Writes to the web server's log: all of it, buffered.
@@ -425,7 +438,8 @@ extern ptrdiff_t FCGX_RequestWrite(struct FCGX_Request *request, const void *dat
  * - text: the bytes, with line feeds where lines end; NULL only if size is 0.
  * - size: their number.
  *
- * Returns: size; a negative result on failure, after which nothing more can be written.
+ * Returns: size, or less in a non-blocking request; a negative result on failure, after which nothing
+ * more can be written.
  *
  * Errors: as FCGX_RequestWrite.
  *
@@ -434,20 +448,47 @@ extern ptrdiff_t FCGX_RequestWrite(struct FCGX_Request *request, const void *dat
  *
  * Specification: 5.3.
  */
-extern ptrdiff_t FCGX_RequestLog(struct FCGX_Request *request, const void *text, size_t size);
+extern ptrdiff_t FCGX_RequestLog(struct FCGX_Request *request,
+                          const void *text,
+                          size_t size);
 
 /**
  * Sends what was written to the log and to the response.
  *
  * Returns: 0; a negative result on failure.
  *
- * Errors: as FCGX_RequestWrite.
+ * Errors: EAGAIN in a non-blocking request while something is unsent: poll FCGX_INFO_DESCRIPTOR for
+ * writing, and call again. Otherwise as FCGX_RequestWrite.
  *
  * Threads and signals: another thread may read at the same time. Signals do not end the wait.
  *
  * Specification: 5.3.
  */
 extern int FCGX_RequestFlush(struct FCGX_Request *request);
+
+/**
+ * Makes requests non-blocking, or blocking again: the one in progress, and those that come later. A
+ * non-blocking request never waits for the web server:
+ *
+ * - FCGX_RequestRead returns -EAGAIN where it would wait. Poll FCGX_INFO_DESCRIPTOR for reading.
+ * - FCGX_RequestWrite and FCGX_RequestLog take only what LIBFCGI_OUTPUT_BUFFER has room for, and return
+ *   -EAGAIN without room. Poll the descriptor for writing.
+ * - FCGX_RequestFlush and FCGX_RequestEnd return -EAGAIN while something is unsent. Poll the descriptor
+ *   for writing and call again.
+ *
+ * Reading functions of fcgiapp.h end early on such a request; writing ones may wait.
+ *
+ * Parameters:
+ * - on: 1 for non-blocking, 0 for blocking.
+ *
+ * Returns: 0; a negative result on failure.
+ *
+ * Errors: EINVAL if request is NULL, or for another number.
+ *
+ * Specification: 5.3.
+ */
+extern int FCGX_RequestSetNonblocking(struct FCGX_Request *request,
+                               int on);
 
 /**
  * Returns a stream of the request, for the functions of fcgiapp.h: FCGX_GetLine, FCGX_FPrintF,

@@ -135,6 +135,7 @@ macro_rules! extensions {
 }
 
 extensions! {
+    non_blocking_requests
     poll_descriptor
     request_calls
     request_cancel

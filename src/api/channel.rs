@@ -5,6 +5,7 @@ use std::os::fd::RawFd;
 
 use crate::os::descriptor::shutdown_write;
 use crate::serve::sending::Sending;
+use crate::serve::sink::Sink;
 
 /// A connection that several threads of one request may send on.
 #[derive(Clone, Copy, Debug)]
@@ -18,8 +19,8 @@ pub(super) struct Channel<'a> {
 impl Channel<'_> {
     /// Runs `send`, which sends whole records, while no other thread sends. After an error a record may have
     /// been sent in part: nothing can follow it, and the peer sees the end of the connection.
-    pub(super) fn send<T>(self, send: impl FnOnce(RawFd) -> io::Result<T>) -> io::Result<T> {
-        let result = self.sending.exclusively(self.fd, || send(self.fd));
+    pub(super) fn send<T>(self, send: impl FnOnce(Sink<'_>) -> io::Result<T>) -> io::Result<T> {
+        let result = self.sending.exclusively(self.fd, send);
         if result.is_err() {
             shutdown_write(self.fd);
         }

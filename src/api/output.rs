@@ -8,6 +8,7 @@ use crate::protocol::body::EndRequest;
 use crate::protocol::record::RecordType;
 use crate::protocol::writer::{copy, end_request};
 use crate::serve::outbound::{ERROR_CONTENT, FIRST_CONTENT, Outbound, RecordStream, send_both};
+use crate::serve::sink::Sink;
 
 /// One output stream of a request.
 #[derive(Debug)]
@@ -105,11 +106,11 @@ impl Output {
     fn send<T>(
         &mut self,
         channel: Channel<'_>,
-        send: impl FnOnce(&mut Self) -> io::Result<T>,
+        send: impl FnOnce(&mut Self, Sink<'_>) -> io::Result<T>,
     ) -> io::Result<T> {
         // If `send` does not return, a record may have been sent in part.
         self.has_failed = true;
-        let result = channel.send(|_| send(self));
+        let result = channel.send(|sink| send(self, sink));
         self.has_failed = result.is_err();
         result
     }
@@ -121,7 +122,7 @@ impl Output {
         self.seal();
         let was_full = self.outbound.sealed().len() > self.outbound.capacity() / 2;
         if !self.outbound.sealed().is_empty() {
-            self.send(channel, |output| output.outbound.send(channel.fd))?;
+            self.send(channel, |output, sink| output.outbound.send(sink))?;
         }
         if self.outbound.capacity() == 0 {
             self.outbound.allocate(self.first_content())?;
@@ -138,7 +139,7 @@ impl Output {
         while !content.is_empty() {
             let stream = self.stream;
             let sent = self
-                .send(channel, |output| output.outbound.send_with(channel.fd, stream, content))?;
+                .send(channel, |output, sink| output.outbound.send_with(sink, stream, content))?;
             content = content.get(sent..).unwrap_or_default();
         }
         Ok(())
@@ -165,7 +166,7 @@ pub(super) fn end_both(
     log.seal_end();
     out.seal_end();
     out.outbound.append(&end_request(out.stream.id, end));
-    channel.send(|fd| send_both(fd, &mut log.outbound, &mut out.outbound, then))
+    channel.send(|sink| send_both(sink, &mut log.outbound, &mut out.outbound, then))
 }
 
 /// The response of a request: what a [`Request`](crate::Request) writes, for a thread of its own or while the

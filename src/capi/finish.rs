@@ -16,7 +16,7 @@ pub(super) unsafe fn finish(request: *mut FCGX_Request) -> bool {
         if (*request).paramsPtr.is_null() && (*request).ipcFd < 0 {
             return true;
         }
-        let is_sent = end_streams(request);
+        let is_sent = end_streams(request) && request::send_rest(request).is_ok();
         conclude(request, is_sent);
         is_sent
     }
@@ -41,7 +41,8 @@ pub(super) unsafe fn end_streams(request: *mut FCGX_Request) -> bool {
     }
 }
 
-/// Gives the connection of a request back whose streams have ended, or closes it.
+/// Gives the connection of a request back whose streams have ended, or closes it: of a non-blocking request,
+/// without waiting for the peer.
 ///
 /// # Safety
 ///
@@ -52,7 +53,7 @@ pub(super) unsafe fn conclude(request: *mut FCGX_Request, is_sent: bool) {
         let is_open = !(*request).r#in.is_null();
         let is_good = is_sent && (!is_open || request::is_sound(request));
         if !is_good || (*request).keepConnection == 0 {
-            request::close(request);
+            request::close_after_response(request);
         } else if is_open {
             request::withdraw(request);
             parked::give_back(request);

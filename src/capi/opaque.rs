@@ -20,6 +20,10 @@ pub(super) struct OpaqueRequest {
     /// The connection of the request in progress; -1 without one.
     fd: AtomicI32,
     is_aborted: AtomicBool,
+    /// Whether its requests are non-blocking.
+    pub(super) is_nonblocking: AtomicBool,
+    /// Whether the streams of the request in progress have ended, and bytes of them were unsent then.
+    pub(super) is_ending: AtomicBool,
 }
 
 impl OpaqueRequest {
@@ -32,6 +36,8 @@ impl OpaqueRequest {
             abort_lock: RobustLock::new(),
             fd: AtomicI32::new(-1),
             is_aborted: AtomicBool::new(false),
+            is_nonblocking: AtomicBool::new(false),
+            is_ending: AtomicBool::new(false),
         };
         Ok(Box::into_raw(boxed(opaque)?).cast())
     }
@@ -65,6 +71,7 @@ impl OpaqueRequest {
     /// Notes that a request has begun on a connection.
     pub(super) fn begin(&self, fd: c_int) {
         self.is_aborted.store(false, Ordering::Relaxed);
+        self.is_ending.store(false, Ordering::Relaxed);
         self.fd.store(fd, Ordering::Release);
     }
 

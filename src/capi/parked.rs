@@ -19,6 +19,8 @@ use crate::serve::{Connection, Limit, config, registry};
 pub(super) enum AtEnd {
     /// The library closes it.
     Close,
+    /// The pool of this listen socket closes it when the peer has read the response. The caller does not wait.
+    CloseLater(c_int),
     /// The library closes it without waiting for the peer, which sees that the response is not whole.
     Discard,
     /// The library closes this process's copy; another process goes on using the connection.
@@ -32,6 +34,7 @@ impl AtEnd {
     pub(super) fn apply(self, connection: Connection) {
         match self {
             Self::Close => connection.close(),
+            Self::CloseLater(listen_sock) => close_later(connection, listen_sock),
             Self::Discard if connection.is_inherited() => connection.close_copy(),
             Self::Discard => connection.discard(),
             Self::CloseCopy => connection.close_detached_copy(),
@@ -45,6 +48,13 @@ impl AtEnd {
             descriptor::shutdown_write(fd);
             descriptor::close(fd);
         }
+    }
+}
+
+fn close_later(connection: Connection, listen_sock: c_int) {
+    match registry::of(listen_sock) {
+        Ok(listener) => listener.close_later(connection, config::get()),
+        Err(_) => connection.close(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The body of an accepted request: the fill procedure of its stream.
 
 use std::ffi::c_int;
-use std::io::{self, IoSliceMut};
+use std::io::{self, ErrorKind, IoSliceMut};
 use std::mem::offset_of;
 use std::ptr;
 use std::slice;
@@ -88,8 +88,13 @@ pub(super) unsafe extern "C" fn fill(stream: *mut FCGX_Stream) {
                 let next = base.wrapping_add(range.start);
                 return stream.set_readable(next, base.wrapping_add(range.end));
             }
-            // SAFETY: the block is live, and the sending side is not part of the connection.
-            BodyEvent::NeedMore => receive(connection, fd, unsafe { sending(block) }, stream),
+            BodyEvent::NeedMore => {
+                // SAFETY: the block is live, and the sending side is not part of the connection.
+                if !receive(connection, fd, unsafe { sending(block) }, stream) {
+                    // Nothing is readable, and the stream has not ended.
+                    return start(stream, connection);
+                }
+            }
             BodyEvent::End => return stream.set_closed(1),
             BodyEvent::Answer(answer) => {
                 // SAFETY: the block is live, and the sending side is not part of the connection.
@@ -102,15 +107,24 @@ pub(super) unsafe extern "C" fn fill(stream: *mut FCGX_Stream) {
     }
 }
 
-/// Receives once. After an error the connection cannot be used again.
-fn receive(connection: &mut Connection, fd: c_int, sending: &Sending, stream: Stream) {
+/// Receives once. After an error the connection cannot be used again. Returns false if a non-blocking request
+/// would have to wait.
+fn receive(connection: &mut Connection, fd: c_int, sending: &Sending, stream: Stream) -> bool {
     let incoming = connection.exchange.incoming();
     let room = incoming.room().map_err(io::Error::from);
+    let is_nonblocking = sending.unsent().is_on();
     let result = room.and_then(|room| {
+        if is_nonblocking {
+            return fd_io::recv_now(fd, room);
+        }
         sending.look_after_answers(fd)?;
         fd_io::recv(fd, room)
     });
+    if is_nonblocking && result.as_ref().is_err_and(|e| e.kind() == ErrorKind::WouldBlock) {
+        return false;
+    }
     received(connection, stream, result);
+    true
 }
 
 /// Notes the result of receiving; an error ends the stream.
@@ -146,7 +160,8 @@ pub(super) unsafe fn get_directly(stream: Stream, to: *mut u8, n: usize) -> Opti
     // SAFETY: the block is live, and nothing else uses its connection during this call.
     let connection = unsafe { connection(block) }?;
     let n = n.min(connection.exchange.incoming().direct());
-    if n < DIRECT {
+    // SAFETY: the block is live, and the sending side is not part of the connection.
+    if n < DIRECT || unsafe { sending(block) }.unsent().is_on() {
         return None;
     }
     // SAFETY: the caller's memory may be written for `n` bytes; the slice is used for one call.

@@ -1,7 +1,9 @@
 //! An accepted `FCGX_Request` and its block, from beginning to end.
 
 use std::ffi::c_int;
+use std::io;
 use std::ptr;
+use std::sync::atomic::Ordering;
 
 use super::block::{self, Block, block_of, release};
 use super::envp;
@@ -16,7 +18,7 @@ use crate::os::memory::NoMemory;
 use crate::protocol::record::RecordType;
 use crate::serve::outbound::RecordStream;
 use crate::serve::wait::Owner;
-use crate::serve::{Connection, RequestStart};
+use crate::serve::{Connection, RequestStart, config};
 
 /// Takes the kept connection out of a request struct whose last request is finished. Returns `None` if
 /// there is none, or if the program has put another descriptor into ipcFd.
@@ -71,14 +73,28 @@ pub(super) unsafe fn begin(
         // SAFETY: the request and its block are the ones above.
         Ok(envp) => unsafe {
             publish(request, block, begin, envp);
-            OpaqueRequest::of(request)
-                .into_iter()
-                .for_each(|opaque| opaque.begin((*request).ipcFd));
+            begin_opaque(request, block);
         },
         // SAFETY: the caller passes an initialised request.
         Err(_) => unsafe { close(request) },
     }
     envp.map(|_| ())
+}
+
+/// Does what a request of FCGX_RequestNew needs besides.
+///
+/// # Safety
+///
+/// As for [`open`].
+unsafe fn begin_opaque(request: *mut FCGX_Request, block: *mut Block) {
+    // SAFETY: the caller passes a live block and its request.
+    unsafe {
+        let Some(opaque) = OpaqueRequest::of(request) else { return };
+        opaque.begin((*request).ipcFd);
+        if opaque.is_nonblocking.load(Ordering::Relaxed) {
+            (*block).sending.unsent().begin(config::get().output_buffer);
+        }
+    }
 }
 
 /// Sets the public fields of an accepted request and opens its streams.
@@ -219,6 +235,42 @@ pub(super) unsafe fn close(request: *mut FCGX_Request) {
     unsafe {
         let is_detached = (*request).detached != 0;
         end(request, if is_detached { AtEnd::CloseCopy } else { AtEnd::Close });
+    }
+}
+
+/// Sends what a non-blocking request has not sent, and waits for the peer.
+///
+/// # Safety
+///
+/// As for [`block_of`].
+pub(super) unsafe fn send_rest(request: *mut FCGX_Request) -> io::Result<()> {
+    // SAFETY: the caller passes an initialised request; its block, if it has one, is live.
+    unsafe {
+        let block = block_of(request);
+        if block.is_null() || (*block).sending.unsent().len() == 0 {
+            return Ok(());
+        }
+        (*block).sending.unsent().finish((*request).ipcFd)
+    }
+}
+
+/// Closes the connection of a request whose response is sent. For a non-blocking request, the pool waits for
+/// the peer.
+///
+/// # Safety
+///
+/// As for [`block_of`].
+pub(super) unsafe fn close_after_response(request: *mut FCGX_Request) {
+    // SAFETY: the caller passes an initialised request.
+    unsafe {
+        let is_nonblocking = OpaqueRequest::of(request)
+            .is_some_and(|opaque| opaque.is_nonblocking.load(Ordering::Relaxed));
+        if is_nonblocking && (*request).detached == 0 {
+            let listen_sock = (*request).listen_sock;
+            end(request, AtEnd::CloseLater(listen_sock));
+        } else {
+            close(request);
+        }
     }
 }
 

@@ -18,6 +18,7 @@ use crate::protocol::record::RecordType;
 use crate::protocol::writer::end_request;
 use crate::serve::outbound::{ERROR_CONTENT, FIRST_CONTENT, Outbound, RecordStream, send_both};
 use crate::serve::sending::Sending;
+use crate::serve::sink::Sink;
 
 /// An output stream, and the library's data for it.
 #[repr(C)]
@@ -145,6 +146,12 @@ impl Writer {
         self.data.request
     }
 
+    /// Returns whether its request is non-blocking: what it has written may have to be queued.
+    fn is_nonblocking(&self) -> bool {
+        // SAFETY: `sends_by` was promised that it lives as long as the writer.
+        unsafe { self.sending.as_ref() }.is_some_and(|sending| sending.unsent().is_used())
+    }
+
     fn has_request(&self) -> bool {
         !self.data.request.is_null()
     }
@@ -163,15 +170,15 @@ impl Writer {
     #[inline]
     fn exclusively<T>(
         &mut self,
-        send: impl FnOnce(&mut Self, c_int) -> io::Result<T>,
+        send: impl FnOnce(&mut Self, Sink) -> io::Result<T>,
     ) -> io::Result<T> {
         let fd = self.descriptor();
         // SAFETY: `sends_by` was promised that it lives as long as the writer. It is not part of the
         // writer, and threads may share it.
         let sending = unsafe { self.sending.as_ref() };
         match sending {
-            Some(sending) => sending.exclusively(fd, || {
-                let result = send(self, fd);
+            Some(sending) => sending.exclusively(fd, |sink| {
+                let result = send(self, sink);
                 if result.is_err() {
                     self.cut_off();
                 }
@@ -294,9 +301,9 @@ pub(super) unsafe extern "C" fn empty(stream: *mut FCGX_Stream, close: c_int) {
         writer.seal(stream);
         writer.flush()
     } else {
-        writer.exclusively(|writer, fd| {
+        writer.exclusively(|writer, sink| {
             writer.seal_end(stream);
-            writer.outbound.send(fd)
+            writer.outbound.send(sink)
         })
     };
     writer.set_cursor(stream);
@@ -316,10 +323,11 @@ impl Writer {
         // The printf family flushes before the buffer is quite full.
         let was_full = self.outbound.sealed().len() > self.outbound.capacity() / 2;
         if !self.outbound.sealed().is_empty() {
-            self.exclusively(|writer, fd| writer.outbound.send(fd))?;
+            self.exclusively(|writer, sink| writer.outbound.send(sink))?;
         }
         self.prepare()?;
-        if was_full && self.has_request() && !self.is_error_stream() {
+        let may_grow = self.has_request() && !self.is_error_stream() && !self.is_nonblocking();
+        if was_full && may_grow {
             self.outbound.enlarge();
         }
         Ok(())
@@ -328,8 +336,9 @@ impl Writer {
     /// Sends what is sealed, then `content`, in parts between which other threads may send.
     fn send_directly(&mut self, mut content: &[u8]) -> io::Result<()> {
         while !content.is_empty() {
-            let sent = self
-                .exclusively(|writer, fd| writer.outbound.send_with(fd, writer.stream, content))?;
+            let sent = self.exclusively(|writer, sink| {
+                writer.outbound.send_with(sink, writer.stream, content)
+            })?;
             content = content.get(sent..).unwrap_or_default();
         }
         Ok(())
@@ -365,7 +374,8 @@ pub(super) unsafe fn put_directly(stream: Stream, from: *const u8, n: usize) -> 
     }
     // SAFETY: the stream has our procedure, so its data is its writer.
     let writer = unsafe { writer_of(stream) }?;
-    if n < writer.outbound.capacity() || n < writer.first_content() {
+    let is_small = n < writer.outbound.capacity() || n < writer.first_content();
+    if is_small || writer.is_nonblocking() {
         return None;
     }
     writer.seal(stream);
@@ -389,13 +399,13 @@ pub(super) unsafe fn put_directly(stream: Stream, from: *const u8, n: usize) -> 
 pub(super) unsafe fn close_both(err: Stream, out: Stream, then: Then) {
     // SAFETY: the caller passes two streams with our procedure; their writers are two objects.
     let (Some(first), Some(second)) = (unsafe { (writer_of(err), writer_of(out)) }) else { return };
-    let result = second.exclusively(|second, fd| {
+    let result = second.exclusively(|second, sink| {
         for (stream, writer) in [(err, &mut *first), (out, &mut *second)] {
             if !writer.ended {
                 writer.seal_end(stream);
             }
         }
-        send_both(fd, &mut first.outbound, &mut second.outbound, then)
+        send_both(sink, &mut first.outbound, &mut second.outbound, then)
     });
     for stream in [err, out] {
         if let (Err(error), false) = (&result, stream.is_closed()) {

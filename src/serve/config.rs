@@ -168,6 +168,18 @@ pub const SETTINGS: &[Setting] = &[
                the largest is answered with OVERLOADED, and its connection is closed",
     },
     Setting {
+        name: "LIBFCGI_OUTPUT_BUFFER",
+        value: Value::Number {
+            unit: "bytes",
+            range: ANY,
+            default: 65_536,
+            zero: "takes a byte at a time",
+            put: |config, number| config.output_buffer = (number as usize).max(1),
+        },
+        says: "how much of the response of a non-blocking request (FCGX_RequestSetNonblocking) waits in the \
+               library for a slow web server; FCGX_RequestWrite takes no more",
+    },
+    Setting {
         name: "LIBFCGI_KEEP_CONN",
         value: Value::Number {
             unit: "",
@@ -211,6 +223,8 @@ pub struct Config {
     pub max_heads: usize,
     /// The most connections without a request for one listen socket.
     pub max_waiting: usize,
+    /// How many bytes of a non-blocking request wait to be sent.
+    pub output_buffer: usize,
     /// Whether a connection stays open if the web server asks for it, and waits together with others.
     pub keep_connections: bool,
     /// The web servers that may connect.

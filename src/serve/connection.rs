@@ -205,6 +205,20 @@ impl Connection {
         self.end();
     }
 
+    /// Closes the connection after a request, without waiting: if the peer may still be sending, `pool` drains
+    /// it.
+    pub(super) fn close_later(mut self, pool: &Arc<Pool>, config: &Config) {
+        if self.is_inherited() || self.exchange.end() {
+            return self.close();
+        }
+        descriptor::shutdown_write(self.fd);
+        self.join(pool);
+        let wait = Wait::new(Stage::Lingering, Some(config.close_timeout));
+        if let Err(this) = self.park(pool, wait, Again::WhenHeard, config) {
+            this.discard();
+        }
+    }
+
     /// Closes this process's copy of a detached connection, which another process goes on using.
     pub fn close_detached_copy(mut self) {
         if self.leave_pool() {

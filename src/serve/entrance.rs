@@ -105,6 +105,11 @@ impl Entrance {
         limit == Limit::Socket && self.refuses_to_wait()
     }
 
+    /// Returns whether a call does not wait, because the program has made the socket non-blocking.
+    pub(super) fn is_nonblocking(&self, limit: Limit) -> bool {
+        limit == Limit::Socket && mark::nonblocking_by_program(self.fd)
+    }
+
     /// Returns whether the program has made a pooled listener's socket non-blocking, as of the last look.
     fn refuses_to_wait(&self) -> bool {
         self.refuses_to_wait.load(Ordering::Relaxed)

@@ -285,9 +285,8 @@ impl Listener {
 
     /// Does what follows a look at a parked connection, if that goes on.
     fn settle_after(&self, look: Option<Look>, options: &AcceptOptions) -> Turn {
-        look.map_or(Ok(None), |(connection, progress, wait)| {
-            self.settle(connection, progress, wait, options)
-        })
+        let Some((connection, progress, wait)) = look else { return Ok(None) };
+        self.settle(connection, progress, wait, options)
     }
 
     /// Returns the request, or parks the connection. `wait`: how it has waited so far.
@@ -330,7 +329,7 @@ impl Listener {
 
     #[cold]
     fn new_company(&self, limit: Limit, alone: bool) -> Company {
-        let refuses = alone || self.is_nonblocking(limit);
+        let refuses = alone || self.entrance.is_nonblocking(limit);
         // A program that accepts connections itself has named no listen socket, or has closed it.
         if refuses || socket::check_listens(self.fd()).is_err() {
             return Company::Alone(None);
@@ -385,7 +384,7 @@ impl Listener {
     /// Enters the pool and waits there, or without epoll.
     #[cold]
     fn enter_and_wait(&self, options: &AcceptOptions) -> Turn {
-        if self.is_nonblocking(options.limit) {
+        if self.entrance.is_nonblocking(options.limit) {
             return self.accepted_or_would_block(options);
         }
         match self.enter() {
@@ -393,11 +392,6 @@ impl Listener {
             Err(error) if AcceptTrouble::of(&error) != AcceptTrouble::Shortage => Err(error),
             Ok(Entry::NoEpoll) | Err(_) => self.without_epoll(options),
         }
-    }
-
-    /// Returns whether a call does not wait, because the program has made the socket non-blocking.
-    fn is_nonblocking(&self, limit: Limit) -> bool {
-        limit == Limit::Socket && mark::nonblocking_by_program(self.fd())
     }
 
     /// Calls accept4 on a socket that the program made non-blocking, and returns what it says.
@@ -462,6 +456,11 @@ impl Listener {
         self.entrance.look_anew();
         let _ = self.pool.find_listen_socket();
         self.accept(options)
+    }
+
+    /// Closes a connection after a request, without waiting for the peer.
+    pub fn close_later(&self, connection: Connection, config: &Config) {
+        connection.close_later(&self.pool, config);
     }
 
     /// Returns which connection has the key of one that was taken back with this descriptor.

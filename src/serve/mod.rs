@@ -16,7 +16,7 @@
 //!    `sizes` (by size); `unfinished_heads` and `heads_budget` (what unfinished heads may use in all pools).
 //! 5. A request: [`exchange`] (one request), [`incoming`] (the records of one socket), [`params`],
 //!    [`inbound`] and [`outbound`] (bytes in, bytes out), [`sending`] and `answers` (threads that send on
-//!    one connection), [`store`] (memory for the next request).
+//!    one connection), `sink` and [`unsent`] (non-blocking requests), [`store`] (memory for the next request).
 //! 6. Beside them: [`process`] (initialising and shutting down), [`config`], [`peers`] (who may connect),
 //!    [`blocking`] (accepting for programs that do the rest).
 //!
@@ -141,6 +141,7 @@ mod queues;
 pub(crate) mod registry;
 mod reserve;
 pub(crate) mod sending;
+pub(crate) mod sink;
 mod sizes;
 mod sleepers;
 mod slot;
@@ -148,6 +149,7 @@ pub(crate) mod store;
 mod troubles;
 mod turns;
 mod unfinished_heads;
+pub(crate) mod unsent;
 pub(crate) mod wait;
 mod watcher;
 

@@ -7,10 +7,10 @@
 
 use std::io::{self, IoSlice};
 use std::iter::once;
-use std::os::fd::RawFd;
 
+use super::sink::Sink;
 use super::store::Store;
-use crate::os::io::{Then, send_all, send_all_parts};
+use crate::os::io::Then;
 use crate::os::memory::{NoMemory, PartList, zeroed};
 use crate::protocol::record::{HEADER_LEN, Header, MAX_WRITTEN_CONTENT, RecordType};
 use crate::protocol::writer::{FIXED_RECORD_LEN, end_of_stream};
@@ -169,8 +169,8 @@ impl Outbound {
     }
 
     /// Sends the sealed records.
-    pub(crate) fn send(&mut self, fd: RawFd) -> io::Result<()> {
-        let result = send_all(fd, self.sealed(), Then::KeepOpen);
+    pub(crate) fn send(&mut self, sink: Sink) -> io::Result<()> {
+        let result = sink.take(self.sealed(), Then::KeepOpen);
         self.clear();
         result
     }
@@ -179,7 +179,7 @@ impl Outbound {
     /// and without copying it. Returns how many bytes of `content` were sent.
     pub(crate) fn send_with(
         &mut self,
-        fd: RawFd,
+        sink: Sink,
         stream: RecordStream,
         content: &[u8],
     ) -> io::Result<usize> {
@@ -197,7 +197,7 @@ impl Outbound {
         // When out of memory, sending takes more system calls.
         let many = if is_large { self.parts.entries(part_count(MANY)).ok() } else { None };
         let list = many.unwrap_or(&mut few);
-        let result = send_all_parts(fd, pieces, list, Then::KeepOpen);
+        let result = sink.take_parts(pieces, list, Then::KeepOpen);
         self.clear();
         result.map(|()| content.len())
     }
@@ -210,16 +210,16 @@ pub(crate) fn clear_spare() {
 
 /// Sends the sealed records of both buffers in one piece, in this order.
 pub(crate) fn send_both(
-    fd: RawFd,
+    sink: Sink,
     first: &mut Outbound,
     second: &mut Outbound,
     then: Then,
 ) -> io::Result<()> {
     let result = if first.sealed().is_empty() {
-        send_all(fd, second.sealed(), then)
+        sink.take(second.sealed(), then)
     } else {
         let pieces = [first.sealed(), second.sealed()].into_iter();
-        send_all_parts(fd, pieces, &mut [IoSlice::new(&[]); 2], then)
+        sink.take_parts(pieces, &mut [IoSlice::new(&[]); 2], then)
     };
     first.clear();
     second.clear();
@@ -241,6 +241,7 @@ const fn part_count(records: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::serve::unsent::Unsent;
     use std::io::Read;
     use std::os::fd::AsRawFd;
     use std::os::unix::net::UnixStream;
@@ -312,9 +313,11 @@ mod tests {
             let mut outbound = Outbound::new();
             outbound.allocate(8).unwrap();
             write(&mut outbound, b"first");
+            let unsent = Unsent::new();
             let mut left = &copy[..];
             while !left.is_empty() {
-                let sent = outbound.send_with(a.as_raw_fd(), OUT, left).unwrap();
+                let sent =
+                    outbound.send_with(Sink::new(a.as_raw_fd(), &unsent), OUT, left).unwrap();
                 left = &left[sent..];
             }
         });

@@ -12,6 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::answers::Answers;
+use super::sink::Sink;
+use super::unsent::Unsent;
 use crate::os::descriptor::shutdown_write;
 use crate::os::fork;
 use crate::os::io::{Then, send_all, send_all_within};
@@ -36,6 +38,8 @@ pub(crate) struct Sending {
     answers: Answers,
     /// [`fork::generation`] of the process that the request belongs to.
     generation: usize,
+    /// What a non-blocking request has written and not sent.
+    unsent: Unsent,
 }
 
 impl Sending {
@@ -46,6 +50,7 @@ impl Sending {
             is_midway: AtomicBool::new(false),
             answers: Answers::new(),
             generation: 0,
+            unsent: Unsent::new(),
         }
     }
 
@@ -54,7 +59,13 @@ impl Sending {
         self.lock = RobustLock::new();
         *self.is_midway.get_mut() = false;
         self.answers.clear();
+        self.unsent.reset();
         self.generation = fork::generation();
+    }
+
+    /// Returns what a non-blocking request has not sent.
+    pub(crate) fn unsent(&self) -> &Unsent {
+        &self.unsent
     }
 
     /// Begins to send; the caller holds the lock. If a thread has left in the middle of a record, nothing may
@@ -89,12 +100,12 @@ impl Sending {
     pub(crate) fn exclusively<T>(
         &self,
         fd: RawFd,
-        send: impl FnOnce() -> io::Result<T>,
+        send: impl FnOnce(Sink) -> io::Result<T>,
     ) -> io::Result<T> {
         let held = self.lock.lock();
         let has_others = held.has_others();
         self.begin(fd);
-        let result = send();
+        let result = send(Sink::new(fd, &self.unsent));
         self.end();
         drop(held);
         if has_others && result.is_ok() && !self.answers.is_empty() {
@@ -141,6 +152,7 @@ impl Sending {
             let (bytes, count) = self.answers.next();
             let mut left = bytes.get(..count).unwrap_or_default();
             let result = match timeout {
+                _ if self.unsent.is_used() => self.unsent.send(fd, std::iter::once(left)),
                 Some(timeout) => send_all_within(fd, &mut left, timeout),
                 None => send_all(fd, std::mem::take(&mut left), Then::KeepOpen),
             };
@@ -185,7 +197,7 @@ mod tests {
         let content = vec![7; 1 << 20];
         thread::scope(|scope| {
             let writer = scope.spawn(|| {
-                sending.exclusively(fd, || {
+                sending.exclusively(fd, |_| {
                     begun.send(()).unwrap();
                     send_all(fd, &content, Then::KeepOpen)
                 })
@@ -214,7 +226,7 @@ mod tests {
         let (begun, has_begun) = channel();
         thread::scope(|scope| {
             let writer = scope.spawn(|| {
-                sending.exclusively(fd, || {
+                sending.exclusively(fd, |_| {
                     begun.send(()).unwrap();
                     send_all(fd, &vec![7; 1 << 20], Then::KeepOpen)
                 })
@@ -261,6 +273,6 @@ mod tests {
         ours.set_write_timeout(Some(Duration::from_millis(20))).unwrap();
         while crate::os::io::send_now(fd, &[7; 64]).is_ok() {}
         sending.answers.put(answer(70).as_bytes()).unwrap();
-        sending.exclusively(fd, || Ok(())).unwrap_err();
+        sending.exclusively(fd, |_| Ok(())).unwrap_err();
     }
 }

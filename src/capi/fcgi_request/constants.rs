@@ -21,6 +21,8 @@ pub const FCGX_INFO_KEEP: c_int = 3;
 /// For FCGX_RequestInfo: the descriptor of the connection, to be polled. It must not be read, written
 /// or closed.
 pub const FCGX_INFO_DESCRIPTOR: c_int = 4;
+/// For FCGX_RequestInfo: how many bytes of a non-blocking request wait to be sent.
+pub const FCGX_INFO_UNSENT: c_int = 5;
 
 /// For FCGX_RequestStream: the body.
 pub const FCGX_STREAM_IN: c_int = 0;

@@ -2,6 +2,7 @@
 
 mod constants;
 mod library;
+mod nonblocking;
 mod params;
 mod request;
 mod result;
@@ -9,6 +10,7 @@ mod transfer;
 
 pub use constants::*;
 pub use library::*;
+pub use nonblocking::*;
 pub use params::*;
 pub use request::*;
 pub use result::*;

@@ -2,14 +2,16 @@
 
 use std::ffi::c_int;
 use std::ptr;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::constants::{
-    FCGX_INFO_DESCRIPTOR, FCGX_INFO_ID, FCGX_INFO_KEEP, FCGX_INFO_ROLE, FCGX_INTERRUPTIBLE,
-    FCGX_TAKE_SIGNALS,
+    FCGX_INFO_DESCRIPTOR, FCGX_INFO_ID, FCGX_INFO_KEEP, FCGX_INFO_ROLE, FCGX_INFO_UNSENT,
+    FCGX_INTERRUPTIBLE, FCGX_TAKE_SIGNALS,
 };
+use super::nonblocking::send_rest;
 use super::result::{FCGX_GONE, FCGX_NO_REQUEST, of_stream, of_wait};
-use crate::capi::block::block_of;
+use crate::capi::block::{block_of, sending};
 use crate::capi::layout::FCGX_Request;
 use crate::capi::opaque::OpaqueRequest;
 use crate::capi::stream::Stream;
@@ -141,8 +143,10 @@ fn is_timeout(error: &std::io::Error, timeout: c_int) -> bool {
 /// Returns: 0, also without a request in progress; a negative result if the response was not sent
 /// whole.
 ///
-/// Errors: FCGX_GONE if the web server has closed the connection. EINVAL if request is NULL.
-/// Otherwise as send(2), negated.
+/// Errors: FCGX_GONE if the web server has closed the connection. EINVAL if request is NULL. EAGAIN
+/// in a non-blocking request if something is unsent: the request stays in progress, nothing more can
+/// be written, and the call is to be repeated when the connection is writable (the first status
+/// counts). Otherwise as send(2), negated.
 ///
 /// Side effects: the strings and streams of the request are no longer valid. Waits for a web server
 /// that is still sending, as FCGX_Finish_r does.
@@ -164,11 +168,31 @@ pub unsafe extern "C" fn FCGX_RequestEnd(request: *mut FCGX_Request, status: c_i
             any_request::close(request);
             return FCGX_GONE;
         }
-        (*request).appStatus = status;
-        let is_sent = finish::end_streams(request);
-        let result = if is_sent { 0 } else { unsent(request) };
-        finish::conclude(request, is_sent);
+        let result = end_streams(request, status);
+        if result != -libc::EAGAIN {
+            finish::conclude(request, result == 0);
+        }
         result
+    }
+}
+
+/// Ends the streams of a request, and sends what a non-blocking one has not sent. Returns the result of
+/// FCGX_RequestEnd.
+///
+/// # Safety
+///
+/// FCGX_RequestNew has made `request`, and it holds a request in progress.
+unsafe fn end_streams(request: *mut FCGX_Request, status: c_int) -> c_int {
+    // SAFETY: the caller passes a request in progress, which has a live block.
+    unsafe {
+        let opaque = OpaqueRequest::of(request);
+        if !opaque.is_some_and(|opaque| opaque.is_ending.swap(true, Ordering::Relaxed)) {
+            (*request).appStatus = status;
+            if !finish::end_streams(request) {
+                return unsent(request);
+            }
+        }
+        send_rest(request)
     }
 }
 
@@ -257,7 +281,7 @@ pub unsafe extern "C" fn FCGX_RequestGone(request: *mut FCGX_Request) -> c_int {
 /// Returns a fact about the request in progress.
 ///
 /// Parameters:
-/// - what: FCGX_INFO_ROLE, FCGX_INFO_ID, FCGX_INFO_KEEP or FCGX_INFO_DESCRIPTOR.
+/// - what: FCGX_INFO_ROLE, FCGX_INFO_ID, FCGX_INFO_KEEP, FCGX_INFO_DESCRIPTOR or FCGX_INFO_UNSENT.
 ///
 /// Returns: the fact, 0 or more; FCGX_NO_REQUEST without a request in progress.
 ///
@@ -269,14 +293,19 @@ pub unsafe extern "C" fn FCGX_RequestInfo(request: *const FCGX_Request, what: c_
     if request.is_null() {
         return -libc::EINVAL;
     }
-    // SAFETY: not NULL, so the caller passes a request that was initialised.
-    let request = unsafe { &*request };
-    match what {
-        _ if request.r#in.is_null() => FCGX_NO_REQUEST,
-        FCGX_INFO_ROLE => request.role,
-        FCGX_INFO_ID => request.requestId,
-        FCGX_INFO_KEEP => c_int::from(request.keepConnection != 0),
-        FCGX_INFO_DESCRIPTOR => request.ipcFd,
-        _ => -libc::EINVAL,
+    // SAFETY: not NULL, so the caller passes a request that was initialised; one in progress has a live block.
+    unsafe {
+        match what {
+            _ if (*request).r#in.is_null() => FCGX_NO_REQUEST,
+            FCGX_INFO_ROLE => (*request).role,
+            FCGX_INFO_ID => (*request).requestId,
+            FCGX_INFO_KEEP => c_int::from((*request).keepConnection != 0),
+            FCGX_INFO_DESCRIPTOR => (*request).ipcFd,
+            FCGX_INFO_UNSENT => {
+                let unsent = sending(block_of(request.cast_mut())).unsent().len();
+                unsent.try_into().unwrap_or(c_int::MAX)
+            }
+            _ => -libc::EINVAL,
+        }
     }
 }

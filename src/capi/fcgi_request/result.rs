@@ -35,6 +35,14 @@ pub(super) fn of_wait(error: &io::Error) -> c_int {
     }
 }
 
+/// Returns the result for an error of sending.
+pub(super) fn of_send(error: &io::Error) -> c_int {
+    match errno_of(error) {
+        libc::EPIPE | libc::ECONNRESET | libc::ENOTCONN => FCGX_GONE,
+        errno => -errno,
+    }
+}
+
 /// Returns the result for a stream of a request that has ended early; 0 if it has no error.
 ///
 /// # Safety

@@ -4,6 +4,7 @@ use std::ffi::{c_int, c_void};
 use std::ptr;
 
 use super::constants::{FCGX_STREAM_ERR, FCGX_STREAM_IN, FCGX_STREAM_OUT};
+use super::nonblocking;
 use super::result::{FCGX_GONE, FCGX_NO_REQUEST, of_stream};
 use crate::capi::block::block_of;
 use crate::capi::layout::{FCGX_Request, FCGX_Stream};
@@ -60,7 +61,7 @@ unsafe fn cut_short(request: *mut FCGX_Request, stream: Stream) -> c_int {
 /// Returns: the number of bytes; 0 at the end of the body, or if size is 0; a negative result on
 /// failure, also where part of the body was read before.
 ///
-/// Errors: FCGX_GONE if the web server has aborted the request or closed the connection.
+/// Errors: EAGAIN in a non-blocking request if nothing has arrived. FCGX_GONE if the web server has aborted the request or closed the connection.
 /// FCGX_BROKEN if it has broken the protocol. FCGX_NO_REQUEST without a request in progress. EINVAL
 /// if request is NULL, or buffer is NULL and size is not 0. Otherwise as recv(2), negated.
 ///
@@ -87,7 +88,10 @@ pub unsafe extern "C" fn FCGX_RequestRead(
         return got as isize;
     }
     // SAFETY: the stream is that of the request in progress.
-    unsafe { cut_short(request, stream) as isize }
+    match unsafe { (cut_short(request, stream), nonblocking::is_on(request)) } {
+        (0, true) if !stream.is_closed() => -libc::EAGAIN as isize,
+        (result, _) => result as isize,
+    }
 }
 
 /// Writes to one of the output streams.
@@ -109,6 +113,11 @@ unsafe fn write(
         Ok(stream) => stream,
         Err(result) => return result as isize,
     };
+    // SAFETY: the request is in progress: it has this stream.
+    let size = match unsafe { nonblocking::room(request, size) } {
+        Ok(size) => size,
+        Err(result) => return result as isize,
+    };
     // SAFETY: the caller lets `data` be read for `size` bytes.
     if size == 0 || unsafe { transfer::put_bytes(stream, data.cast(), size) } {
         return size as isize;
@@ -127,9 +136,11 @@ unsafe fn write(
 /// - data: the bytes; NULL only if size is 0.
 /// - size: their number.
 ///
-/// Returns: size; a negative result on failure, after which nothing more can be written.
+/// Returns: size, or less in a non-blocking request; a negative result on failure, after which nothing
+/// more can be written.
 ///
-/// Errors: FCGX_GONE if the web server has closed the connection. FCGX_NO_REQUEST without a request
+/// Errors: EAGAIN in a non-blocking request without room, after which it may be called again.
+/// FCGX_GONE if the web server has closed the connection. FCGX_NO_REQUEST without a request
 /// in progress. EBADF if the stream was closed. EINVAL if request is NULL, or data is NULL and size
 /// is not 0. Otherwise as send(2), negated. An error may show in a later call, because data is
 /// buffered.
@@ -154,7 +165,8 @@ pub unsafe extern "C" fn FCGX_RequestWrite(
 /// - text: the bytes, with line feeds where lines end; NULL only if size is 0.
 /// - size: their number.
 ///
-/// Returns: size; a negative result on failure, after which nothing more can be written.
+/// Returns: size, or less in a non-blocking request; a negative result on failure, after which nothing
+/// more can be written.
 ///
 /// Errors: as FCGX_RequestWrite.
 ///
@@ -176,7 +188,8 @@ pub unsafe extern "C" fn FCGX_RequestLog(
 ///
 /// Returns: 0; a negative result on failure.
 ///
-/// Errors: as FCGX_RequestWrite.
+/// Errors: EAGAIN in a non-blocking request while something is unsent: poll FCGX_INFO_DESCRIPTOR for
+/// writing, and call again. Otherwise as FCGX_RequestWrite.
 ///
 /// Threads and signals: another thread may read at the same time. Signals do not end the wait.
 ///
@@ -199,7 +212,8 @@ pub unsafe extern "C" fn FCGX_RequestFlush(request: *mut FCGX_Request) -> c_int 
             result => return result,
         }
     }
-    0
+    // SAFETY: the request has streams, so it is in progress.
+    unsafe { nonblocking::send_rest(request) }
 }
 
 /// Returns a stream of the request, for the functions of fcgiapp.h: FCGX_GetLine, FCGX_FPrintF,
