@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use testkit::toolchain::read;
 
 /// The headers that declare functions in C.
-pub(crate) const HEADERS: [&str; 3] = ["fcgiapp.h", "fcgi_stdio.h", "fcgios.h"];
+pub(crate) const HEADERS: [&str; 4] = ["fcgiapp.h", "fcgi_stdio.h", "fcgios.h", "fcgi_request.h"];
 
 /// A function and its comment.
 pub(crate) struct Function {
@@ -34,13 +34,18 @@ fn name_before(code: &str, bracket: char) -> Option<&str> {
     code.split_once(bracket)?.0.rsplit([' ', '*']).next()
 }
 
+/// Returns a declaration without "struct": one header has tags, and others have names for the same types.
+pub(crate) fn without_tags(declaration: &str) -> String {
+    declaration.replace("struct FCG", "FCG")
+}
+
 /// Returns the declarations of functions and objects in a text without comments, each on one line.
 fn declarations(code: &str) -> Vec<String> {
     let lines = code.lines().filter(|line| !line.starts_with('#') && !line.ends_with('\\'));
     let code = lines.collect::<Vec<_>>().join(" ");
-    let statements = code.split([';', '{', '}']).map(|statement| {
-        statement.split_whitespace().collect::<Vec<_>>().join(" ").replace("struct FCG", "FCG")
-    });
+    let statements = code
+        .split([';', '{', '}'])
+        .map(|statement| without_tags(&statement.split_whitespace().collect::<Vec<_>>().join(" ")));
     statements
         .filter_map(|text| {
             let is_function = text.starts_with("DLLAPI ") || text.starts_with("extern ");

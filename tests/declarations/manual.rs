@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
+use crate::header::without_tags;
 use testkit::root;
 use testkit::toolchain::read;
 
@@ -58,7 +59,7 @@ pub(crate) fn prototypes(page: &str) -> BTreeSet<String> {
             let all = arguments(rest);
             let (name, parameters) = all.split_first().unwrap();
             let text = format!("{result} {name}({})", parameters.join(", "));
-            prototypes.insert(text.replace("* ", "*"));
+            prototypes.insert(without_tags(&text.replace("* ", "*")));
         }
     }
     prototypes
