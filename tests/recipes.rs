@@ -69,26 +69,26 @@ const EXAMPLES: [Example; 3] = [
         heading: "### Add a C function",
         edits: &[
             Insert {
-                path: "src/capi/fcgiapp/request.rs",
+                path: "src/capi/fcgi_request/library.rs",
                 behind: "",
                 text: "\n/// Returns its argument.\n///\n/// Returns: number.\n#[unsafe(no_mangle)]\n\
                        pub extern \"C\" fn FCGX_Example(number: c_int) -> c_int {\n    number\n}\n",
             },
-            Create { path: "abi-extensions.symbols", text: "FCGX_Example function\n" },
+            Insert { path: "abi-extensions.symbols", behind: "", text: "FCGX_Example function\n" },
             Insert {
-                path: "cbindgen/fcgiapp.order",
-                behind: "FCGX_FreeStream\n",
-                text: "# Try\nFCGX_Example\n",
+                path: "cbindgen/fcgi_request.order",
+                behind: "FCGX_ErrorText\n",
+                text: "FCGX_Example\n",
             },
             Create {
                 path: "man/FCGX_Example.3",
                 text: ".Dd January 1, 2026\n.Dt FCGX_EXAMPLE 3\n.Os\n.Sh NAME\n.Nm FCGX_Example\n\
-                       .Nd return a number\n.Sh SYNOPSIS\n.In fcgiapp.h\n.Ft int\n\
+                       .Nd return a number\n.Sh SYNOPSIS\n.In fcgi_request.h\n.Ft int\n\
                        .Fn FCGX_Example \"int number\"\n.Sh DESCRIPTION\nReturns its argument.\n",
             },
             Insert { path: "CHANGELOG.md", behind: "### Added\n", text: "\n- `FCGX_Example`.\n" },
         ],
-        written: &["include/fcgiapp.h"],
+        written: &["include/fcgi_request.h"],
     },
     Example {
         heading: "### Add a setting",
