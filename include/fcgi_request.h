@@ -4,20 +4,29 @@
  * loops.
  *
  * A program links with -lfcgi. FCGX_RequestNew(3) is the manual page, libfcgi-bindings(7) has advice
- * for the authors of bindings. A loop that echoes the body:
+ * for the authors of bindings. A program that echoes the body:
  *
- *   struct FCGX_Request *r = FCGX_RequestNew(0, FCGX_TAKE_SIGNALS);
- *   int got;
- *   while ((got = FCGX_RequestNext(r, -1)) == 1) {
- *       char bytes[4096];
- *       ptrdiff_t n;
- *       FCGX_RequestWrite(r, "Content-Type: text/plain\r\n\r\n", 28);
- *       while ((n = FCGX_RequestRead(r, bytes, sizeof bytes)) > 0)
- *           FCGX_RequestWrite(r, bytes, (size_t)n);
- *       FCGX_RequestEnd(r, n == 0 ? 0 : 1);
- *   }
- *   if (got != FCGX_SHUT_DOWN) fprintf(stderr, "%s\n", FCGX_ErrorText(got));
- *   FCGX_RequestFree(r);
+ *     #include <fcgi_request.h>
+ *     #include <stdio.h>
+ *
+ *     int main(void)
+ *     {
+ *         struct FCGX_Request *request = FCGX_RequestNew(0, FCGX_TAKE_SIGNALS);
+ *         char bytes[4096];
+ *         ptrdiff_t n;
+ *         int got;
+ *
+ *         while ((got = FCGX_RequestNext(request, -1)) == 1) {
+ *             FCGX_RequestWrite(request, "Content-Type: text/plain\r\n\r\n", 28);
+ *             while ((n = FCGX_RequestRead(request, bytes, sizeof bytes)) > 0)
+ *                 FCGX_RequestWrite(request, bytes, (size_t)n);
+ *             FCGX_RequestEnd(request, n == 0 ? 0 : 1);
+ *         }
+ *         if (got != FCGX_SHUT_DOWN)
+ *             fprintf(stderr, "%s\n", FCGX_ErrorText(got));
+ *         FCGX_RequestFree(request);
+ *         return 0;
+ *     }
  *
  * Conventions. A function's comment says only what differs from them.
  *
