@@ -20,10 +20,20 @@ pub(crate) fn holds(language: &'static Language) {
     let program = built.start("served");
     program_answers(language, &program);
     drop(turn);
-    let ending = Ending { language, built: &built };
+    let ending = Ending { language, built: &built, code: 0 };
     ending.sigterm_idle(program);
     ending.sigterm_busy();
     ending.sigint_idle();
+}
+
+/// Builds a changed program and checks how SIGTERM ends it: with an exit code, after the request in progress.
+pub(crate) fn ends(language: &'static Language, changes: &[(&str, &str)], code: i32) {
+    let turn = turns::beside_others();
+    let built = Built::changed(language, changes);
+    drop(turn);
+    let ending = Ending { language, built: &built, code };
+    ending.sigterm_idle(ending.start("idle"));
+    ending.sigterm_busy();
 }
 
 /// Checks an answer to a request with the status that it asks for.
@@ -127,6 +137,8 @@ fn many_at_a_time(language: &Language, program: &Program) {
 struct Ending<'a> {
     language: &'static Language,
     built: &'a Built,
+    /// The exit code of the process.
+    code: i32,
 }
 
 impl Ending<'_> {
@@ -173,7 +185,7 @@ impl Ending<'_> {
 
     fn ends(&self, mut program: Program) {
         let (status, time) = program.until_ended();
-        assert!(status.success(), "{status}: {}", program.said());
+        assert_eq!(status.code(), Some(self.code), "{status}: {}", program.said());
         assert!(time <= PROMPT, "{time:?}");
     }
 }

@@ -3,6 +3,7 @@
 
 mod client;
 mod contract;
+mod hooks;
 mod library;
 mod program;
 mod table;

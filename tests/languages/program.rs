@@ -22,10 +22,18 @@ pub(crate) struct Built {
 
 impl Built {
     pub(crate) fn new(language: &'static Language) -> Self {
+        Self::changed(language, &[])
+    }
+
+    /// Builds the program with changes: texts that are there once, and what takes their place.
+    pub(crate) fn changed(language: &'static Language, changes: &[(&str, &str)]) -> Self {
         let dir = TempDir::new();
         let source = root("examples-ffi").join(language.name);
         run(Command::new("cp").arg("-R").arg(source).arg(dir.join("program")), PATIENCE)
             .must_succeed();
+        for (old, new) in changes {
+            replace(&dir.join("program"), old, new);
+        }
         let built = Self { language, dir };
         if !language.build.is_empty() {
             run(&mut built.shell(language.build), LIMIT).must_succeed();
@@ -57,6 +65,16 @@ impl Built {
         command.stderr(File::create(&said).unwrap());
         Program { running: Running::start(&mut command), socket, said }
     }
+}
+
+/// Replaces a text that is in one place of one file of a directory.
+fn replace(dir: &Path, old: &str, new: &str) {
+    let files = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let texts = files.map(|path| (fs::read_to_string(&path).unwrap(), path));
+    let found: Vec<(String, PathBuf)> = texts.filter(|(text, _)| text.contains(old)).collect();
+    let [(text, path)] = found.as_slice() else { panic!("{} files have {old:?}", found.len()) };
+    assert_eq!(text.matches(old).count(), 1, "{old:?}");
+    fs::write(path, text.replace(old, new)).unwrap();
 }
 
 /// A running program.

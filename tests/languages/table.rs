@@ -64,7 +64,7 @@ macro_rules! languages {
     };
 }
 
-fn language(name: &str) -> &'static Language {
+pub(crate) fn language(name: &str) -> &'static Language {
     LANGUAGES.iter().find(|language| language.name == name).unwrap()
 }
 
