@@ -529,8 +529,9 @@ extern void FCGX_RequestCancel(struct FCGX_Request *request);
 
 /**
  * Abandons the request in progress: each call that reads, writes, flushes or ends it returns
- * FCGX_GONE, one that waits in another thread immediately. The web server sees that the response is
- * not whole. Its thread still ends or frees it.
+ * FCGX_GONE, one that waits in another thread immediately. (What the buffers have may still be read,
+ * and what they have room for be written.) The web server sees that the response is not whole. Its
+ * thread still ends or frees it.
  *
  * Parameters:
  * - request: from FCGX_RequestNew.

@@ -27,6 +27,7 @@ impl Programs {
         let library = ["-lfcgi", "-lpthread"];
         programs.compile("CC", "cc", &c, "application.c", "application", &library);
         programs.compile("CC", "cc", &c, "stdio.c", "stdio", &library);
+        programs.compile("CC", "cc", &c, "requests.c", "requests", &library);
         programs.compile("CC", "cc", &c, "bare.c", "bare", &["-lpthread"]);
         programs.compile("CC", "cc", &[&c[..], &apart].concat(), "heap.c", "heap.so", &[]);
         let library = ["-lfcgi++", "-lfcgi"];
@@ -71,6 +72,7 @@ impl Program {
         match self {
             Self::Application => "application",
             Self::Stdio => "stdio",
+            Self::Requests => "requests",
             Self::Iostreams => "iostreams",
         }
     }

@@ -11,6 +11,8 @@ pub(crate) enum Program {
     Stdio,
     /// iostreams.cpp
     Iostreams,
+    /// requests.c
+    Requests,
 }
 
 /// The most user instructions a request may need.
@@ -184,12 +186,12 @@ impl Scenario {
 
 /// The gates: system calls, instructions of library and C library.
 pub(crate) const COUNTED: &[Scenario] = &[
-    row("hello, connection per request, unix", "hello", 0, gate(4.0, 4_000.0)),
-    row("hello, connection per request, TCP", "hello", 0, gate(4.0, 4_000.0)).tcp(),
-    row("hello, kept, one connection", "hello", 0, gate(3.0, 4_500.0)).kept(),
+    row("hello, connection per request, unix", "hello", 0, gate(4.0, 4_050.0)),
+    row("hello, connection per request, TCP", "hello", 0, gate(4.0, 4_050.0)).tcp(),
+    row("hello, kept, one connection", "hello", 0, gate(3.0, 4_600.0)).kept(),
     row("hello, kept, four busy connections", "hello", 0, gate(2.5, 4_500.0)).kept().clients(4, 1),
     row("hello, 200 parameters", "hello", 0, gate(4.0, 20_000.0)).params(200),
-    row("25 FCGX_GetParam", "look_up", 0, gate(4.0, 10_050.0)),
+    row("25 FCGX_GetParam", "look_up", 0, gate(4.0, 10_300.0)),
     row("16 KB page, connection per request", "put_str", 16 * KB, gate(5.0, 6_000.0)),
     row("16 KB page, kept", "put_str", 16 * KB, gate(4.0, 6_000.0)).kept(),
     row("1 MB in one FCGX_PutStr, unix", "put_str", MB, gate(5.0, 7_000.0)).requests(16),
@@ -227,7 +229,22 @@ pub(crate) const COUNTED: &[Scenario] = &[
     row("fcgi_stdio: 256 KB by printf \"%d %s\"", "stdio_printf", 16_500, gate_times(8.0, 0.4))
         .on(Program::Stdio)
         .requests(2),
-    row("libfcgi++: hello", "cxx_hello", 0, gate(4.0, 6_500.0)).on(Program::Iostreams),
+    row("fcgi_request.h: hello, connection per request", "hello", 0, gate(4.0, 4_130.0))
+        .on(Program::Requests),
+    row("fcgi_request.h: hello, kept", "hello", 0, gate(3.0, 4_690.0)).on(Program::Requests).kept(),
+    row("fcgi_request.h: 25 parameters", "look_up", 0, gate(4.0, 13_700.0)).on(Program::Requests),
+    row("fcgi_request.h: 1 MB in 64-byte writes", "put_pieces", MB, gate_times(20.0, 0.8))
+        .on(Program::Requests)
+        .requests(6),
+    row("fcgi_request.h: 1 MB body, reads of 4 KB", "get_str", 4 * KB, gate_times(20.0, 0.86))
+        .on(Program::Requests)
+        .body(MB)
+        .requests(8),
+    row("fcgi_request.h: 1 MB body, reads of 64 KB", "get_str", 64 * KB, gate_times(20.0, 0.85))
+        .on(Program::Requests)
+        .body(MB)
+        .requests(8),
+    row("libfcgi++: hello", "cxx_hello", 0, gate(4.0, 6_600.0)).on(Program::Iostreams),
     row("libfcgi++: 256 KB out", "cxx_put", 256 * KB, gate_times(8.0, 0.97))
         .on(Program::Iostreams)
         .requests(6),

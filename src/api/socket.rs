@@ -131,7 +131,7 @@ impl ListenSocket {
             Last::Parked(..) => Owner::Returns,
             Last::None | Last::Given(_) => Owner::MayBeGone,
         };
-        match registry::next(listener, options, last) {
+        match registry::next(listener, &options, last) {
             Ok((accepted, _)) => Ok(Some(Request::begin(accepted, self.fd, owner))),
             Err(error) if error.kind() == ErrorKind::Interrupted && shutdown::is_requested() => {
                 Ok(None)

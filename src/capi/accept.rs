@@ -28,7 +28,8 @@ pub(super) fn options_of(flags: c_int) -> AcceptOptions<'static> {
 /// # Safety
 ///
 /// `request` points to a request that was initialised and holds no accepted one.
-pub(super) unsafe fn next(request: *mut FCGX_Request, options: AcceptOptions) -> io::Result<()> {
+#[inline(never)]
+pub(super) unsafe fn next(request: *mut FCGX_Request, options: &AcceptOptions) -> io::Result<()> {
     // SAFETY: the caller passes an initialised request.
     let sock = unsafe { (*request).listen_sock };
     // SAFETY: the caller passes an initialised request.
@@ -46,7 +47,7 @@ pub(super) unsafe fn next(request: *mut FCGX_Request, options: AcceptOptions) ->
     };
     let mut last = last_connection(&listener, given, key, fd);
     // SAFETY: the caller passes an initialised request without an accepted one.
-    if last.is_none() && fd >= 0 && unsafe { accept_on(request, fd, &options)? } {
+    if last.is_none() && fd >= 0 && unsafe { accept_on(request, fd, options)? } {
         return Ok(());
     }
     loop {
@@ -64,6 +65,7 @@ pub(super) unsafe fn next(request: *mut FCGX_Request, options: AcceptOptions) ->
 /// Returns the connection of the last request on this struct: `given` if it stayed there, that of `key` if
 /// it is parked. Returns `None` if it had neither: then `fd` may be a connection that the program has put
 /// into ipcFd.
+#[inline(always)]
 fn last_connection(
     listener: &Listener,
     given: Option<Connection>,

@@ -10,6 +10,7 @@ use crate::os::shutdown;
 /// # Safety
 ///
 /// `request` points to a request that was initialised.
+#[inline(always)]
 pub(super) unsafe fn finish(request: *mut FCGX_Request) -> bool {
     // SAFETY: the caller passes an initialised request.
     unsafe {
@@ -27,6 +28,7 @@ pub(super) unsafe fn finish(request: *mut FCGX_Request) -> bool {
 /// # Safety
 ///
 /// As for [`finish`].
+#[inline(always)]
 pub(super) unsafe fn end_streams(request: *mut FCGX_Request) -> bool {
     // SAFETY: the caller passes an initialised request; with streams, it has a block.
     unsafe {
@@ -47,6 +49,7 @@ pub(super) unsafe fn end_streams(request: *mut FCGX_Request) -> bool {
 /// # Safety
 ///
 /// As for [`finish`].
+#[inline(always)]
 pub(super) unsafe fn conclude(request: *mut FCGX_Request, is_sent: bool) {
     // SAFETY: the caller passes an initialised request; with streams, it has a block.
     unsafe {

@@ -57,6 +57,7 @@ impl OpaqueRequest {
     /// # Safety
     ///
     /// `request` points to a request that was initialised. The result is used before it is freed.
+    #[inline]
     pub(super) unsafe fn of<'a>(request: *const FCGX_Request) -> Option<&'a Self> {
         // SAFETY: the caller passes an initialised request; only `make` sets the flag.
         unsafe {

@@ -97,12 +97,15 @@ unsafe fn put_key(request: *mut FCGX_Request, key: Key) {
 /// # Safety
 ///
 /// As for [`block_of`].
+#[inline(always)]
 pub(super) unsafe fn give_back(request: *mut FCGX_Request) {
     // SAFETY: the caller passes an initialised request.
     let (block, fd, listen_sock) =
         unsafe { (block_of(request), (*request).ipcFd, (*request).listen_sock) };
     // SAFETY: the caller passes an initialised request.
-    unsafe { OpaqueRequest::of(request) }.into_iter().for_each(OpaqueRequest::end);
+    if let Some(opaque) = unsafe { OpaqueRequest::of(request) } {
+        opaque.end();
+    }
     // SAFETY: the request is finished, so nothing else uses its block.
     let Some((connection, owner)) =
         (unsafe { block.as_mut() }).and_then(|block| Some((block.connection.take()?, block.owner)))
@@ -137,6 +140,7 @@ pub(super) unsafe fn give_back(request: *mut FCGX_Request) {
 
 /// Parks a connection whose request is finished and returns its key. Returns the connection if no pool
 /// takes it.
+#[inline(always)]
 fn key_of(
     mut connection: Connection,
     listen_sock: c_int,

@@ -161,6 +161,7 @@ unsafe fn open(
 /// # Safety
 ///
 /// `request` holds an accepted request that is not finished.
+#[inline(always)]
 pub(super) unsafe fn close_streams(request: *mut FCGX_Request) -> bool {
     // SAFETY: the caller passes an accepted request.
     let block = unsafe { block_of(request) };
@@ -305,7 +306,9 @@ unsafe fn end(request: *mut FCGX_Request, at_end: AtEnd) {
     let (block, fd) = unsafe { (block_of(request), (*request).ipcFd) };
     // SAFETY: the caller passes an initialised request.
     let key = unsafe {
-        OpaqueRequest::of(request).into_iter().for_each(OpaqueRequest::end);
+        if let Some(opaque) = OpaqueRequest::of(request) {
+            opaque.end();
+        }
         withdraw(request);
         let key = parked::take_key(request);
         (*request).paramsPtr = ptr::null_mut();

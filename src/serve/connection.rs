@@ -99,6 +99,7 @@ impl Connection {
 
     /// Parks the connection of an answered request in the pool of the listen socket `fd`, if it came from
     /// there. Returns its key, or the connection to the caller if it cannot be parked.
+    #[inline(always)]
     pub fn return_to_pool(self, fd: RawFd, owner: Owner, config: &Config) -> Result<Key, Self> {
         match &self.pool {
             Some((pool, _)) if pool.listen_fd() == fd => {
@@ -160,6 +161,7 @@ impl Connection {
 
     /// Ends a request after which the connection stays open. From now on the connection belongs to this
     /// process.
+    #[inline(always)]
     pub fn keep(&mut self) {
         if self.is_inherited() {
             self.generation = fork::generation();

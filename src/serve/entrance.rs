@@ -71,15 +71,20 @@ impl Entrance {
         self.limit.store(limit.try_into().unwrap_or(u32::MAX), Ordering::Relaxed);
     }
 
-    /// Returns the options of a wait that begins now: the timeout may end it, or immediately a socket
-    /// that the program made non-blocking, unless the caller says how long it waits.
-    pub(super) fn options<'a>(&self, options: AcceptOptions<'a>) -> AcceptOptions<'a> {
-        let options = AcceptOptions { looks: true, ..options };
+    /// Prepares the options of a wait that begins now: the timeout may end it, or immediately a socket that
+    /// the program made non-blocking, unless the caller says how long it waits.
+    #[inline(always)]
+    pub(super) fn prepare(&self, options: &mut AcceptOptions) {
+        options.looks = true;
         if options.limit == Limit::Caller {
-            return options;
+            return;
         }
-        let options = options.until(self.end_of_wait());
-        if self.refuses_to_wait() { self.after_a_look(options) } else { options }
+        if let Some(end) = self.end_of_wait() {
+            *options = options.until(Some(end));
+        }
+        if self.refuses_to_wait() {
+            *options = self.after_a_look(*options);
+        }
     }
 
     /// Checks whether the program has made a pooled listener's socket non-blocking: then the wait is

@@ -83,17 +83,20 @@ impl Listener {
     ///
     /// Errors are those of accept4. EINTR is also the error when shutting down is requested, and of a
     /// listener that [`Listener::belongs_to_parent`].
-    pub fn next(&self, options: AcceptOptions, last: Last) -> io::Result<AcceptedRequest> {
+    #[inline(always)]
+    pub fn next(&self, options: &AcceptOptions, last: Last) -> io::Result<AcceptedRequest> {
         let accepted = self.rounds(options, last);
         self.pool.set_alarm();
         accepted
     }
 
-    fn rounds(&self, options: AcceptOptions, mut last: Last) -> io::Result<AcceptedRequest> {
+    #[inline(always)]
+    fn rounds(&self, options: &AcceptOptions, mut last: Last) -> io::Result<AcceptedRequest> {
         if let Last::Given(kept) = &mut last {
             kept.join(&self.pool);
         }
-        let mut options = self.entrance.options(options);
+        let mut options = *options;
+        self.entrance.prepare(&mut options);
         let mut round = Round::First;
         let mut left = MOST_ROUNDS;
         loop {
@@ -128,6 +131,7 @@ impl Listener {
     }
 
     /// Waits once: for the connection of the caller's last request, or for all.
+    #[inline(always)]
     fn turn(&self, last: Last, options: &AcceptOptions) -> Turn {
         match last {
             Last::Given(mut kept) => {
@@ -472,11 +476,6 @@ impl Listener {
     pub(super) fn go_on_with_another(&self) {
         self.entrance.look_anew();
         self.pool.queue(UNASKED);
-    }
-
-    /// Takes a connection out of the pool, if it is still parked with this key and descriptor.
-    pub fn take_out(&self, key: Key, fd: RawFd) -> Option<Connection> {
-        Connection::taken_out(&self.pool, self.pool.look(|state| state.take_same(key, fd))?)
     }
 
     /// Frees the slot of a connection that has another descriptor now.

@@ -189,13 +189,17 @@ impl Params {
 
     /// Returns the value of the first parameter with this name.
     pub fn find(&self, name: &[u8]) -> Option<&[u8]> {
-        let has_name = |string: &[u8]| {
-            string.strip_prefix(name).is_some_and(|rest| rest.first() == Some(&b'='))
+        let base = self.arena.as_ptr().addr();
+        let first = name.first().unwrap_or(&b'=');
+        let has_name = |pointer: &AtomicPtr<u8>| {
+            let start = pointer.load(Ordering::Relaxed).addr().wrapping_sub(base);
+            // Comparing the first byte here skips most comparisons of names.
+            self.arena.get(start) == Some(first)
+                && self.arena.get(start..).is_some_and(|string| {
+                    string.strip_prefix(name).is_some_and(|rest| rest.first() == Some(&b'='))
+                })
         };
-        let strings = self.arena.as_slice();
-        let index = (0..self.pointers.len()).find(|&index| {
-            self.offset(index).and_then(|start| strings.get(start..)).is_some_and(has_name)
-        })?;
+        let index = self.pointers.iter().position(has_name)?;
         self.string(index)?.get(name.len() + 1..)
     }
 

@@ -64,7 +64,9 @@ pub(crate) fn existing(fd: RawFd) -> Option<Arc<Listener>> {
 
 /// Takes a connection out of any pool, if it is still parked with this key and descriptor.
 pub(crate) fn take_out(key: Key, fd: RawFd) -> Option<Connection> {
-    all().ok()?.lock().iter().find_map(|listener| listener.take_out(key, fd))
+    let list = all().ok()?.lock();
+    let mut pools = list.iter().map(|listener| listener.pool());
+    pools.find_map(|pool| Connection::taken_out(pool, pool.look(|s| s.take_same(key, fd))?))
 }
 
 /// Returns whether threads wait on a listener, connections accepted from it are open, or the program polls it. The caller holds
@@ -94,9 +96,10 @@ pub(crate) fn opened(fd: RawFd) {
 ///
 /// Errors are those of [`Listener::next`], and ECANCELED by [`AcceptOptions::cancel`]. When shutting down, the caller stops waiting: if no other thread
 /// uses the listener, the listen socket is restored for other processes.
+#[inline(always)]
 pub(crate) fn next(
     listener: Arc<Listener>,
-    options: AcceptOptions,
+    options: &AcceptOptions,
     last: Last,
 ) -> io::Result<(AcceptedRequest, Arc<Listener>)> {
     let Some(cancel) = options.cancel else { return next_of(listener, options, last) };
@@ -109,9 +112,10 @@ pub(crate) fn next(
     result
 }
 
+#[inline(always)]
 fn next_of(
     mut listener: Arc<Listener>,
-    options: AcceptOptions,
+    options: &AcceptOptions,
     mut last: Last,
 ) -> io::Result<(AcceptedRequest, Arc<Listener>)> {
     loop {

@@ -76,7 +76,7 @@ pub fn accept(given: Given) -> Option<Request> {
             Tenant::Unknown => registry::take_out(key, fd).map_or(Last::None, Last::Given),
         },
     };
-    match registry::next(listener, options, last) {
+    match registry::next(listener, &options, last) {
         Ok(((mut connection, begin), _)) => {
             call(|kernel, me| kernel.give_to_program(me, connection.fd));
             let number = number_of(&mut connection);

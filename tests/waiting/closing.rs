@@ -189,7 +189,7 @@ fn come_back(listen: OwnedFd, mut idle: Connection, how: libc::c_int) {
         let tell = tell.clone();
         thread::spawn(move || {
             let options = AcceptOptions::plain(config::get());
-            tell.send(registry::of(fd).unwrap().next(options, Last::None).map(drop))
+            tell.send(registry::of(fd).unwrap().next(&options, Last::None).map(drop))
         });
     }
     idle.send(&get_values(&["FCGI_MAX_CONNS"])).until_record(|_| true);

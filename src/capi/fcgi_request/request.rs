@@ -101,7 +101,7 @@ pub unsafe extern "C" fn FCGX_RequestNext(request: *mut FCGX_Request, timeout: c
             any_request::abandon(request);
         }
         library::go_on();
-        accept::next(request, options(request, timeout))
+        accept::next(request, &options(request, timeout))
     };
     match result {
         Ok(()) => 1,
@@ -233,8 +233,9 @@ pub unsafe extern "C" fn FCGX_RequestCancel(request: *mut FCGX_Request) {
 }
 
 /// Abandons the request in progress: each call that reads, writes, flushes or ends it returns
-/// FCGX_GONE, one that waits in another thread immediately. The web server sees that the response is
-/// not whole. Its thread still ends or frees it.
+/// FCGX_GONE, one that waits in another thread immediately. (What the buffers have may still be read,
+/// and what they have room for be written.) The web server sees that the response is not whole. Its
+/// thread still ends or frees it.
 ///
 /// Parameters:
 /// - request: from FCGX_RequestNew.

@@ -74,6 +74,22 @@ pub unsafe extern "C" fn FCGX_RequestRead(
     buffer: *mut c_void,
     size: usize,
 ) -> isize {
+    // SAFETY: the caller passes NULL or a request that was initialised, whose streams live until it ends.
+    let body = unsafe { request.as_ref() }.and_then(|request| unsafe { Stream::new(request.r#in) });
+    if let Some(body) = body.filter(|body| body.readable() > 0 && !buffer.is_null()) {
+        // SAFETY: the caller lets `buffer` be written for `size` bytes.
+        return unsafe { body.copy_out(buffer.cast(), size) } as isize;
+    }
+    // SAFETY: the caller passes NULL or a request, and room for `size` bytes.
+    unsafe { read_more(request, buffer, size) }
+}
+
+/// Reads where nothing is in the buffer, or where something is wrong.
+///
+/// # Safety
+///
+/// As for FCGX_RequestRead.
+unsafe fn read_more(request: *mut FCGX_Request, buffer: *mut c_void, size: usize) -> isize {
     // SAFETY: the caller passes NULL or a request that was initialised.
     let stream = match unsafe { open(request, FCGX_STREAM_IN) } {
         Ok(_) if buffer.is_null() && size > 0 => return -libc::EINVAL as isize,
@@ -99,7 +115,34 @@ pub unsafe extern "C" fn FCGX_RequestRead(
 /// # Safety
 ///
 /// `request` is NULL or points to a request that was initialised; `data` may be read for `size` bytes.
+#[inline(always)]
 unsafe fn write(
+    request: *mut FCGX_Request,
+    which: c_int,
+    data: *const c_void,
+    size: usize,
+) -> isize {
+    // SAFETY: the caller passes NULL or a request that was initialised, whose streams live until it ends.
+    let stream = unsafe { request.as_ref() }.and_then(|request| {
+        // SAFETY: as above.
+        unsafe { Stream::new(if which == FCGX_STREAM_OUT { request.out } else { request.err }) }
+    });
+    if let Some(stream) = stream.filter(|s| size <= s.writable() && !data.is_null()) {
+        // SAFETY: the caller lets `data` be read for `size` bytes; the buffer has room for them.
+        unsafe { stream.copy_in(data.cast(), size) };
+        return size as isize;
+    }
+    // SAFETY: the caller passes NULL or a request, and `size` bytes to read.
+    unsafe { write_more(request, which, data, size) }
+}
+
+/// Writes what the buffer has no room for, or finds what is wrong.
+///
+/// # Safety
+///
+/// As for [`write`].
+#[cold]
+unsafe fn write_more(
     request: *mut FCGX_Request,
     which: c_int,
     data: *const c_void,

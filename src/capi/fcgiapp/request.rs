@@ -145,7 +145,7 @@ pub unsafe extern "C" fn FCGX_Accept_r(request: *mut FCGX_Request) -> c_int {
     // SAFETY: the caller passes a request that was initialised.
     let options = accept::options_of(unsafe { (*request).flags });
     // SAFETY: the request was initialised, and FCGX_Finish_r has left none accepted in it.
-    match unsafe { accept::next(request, options) } {
+    match unsafe { accept::next(request, &options) } {
         Ok(()) => 0,
         Err(error) => {
             // No other request may come for what the last one has left: a parked connection, a block.
