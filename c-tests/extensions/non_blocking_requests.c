@@ -80,8 +80,8 @@ static void print_content_length(struct reply *reply, long expected)
             for (i = 0; i < n; i++)
                 wrong += header[FCGI_HEADER_LEN + i] != 'x';
             content += n;
-        } else {
-            printf("  %s: ", record_name(header[1]));
+        } else if (header[1] == FCGI_END_REQUEST) {
+            printf("  END_REQUEST: ");
             print_end_request(header + FCGI_HEADER_LEN);
             printf("\n");
         }
