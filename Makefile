@@ -226,6 +226,7 @@ check-languages-all:
 	scripts/deps.sh install languages-all
 	$(MAKE) all
 	LIBFCGI_DIST=$(BUILDDIR) $(CARGO) test --locked --no-fail-fast --test languages --test generators
+	LIBFCGI_DIST=$(BUILDDIR) $(CARGO) test --locked --no-fail-fast --test bindings -- --include-ignored
 
 # Debian's Rust, and its standard library for i386.
 check-i386:

@@ -301,7 +301,7 @@ mod tests {
             (b"Z", b"\0"),
         ];
         // Each length in one byte or in four, in all combinations.
-        for forms in 0..1_u32 << 12 {
+        for forms in (0..1_u32 << 12).step_by(if cfg!(miri) { 97 } else { 1 }) {
             let mut stream = Vec::new();
             for (at, (name, value)) in pairs.iter().enumerate() {
                 for (half, text) in [name, value].into_iter().enumerate() {
