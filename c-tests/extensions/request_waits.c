@@ -71,6 +71,45 @@ static void all_kinds(struct FCGX_Request *r)
     print_reply(client);
 }
 
+static void *stay(void *waits)
+{
+    char byte;
+
+    return read(*(int *)waits, &byte, 1) == 0 ? NULL : waits;
+}
+
+/* In a process with several threads, one call finds the next request of a client that is as quick as if a thread
+ * were going to wait for its connection alone. */
+static void of_a_quick_client(int sock)
+{
+    struct FCGX_Request *first = FCGX_RequestNew(sock, 0), *second = FCGX_RequestNew(sock, 0);
+    int ends[2], kept = connect_here(), i;
+    struct reply reply = { NULL, 0, 0 };
+    pthread_t thread;
+
+    if (pipe(ends) != 0 || pthread_create(&thread, NULL, stay, &ends[0]) != 0)
+        die("a thread");
+    for (i = 1; i <= 20; i++) {
+        send_kept(kept, i);
+        if (FCGX_RequestNext(first, PATIENCE_MS) != 1 || FCGX_RequestEnd(first, 0) != 0)
+            die("not served");
+        reply_read_request(kept, &reply);
+        free(reply.bytes);
+        memset(&reply, 0, sizeof reply);
+    }
+    send_kept(kept, i);
+    wait_for(second, 0, "of a quick client");
+    show("End", FCGX_RequestEnd(second, 0));
+    print_request_reply(kept);
+    close(kept);
+    wait_for(second, 0, "closed");
+    close(ends[1]);
+    pthread_join(thread, NULL);
+    close(ends[0]);
+    FCGX_RequestFree(first);
+    FCGX_RequestFree(second);
+}
+
 int main(void)
 {
     struct FCGX_Request *r;
@@ -78,6 +117,7 @@ int main(void)
 
     r = FCGX_RequestNew(sock, 0);
     all_kinds(r);
+    of_a_quick_client(sock);
     printf("non-blocking:\n");
     fcntl(sock, F_SETFL, fcntl(sock, F_GETFL) | O_NONBLOCK);
     all_kinds(r);

@@ -36,10 +36,15 @@ pub(super) fn begin(pool: &Pool) -> io::Result<RawFd> {
     Ok(pool.descriptor())
 }
 
-/// Returns whether a thread that does not wait finds something to do in a pool.
+/// Returns whether a thread that does not wait finds something to do in a pool. Arms what is unarmed first:
+/// the thread is not going to come by again.
 pub(super) fn is_readable(pool: &Pool) -> bool {
+    let has_work = pool.look(|state| {
+        state.arm_all(pool.watcher());
+        state.has_work()
+    });
     let is_readable = || poll::one(pool.descriptor(), READABLE, Some(Duration::ZERO));
-    pool.look(|state| state.has_work()) || is_readable().is_ok_and(|events| events != 0)
+    has_work || is_readable().is_ok_and(|events| events != 0)
 }
 
 /// Does not watch the listen socket for a moment, in which it could not be accepted from.
