@@ -137,8 +137,15 @@ macro_rules! extensions {
 extensions! {
     non_blocking_requests
     poll_descriptor
+    request_abort
+    request_as_struct
+    request_beside_accept
     request_calls
     request_cancel
+    request_errors
+    request_fork
+    request_gone
+    request_signals
     request_waits
 }
 

@@ -5,6 +5,8 @@
 #include "../fcgi_client.h"
 #include <fcgi_request.h>
 
+#include <pthread.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 /* Returns a result in words. */
@@ -39,6 +41,30 @@ static inline long milliseconds(void)
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     return now.tv_sec * 1000L + now.tv_nsec / 1000000L;
+}
+
+/* Returns the kernel's number of the calling thread. */
+static inline int thread_number(void)
+{
+    return (int)syscall(SYS_gettid);
+}
+
+/* Waits until a thread of a process is asleep in a system call. */
+static inline void await_sleep(pid_t process, int thread)
+{
+    char path[60], state = '?';
+    long begin = milliseconds();
+
+    sprintf(path, "/proc/%d/task/%d/stat", (int)process, thread);
+    while (state != 'S') {
+        FILE *stat = fopen(path, "r");
+
+        if (stat == NULL || fscanf(stat, "%*d (%*[^)]) %c", &state) != 1)
+            die(path);
+        fclose(stat);
+        if (milliseconds() - begin > PATIENCE_MS)
+            die("the thread does not wait");
+    }
 }
 
 /* Sends a request without a body, whose connection is kept. */
