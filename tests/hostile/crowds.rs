@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::streams;
-use super::{Target, converse, reset, send};
+use super::{Program, Target, converse, reset, send};
 use testkit::wire::{Connection, begin, get_values, no_requests, params, request, stdin};
 use testkit::{Listen, PATIENCE, until};
 
@@ -44,10 +44,9 @@ fn descriptors(target: &Target) -> (usize, usize) {
     (numbers.len(), numbers.into_iter().max().unwrap_or_default())
 }
 
-#[test]
-fn a_request_that_ends_at_any_byte() {
+pub(crate) fn a_request_that_ends_at_any_byte(program: Program) {
     for options in [&[][..], &["-t", "2"]] {
-        let mut target = Target::start(Listen::Unix, options);
+        let mut target = Target::start(program, Listen::Unix, options);
         for cut in 0..sample().len() {
             let what = format!("cut at {cut}");
             converse(&target.socket(), [&sample()[..cut]].into_iter(), &what);
@@ -56,10 +55,9 @@ fn a_request_that_ends_at_any_byte() {
     }
 }
 
-#[test]
-fn a_reset_at_any_byte() {
+pub(crate) fn a_reset_at_any_byte(program: Program) {
     for options in [&[][..], &["-t", "2"]] {
-        let mut target = Target::start(Listen::Tcp, options);
+        let mut target = Target::start(program, Listen::Tcp, options);
         for cut in 0..=sample().len() {
             let stream = target.socket();
             send(&stream, &sample()[..cut]);
@@ -70,11 +68,10 @@ fn a_reset_at_any_byte() {
 }
 
 /// Responses to management records must not make a thread wait for a peer that does not read.
-#[test]
-fn a_peer_that_asks_and_never_reads() {
+pub(crate) fn a_peer_that_asks_and_never_reads(program: Program) {
     for options in [&[][..], &["-t", "2"]] {
         for listen in [Listen::Unix, Listen::Tcp] {
-            let mut target = Target::start(listen, options);
+            let mut target = Target::start(program, listen, options);
             let stream = target.socket();
             stream.set_write_timeout(Some(Duration::from_millis(200))).unwrap();
             let questions = get_values(&["FCGI_MAX_CONNS", "FCGI_MAX_REQS", "FCGI_MPXS_CONNS"]);
@@ -85,9 +82,8 @@ fn a_peer_that_asks_and_never_reads() {
 }
 
 /// A thread that writes to a peer that does not read has to wait. The others go on serving.
-#[test]
-fn peers_that_never_read_their_answers() {
-    let mut target = Target::start(Listen::Unix, &["-t", "4"]);
+pub(crate) fn peers_that_never_read_their_answers(program: Program) {
+    let mut target = Target::start(program, Listen::Unix, &["-t", "4"]);
     let mut held: Vec<UnixStream> = (0..3).map(|_| target.socket()).collect();
     for stream in &held {
         send(stream, &request(1, true, &[("SIZE", "20000000")], b""));
@@ -104,19 +100,19 @@ fn peers_that_never_read_their_answers() {
 }
 
 /// The connections send nothing, or half of something, and stay open while good requests come.
-#[test]
-fn two_thousand_open_connections() {
+pub(crate) fn two_thousand_open_connections(program: Program) {
     let half_a_head = [begin(1, true), params(1, &[("A", "B")])[..12].to_vec()].concat();
-    crowd(&[], "silent", b"");
-    crowd(&[], "with a claim of 65,535 bytes", &[1, 9, 0, 0, 0xff, 0xff, 0, 0, 14]);
-    crowd(&["-t", "4"], "with half a header", &half_a_head[..5]);
-    crowd(&["-t", "4"], "with half their parameters", &half_a_head);
+    crowd(program, &[], "silent", b"");
+    crowd(program, &[], "with a claim of 65,535 bytes", &[1, 9, 0, 0, 0xff, 0xff, 0, 0, 14]);
+    crowd(program, &["-t", "4"], "with half a header", &half_a_head[..5]);
+    crowd(program, &["-t", "4"], "with half their parameters", &half_a_head);
 }
 
-fn crowd(options: &[&str], what: &str, bytes: &[u8]) {
+fn crowd(program: Program, options: &[&str], what: &str, bytes: &[u8]) {
     allow_descriptors(CROWD as libc::rlim_t * 2 + 200);
     // The settings let all of the connections wait at the same time, even the silent ones.
-    let mut target = Target::start_with(Listen::Unix, options, &[PATIENT, "LIBFCGI_MAX_WAITING=0"]);
+    let mut target =
+        Target::start_with(program, Listen::Unix, options, &[PATIENT, "LIBFCGI_MAX_WAITING=0"]);
     let what = format!("{CROWD} connections {what}, {options:?}");
     let mut crowd = Vec::new();
     for _ in 0..CROWD {
@@ -141,10 +137,9 @@ fn crowd(options: &[&str], what: &str, bytes: &[u8]) {
 }
 
 /// When descriptors run out, silent connections are closed.
-#[test]
-fn more_connections_than_descriptors() {
+pub(crate) fn more_connections_than_descriptors(program: Program) {
     for options in [&["-f", "64"][..], &["-f", "64", "-t", "4"]] {
-        let mut target = Target::start(Listen::Tcp, options);
+        let mut target = Target::start(program, Listen::Tcp, options);
         let crowd: Vec<UnixStream> = (0..150).map(|_| target.socket()).collect();
         target.must_be_well("150 silent connections for 64 descriptors");
         drop(crowd);
@@ -155,15 +150,14 @@ fn more_connections_than_descriptors() {
 /// When descriptors run out, connections that have sent something other than a request are closed
 /// too, and finally the idle ones. A client with a request is served. What a connection sends later
 /// is no reason to close it.
-#[test]
-fn more_connections_than_descriptors_that_have_spoken() {
+pub(crate) fn more_connections_than_descriptors_that_have_spoken(program: Program) {
     let idle = request(1, true, &[], b"the body").to_vec();
     for bytes in no_requests().into_iter().chain([idle]) {
         for options in [&["-f", "64"][..], &["-f", "64", "-t", "2"]] {
             // Neither a timeout nor a maximum number closes them during the test.
             let settings = [PATIENT, "LIBFCGI_FIRST_BYTE_TIMEOUT=0", "LIBFCGI_MAX_WAITING=0"];
             for listen in [Listen::Unix, Listen::Tcp] {
-                let mut target = Target::start_with(listen, options, &settings);
+                let mut target = Target::start_with(program, listen, options, &settings);
                 let mut crowd = Vec::new();
                 for _ in 0..70 {
                     let stream = target.socket();
@@ -185,13 +179,13 @@ fn more_connections_than_descriptors_that_have_spoken() {
 
 /// More connections than may wait send something other than a request. The excess is closed, and
 /// the program sleeps.
-#[test]
-fn more_connections_than_may_wait_that_have_spoken() {
+pub(crate) fn more_connections_than_may_wait_that_have_spoken(program: Program) {
     allow_descriptors(2048);
     for bytes in no_requests() {
         for options in [&[][..], &["-t", "2"]] {
             for (setting, most) in [("LIBFCGI_MAX_WAITING=20", 20), ("IGNORED=", MOST_WAITING)] {
-                let mut target = Target::start_with(Listen::Unix, options, &[PATIENT, setting]);
+                let mut target =
+                    Target::start_with(program, Listen::Unix, options, &[PATIENT, setting]);
                 let (before, _) = descriptors(&target);
                 let what = format!("{most} with {bytes:?}, {options:?}");
                 let mut crowd = Vec::new();
@@ -215,11 +209,11 @@ fn more_connections_than_may_wait_that_have_spoken() {
 }
 
 /// Waiting connections leave a quarter of the descriptors to the program, whatever the setting.
-#[test]
-fn the_program_has_descriptors_left() {
+pub(crate) fn the_program_has_descriptors_left(program: Program) {
     for setting in ["LIBFCGI_MAX_WAITING=0", "LIBFCGI_MAX_WAITING=4096"] {
         for options in [&["-f", "128"][..], &["-f", "128", "-t", "2"]] {
-            let mut target = Target::start_with(Listen::Unix, options, &[PATIENT, setting]);
+            let mut target =
+                Target::start_with(program, Listen::Unix, options, &[PATIENT, setting]);
             let (own, _) = descriptors(&target);
             let _crowd: Vec<UnixStream> = (0..150).map(|_| target.socket()).collect();
             target.must_be_well("150 silent connections for 128 descriptors");
@@ -231,11 +225,10 @@ fn the_program_has_descriptors_left() {
 }
 
 /// Old programs call select(2) on `ipcFd`, and an `fd_set` only has room for 1024.
-#[test]
-fn descriptors_of_requests_stay_below_1024() {
+pub(crate) fn descriptors_of_requests_stay_below_1024(program: Program) {
     allow_descriptors(4096);
     for options in [&[][..], &["-t", "4"]] {
-        let mut target = Target::start_with(Listen::Unix, options, &[PATIENT]);
+        let mut target = Target::start_with(program, Listen::Unix, options, &[PATIENT]);
         let _crowd: Vec<UnixStream> = (0..1100).map(|_| target.socket()).collect();
         target.must_be_well("1,100 silent connections");
         let (count, highest) = descriptors(&target);
@@ -255,11 +248,10 @@ impl Drop for ShutDown<'_> {
 }
 
 /// Peers that keep sending something other than a request take turns with all others.
-#[test]
-fn peers_that_never_stop() {
+pub(crate) fn peers_that_never_stop(program: Program) {
     let record = [&[1, 5, 0, 1, 0xff, 0xff, 0, 0][..], &[0; 0xffff]].concat();
     for options in [&[][..], &["-t", "2"]] {
-        let mut target = Target::start(Listen::Unix, options);
+        let mut target = Target::start(program, Listen::Unix, options);
         let floods: Vec<UnixStream> = (0..4).map(|_| target.socket()).collect();
         std::thread::scope(|scope| {
             let _end = ShutDown(&floods);
@@ -274,10 +266,9 @@ fn peers_that_never_stop() {
 }
 
 /// Connections that send slowly do not slow the others down, nor hold anything forever.
-#[test]
-fn peers_that_trickle() {
+pub(crate) fn peers_that_trickle(program: Program) {
     for options in [&[][..], &["-t", "2"]] {
-        let mut target = Target::start(Listen::Tcp, options);
+        let mut target = Target::start(program, Listen::Tcp, options);
         let streams: Vec<UnixStream> = (0..50).map(|_| target.socket()).collect();
         let head = [begin(1, false), params(1, &[("NAME", "value")])].concat();
         for byte in head[..head.len() - 1].chunks(1) {
@@ -296,11 +287,10 @@ fn peers_that_trickle() {
 
 /// A process with one thread waits a moment for the first bytes of a new connection. A series of
 /// connections that send nothing, or leave, takes at most a fifth of its time plus 100 ms.
-#[test]
-fn connections_in_a_row_that_say_nothing() {
+pub(crate) fn connections_in_a_row_that_say_nothing(program: Program) {
     const REQUESTS: u32 = 300;
     let silent_each = Duration::from_millis(1);
-    let target = Target::start(Listen::Unix, &[]);
+    let target = Target::start(program, Listen::Unix, &[]);
     let mut kept = Connection::on(target.socket().into());
     let is_over = AtomicBool::new(false);
     let took = std::thread::scope(|scope| {
@@ -328,9 +318,8 @@ fn connections_in_a_row_that_say_nothing() {
 }
 
 /// The memory and descriptors of connections that come and go are freed.
-#[test]
-fn thousands_that_come_and_go() {
-    let mut target = Target::start(Listen::Unix, &["-t", "2"]);
+pub(crate) fn thousands_that_come_and_go(program: Program) {
+    let mut target = Target::start(program, Listen::Unix, &["-t", "2"]);
     let (before, _) = descriptors(&target);
     let all = streams::all();
     let small: Vec<_> = all.iter().filter(|(_, bytes)| bytes.len() < 1000).collect();

@@ -5,7 +5,7 @@ use std::thread;
 
 use fcgi::internals::protocol::{ProtocolStatus, RecordType};
 
-use super::{Target, most_growth};
+use super::{Program, Target, most_growth};
 use testkit::Listen;
 use testkit::wire::{Connection, Record, begin, record, stdin, stream};
 
@@ -32,11 +32,10 @@ fn is_overloaded(reply: &[Record]) -> bool {
 
 /// Many connections each send almost as much as one may. Together they take what the setting
 /// allows, plus the heads that threads are reading at the time.
-#[test]
-fn unfinished_heads_have_one_budget() {
+pub(crate) fn unfinished_heads_have_one_budget(program: Program) {
     const CROWD: usize = 24;
     for (options, in_hands) in [(&[][..], 0), (&["-t", "4"], 4)] {
-        let mut target = Target::start(Listen::Unix, options);
+        let mut target = Target::start(program, Listen::Unix, options);
         let all_sent = Barrier::new(CROWD);
         let bytes = unfinished(15 * MB);
         let overloaded: usize = thread::scope(|scope| {
@@ -71,11 +70,10 @@ fn unfinished_heads_have_one_budget() {
 }
 
 /// Beyond the budget the largest head is refused, whichever comes last. The others are served.
-#[test]
-fn small_heads_do_not_pay_for_a_large_one() {
+pub(crate) fn small_heads_do_not_pay_for_a_large_one(program: Program) {
     for options in [&[][..], &["-t", "4"]] {
         let settings = ["LIBFCGI_MAX_HEADS_BYTES=2000000"];
-        let mut target = Target::start_with(Listen::Unix, options, &settings);
+        let mut target = Target::start_with(program, Listen::Unix, options, &settings);
         let mut large = Connection::on(target.socket().into());
         large.send(&unfinished(MB));
         let mut others = Vec::new();
@@ -102,11 +100,10 @@ fn small_heads_do_not_pay_for_a_large_one() {
 }
 
 /// Whatever the pairs, their representation takes less than four times their bytes.
-#[test]
-fn a_head_of_the_largest_size_takes_less_than_four_times_as_much() {
+pub(crate) fn a_head_of_the_largest_size_takes_less_than_four_times_as_much(program: Program) {
     let pairs = [&b"\x01\x00N"[..], b"\x00\x01v", b"\x01\x01Nv", b"\x04\x04NAMEtext", b"\x00\x00"];
     for pair in pairs {
-        let mut target = Target::start(Listen::Unix, &[]);
+        let mut target = Target::start(program, Listen::Unix, &[]);
         let mut connection = Connection::on(target.socket().into());
         let params = stream(RecordType::PARAMS, 1, &pair.repeat(LIMIT / pair.len()));
         let bytes = [begin(1, false), params, stdin(1, b"served")].concat();

@@ -2,6 +2,8 @@
 //! delivered in every manner of [`Manner`]. `hostile/crowds.rs` has the cases with many connections
 //! or long waits, and `hostile/heads.rs` those with much memory.
 //!
+//! Each case runs with a program on fcgiapp.h, and two on fcgi_request.h: see [`Program`].
+//!
 //! After each of them the program is alive, has grown by less than 16 MB, and answers the next good
 //! request within two seconds. LIBFCGI_HOSTILE_GROWTH sets another limit in MB, for programs that
 //! free memory late, as under AddressSanitizer.
@@ -21,12 +23,37 @@ use std::time::{Duration, Instant};
 use testkit::wire::{Connection, request};
 use testkit::{Library, Listen, PATIENCE, Worker, until};
 
+use crowds::*;
+use heads::*;
+
 /// The longest that a response, or the end of a half-closed connection, may take.
 const AT_MOST: Duration = Duration::from_secs(2);
 
 /// Returns the most that the program may grow by, in bytes.
 fn most_growth() -> usize {
     std::env::var("LIBFCGI_HOSTILE_GROWTH").map_or(16, |text| text.parse().unwrap()) << 20
+}
+
+/// The way in which a program serves requests.
+#[derive(Clone, Copy, Debug)]
+enum Program {
+    /// FCGX_Accept_r and the streams of fcgiapp.h.
+    Accept,
+    /// FCGX_RequestNext, which waits, and the functions of fcgi_request.h.
+    Next,
+    /// An event loop in each thread, on FCGX_PollDescriptor and non-blocking requests.
+    EventLoop,
+}
+
+impl Program {
+    /// Returns the program's name in testkit/programs, and options for it.
+    fn command(self) -> (&'static str, &'static [&'static str]) {
+        match self {
+            Self::Accept => ("worker", &[]),
+            Self::Next => ("requests", &[]),
+            Self::EventLoop => ("requests", &["-e"]),
+        }
+    }
 }
 
 /// A program under attack.
@@ -36,16 +63,18 @@ struct Target {
 }
 
 impl Target {
-    fn start(listen: Listen, options: &[&str]) -> Self {
-        Self::start_with(listen, options, &[])
+    fn start(program: Program, listen: Listen, options: &[&str]) -> Self {
+        Self::start_with(program, listen, options, &[])
     }
 
     /// Starts it with the given settings.
-    fn start_with(listen: Listen, options: &[&str], settings: &[&str]) -> Self {
+    fn start_with(program: Program, listen: Listen, options: &[&str], settings: &[&str]) -> Self {
         // The tests measure what the library holds, not what malloc keeps of the largest block that
         // was ever freed: with this setting malloc returns memory immediately.
         let around = [&["env", "MALLOC_TRIM_THRESHOLD_=131072"], settings].concat();
-        let worker = Worker::start_in(&around, Library::Ours, listen, options);
+        let (name, own) = program.command();
+        let options = [own, options].concat();
+        let worker = Worker::start_program(name, &around, Library::Ours, listen, &options);
         let mut target = Self { worker, before: usize::MAX };
         for _ in 0..20 {
             target.must_be_well("nothing");
@@ -190,29 +219,75 @@ fn there_are_a_hundred_streams_and_each_has_its_own_name() {
 }
 
 /// With one thread, the program must never hang on a silent peer.
-#[test]
-fn on_one_thread() {
-    let mut target = Target::start(Listen::Unix, &[]);
+fn on_one_thread(program: Program) {
+    let mut target = Target::start(program, Listen::Unix, &[]);
     for manner in [Manner::HalfClose, Manner::Close, Manner::Bytes] {
         deliver_all(&mut target, manner);
     }
 }
 
 /// With several threads, some are held by requests whose body never arrives.
-#[test]
-fn on_several_threads() {
-    let mut target = Target::start(Listen::Unix, &["-t", "4"]);
+fn on_several_threads(program: Program) {
+    let mut target = Target::start(program, Listen::Unix, &["-t", "4"]);
     for manner in [Manner::Stay, Manner::HalfClose] {
         deliver_all(&mut target, manner);
     }
 }
 
-#[test]
-fn over_tcp() {
+fn over_tcp(program: Program) {
     for options in [&[][..], &["-t", "4"]] {
-        let mut target = Target::start(Listen::Tcp, options);
+        let mut target = Target::start(program, Listen::Tcp, options);
         for manner in [Manner::Reset, Manner::HalfClose] {
             deliver_all(&mut target, manner);
         }
     }
+}
+
+/// The requests of peers that stay silent wait in the loop, beside all others.
+#[test]
+fn an_event_loop_on_one_thread_waits_for_no_peer() {
+    let mut target = Target::start(Program::EventLoop, Listen::Unix, &[]);
+    deliver_all(&mut target, Manner::Stay);
+}
+
+/// One test per case and program.
+macro_rules! on_each_program {
+    ($($case:ident)*) => {
+        on_each_program! { in accept, Accept: $($case)* }
+        on_each_program! { in next, Next: $($case)* }
+        on_each_program! { in event_loop, EventLoop: $($case)* }
+    };
+    (in $module:ident, $program:ident: $($case:ident)*) => {
+        mod $module {
+            $(
+                #[test]
+                fn $case() {
+                    super::$case(super::Program::$program);
+                }
+            )*
+        }
+    };
+}
+
+on_each_program! {
+    on_one_thread
+    on_several_threads
+    over_tcp
+    a_request_that_ends_at_any_byte
+    a_reset_at_any_byte
+    a_peer_that_asks_and_never_reads
+    peers_that_never_read_their_answers
+    two_thousand_open_connections
+    more_connections_than_descriptors
+    more_connections_than_descriptors_that_have_spoken
+    more_connections_than_may_wait_that_have_spoken
+    the_program_has_descriptors_left
+    descriptors_of_requests_stay_below_1024
+    peers_that_never_stop
+    peers_that_trickle
+    connections_in_a_row_that_say_nothing
+    thousands_that_come_and_go
+    unfinished_heads_have_one_budget
+    small_heads_do_not_pay_for_a_large_one
+    a_head_of_the_largest_size_takes_less_than_four_times_as_much
 }
