@@ -111,5 +111,6 @@ pub(super) fn go_on(pool: &Pool) {
     if !shutdown::is_requested() {
         pool.watcher().hear_wake_up();
         let _ = pool.find_listen_socket();
+        pool.set_alarm();
     }
 }

@@ -171,11 +171,19 @@ impl Watcher {
     /// Makes the instance readable when a thread has to come, if the program polls it.
     pub(super) fn set_alarm(&self, due: impl FnOnce() -> Option<Instant>) {
         if self.alarm.is_on() {
-            // A sibling process may have died that was woken for a connection.
-            let look =
-                if fork::has_family() { clock::now().checked_add(LONGEST_WAIT) } else { None };
+            let look = self.next_look().and_then(|wait| clock::now().checked_add(wait));
             due().into_iter().chain(look).min().into_iter().for_each(|at| self.alarm.set(at));
         }
+    }
+
+    /// Returns after how long the listen socket is tried although the kernel does not report it; `None` if
+    /// that is not needed.
+    fn next_look(&self) -> Option<Duration> {
+        if self.is_hidden.load(Ordering::Relaxed) {
+            return Some(SHORTAGE_WAIT);
+        }
+        // A sibling process may have died that was woken for a connection.
+        fork::has_family().then_some(LONGEST_WAIT)
     }
 
     /// Silences the alarm if it has gone off. Returns whether that may be for an unasked look.
@@ -184,7 +192,7 @@ impl Watcher {
         if is_alarm {
             self.alarm.silence();
         }
-        is_alarm && fork::has_family()
+        is_alarm && self.next_look().is_some()
     }
 
     /// Waits for an event as long as the options allow, and for `longest` at most. Returns the first
