@@ -14,47 +14,86 @@ use std::time::Duration;
 
 use fcgi::internals::protocol::RecordType;
 use testkit::wire::{Connection, Record, is_complete, records, request};
-use testkit::{Library, Numbers, PATIENCE, Running, TempDir, compile, root, run, scratch};
+use testkit::{Library, Numbers, PATIENCE, Running, TempDir, compile, helper, root, run, scratch};
 
 /// The number of requests per test; a test that looks for something rare sends more.
 const REQUESTS: usize = 10_000;
 
 const CLIENTS: usize = 8;
 
-/// Returns careful.c and the preloaded library, which are built once.
-fn built() -> &'static (PathBuf, PathBuf) {
-    static BUILT: OnceLock<(PathBuf, PathBuf)> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let target = scratch();
-        let (program, faults) = (target.join("careful"), target.join("faults.so"));
+/// The programs, which check every result.
+#[derive(Clone, Copy, Debug)]
+enum Program {
+    /// careful.c, on fcgiapp.h.
+    Accept,
+    /// requests.c of testkit, on fcgi_request.h: FCGX_RequestNext waits.
+    Next,
+    /// The same with an event loop in each thread.
+    EventLoop,
+}
+
+impl Program {
+    const ALL: [Self; 3] = [Self::Accept, Self::Next, Self::EventLoop];
+
+    /// Returns the program and its arguments.
+    fn command(self, threads: usize) -> (PathBuf, Vec<String>) {
+        let threads = threads.to_string();
+        let (program, words) = match self {
+            Self::Accept => (careful(), &["socket", &threads][..]),
+            Self::Next => (requests(), &["-b", "-o", "socket", "-t", &threads][..]),
+            Self::EventLoop => (requests(), &["-e", "-b", "-o", "socket", "-t", &threads][..]),
+        };
+        (program, words.iter().map(|&word| word.to_owned()).collect())
+    }
+}
+
+fn requests() -> PathBuf {
+    helper("requests", Library::Ours)
+}
+
+/// Returns careful.c, which is built once.
+fn careful() -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let build = || {
+        let program = scratch().join("careful");
         compile(&root("tests/faults/careful.c"), Library::Ours, &program).unwrap();
+        program
+    };
+    BUILT.get_or_init(build).clone()
+}
+
+/// Returns the preloaded library, which is built once.
+fn preloaded() -> &'static PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let faults = scratch().join("faults.so");
         let mut cc = Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()));
         cc.args(["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC", "-o"]);
         cc.arg(&faults).arg(root("tests/faults/faults.c")).arg("-ldl");
         run(&mut cc, Duration::from_secs(60)).must_succeed();
-        (program, faults)
+        faults
     })
 }
 
-/// A running careful.c.
+/// A running program.
 struct Careful {
     running: Running,
     dir: TempDir,
 }
 
 impl Careful {
-    fn start(threads: usize, faults: &[(&str, usize)]) -> Self {
-        Self::start_in(TempDir::new(), threads, faults)
+    fn start(program: Program, threads: usize, faults: &[(&str, usize)]) -> Self {
+        Self::start_in(TempDir::new(), program, threads, faults)
     }
 
-    fn start_in(dir: TempDir, threads: usize, faults: &[(&str, usize)]) -> Self {
-        let (program, preloaded) = built();
+    fn start_in(dir: TempDir, program: Program, threads: usize, faults: &[(&str, usize)]) -> Self {
+        let (program, words) = program.command(threads);
         fs::write(dir.join("count"), [0; 8]).unwrap();
         let mut command = Command::new(program);
-        command.args(["socket", &threads.to_string()]).current_dir(dir.path());
+        command.args(words).current_dir(dir.path());
         command.stdin(Stdio::null()).stderr(File::create(dir.join("stderr")).unwrap());
         if !faults.is_empty() {
-            command.env("LD_PRELOAD", preloaded).env("FAULTS_COUNT", dir.join("count"));
+            command.env("LD_PRELOAD", preloaded()).env("FAULTS_COUNT", dir.join("count"));
             command.envs(faults.iter().map(|(name, value)| (name, value.to_string())));
         }
         let running = Running::start(Library::Ours.under(&mut command));
@@ -168,9 +207,22 @@ fn exercise(program: &Careful, requests: usize, most: usize) -> usize {
     complete.into_inner()
 }
 
-/// Serves requests while one in `one_in` calls of the kind that `kind` names fails.
+/// Serves requests with each program, while one in `one_in` calls of the kind that `kind` names fails.
 fn with_faults(threads: usize, kind: &str, one_in: usize, requests: usize, most: usize) {
-    let mut program = Careful::start(threads, &[("FAULTS_SEED", seed()), (kind, one_in)]);
+    for program in Program::ALL {
+        one_with_faults(program, threads, (kind, one_in), requests, most);
+    }
+}
+
+fn one_with_faults(
+    program: Program,
+    threads: usize,
+    (kind, one_in): (&str, usize),
+    requests: usize,
+    most: usize,
+) {
+    println!("{program:?}");
+    let mut program = Careful::start(program, threads, &[("FAULTS_SEED", seed()), (kind, one_in)]);
     let complete = exercise(&program, requests, most);
     let faults = program.touched();
     println!("{threads} threads, {kind}: {complete} of {requests} complete, {faults} faults");
@@ -181,8 +233,10 @@ fn with_faults(threads: usize, kind: &str, one_in: usize, requests: usize, most:
 
 #[test]
 fn without_faults_every_answer_is_complete() {
-    let program = Careful::start(4, &[]);
-    assert_eq!(exercise(&program, 800, 1), 800);
+    for program in Program::ALL {
+        let program = Careful::start(program, 4, &[]);
+        assert_eq!(exercise(&program, 800, 1), 800);
+    }
 }
 
 /// Returns the seed of the schedules, the same in every run unless LIBFCGI_FAULTS_SEED is set.
@@ -216,9 +270,11 @@ fn no_memory_on_several_threads() {
 /// Every third call fails.
 #[test]
 fn calls_that_fail_all_the_time() {
-    let program = Careful::start(2, &[("FAULTS_SEED", seed()), ("FAULTS_CALLS", 3)]);
-    exercise(&program, 400, 1);
-    assert!(program.touched() > 400);
+    for program in Program::ALL {
+        let program = Careful::start(program, 2, &[("FAULTS_SEED", seed()), ("FAULTS_CALLS", 3)]);
+        exercise(&program, 400, 1);
+        assert!(program.touched() > 400);
+    }
 }
 
 /// A program that was killed in the middle of requests can be restarted on the same socket
@@ -226,8 +282,8 @@ fn calls_that_fail_all_the_time() {
 #[test]
 fn killed_and_started_again() {
     let mut dir = TempDir::new();
-    for round in 0..5 {
-        let mut program = Careful::start_in(dir, 2, &[]);
+    for (round, program) in Program::ALL.into_iter().cycle().take(6).enumerate() {
+        let mut program = Careful::start_in(dir, program, 2, &[]);
         let half = program.connect();
         let bytes = request(1, true, &[], &body(5000, round));
         send(&half, &bytes[..bytes.len() - 100]);
