@@ -40,7 +40,7 @@ languages="gcc libc6-dev make binutils python3
     python3-cffi libffi-platypus-perl ruby luajit php-cli tcl tcl-dev critcl guile-3.0 sbcl"
 languages="$languages g++ ldc fp-compiler golang-go ocaml-nox ocaml-findlib libctypes-ocaml-dev
     openjdk-17-jdk-headless libjna-java gnat-12 gfortran gnucobol4 valac libglib2.0-dev
-    erlang-base erlang-dev"
+    erlang-base erlang-dev pkg-config"
 # What reads headers for tests/generators.
 languages="$languages bindgen libclang1-14 libclang-common-14-dev swig c2hs"
 [ "$purpose" = languages ] && packages=$languages

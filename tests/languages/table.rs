@@ -130,6 +130,20 @@ languages! {
             build: "cc -O2 -o echo echo.c -lfcgi",
             run: "./echo",
         }
+        c_epoll: {
+            says: "C",
+            packages: &["gcc"],
+            build: "cc -O2 -o echo echo.c -lfcgi",
+            run: "./echo",
+            at_a_time: AtATime::Many,
+        }
+        c_glib: {
+            says: "C",
+            packages: &["gcc", "pkg-config", "libglib2.0-dev"],
+            build: "cc -O2 $(pkg-config --cflags glib-2.0) -o echo echo.c $(pkg-config --libs glib-2.0) -lfcgi",
+            run: "./echo",
+            at_a_time: AtATime::Many,
+        }
         cxx: {
             says: "C++",
             packages: &["g++"],
