@@ -133,6 +133,23 @@ static void silent_reader(struct FCGX_Request *r, struct FCGX_Request *other, in
     close(client);
 }
 
+/* The peer closes the connection while a part of the response waits. */
+static void reader_leaves(struct FCGX_Request *r)
+{
+    static char bytes[PIECE];
+    int client = connect_here();
+
+    send_head(client, 1, FCGI_RESPONDER, 0);
+    show("Next", FCGX_RequestNext(r, PATIENCE_MS));
+    fill(r, bytes);
+    close(client);
+    ready(r, POLLOUT);
+    show("Write", FCGX_RequestWrite(r, bytes, PIECE));
+    show("again", FCGX_RequestWrite(r, bytes, PIECE));
+    show("Flush", FCGX_RequestFlush(r));
+    show("End", FCGX_RequestEnd(r, 0));
+}
+
 /* The peer goes on sending: the library must not wait for it. */
 static void unread_body(struct FCGX_Request *r)
 {
@@ -166,6 +183,8 @@ int main(void)
     silent_reader(r, other, FCGI_KEEP_CONN);
     printf("the same, its connection is closed:\n");
     silent_reader(r, other, 0);
+    printf("a peer that leaves:\n");
+    reader_leaves(r);
     printf("a body that is not read:\n");
     unread_body(r);
     printf("blocking again:\n");

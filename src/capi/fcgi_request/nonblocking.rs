@@ -48,7 +48,10 @@ pub unsafe extern "C" fn FCGX_RequestSetNonblocking(
     0
 }
 
-/// Returns how many of `size` bytes a request takes now; -EAGAIN if none.
+/// The result of a call that would wait.
+const AGAIN: c_int = -libc::EAGAIN;
+
+/// Returns how many of `size` bytes a request takes now; -EAGAIN if none. Fails if what it holds cannot be sent.
 ///
 /// # Safety
 ///
@@ -62,10 +65,13 @@ pub(super) unsafe fn room(request: *mut FCGX_Request, size: usize) -> Result<usi
     let most = config::get().output_buffer;
     if unsent.len() >= most {
         // SAFETY: the request is the one above.
-        unsafe { send_rest(request) };
+        match unsafe { send_rest(request) } {
+            0 | AGAIN => {}
+            failure => return Err(failure),
+        }
     }
     match most.saturating_sub(unsent.len()) {
-        0 => Err(-libc::EAGAIN),
+        0 => Err(AGAIN),
         room => Ok(size.min(room)),
     }
 }
@@ -93,7 +99,7 @@ pub(super) unsafe fn send_rest(request: *mut FCGX_Request) -> c_int {
     }
     match sending.exclusively(fd, |_| sending.unsent().flush(fd)) {
         Ok(true) => 0,
-        Ok(false) => -libc::EAGAIN,
+        Ok(false) => AGAIN,
         Err(error) => of_send(&error),
     }
 }
