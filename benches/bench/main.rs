@@ -2,7 +2,8 @@
 //! system calls. The same compiled programs (this directory's C and C++ files) run on both libraries.
 //!
 //! Arguments: `counts`, `times` or `waiting`, or none for all of them; then, for a few rows only, a part of
-//! their titles. Or `lost` or `ending`, and a number of requests: see [`lost`] and [`ending`]. Fails if a
+//! their titles. Or `lost` or `ending`, and a number of requests: see [`lost`] and [`ending`]. Or `slow`, and
+//! a number of clients: see [`slow`]. Fails if a
 //! count exceeds its gate. Without arguments, writes the results to docs/benchmarks.md and
 //! docs/benchmarks.svg.
 
@@ -18,6 +19,7 @@ mod programs;
 mod report;
 mod scenario;
 mod server;
+mod slow;
 mod times;
 mod waiting;
 
@@ -33,7 +35,7 @@ const BEGIN: &str = "<!-- written by make bench -->\n";
 const END: &str = "<!-- end -->\n";
 
 /// Parts of the benchmark that can be run alone.
-const MODES: [&str; 5] = ["counts", "times", "waiting", "lost", "ending"];
+const MODES: [&str; 6] = ["counts", "times", "waiting", "slow", "lost", "ending"];
 
 fn main() -> ExitCode {
     // Cargo adds an option.
@@ -62,6 +64,10 @@ fn main() -> ExitCode {
     }
     if does("waiting") {
         sections.extend(waited(&programs, only.as_deref()));
+    }
+    if does("slow") && (mode.is_some() || only.is_none()) {
+        let table = slow::measure(only.as_deref());
+        sections.push(format!("### Slow clients\n\n{}", show(&table)));
     }
     if mode.is_none() && only.is_none() {
         write_page(&sections);

@@ -6,6 +6,7 @@ mod library;
 mod numbers;
 mod original;
 mod process;
+pub mod slow;
 pub mod toolchain;
 pub mod turns;
 pub mod web;
@@ -19,7 +20,7 @@ pub use library::{
 };
 pub use numbers::Numbers;
 pub use original::{has_original, store, stored};
-pub use process::{Ended, Running, TempDir, install, need, run, until};
+pub use process::{Ended, Running, TempDir, allow_descriptors, install, need, run, until};
 pub use worker::{
     Listen, Worker, children_of, is_at, processor_time, signal, state, until_asleep, until_in,
 };

@@ -205,3 +205,16 @@ pub fn need(package: &str, path: &str) {
     apt(&["install", "-y", "--no-install-recommends", package]);
     assert!(Path::new(path).exists(), "{package} was installed, but {path} is missing");
 }
+
+/// Raises the limit on descriptors of the test to this number; programs that it starts inherit that.
+pub fn allow_descriptors(count: usize) {
+    let count = count as libc::rlim_t;
+    // SAFETY: an all-zero rlimit is valid, and both calls use its address only while they run.
+    unsafe {
+        let mut limit: libc::rlimit = std::mem::zeroed();
+        assert_eq!(libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit), 0);
+        assert!(limit.rlim_max >= count, "the hard limit of descriptors is below {count}");
+        limit.rlim_cur = limit.rlim_cur.max(count);
+        assert_eq!(libc::setrlimit(libc::RLIMIT_NOFILE, &limit), 0);
+    }
+}

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::streams;
 use super::{Program, Target, converse, reset, send};
 use testkit::wire::{Connection, begin, get_values, no_requests, params, request, stdin};
-use testkit::{Listen, PATIENCE, until};
+use testkit::{Listen, PATIENCE, allow_descriptors, until};
 
 const CROWD: usize = 2000;
 
@@ -22,18 +22,6 @@ const MOST_WAITING: usize = 512;
 /// Returns a request that the tests truncate and reset at each byte.
 fn sample() -> Vec<u8> {
     request(1, true, &[("NAME", "value"), ("OTHER", "")], b"the body")
-}
-
-/// Raises the limit on descriptors of the test, which the program inherits.
-fn allow_descriptors(count: libc::rlim_t) {
-    // SAFETY: an all-zero rlimit is valid, and both calls use its address only while they run.
-    unsafe {
-        let mut limit: libc::rlimit = std::mem::zeroed();
-        assert_eq!(libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit), 0);
-        assert!(limit.rlim_max >= count, "the hard limit of descriptors is below {count}");
-        limit.rlim_cur = limit.rlim_cur.max(count);
-        assert_eq!(libc::setrlimit(libc::RLIMIT_NOFILE, &limit), 0);
-    }
 }
 
 /// Returns the number of descriptors of the program, and the highest.
@@ -109,7 +97,7 @@ pub(crate) fn two_thousand_open_connections(program: Program) {
 }
 
 fn crowd(program: Program, options: &[&str], what: &str, bytes: &[u8]) {
-    allow_descriptors(CROWD as libc::rlim_t * 2 + 200);
+    allow_descriptors(CROWD * 2 + 200);
     // The settings let all of the connections wait at the same time, even the silent ones.
     let mut target =
         Target::start_with(program, Listen::Unix, options, &[PATIENT, "LIBFCGI_MAX_WAITING=0"]);

@@ -16,6 +16,7 @@ mod processes;
 mod quiet;
 mod sharing;
 mod shortage;
+mod slow;
 
 use std::time::{Duration, Instant};
 
