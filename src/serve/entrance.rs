@@ -76,12 +76,11 @@ impl Entrance {
     #[inline(always)]
     pub(super) fn prepare(&self, options: &mut AcceptOptions) {
         options.looks = true;
-        if options.limit == Limit::Caller {
-            return;
+        let end = self.end_of_wait().filter(|_| options.limit == Limit::Socket);
+        if end.is_some() {
+            *options = options.until(end);
         }
-        if let Some(end) = self.end_of_wait() {
-            *options = options.until(Some(end));
-        }
+        // A shutdown has restored the flag: see `leave`.
         if self.refuses_to_wait() {
             *options = self.after_a_look(*options);
         }

@@ -69,13 +69,10 @@ pub(crate) fn take_out(key: Key, fd: RawFd) -> Option<Connection> {
     pools.find_map(|pool| Connection::taken_out(pool, pool.look(|s| s.take_same(key, fd))?))
 }
 
-/// Returns whether threads wait on a listener, connections accepted from it are open, or the program polls it. The caller holds
+/// Returns whether threads wait on a listener, or connections accepted from it are open. The caller holds
 /// the list's lock: threads come to wait through [`of`] only.
 fn is_used(listener: &Arc<Listener>) -> bool {
-    let is_polled = listener.pool().is_polled();
-    is_polled
-        || Arc::strong_count(listener) > 1
-        || listener.pool().look(|state| state.parking.is_any_known())
+    Arc::strong_count(listener) > 1 || listener.pool().look(|state| state.parking.is_any_known())
 }
 
 /// Notes that the program has opened a listen socket with this number. Threads that wait at an earlier
@@ -85,7 +82,9 @@ pub(crate) fn opened(fd: RawFd) {
     let mut list = list.lock();
     let Some(at) = list.iter().position(|listener| listener.fd() == fd) else { return };
     match list.get(at) {
-        Some(listener) if is_used(listener) => listener.go_on_with_another(),
+        Some(listener) if is_used(listener) || listener.pool().is_polled() => {
+            listener.go_on_with_another();
+        }
         _ => drop(list.swap_remove(at)),
     }
 }
@@ -155,7 +154,8 @@ pub(crate) fn leave() {
 }
 
 /// Closes every parked connection and frees spare memory. A listener stays if threads wait on it or a
-/// request in progress came through it; returns whether there is one.
+/// request in progress came through it; returns whether there is one. One that the program polls stays, too:
+/// its descriptor must not become another file's.
 pub(crate) fn shut_down() -> bool {
     let mut passed = 0;
     while let Some(listener) = all().ok().and_then(|list| list.lock().get(passed).map(Arc::clone)) {
@@ -170,12 +170,12 @@ pub(crate) fn shut_down() -> bool {
             if !is_used {
                 listener.leave();
             }
-            is_used
+            is_any_used |= is_used;
+            is_used || listener.pool().is_polled()
         });
         if list.is_empty() {
             *list = Vec::new();
         }
-        is_any_used = !list.is_empty();
     }
     heads_budget::forget_gone();
     EXCHANGES.clear();
