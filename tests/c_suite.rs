@@ -135,8 +135,10 @@ macro_rules! extensions {
 }
 
 extensions! {
+    cancel_in_drain
     non_blocking_requests
     poll_descriptor
+    poll_descriptor_ends
     request_abort
     request_as_struct
     request_beside_accept

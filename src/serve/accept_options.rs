@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::cancel::Cancel;
 use super::config::Config;
-use crate::os::{clock, shutdown, signal};
+use super::patience::{CALL_PAUSE, CANCEL_INTERVAL};
+use crate::os::{clock, poll, shutdown, signal};
 
 /// Who says how long a call of accept waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +42,13 @@ pub struct AcceptOptions<'a> {
     pub cancel: Option<&'a Cancel>,
 }
 
+/// Lets the thread go first that was called, as far as the options allow. It comes in a moment; until then
+/// the wake-up stays readable.
+#[cold]
+pub(super) fn pause_for_call(options: &AcceptOptions) {
+    let _ = poll::poll(&mut [], Some(options.wait(CALL_PAUSE)));
+}
+
 impl AcceptOptions<'_> {
     /// Returns the options of a call that waits as the listen socket says.
     pub const fn plain(config: &'static Config) -> Self {
@@ -65,6 +73,11 @@ impl AcceptOptions<'_> {
     pub(super) fn wait(&self, longest: Duration) -> Duration {
         let left = self.until.map(|end| end.saturating_duration_since(clock::now()));
         left.map_or(longest, |left| left.min(longest))
+    }
+
+    /// Returns `longest`, or how long a thread may wait that is draining if that is shorter.
+    pub(super) fn longest_while_draining(&self, longest: Duration) -> Duration {
+        if self.cancel.is_some() { longest.min(CANCEL_INTERVAL) } else { longest }
     }
 
     /// Returns whether the caller has set a limit, which even a wait for one connection keeps.

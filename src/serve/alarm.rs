@@ -42,8 +42,7 @@ impl Alarm {
         Ok(())
     }
 
-    /// Registers the timer with a new instance.
-    pub(super) fn register(&self, epoll: &Epoll) -> io::Result<()> {
+    fn register(&self, epoll: &Epoll) -> io::Result<()> {
         let Some(timer) = self.timer.get() else { return Ok(()) };
         match epoll.add(timer.descriptor(), Interest::Level, self.token) {
             Err(error) if is_watched_already(&error) => Ok(()),
@@ -51,29 +50,61 @@ impl Alarm {
         }
     }
 
-    /// Makes it go off at this time, unless it does so earlier.
-    pub(super) fn set(&self, due: Instant) {
+    /// Makes another timer for a new instance: without the earlier one, nothing shows whether the timer's
+    /// number is still that of the timer.
+    pub(super) fn renew(&self, epoll: &Epoll) -> io::Result<()> {
         let mut at = self.at.lock();
-        let is_early = at.is_some_and(|at| at <= due);
-        if let Some(timer) = self.timer.get().filter(|_| !is_early) {
+        let Some(timer) = self.timer.get() else { return Ok(()) };
+        *at = None;
+        timer.replace()?;
+        self.register(epoll)
+    }
+
+    /// Returns the timer, if its number still stands for it. Otherwise the program has closed it.
+    fn own(&self, epoll: &Epoll) -> Option<&Timer> {
+        let is_own =
+            |timer: &&Timer| epoll.modify(timer.descriptor(), Interest::Level, self.token).is_ok();
+        self.timer.get().filter(is_own)
+    }
+
+    /// Makes it go off at this time, unless it does so earlier.
+    pub(super) fn set(&self, due: Instant, epoll: &Epoll) {
+        let mut at = self.at.lock();
+        if !self.is_on() || at.is_some_and(|at| at <= due) {
+            return;
+        }
+        if self.own(epoll).is_none() {
+            let renewed =
+                self.timer.get().map(|timer| timer.replace().and_then(|()| self.register(epoll)));
+            if !matches!(renewed, Some(Ok(()))) {
+                return;
+            }
+        }
+        if let Some(timer) = self.timer.get() {
             let is_set = timer.set(Some(due.saturating_duration_since(clock::now())));
             *at = is_set.is_ok().then_some(due);
         }
     }
 
+    /// Makes it go off now, also if it has done so.
+    pub(super) fn go_off_again(&self, epoll: &Epoll) {
+        if self.is_on() {
+            self.silence(epoll);
+            self.set(clock::now(), epoll);
+        }
+    }
+
     /// Silences it after it has gone off.
-    pub(super) fn silence(&self) {
+    pub(super) fn silence(&self, epoll: &Epoll) {
         let mut at = self.at.lock();
-        if let Some(timer) = self.timer.get() {
+        if let Some(timer) = self.own(epoll) {
             let _ = timer.set(None);
         }
         *at = None;
     }
 
-    /// Closes the timer in a child. Async-signal-safe.
-    pub(super) fn give_up(&self) {
-        if let Some(timer) = self.timer.get() {
-            timer.give_up();
-        }
+    /// Closes the timer. Async-signal-safe.
+    pub(super) fn give_up(&self, epoll: &Epoll) {
+        self.own(epoll).into_iter().for_each(Timer::give_up);
     }
 }

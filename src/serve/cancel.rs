@@ -30,9 +30,13 @@ impl Cancel {
             WAITING => Some(CALLED),
             _ => None,
         };
+        // Counted before the thread can notice it: that ends the call.
+        shutdown::begin_call();
         let before = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, cancelled);
         if before == Ok(WAITING) {
             shutdown::call_waiting();
+        } else {
+            shutdown::withdraw_call();
         }
     }
 

@@ -23,11 +23,12 @@ use std::time::{Duration, Instant};
 use super::accept_options::AcceptOptions;
 use super::connection::Connection;
 use super::head::{AcceptedRequest, HeadProgress, Turn, receive_head};
-use super::patience::POLL_INTERVALS;
+use super::patience::{POLL_INTERVALS, TIME_TO_WAKE};
 use super::pool::Pool;
+use super::turns::TakenOut;
 use super::wait::{Again, Stage, Wait};
 use crate::os::descriptor::close;
-use crate::os::error::would_block;
+use crate::os::error::{cancelled, would_block};
 use crate::os::lock::Lock;
 use crate::os::memory::{extend, push};
 use crate::os::poll::{self, PollFd, READABLE};
@@ -53,14 +54,36 @@ pub(super) struct Drain {
     end: Lock<Option<End>>,
     /// Threads that have connections for which they wait.
     drainers: AtomicU32,
-    /// [`shutdown::restarts`] when all connections of a polled pool were looked at.
-    looked: Lock<Option<usize>>,
+    /// Looks at all connections of a polled pool.
+    looks: Lock<Option<Looks>>,
+}
+
+/// How far the threads that drain a polled pool have come.
+#[derive(Clone, Copy, Debug)]
+struct Looks {
+    /// [`shutdown::restarts`] at that time.
+    restarts: usize,
+    /// When the first look began.
+    since: Instant,
+    /// Whether all connections were looked at.
+    is_whole: bool,
+}
+
+/// A look at the connections of a polled pool that is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// At all connections, and at the one for which this thread was woken: the first look.
+    First,
+    /// At all connections: not all were looked at so far, or the drain is over.
+    All,
+    /// At those that are ready.
+    Ready,
 }
 
 impl Drain {
     /// A drain that has not begun.
     pub(super) const fn new() -> Self {
-        Self { end: Lock::new(None), drainers: AtomicU32::new(0), looked: Lock::new(None) }
+        Self { end: Lock::new(None), drainers: AtomicU32::new(0), looks: Lock::new(None) }
     }
 
     /// Returns one more request, if there is any. Otherwise every parked connection is closed. Fails with
@@ -91,9 +114,9 @@ impl Drain {
                         return Ok(Some(accepted));
                     }
                 }
-                Step::Leave => {
+                Step::Leave(error) => {
                     park_all(pool, search.unready.into_iter(), options);
-                    return Err(would_block());
+                    return Err(error);
                 }
                 Step::Stop => break,
             }
@@ -102,14 +125,29 @@ impl Drain {
         Ok(None)
     }
 
-    /// Returns whether not all connections of a polled pool were looked at since shutdown was requested.
-    pub(super) fn is_first_look(&self) -> bool {
-        *self.looked.lock() != Some(shutdown::restarts())
+    /// Returns which connections of a polled pool are to be looked at. After the end of the drain those are
+    /// all: one may have been parked since by a thread that knew nothing of it, with a limit of its own.
+    pub(super) fn due(&self, options: &AcceptOptions) -> Due {
+        let is_over = self.end(options.config.drain).is_none_or(|end| end <= clock::now());
+        let (mut looks, restarts) = (self.looks.lock(), shutdown::restarts());
+        match looks.filter(|looks| looks.restarts == restarts) {
+            Some(looks) if looks.is_whole && !is_over => Due::Ready,
+            Some(_) => Due::All,
+            None => {
+                *looks = Some(Looks { restarts, since: clock::now(), is_whole: false });
+                Due::First
+            }
+        }
     }
 
     /// Notes that all connections of a polled pool were looked at.
     pub(super) fn note_look(&self) {
-        *self.looked.lock() = Some(shutdown::restarts());
+        self.looks.lock().iter_mut().for_each(|looks| looks.is_whole = true);
+    }
+
+    /// Returns whether threads that slept in a polled pool may not have heard yet that shutdown is requested.
+    pub(super) fn is_young(&self) -> bool {
+        self.looks.lock().is_some_and(|looks| clock::now() < looks.since + TIME_TO_WAKE)
     }
 
     /// Looks for a request on all connections of a polled pool. Parks the others for as long as the drain
@@ -136,11 +174,13 @@ impl Drain {
     pub(super) fn look_at(
         &self,
         pool: &Arc<Pool>,
-        connection: (Connection, Wait),
+        taken_out: TakenOut,
         options: &AcceptOptions,
     ) -> Option<AcceptedRequest> {
+        let wait = taken_out.2.wait;
+        let connection = Connection::taken_out(pool, taken_out)?;
         let mut search = Search::new(self, pool, options);
-        let accepted = search.ask(connection);
+        let accepted = search.ask((connection, wait));
         let unready = search.unready.into_iter();
         match accepted {
             Some(accepted) => Some(closing_request(pool, accepted, unready, options)),
@@ -151,9 +191,9 @@ impl Drain {
         }
     }
 
-    /// Returns when the drain ends. The first thread that asks sets the end for connections that are silent
-    /// from then on.
-    fn end(&self, drain: Duration) -> Option<Instant> {
+    /// Returns when the drain ends, as far as is known now. The first thread that asks sets the end for
+    /// connections that are silent from then on.
+    pub(super) fn end(&self, drain: Duration) -> Option<Instant> {
         let restarts = shutdown::restarts();
         let mut end = self.end.lock();
         if end.is_none_or(|end| end.restarts != restarts) {
@@ -192,8 +232,8 @@ struct Search<'a> {
 enum Step {
     AskParked,
     AskUnready,
-    /// The caller's own limit is over.
-    Leave,
+    /// The caller's own limit is over, or the call was cancelled.
+    Leave(io::Error),
     Stop,
 }
 
@@ -257,10 +297,14 @@ impl<'a> Search<'a> {
         if is_done || (!left.is_zero() && self.unspent == 0) {
             return Step::Stop;
         }
+        if self.options.is_cancelled() {
+            return Step::Leave(cancelled());
+        }
         if self.options.has_callers_limit() && self.options.is_over() {
-            return Step::Leave;
+            return Step::Leave(would_block());
         }
         let longest = if others { Duration::from_millis(self.interval) } else { left };
+        let longest = self.options.longest_while_draining(longest);
         self.interval = (2 * self.interval).min(POLL_INTERVALS[1]);
         let wait = left.min(longest).min(Duration::from_millis(self.unspent));
         let wait = if self.options.has_callers_limit() { self.options.wait(wait) } else { wait };

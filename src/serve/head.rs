@@ -4,11 +4,11 @@ use std::io::{self, ErrorKind};
 use std::os::fd::RawFd;
 use std::time::{Duration, Instant};
 
-use super::accept_options::AcceptOptions;
+use super::accept_options::{AcceptOptions, pause_for_call};
 use super::config::Config;
 use super::connection::Connection;
 use super::exchange::{HeadEvent, RequestStart};
-use super::patience::MOST_RECEIVED;
+use super::patience::{LONGEST_GRACE, MOST_RECEIVED};
 use super::wait::{Stage, Wait};
 use crate::os::clock;
 use crate::os::descriptor::{is_open, shutdown_write};
@@ -206,8 +206,13 @@ struct LoneWait {
 
 impl LoneWait {
     fn new(wait: Wait, timeout: Option<Duration>, options: &AcceptOptions) -> Self {
-        let end = timeout.and_then(|timeout| clock::now().checked_add(timeout));
+        let now = clock::now();
+        let end = timeout.and_then(|timeout| now.checked_add(timeout));
+        // A head may be on its way on a new connection, which would be lost.
+        let grace =
+            if wait.stage.has_had_request() { None } else { now.checked_add(LONGEST_GRACE) };
         let limit = options.until.filter(|_| options.has_callers_limit());
+        let limit = limit.map(|limit| grace.map_or(limit, |grace| limit.max(grace)));
         let end = end.into_iter().chain(limit).min();
         let drain = options.config.drain;
         Self { wait, end, drain, is_draining: false, is_checked: false }
@@ -241,11 +246,13 @@ impl LoneWait {
         let deadline = self.wait.deadline.into_iter().chain(self.end).min();
         let left = deadline.map(|deadline| deadline.saturating_duration_since(clock::now()));
         let is_short = !self.is_draining && !self.is_checked;
-        let timeout = if is_short {
-            left.or(Some(MAX_UNCHECKED_WAIT)).min(Some(MAX_UNCHECKED_WAIT))
-        } else {
-            left
+        let longest = match is_short {
+            true => MAX_UNCHECKED_WAIT,
+            false if self.is_draining => options.longest_while_draining(Duration::MAX),
+            false => Duration::MAX,
         };
+        let timeout = left.map_or(longest, |left| left.min(longest));
+        let timeout = Some(timeout).filter(|timeout| *timeout < Duration::MAX);
         match poll::poll(&mut fds, timeout)? {
             0 if timeout == left => {
                 let is_draining = self.is_draining;
@@ -255,6 +262,9 @@ impl LoneWait {
             _ if fds[1].revents != 0 && !shutdown::is_requested() => {
                 shutdown::ignore_wake_up();
                 self.is_checked = false;
+                if shutdown::is_calling() && !options.is_cancelled() {
+                    pause_for_call(options);
+                }
             }
             _ => {}
         }

@@ -104,7 +104,10 @@ impl Listener {
                 last.into_connection().into_iter().for_each(Connection::close_copy);
                 return Err(interrupted());
             }
-            if round == Round::Later && options.is_over() && !self.has_more(&options, &mut left) {
+            if round == Round::Later
+                && options.is_over()
+                && !polled::has_more(&self.pool, &options, &mut left)
+            {
                 if let Some(accepted) = self.time_out(&options)? {
                     return Ok(accepted);
                 }
@@ -144,13 +147,6 @@ impl Listener {
             }
             _ => self.pooled(options),
         }
-    }
-
-    /// Returns whether a call whose time is over has still something to do, within `left` rounds.
-    fn has_more(&self, options: &AcceptOptions, left: &mut u32) -> bool {
-        *left = left.saturating_sub(1);
-        let may_go_on = *left > 0 && options.has_callers_limit() && self.pool.is_entered();
-        may_go_on && polled::is_readable(&self.pool)
     }
 
     /// Ends a wait whose time is over. If the program has made the socket non-blocking, accept4 decides.
@@ -205,7 +201,7 @@ impl Listener {
         drop(accepting);
         match result {
             // The error does not matter: a placeholder may have had the number.
-            Err(_) if is_called() => Ok(None),
+            Err(_) if is_called() || shutdown::is_calling() => Ok(None),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 if options.limit == Limit::Socket && self.entrance.is_over_by_limit()? {
                     return Err(error);
@@ -265,7 +261,7 @@ impl Listener {
         if let Some(surplus) = surplus {
             return looks::give_up(&self.pool, surplus, options);
         }
-        if options.has_callers_limit() {
+        if self.pool.is_polled() && options.has_callers_limit() {
             polled::rest(&self.pool);
         }
         self.entrance.wait_for_room(options);
@@ -411,7 +407,7 @@ impl Listener {
         // Another thread may accept the connection for which this one wakes.
         mark::make_nonblocking(self.fd())?;
         let mut fds = [PollFd::new(self.fd(), READABLE)];
-        match poll::poll(&mut fds, Some(SHORTAGE_WAIT)) {
+        match poll::poll(&mut fds, Some(options.wait(SHORTAGE_WAIT))) {
             Ok(0) => Ok(None),
             Ok(_) => self.accept(options),
             Err(error) => self.entrance.not_waited(error, options).map(|()| None),

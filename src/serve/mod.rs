@@ -91,6 +91,19 @@
 //!   within twice that time. `shutting_down_serves_what_was_sent`,
 //!   `what_is_sent_within_the_drain_time_is_answered`, `one_process_shuts_down_and_another_goes_on`,
 //!   `a_process_shuts_down_that_was_woken_for_a_connection`.
+//! - Where the program polls the pool, the epoll instance is readable whenever a call that does not wait would
+//!   return something, and such a call never sleeps. It does not stay readable without reason, but while
+//!   threads wake that sleep there, or one that is cancelled. `check_process`, `check_in_silence`,
+//!   `an_event_loop_serves_every_request`, `an_event_loop_beside_threads_that_block`,
+//!   `an_event_loop_keeps_the_limits_of_silent_connections`, `an_event_loop_out_of_descriptors`.
+//! - A polled pool drains as any other does, in calls that do not wait or wait for a limited time; and in
+//!   such calls any pool. New connections do not prolong that. `an_event_loop_drains_without_loss`,
+//!   `an_event_loop_drains_beside_threads_that_block`, `a_drain_ends_although_connections_go_on_coming`,
+//!   `calls_with_limits_of_time_drain_without_loss`.
+//! - A call with a limit of time returns when that is over. `calls_with_limits_of_time_serve_every_request`.
+//! - A cancelled wait ends within 8 ms, or 50 ms while shutting down, and no other wait does.
+//!   `a_cancelled_wait_ends_at_once_and_only_that`, `a_wait_is_cancelled_in_a_process_with_one_thread`,
+//!   `a_wait_is_cancelled_while_the_program_drains`.
 //! - A child closes its copies of what is parked, and nothing that is active.
 //!   `a_child_closes_what_is_parked_and_nothing_else`.
 //! - The last process that leaves restores what was set on the listen socket. `check_flags`.

@@ -43,6 +43,17 @@ pub(super) const MOST_ROUNDS: u32 = 64;
 /// The pause when accept4 fails on the listen socket.
 pub(super) const PAUSE: Duration = Duration::from_millis(10);
 
+/// The pause of a thread that was woken because another one is cancelled.
+pub(super) const CALL_PAUSE: Duration = Duration::from_millis(1);
+
+/// The longest single wait of a call that may be cancelled, while shutting down: the wake-up is readable, and
+/// says nothing more.
+pub(super) const CANCEL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// The time in which threads that sleep in a polled pool wake after a request to shut down. Until then the
+/// wake-up stays readable.
+pub(super) const TIME_TO_WAKE: Duration = Duration::from_millis(50);
+
 /// The longest time between two errors in a row. A connection that was awaited in between, and lost, says
 /// nothing about the next.
 pub(super) const SOON: Duration = Duration::from_millis(100);

@@ -18,7 +18,7 @@ use std::io::ErrorKind::{Interrupted, TimedOut};
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use super::accept_options::AcceptOptions;
+use super::accept_options::{AcceptOptions, pause_for_call};
 use super::entry::Entry;
 use super::event::{Event, taken};
 use super::holding::{Found, Hold, Holding, Sleep};
@@ -177,9 +177,10 @@ impl Pool {
         let token = match slept {
             Ok(Some(token)) => token,
             Ok(None) => {
-                if shutdown::is_calling() {
+                if shutdown::is_calling() && !options.is_cancelled() {
                     // The thread that is called may be in reserve.
                     self.holding.call_all();
+                    pause_for_call(options);
                 }
                 return Ok(Event::Nothing);
             }
@@ -199,8 +200,9 @@ impl Pool {
         Ok(self.event(token, &mut state))
     }
 
+    /// Returns the event of a token.
     #[inline]
-    fn event(&self, token: u64, state: &mut State) -> Event {
+    pub(super) fn event(&self, token: u64, state: &mut State) -> Event {
         match token {
             LISTEN => Event::Listen,
             UNASKED => Event::Unasked,

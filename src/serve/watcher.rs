@@ -97,7 +97,7 @@ impl Watcher {
         let _turn = self.turn_to_renew.lock();
         let Some(epoll) = self.epoll.get() else { return Ok(()) };
         epoll.renew(shutdown::check_wake_up)?;
-        self.alarm.register(epoll)
+        self.alarm.renew(epoll)
     }
 
     /// Registers the listen socket.
@@ -160,10 +160,10 @@ impl Watcher {
         self.epoll.get().is_some_and(|epoll| epoll.remove(fd))
     }
 
-    /// Closes the instance in a child. Async-signal-safe.
+    /// Closes the instance and the alarm. Async-signal-safe.
     pub(super) fn give_up(&self) {
-        self.alarm.give_up();
         if let Some(epoll) = self.epoll.get() {
+            self.alarm.give_up(epoll);
             epoll.give_up();
         }
     }
@@ -171,28 +171,39 @@ impl Watcher {
     /// Makes the instance readable when a thread has to come, if the program polls it.
     pub(super) fn set_alarm(&self, due: impl FnOnce() -> Option<Instant>) {
         if self.alarm.is_on() {
-            let look = self.next_look().and_then(|wait| clock::now().checked_add(wait));
-            due().into_iter().chain(look).min().into_iter().for_each(|at| self.alarm.set(at));
+            let look = self.time_of_look().and_then(|time| clock::now().checked_add(time));
+            due().into_iter().chain(look).min().into_iter().for_each(|at| self.set_off_at(at));
         }
     }
 
-    /// Returns after how long the listen socket is tried although the kernel does not report it; `None` if
-    /// that is not needed.
-    fn next_look(&self) -> Option<Duration> {
+    /// Makes the instance readable at this time, if the program polls it.
+    pub(super) fn set_off_at(&self, at: Instant) {
+        self.epoll.get().into_iter().for_each(|epoll| self.alarm.set(at, epoll));
+    }
+
+    /// Makes the instance readable now, if the program polls it: also if it is so already, which is news
+    /// where polling is edge-triggered.
+    pub(super) fn set_off_again(&self) {
+        self.epoll.get().into_iter().for_each(|epoll| self.alarm.go_off_again(epoll));
+    }
+
+    /// Returns the time to the next look for what the kernel does not report, in a pool that the program
+    /// polls: a listen socket that is not watched, or a connection for which a sibling process was woken that
+    /// has died.
+    fn time_of_look(&self) -> Option<Duration> {
         if self.is_hidden.load(Ordering::Relaxed) {
             return Some(SHORTAGE_WAIT);
         }
-        // A sibling process may have died that was woken for a connection.
         fork::has_family().then_some(LONGEST_WAIT)
     }
 
     /// Silences the alarm if it has gone off. Returns whether that may be for an unasked look.
-    fn takes_alarm(&self, ready: &Ready) -> bool {
+    fn takes_alarm(&self, ready: &Ready, epoll: &Epoll) -> bool {
         let is_alarm = self.alarm.is_on() && ready.tokens().any(|token| token == ALARM);
         if is_alarm {
-            self.alarm.silence();
+            self.alarm.silence(epoll);
         }
-        is_alarm && self.next_look().is_some()
+        is_alarm && self.time_of_look().is_some()
     }
 
     /// Waits for an event as long as the options allow, and for `longest` at most. Returns the first
@@ -216,11 +227,12 @@ impl Watcher {
         } else {
             epoll.wait(&mut ready, most, Some(timeout))?;
         }
-        let woke = ready.tokens().any(|token| token == WAKE_UP) && !shutdown::is_requested();
+        let is_woken = ready.tokens().any(|token| token == WAKE_UP);
+        let woke = is_woken && !shutdown::is_requested() && !shutdown::is_calling();
         if woke {
             shutdown::ignore_wake_up();
         }
-        if self.takes_alarm(&ready) {
+        if self.takes_alarm(&ready, epoll) {
             other(UNASKED);
         }
         let mut tokens = ready.tokens().filter(|&token| token != WAKE_UP && token != ALARM);
@@ -234,6 +246,12 @@ impl Watcher {
             _ if is_unheard && longest >= FIRST_WAIT => Ok(Some(UNASKED)),
             _ => Ok(first),
         }
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        self.give_up();
     }
 }
 

@@ -1,15 +1,16 @@
 //! The program: the only place that acts as FCGX_Accept_r and FCGX_Finish_r do.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::fd::RawFd;
 use std::time::Duration;
 
 use crate::kernel::tasks::{call, here, sleep, with_me};
 use crate::os::io::{Then, send_all};
-use crate::os::shutdown;
+use crate::os::{clock, shutdown};
 use crate::protocol::body::{EndRequest, ProtocolStatus};
 use crate::protocol::record::{Header, RecordType};
 use crate::protocol::writer;
+use crate::serve::cancel::Cancel;
 use crate::serve::key::{Key, Tenant};
 use crate::serve::last::Last;
 use crate::serve::wait::Owner;
@@ -57,8 +58,35 @@ impl Given {
 
 /// Waits for a request, as FCGX_Accept_r does. Returns `None` after a shutdown request.
 pub fn accept(given: Given) -> Option<Request> {
-    let listener = registry::of(LISTEN_FD).expect("memory");
+    match next(given, AcceptOptions::plain(config::get())) {
+        Ok(request) => Some(request),
+        Err(error) => {
+            check_end(&error);
+            None
+        }
+    }
+}
+
+/// Checks that a wait has ended because of a shutdown request.
+pub fn check_end(error: &io::Error) {
+    assert_eq!(error.kind(), ErrorKind::Interrupted, "{error}");
+    assert!(here(|process| process.wish), "an error without a shutdown request");
+}
+
+/// Waits for a request until this time, as FCGX_RequestNext does; for `None` without limit.
+pub fn accept_within(
+    given: Given,
+    limit: Option<Duration>,
+    cancel: Option<&Cancel>,
+) -> io::Result<Request> {
+    let until = limit.map(|limit| clock::now() + limit);
     let options = AcceptOptions::plain(config::get());
+    next(given, AcceptOptions { until, cancel, limit: Limit::Caller, ..options })
+}
+
+/// Waits for a request.
+fn next(given: Given, options: AcceptOptions) -> io::Result<Request> {
+    let listener = registry::of(LISTEN_FD).expect("memory");
     let owner = if matches!(given, Given::Nothing) { Owner::MayBeGone } else { Owner::Returns };
     let last = match given {
         Given::Nothing => Last::None,
@@ -76,22 +104,14 @@ pub fn accept(given: Given) -> Option<Request> {
             Tenant::Unknown => registry::take_out(key, fd).map_or(Last::None, Last::Given),
         },
     };
-    match registry::next(listener, &options, last) {
-        Ok(((mut connection, begin), _)) => {
-            call(|kernel, me| kernel.give_to_program(me, connection.fd));
-            let number = number_of(&mut connection);
-            with_me(|kernel, me| {
-                *kernel.served.entry(number).or_default() += 1;
-                kernel.servers.insert(number, kernel.tasks[me].process);
-            });
-            Some(Request { connection, begin, owner, number })
-        }
-        Err(error) => {
-            assert_eq!(error.kind(), ErrorKind::Interrupted, "{error}");
-            assert!(here(|process| process.wish), "an error without a shutdown request");
-            None
-        }
-    }
+    let ((mut connection, begin), _) = registry::next(listener, &options, last)?;
+    call(|kernel, me| kernel.give_to_program(me, connection.fd));
+    let number = number_of(&mut connection);
+    with_me(|kernel, me| {
+        *kernel.served.entry(number).or_default() += 1;
+        kernel.servers.insert(number, kernel.tasks[me].process);
+    });
+    Ok(Request { connection, begin, owner, number })
 }
 
 /// Returns the parameter N, four bytes.

@@ -1,7 +1,7 @@
 //! A world: the processes of a program, a listen socket that they share, and web servers. Schedules are
 //! tried one after the other, each in a world of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -66,6 +66,8 @@ fn empty_kernel(plan: &mut Plan) -> Kernel {
         alive: 0,
         woken: Vec::new(),
         locks: BTreeMap::new(),
+        timers: BTreeSet::new(),
+        news: 0,
         joiners: Vec::new(),
         environment: settings.collect(),
         checks: std::mem::take(&mut plan.checks),

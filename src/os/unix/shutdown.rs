@@ -48,13 +48,24 @@ pub(crate) fn request() {
     set_errno(errno);
 }
 
+/// Counts a waiting thread that is going to be called. [`call_waiting`] or [`withdraw_call`] follows.
+/// Async-signal-safe.
+pub(crate) fn begin_call() {
+    wake_up::begin_call();
+}
+
 /// Wakes the threads that wait for a request, so that one which is cancelled notices it. The others go on
-/// waiting. The caller calls [`end_call`] when that thread has noticed. Async-signal-safe; keeps errno.
+/// waiting. The thread calls [`end_call`] when it has noticed. Async-signal-safe; keeps errno.
 pub(crate) fn call_waiting() {
     let errno = errno();
-    wake_up::call();
+    wake_up::write();
     interrupt_accept();
     set_errno(errno);
+}
+
+/// Ends a call for which no thread was woken. Async-signal-safe.
+pub(crate) fn withdraw_call() {
+    wake_up::end_call();
 }
 
 /// Ends a call of [`call_waiting`]: with the last one, the wake-up is silent again.

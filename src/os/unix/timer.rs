@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::descriptor::{close, move_above_stdio};
 use super::syscall::checked;
 
-/// A timer (timerfd). A child gives its copy up.
+/// A timer (timerfd). It is closed by [`Timer::give_up`] only.
 #[derive(Debug)]
 pub(crate) struct Timer {
     /// -1 when given up.
@@ -23,6 +23,13 @@ impl Timer {
         // SAFETY: timerfd_create takes no pointer.
         let fd = checked(unsafe { libc::timerfd_create(libc::CLOCK_MONOTONIC, flags) })?;
         Ok(Self { fd: AtomicI32::new(move_above_stdio(fd)?) })
+    }
+
+    /// Makes another timer. The program may have closed this one, or reused its number, which is left alone.
+    pub(crate) fn replace(&self) -> io::Result<()> {
+        let another = Self::new()?;
+        self.fd.store(another.descriptor(), Ordering::Relaxed);
+        Ok(())
     }
 
     /// Returns the descriptor.
@@ -49,7 +56,7 @@ impl Timer {
         checked(result).map(drop)
     }
 
-    /// Closes the copy of a child. Async-signal-safe.
+    /// Closes the timer, whose number the caller has checked. Async-signal-safe.
     pub(crate) fn give_up(&self) {
         let fd = self.fd.swap(-1, Ordering::Relaxed);
         if fd >= 0 {
@@ -58,15 +65,10 @@ impl Timer {
     }
 }
 
-impl Drop for Timer {
-    fn drop(&mut self) {
-        self.give_up();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::os::descriptor::is_open;
     use crate::os::poll::{READABLE, one};
 
     #[test]
@@ -82,6 +84,10 @@ mod tests {
         assert!(!is_readable(Duration::ZERO));
         timer.set(None).unwrap();
         assert!(!is_readable(Duration::ZERO));
+        let first = timer.descriptor();
+        timer.replace().unwrap();
+        assert!(timer.descriptor() != first && is_open(first));
+        close(first);
         timer.give_up();
         assert!(timer.set(None).is_err());
     }

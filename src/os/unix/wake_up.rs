@@ -124,13 +124,12 @@ pub(super) fn read() {
     }
 }
 
-/// Counts a thread that is called, and wakes the threads that wait. Async-signal-safe.
-pub(super) fn call() {
+/// Counts a thread that is going to be called. Async-signal-safe.
+pub(super) fn begin_call() {
     CALLS.fetch_add(1, Ordering::SeqCst);
-    write();
 }
 
-/// Notes that a thread which was called has come. Returns whether it was the last one.
+/// Ends a call. Returns whether it was the last one. Async-signal-safe.
 pub(super) fn end_call() -> bool {
     let less = |calls: usize| calls.checked_sub(1);
     CALLS.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less) == Ok(1)

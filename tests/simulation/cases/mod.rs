@@ -1,9 +1,11 @@
 //! The cases.
 
+mod cancelling;
 mod ending;
 mod holding;
 mod likeness;
 mod mending;
+mod polling;
 mod reopening;
 mod requests;
 mod waiting;
@@ -24,6 +26,8 @@ pub fn all() -> Vec<Case> {
         requests::CASES,
         holding::CASES,
         waiting::CASES,
+        polling::CASES,
+        cancelling::CASES,
         mending::CASES,
         reopening::CASES,
         ending::CASES,

@@ -142,12 +142,13 @@ impl Kernel {
         let open =
             || table.iter().enumerate().filter_map(|(fd, file)| Some((fd as RawFd, (*file)?)));
         let instances = open().filter_map(|(_, file)| match &self.files[file].kind {
-            Kind::Epoll(epoll) => Some(epoll),
+            Kind::Epoll(epoll) => Some((file, epoll)),
             _ => None,
         });
         let waits = |task: TaskId| !self.tasks[task].ended && self.tasks[task].process == process;
-        for epoll in instances {
-            let is_asked = epoll.waiters.iter().any(|&task| waits(task));
+        for (file, epoll) in instances {
+            let is_asked =
+                epoll.waiters.iter().any(|&task| waits(task)) || self.is_polled_by(process, file);
             let parked = epoll.registrations.iter().filter(|((fd, file), registration)| {
                 let is_free = self.life(*file).is_some_and(|life| !life.in_program);
                 is_free
@@ -167,10 +168,23 @@ impl Kernel {
                 assert_eq!(unheard, None, "process {process} misses what has come");
             }
         }
-        if self.waiting_for(process, "epoll_wait") > 0 {
+        let is_polled = open().any(|(_, file)| self.is_polled_by(process, file));
+        if is_polled || self.waiting_for(process, "epoll_wait") > 0 {
             self.check_patience(process, open());
             self.check_entrance(open());
         }
+    }
+
+    /// Returns whether the process's program polls its pool, and a thread waits until this file, the
+    /// pool's epoll instance, is readable.
+    fn is_polled_by(&self, process: usize, file: FileId) -> bool {
+        let polls = |waiter: &Waiter| match waiter {
+            Waiter::Poller(task) => self.tasks[*task].waits && self.tasks[*task].process == process,
+            _ => false,
+        };
+        let is_instance = matches!(self.files[file].kind, Kind::Epoll(_));
+        let is_polled = self.processes[process].is_polled;
+        is_polled && is_instance && self.files[file].queue.iter().any(polls)
     }
 
     /// Returns the number of threads of the process that wait in this call.

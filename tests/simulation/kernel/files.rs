@@ -7,6 +7,7 @@ use std::os::fd::RawFd;
 use super::epoll::Epoll;
 use super::stream::{Listen, Stream};
 use super::tasks::TaskId;
+use super::timer::Timer;
 use super::{Kernel, error};
 
 pub type FileId = usize;
@@ -16,6 +17,7 @@ pub enum Kind {
     Listen(Listen),
     Stream(Stream),
     Epoll(Epoll),
+    Timer(Timer),
 }
 
 /// A waiter for events on a file; the queue notifies its waiters in order.
@@ -98,7 +100,7 @@ impl Kernel {
     /// Returns the number that tells a file from others, as an inode does; 1 for a file without such a
     /// number.
     pub fn file_number(&self, file: FileId) -> u32 {
-        let is_nameless = matches!(self.files[file].kind, Kind::Epoll(_));
+        let is_nameless = matches!(self.files[file].kind, Kind::Epoll(_) | Kind::Timer(_));
         if is_nameless { 1 } else { file as u32 + 2 }
     }
 
@@ -166,12 +168,16 @@ impl Kernel {
             Kind::Stream(stream) => self.end_stream(stream),
             Kind::Listen(listen) => listen.backlog.into_iter().for_each(|end| self.release(end)),
             Kind::Epoll(epoll) => self.end_epoll(file, &epoll),
+            Kind::Timer(_) => {
+                self.timers.remove(&file);
+            }
             Kind::Nothing => {}
         }
     }
 
     /// Notifies the waiters of a file that something has happened on it.
     pub fn notify(&mut self, file: FileId) {
+        self.news += 1;
         let mut at = 0;
         while let Some(waiter) = self.files[file].queue.get(at).copied() {
             match waiter {
@@ -195,6 +201,7 @@ impl Kernel {
     pub fn is_readable(&self, file: FileId) -> bool {
         match &self.files[file].kind {
             Kind::Nothing => false,
+            Kind::Timer(timer) => timer.has_gone_off,
             Kind::Listen(listen) => !listen.backlog.is_empty(),
             Kind::Stream(stream) => stream.is_readable(),
             Kind::Epoll(epoll) => epoll.ready.iter().any(|key| self.has_event(epoll, *key)),

@@ -12,10 +12,11 @@ pub mod epoll;
 pub mod files;
 pub mod stream;
 pub mod tasks;
+pub mod timer;
 pub mod waiting;
 pub mod wake_up;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::RawFd;
 use std::time::Duration;
@@ -42,6 +43,10 @@ pub struct Process {
     pub has_threads: bool,
     pub dead: bool,
     pub wish: bool,
+    /// The number of waiting threads that were called and have not come yet.
+    pub calls: u32,
+    /// Whether the program polls its pool: a thread that does so waits for what the pool waits for.
+    pub is_polled: bool,
     pub wake_up: WakeUp,
     /// The number on which it accepts, and what tells its file from others.
     pub accepting: Option<(RawFd, u32)>,
@@ -76,6 +81,10 @@ pub struct Kernel {
     /// The tasks to wake when the call is over.
     pub woken: Vec<TaskId>,
     pub locks: BTreeMap<usize, Vec<TaskId>>,
+    /// The timers that are set.
+    pub timers: BTreeSet<FileId>,
+    /// The number of times that anything has happened on a file.
+    pub news: u64,
     pub joiners: Vec<TaskId>,
     pub environment: BTreeMap<&'static str, String>,
     pub checks: checks::Checks,
@@ -124,24 +133,33 @@ impl Kernel {
     pub fn ask_to_end(&mut self, process: usize) {
         self.processes[process].wish = true;
         self.write_wake_up(process);
-        if let Some((fd, number)) = self.processes[process].accepting {
-            let file = self.processes[process].table.get(fd as usize).copied().flatten();
-            let is_own = file.is_some_and(|file| self.file_number(file) == number);
-            let asked = &mut self.processes[process];
-            // Otherwise other threads may be using the number.
-            asked.is_aside = is_own && !asked.has_threads;
-            if let Some(file) = file.filter(|_| !asked.is_aside) {
-                let file = &mut self.files[file];
-                file.locks.insert(process, false);
-                file.marked |= !file.nonblocking;
-                file.nonblocking = true;
-            }
-        }
+        self.interrupt_accept(process);
         let waits = |task: &&mut Task| task.process == process && task.waits && task.ends_by_signal;
         if let Some(task) = self.tasks.iter_mut().find(waits) {
             task.signalled = true;
             let number = task.number;
             self.wake(number);
+        }
+    }
+
+    /// Wakes the waiting threads of a process, so that one of them notices that it is cancelled.
+    pub fn call_waiting(&mut self, process: usize) {
+        self.write_wake_up(process);
+        self.interrupt_accept(process);
+    }
+
+    fn interrupt_accept(&mut self, process: usize) {
+        let Some((fd, number)) = self.processes[process].accepting else { return };
+        let file = self.processes[process].table.get(fd as usize).copied().flatten();
+        let is_own = file.is_some_and(|file| self.file_number(file) == number);
+        let asked = &mut self.processes[process];
+        // Otherwise other threads may be using the number.
+        asked.is_aside = is_own && !asked.has_threads;
+        if let Some(file) = file.filter(|_| !asked.is_aside) {
+            let file = &mut self.files[file];
+            file.locks.insert(process, false);
+            file.marked |= !file.nonblocking;
+            file.nonblocking = true;
         }
     }
 

@@ -28,6 +28,8 @@ pub struct Task {
     /// Whether it is a thread of the parent, seen from the child: it does not go on.
     pub frozen: bool,
     pub ended: bool,
+    /// The number of times that it has waited for anything but a lock.
+    pub sleeps: u32,
     /// A name for what it waits for.
     pub what: &'static str,
 }
@@ -168,6 +170,7 @@ pub fn wait<T>(
             let task = &mut kernel.tasks[me];
             (task.until, task.what) = (until, what);
             task.ends_by_signal = what != "a lock";
+            task.sleeps += u32::from(what != "a lock");
             kernel.put_to_sleep(me);
             None
         });
@@ -219,6 +222,7 @@ fn enter(process: usize) {
                 signalled: false,
                 frozen: false,
                 ended: true,
+                sleeps: 0,
                 what: "",
             });
         }
@@ -312,28 +316,28 @@ impl Kernel {
 
     /// Moves the clock to the earliest deadline while every task waits.
     fn let_time_pass(&mut self) {
-        if self.running > 0 {
-            return;
+        while self.running == 0 {
+            self.check_in_silence();
+            let waits = |task: &&Task| task.waits && !task.frozen && !task.ended;
+            let ends = self.tasks.iter().filter(waits).filter_map(|task| task.until);
+            let Some(earliest) = ends.chain(self.next_timer()).min() else {
+                let all = self.tasks.iter().filter(waits);
+                let all: Vec<_> = all.map(|task| (task.number, task.process, task.what)).collect();
+                assert!(
+                    all.is_empty(),
+                    "every thread waits for ever (thread, process, for what): {all:?}"
+                );
+                return;
+            };
+            self.check_patience_of_peers(earliest);
+            self.now = self.now.max(earliest);
+            self.wake_due();
         }
-        self.check_in_silence();
-        let waits = |task: &&Task| task.waits && !task.frozen && !task.ended;
-        let Some(earliest) = self.tasks.iter().filter(waits).filter_map(|task| task.until).min()
-        else {
-            let all = self.tasks.iter().filter(waits);
-            let all: Vec<_> = all.map(|task| (task.number, task.process, task.what)).collect();
-            assert!(
-                all.is_empty(),
-                "every thread waits for ever (thread, process, for what): {all:?}"
-            );
-            return;
-        };
-        self.check_patience_of_peers(earliest);
-        self.now = self.now.max(earliest);
-        self.wake_due();
     }
 
-    /// Wakes the tasks whose deadline has come.
+    /// Wakes the tasks whose deadline has come, and lets timers go off.
     fn wake_due(&mut self) {
+        self.let_timers_go_off();
         for task in 0..self.tasks.len() {
             if self.tasks[task].until.is_some_and(|until| until <= self.now) {
                 self.wake(task);

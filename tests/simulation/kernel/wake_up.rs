@@ -78,6 +78,7 @@ impl Kernel {
     /// Closes the parent's ends in a child.
     pub fn forget_wake_up(&mut self, task: TaskId) {
         let process = self.tasks[task].process;
+        self.processes[process].calls = 0;
         let WakeUp { reader, writer } = std::mem::take(&mut self.processes[process].wake_up);
         for end in [reader, writer] {
             if let Some((fd, file)) = self.own(process, end) {

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::RawFd;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::time::Duration;
 
 use super::clock::{end_of, now};
@@ -79,13 +79,16 @@ impl Ready {
 pub struct Epoll {
     fd: AtomicI32,
     witness: AtomicI32,
+    is_witness_silent: AtomicBool,
     token: u64,
 }
 
 impl Epoll {
     /// Makes an instance without a scheduling point, because it is called where a value is made once.
     pub fn new(witness: impl FnOnce() -> io::Result<RawFd>, token: u64) -> io::Result<Self> {
-        let epoll = Self { fd: AtomicI32::new(-1), witness: AtomicI32::new(-1), token };
+        let (fd, none) = (AtomicI32::new(-1), AtomicI32::new(-1));
+        let is_witness_silent = AtomicBool::new(false);
+        let epoll = Self { fd, witness: none, is_witness_silent, token };
         epoll.make(witness, || {})?;
         Ok(epoll)
     }
@@ -102,6 +105,7 @@ impl Epoll {
         pause();
         let is_good = witness().and_then(|witness| {
             self.witness.store(witness, Ordering::Relaxed);
+            self.is_witness_silent.store(false, Ordering::Relaxed);
             pause();
             with_me(|kernel, me| {
                 let fd = self.descriptor();
@@ -122,12 +126,14 @@ impl Epoll {
     }
 
     fn ask_witness(&self) -> io::Result<()> {
-        self.modify(self.witness(), Interest::Level, self.token)
+        let is_silent = self.is_witness_silent.load(Ordering::Relaxed);
+        let interest = if is_silent { Interest::Silent } else { Interest::Level };
+        self.modify(self.witness(), interest, self.token)
     }
 
-    /// Not used: no program polls a pool here.
-    pub fn watch_witness(&self, _: Interest) -> io::Result<()> {
-        Ok(())
+    pub fn watch_witness(&self, interest: Interest) -> io::Result<()> {
+        self.is_witness_silent.store(interest == Interest::Silent, Ordering::Relaxed);
+        self.ask_witness()
     }
 
     pub fn is_lost(&self) -> bool {

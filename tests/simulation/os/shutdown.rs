@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::RawFd;
 use std::time::Duration;
 
-use crate::kernel::tasks::{here, with, with_me};
+use crate::kernel::tasks::{call, here, with, with_me};
 
 pub const MAX_UNCHECKED_WAIT: Duration = Duration::from_secs(1);
 
@@ -40,17 +40,38 @@ pub fn existing_wake_up() -> Option<RawFd> {
 }
 
 pub fn ignore_wake_up() {
-    with_me(|kernel, me| kernel.read_wake_up(kernel.tasks[me].process));
+    if is_calling() {
+        return;
+    }
+    call(|kernel, me| kernel.read_wake_up(kernel.tasks[me].process));
+    if is_calling() || is_requested() {
+        call(|kernel, me| kernel.write_wake_up(kernel.tasks[me].process));
+    }
     let _ = check_wake_up();
 }
 
 pub fn is_calling() -> bool {
-    false
+    call(|kernel, me| kernel.process(me).calls > 0)
 }
 
-pub fn call_waiting() {}
+pub fn begin_call() {
+    call(|kernel, me| kernel.process(me).calls += 1);
+}
 
-pub fn end_call() {}
+pub fn withdraw_call() {
+    call(|kernel, me| kernel.process(me).calls -= 1);
+}
+
+pub fn call_waiting() {
+    call(|kernel, me| kernel.call_waiting(kernel.tasks[me].process));
+}
+
+pub fn end_call() {
+    let end = |calls: &mut u32| std::mem::replace(calls, calls.saturating_sub(1)) == 1;
+    if call(|kernel, me| end(&mut kernel.process(me).calls)) && !is_requested() {
+        ignore_wake_up();
+    }
+}
 
 /// Does nothing: no thread leaves by siglongjmp here.
 pub fn forget_abandoned_accept() {}
@@ -68,7 +89,7 @@ impl Accepting {
 impl Drop for Accepting {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            here(|process| process.accepting = None);
+            here(|process| (process.accepting, process.is_aside) = (None, false));
         }
     }
 }
