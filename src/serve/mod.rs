@@ -99,7 +99,7 @@
 //! - A polled pool drains as any other does, in calls that do not wait or wait for a limited time; and in
 //!   such calls any pool. New connections do not prolong that. `an_event_loop_drains_without_loss`,
 //!   `an_event_loop_drains_beside_threads_that_block`, `a_drain_ends_although_connections_go_on_coming`,
-//!   `calls_with_limits_of_time_drain_without_loss`.
+//!   `a_request_that_ends_while_an_event_loop_drains`, `calls_with_limits_of_time_drain_without_loss`.
 //! - A call with a limit of time returns when that is over. `calls_with_limits_of_time_serve_every_request`.
 //! - A cancelled wait ends within 8 ms, or 50 ms while shutting down, and no other wait does.
 //!   `a_cancelled_wait_ends_at_once_and_only_that`, `a_wait_is_cancelled_in_a_process_with_one_thread`,

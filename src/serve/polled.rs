@@ -182,7 +182,12 @@ fn look_at_all(
 /// Waits for the connections of a drain until `end`, as long as the options allow. No thread that sleeps here
 /// counts as a sleeper: it knows of the shutdown request.
 fn next(pool: &Pool, options: &AcceptOptions, end: Option<Instant>) -> Event {
-    let until = match pool.look(State::next_step) {
+    let step = pool.look(|state| {
+        // The listen socket is not watched again.
+        state.is_rested();
+        state.next_step()
+    });
+    let until = match step {
         Step::MakeRoom => return taken(pool.look(State::take_least_worth), Event::Surplus),
         Step::Expire => {
             return taken(pool.look(|state| state.take_expired(clock::now())), Event::Late);

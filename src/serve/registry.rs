@@ -1,6 +1,6 @@
 //! The listeners of this process, one for each listen socket.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
@@ -123,7 +123,8 @@ fn next_of(
             Err(error) => error,
         };
         if !listener.belongs_to_parent() {
-            if shutdown::is_requested() {
+            let comes_again = error.kind() == ErrorKind::WouldBlock || is_cancelled(&error);
+            if shutdown::is_requested() && !comes_again {
                 stop_waiting(listener);
             }
             return Err(error);

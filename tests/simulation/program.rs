@@ -153,7 +153,8 @@ pub fn finish(request: Request, how: Finish) -> Given {
     Given::Nothing
 }
 
-fn give_back(mut connection: Connection, owner: Owner) -> Given {
+/// Gives a connection back whose request is over.
+pub fn give_back(mut connection: Connection, owner: Owner) -> Given {
     connection.keep();
     let (fd, config) = (connection.fd, config::get());
     let key = connection.return_to_pool(LISTEN_FD, owner, config).or_else(|connection| {

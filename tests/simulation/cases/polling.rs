@@ -11,7 +11,7 @@ use crate::os::error::would_block;
 use crate::os::poll::{PollFd, READABLE, poll};
 use crate::os::shutdown;
 use crate::os::socket::Peer;
-use crate::program::{Finish, Given, Request, accept_within, check_end, finish};
+use crate::program::{Finish, Given, Request, accept, accept_within, check_end, finish, give_back};
 use crate::serve::registry;
 use crate::world::{LISTEN_FD, Plan, World, now, random, some_steps};
 use crate::{Case, Try};
@@ -24,6 +24,7 @@ pub const CASES: &[Case] = &[
     ("an_event_loop_drains_without_loss", Try::Seeds(8), drain),
     ("an_event_loop_drains_beside_threads_that_block", Try::Seeds(8), drain_beside_threads),
     ("a_drain_ends_although_connections_go_on_coming", Try::Seeds(4), drain_under_load),
+    ("a_request_that_ends_while_an_event_loop_drains", Try::Seeds(2), late_end),
     ("calls_with_limits_of_time_serve_every_request", Try::Seeds(6), limited_calls),
     ("calls_with_limits_of_time_drain_without_loss", Try::Seeds(6), limited_drain),
 ];
@@ -230,7 +231,8 @@ fn silent_connections() {
 /// Where descriptors are short, connections without a request make room.
 fn few_descriptors() {
     let checks = Checks { is_lossless: false, ..checks() };
-    let mut world = World::new(Plan { descriptors: 14, checks, ..Plan::default() });
+    let mut world =
+        World::new(Plan { descriptors: 14, checks, settings: DRAINS, ..Plan::default() });
     event_loops(&mut world, 2);
     // It has its descriptors now.
     sleep(Duration::from_millis(1));
@@ -239,7 +241,15 @@ fn few_descriptors() {
     let server = |listen| Server { keep: Keep::No, may_lose: true, ..Server::new(listen) };
     servers(&world, 3, server);
     silent.into_iter().for_each(Client::close);
+    // It drains while connections wait for which there are no descriptors.
+    let mut kept = Client::connect(world.listen);
+    kept.ask(1000, Keep::Yes).expect("an answer");
+    with(|kernel| kernel.processes[1].shortage = true);
+    let late = Client::connect(world.listen);
+    sleep(Duration::from_millis(random(15).into()));
     world.shut_down();
+    kept.close();
+    late.close();
     world.end();
 }
 
@@ -302,27 +312,53 @@ fn drain_beside_threads() {
     world.end();
 }
 
-/// Two processes, of which one is to end: web servers go on connecting.
+/// Connections wait to be accepted when shutdown is requested, while the event loop is busy: it was woken for
+/// one of them at most.
 fn drain_under_load() {
-    let mut world = World::new(Plan { processes: 2, checks: checks(), ..Plan::default() });
-    event_loops(&mut world, 4);
-    let ends = world.programs[0];
-    let server = |listen| Server {
-        keep: Keep::No,
-        requests: 25,
-        may_lose: true,
-        pause: 0,
-        in_pieces: false,
-        ..Server::new(listen)
-    };
-    let servers = start_servers(&world, 0..4, server);
-    sleep(Duration::from_millis(1));
-    shutdown::request(ends);
-    let before = with(|kernel| kernel.servers.values().filter(|&&by| by == ends).count());
-    servers.into_iter().for_each(Handle::join);
-    let served = with(|kernel| kernel.servers.values().filter(|&&by| by == ends).count());
-    assert!(served <= before + 12, "{} requests after the one to shut down", served - before);
-    world.shut_down();
+    let mut world = World::new(Plan { checks: checks(), ..Plan::default() });
+    world.start(world.programs[0], || Loop::new(Duration::from_millis(3), 1).run());
+    let mut first = Client::connect(world.listen);
+    first.send(&request(1, Keep::No)).expect("it is open");
+    while with(|kernel| !kernel.served.contains_key(&1)) {
+        sleep(Duration::from_micros(50));
+    }
+    let mut more: Vec<Client> = (0..6).map(|_| Client::connect(world.listen)).collect();
+    for (number, client) in (10..).zip(&mut more) {
+        client.send(&request(number, Keep::No)).expect("it is open");
+    }
+    shutdown::request(world.programs[0]);
+    first.expect(1).expect("an answer");
+    world.join();
+    let served = with(|kernel| kernel.served.range(10..).count());
+    assert!(served <= 1, "{served} requests were accepted after the one to shut down");
+    more.into_iter().chain([first]).for_each(Client::close);
+    world.end();
+}
+
+/// A thread that does not wait any more ends a request after the event loop has looked at all connections.
+fn late_end() {
+    let mut world = World::new(Plan { settings: DRAINS, checks: checks(), ..Plan::default() });
+    let mut client = Client::connect(world.listen);
+    client.send(&request(1, Keep::Yes)).expect("it is open");
+    world.start(world.programs[0], || {
+        let request = accept(Given::Nothing).expect("a request");
+        sleep(Duration::from_millis(30));
+        // It did not know of the shutdown request when it began to send.
+        give_back(request.connection, request.owner).forget();
+    });
+    sleep(Duration::from_millis(5));
+    event_loops(&mut world, 2);
+    let mut kept = Client::connect(world.listen);
+    kept.ask(2, Keep::Yes).expect("an answer");
+    shutdown::request(world.programs[0]);
+    let begin = now();
+    client.wait_for_end();
+    kept.wait_for_end();
+    world.join();
+    let took = now() - begin;
+    assert!(took < DRAIN + Duration::from_millis(50), "every thread is back: {took:?}");
+    client.close();
+    kept.close();
     world.end();
 }
 
