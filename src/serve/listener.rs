@@ -95,8 +95,7 @@ impl Listener {
         if let Last::Given(kept) = &mut last {
             kept.join(&self.pool);
         }
-        let mut options = *options;
-        self.entrance.prepare(&mut options);
+        let mut options = self.entrance.prepared(options);
         let mut round = Round::First;
         let mut left = MOST_ROUNDS;
         loop {
