@@ -138,6 +138,7 @@ extensions! {
     cancel_in_drain
     non_blocking_requests
     poll_descriptor
+    poll_descriptor_closed
     poll_descriptor_ends
     request_abort
     request_as_struct
@@ -149,6 +150,7 @@ extensions! {
     request_gone
     request_signals
     request_waits
+    without_epoll
 }
 
 /// One test per program, and one that checks that every program has a test.
