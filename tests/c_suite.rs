@@ -135,6 +135,7 @@ macro_rules! extensions {
 }
 
 extensions! {
+    cancel_after_a_jump
     cancel_in_drain
     non_blocking_requests
     poll_descriptor

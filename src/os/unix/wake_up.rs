@@ -9,6 +9,7 @@ use std::io;
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicUsize, Ordering};
 
+use super::clock;
 use super::descriptor::{check_one_is_left, close, file_number, move_above_stdio};
 use super::fork::{self, PerProcess};
 use super::io::{recv_now, send_now};
@@ -26,6 +27,11 @@ static READER: End = End::empty();
 static WRITER: End = End::empty();
 /// How many waiting threads were called and have not come yet.
 static CALLS: AtomicUsize = AtomicUsize::new(0);
+/// When the last one was called, of [`clock::milliseconds`].
+static CALLED_AT: AtomicU32 = AtomicU32::new(0);
+/// Milliseconds in which a thread comes that was called. One that has been cancelled, has jumped out of its
+/// wait or belongs to the parent of a raw clone never comes.
+const LONGEST_CALL: u32 = 1000;
 /// Held while a thread makes the ends. Signal handlers never make them.
 static TURN_TO_MAKE: PerProcess<Lock<()>> = PerProcess::new(Lock::new(()));
 
@@ -126,6 +132,7 @@ pub(super) fn read() {
 
 /// Counts a thread that is going to be called. Async-signal-safe.
 pub(super) fn begin_call() {
+    CALLED_AT.store(clock::milliseconds(), Ordering::SeqCst);
     CALLS.fetch_add(1, Ordering::SeqCst);
 }
 
@@ -135,9 +142,18 @@ pub(super) fn end_call() -> bool {
     CALLS.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less) == Ok(1)
 }
 
-/// Returns whether a thread was called that has not come yet.
+/// Returns whether a thread was called that has not come yet. Forgets calls that are too old.
 pub(super) fn is_calling() -> bool {
-    CALLS.load(Ordering::SeqCst) > 0
+    let calls = CALLS.load(Ordering::SeqCst);
+    if calls == 0 {
+        return false;
+    }
+    let age = clock::milliseconds().wrapping_sub(CALLED_AT.load(Ordering::SeqCst));
+    let is_recent = age < LONGEST_CALL;
+    if !is_recent {
+        let _ = CALLS.compare_exchange(calls, 0, Ordering::SeqCst, Ordering::SeqCst);
+    }
+    is_recent
 }
 
 /// Closes the copies of the parent's ends, in the child after fork. The child has no thread that was called. Async-signal-safe.
