@@ -71,20 +71,19 @@ impl Entrance {
         self.limit.store(limit.try_into().unwrap_or(u32::MAX), Ordering::Relaxed);
     }
 
-    /// Returns the options of a wait that begins now: the timeout may end it, or immediately a socket that
+    /// Prepares the options of a wait that begins now: the timeout may end it, or immediately a socket that
     /// the program made non-blocking, unless the caller says how long it waits.
     #[inline(always)]
-    pub(super) fn prepared<'a>(&self, options: &AcceptOptions<'a>) -> AcceptOptions<'a> {
-        let mut options = AcceptOptions { looks: true, ..*options };
+    pub(super) fn prepare(&self, options: &mut AcceptOptions) {
+        options.looks = true;
         let end = self.end_of_wait().filter(|_| options.limit == Limit::Socket);
         if end.is_some() {
-            options = options.until(end);
+            *options = options.until(end);
         }
         // A shutdown has restored the flag: see `leave`.
         if self.refuses_to_wait() {
-            options = self.after_a_look(options);
+            *options = self.after_a_look(*options);
         }
-        options
     }
 
     /// Checks whether the program has made a pooled listener's socket non-blocking: then the wait is

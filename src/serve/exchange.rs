@@ -302,6 +302,7 @@ impl Exchange {
 
     /// Ends the request on a connection that stays open. Unlike [`Exchange::end`], leaves the received bytes
     /// to the reader of the next request.
+    #[inline]
     pub fn end_kept(&mut self) {
         self.incoming.end_request();
         self.params.clear();

@@ -95,7 +95,8 @@ impl Listener {
         if let Last::Given(kept) = &mut last {
             kept.join(&self.pool);
         }
-        let mut options = self.entrance.prepared(options);
+        let mut options = *options;
+        self.entrance.prepare(&mut options);
         let mut round = Round::First;
         let mut left = MOST_ROUNDS;
         loop {
@@ -103,10 +104,7 @@ impl Listener {
                 last.into_connection().into_iter().for_each(Connection::close_copy);
                 return Err(interrupted());
             }
-            if round == Round::Later
-                && options.is_over()
-                && !polled::has_more(&self.pool, &options, &mut left)
-            {
+            if round == Round::Later && polled::is_over(&self.pool, &options, &mut left) {
                 if let Some(accepted) = self.time_out(&options)? {
                     return Ok(accepted);
                 }

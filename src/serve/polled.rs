@@ -42,17 +42,20 @@ pub(super) fn begin(pool: &Pool) -> io::Result<RawFd> {
     Ok(pool.descriptor())
 }
 
-/// Returns whether a call whose time is over has still something to do in a pool, within `left` rounds.
-pub(super) fn has_more(pool: &Pool, options: &AcceptOptions, left: &mut u32) -> bool {
+/// Returns whether a call is over: its time, and what is still to do in the pool, within `left` rounds.
+pub(super) fn is_over(pool: &Pool, options: &AcceptOptions, left: &mut u32) -> bool {
+    if !options.is_over() {
+        return false;
+    }
     *left = left.saturating_sub(1);
     if !options.has_callers_limit() || !pool.is_entered() || !is_readable(pool) {
-        return false;
+        return true;
     }
     if *left == 0 {
         // With edge-triggered polling, the program comes again after an event only.
         pool.watcher().set_off_again();
     }
-    *left > 0
+    *left == 0
 }
 
 /// Returns whether a thread that does not wait finds something to do in a pool. Arms what is unarmed first:

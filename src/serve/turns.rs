@@ -65,6 +65,7 @@ impl State {
 
     /// Decides what comes next. epoll_wait is called every [`MOST_STEPS`] steps, whatever there is to do:
     /// the listen socket must not starve.
+    #[inline(always)]
     pub(super) fn next_step(&mut self) -> Step {
         if !self.surplus.is_empty() {
             return Step::MakeRoom;
