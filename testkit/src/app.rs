@@ -1,4 +1,5 @@
-//! A FastCGI application for tests to talk to: echo.c, with one of the two libraries.
+//! A FastCGI application for tests to talk to: echo.c, with one of the two libraries, or the same on
+//! fcgi_request.h.
 
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -19,10 +20,27 @@ impl App {
         Self::start_with(library, &[])
     }
 
+    /// Starts echo.c on each library, and echo_requests.c on ours, one after the other.
+    pub fn all() -> impl Iterator<Item = (&'static str, Self)> {
+        let original = Library::original().into_iter();
+        original.map(|original| ("the original", Self::start(original))).chain(Self::ours())
+    }
+
+    /// Starts echo.c and echo_requests.c on our library, one after the other.
+    pub fn ours() -> impl Iterator<Item = (&'static str, Self)> {
+        let programs = [("ours", "echo"), ("fcgi_request.h", "echo_requests")];
+        let start = |(name, program)| (name, Self::start_program(program, Library::Ours, &[]));
+        programs.into_iter().map(start)
+    }
+
     /// Starts it with additional environment variables.
     pub fn start_with(library: Library, environment: &[(&str, &str)]) -> Self {
+        Self::start_program("echo", library, environment)
+    }
+
+    fn start_program(program: &str, library: Library, environment: &[(&str, &str)]) -> Self {
         let dir = TempDir::new();
-        let mut command = Command::new(helper("echo", library));
+        let mut command = Command::new(helper(program, library));
         command.arg("app.sock").current_dir(dir.path()).envs(environment.iter().copied());
         // Its output stays in the directory of a test that has failed.
         let said = File::create(dir.join("stderr")).unwrap();

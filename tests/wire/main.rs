@@ -1,6 +1,7 @@
 //! Bytes in, bytes out: how an application on the library responds to a web server's records.
 //!
-//! This file has what the original does right: every test runs on both libraries.
+//! This file has what the original does right: every test runs on both libraries, and on ours with a program
+//! on fcgi_request.h.
 //! `wire/differences.rs` has what it does wrong. `wire/sN_*.rs` follow sections 3 to 6 of the
 //! specification and its appendix B, with one test per testable clause, named after its section.
 
@@ -44,23 +45,25 @@ fn echo(id: u16, parameters: &str, body: &str) -> Vec<Record> {
 }
 
 fn on_both(test: impl Fn(&App)) {
-    for library in Library::tested() {
-        println!("on {library:?}");
-        test(&App::start(library));
+    for (name, app) in App::all() {
+        println!("on {name}");
+        test(&app);
     }
 }
 
 /// Asserts that the bytes, whole and cut at every offset, get the same response from both
-/// libraries.
+/// libraries, and from ours through fcgi_request.h.
 fn split_on_both(bytes: &[u8], expected: &[Record]) {
-    for library in Library::tested() {
-        assert_eq!(App::start(library).exchange_split(bytes), expected, "on {library:?}");
+    for (name, app) in App::all() {
+        assert_eq!(app.exchange_split(bytes), expected, "on {name}");
     }
 }
 
 /// Asserts that the bytes, whole and cut at every offset, get this response from our library.
 fn split_on_ours(bytes: &[u8], expected: &[Record]) {
-    assert_eq!(App::start(Library::Ours).exchange_split(bytes), expected);
+    for (name, app) in App::ours() {
+        assert_eq!(app.exchange_split(bytes), expected, "on {name}");
+    }
 }
 
 #[test]
