@@ -536,7 +536,8 @@ extern void FCGX_RequestCancel(struct FCGX_Request *request);
  * Parameters:
  * - request: from FCGX_RequestNew.
  *
- * Returns: 0; FCGX_NO_REQUEST without a request in progress.
+ * Returns: 0; FCGX_NO_REQUEST without a request in progress, and in a forked child, which leaves its
+ * parent's alone.
  *
  * Errors: EINVAL if request is NULL.
  *

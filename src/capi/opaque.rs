@@ -1,12 +1,12 @@
 //! The requests that FCGX_RequestNew makes: an `FCGX_Request` and what the library needs besides.
 
 use std::ffi::c_int;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 
 use super::layout::{FCGX_Request, NO_REQUEST, OPAQUE};
-use crate::os::descriptor;
 use crate::os::memory::{NoMemory, boxed};
 use crate::os::robust_lock::RobustLock;
+use crate::os::{descriptor, fork};
 use crate::serve::cancel::Cancel;
 
 /// A request in the library's own memory. C sees its first field only.
@@ -19,6 +19,8 @@ pub(super) struct OpaqueRequest {
     abort_lock: RobustLock,
     /// The connection of the request in progress; -1 without one.
     fd: AtomicI32,
+    /// [`fork::generation`] of the process in which it began.
+    generation: AtomicUsize,
     is_aborted: AtomicBool,
     /// Whether its requests are non-blocking.
     pub(super) is_nonblocking: AtomicBool,
@@ -35,6 +37,7 @@ impl OpaqueRequest {
             cancel: Cancel::new(),
             abort_lock: RobustLock::new(),
             fd: AtomicI32::new(-1),
+            generation: AtomicUsize::new(0),
             is_aborted: AtomicBool::new(false),
             is_nonblocking: AtomicBool::new(false),
             is_ending: AtomicBool::new(false),
@@ -73,6 +76,7 @@ impl OpaqueRequest {
     pub(super) fn begin(&self, fd: c_int) {
         self.is_aborted.store(false, Ordering::Relaxed);
         self.is_ending.store(false, Ordering::Relaxed);
+        self.generation.store(fork::generation(), Ordering::Relaxed);
         self.fd.store(fd, Ordering::Release);
     }
 
@@ -82,15 +86,17 @@ impl OpaqueRequest {
         self.fd.store(-1, Ordering::Relaxed);
     }
 
-    /// Shuts the connection of the request in progress down. Returns false if there is none.
+    /// Shuts the connection of the request in progress down. Returns false if this process has none: a child
+    /// leaves its parent's alone.
     pub(super) fn abort(&self) -> bool {
         let _held = self.abort_lock.lock();
         let fd = self.fd.load(Ordering::Acquire);
-        if fd >= 0 {
+        let is_own = fd >= 0 && self.generation.load(Ordering::Relaxed) == fork::generation();
+        if is_own {
             self.is_aborted.store(true, Ordering::SeqCst);
             descriptor::shutdown_both(fd);
         }
-        fd >= 0
+        is_own
     }
 
     /// Returns whether the request in progress was given up.

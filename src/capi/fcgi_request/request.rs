@@ -240,7 +240,8 @@ pub unsafe extern "C" fn FCGX_RequestCancel(request: *mut FCGX_Request) {
 /// Parameters:
 /// - request: from FCGX_RequestNew.
 ///
-/// Returns: 0; FCGX_NO_REQUEST without a request in progress.
+/// Returns: 0; FCGX_NO_REQUEST without a request in progress, and in a forked child, which leaves its
+/// parent's alone.
 ///
 /// Errors: EINVAL if request is NULL.
 ///
