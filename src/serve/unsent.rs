@@ -55,7 +55,7 @@ impl Queue {
             }
         }
         if self.start > self.bytes.len() / 2 {
-            self.bytes.drain(..self.start);
+            self.bytes.drain(..self.start.min(self.bytes.len()));
             self.start = 0;
         }
         Ok(())

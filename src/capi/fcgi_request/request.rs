@@ -78,7 +78,7 @@ pub unsafe extern "C" fn FCGX_RequestFree(request: *mut FCGX_Request) {
 ///
 /// Parameters:
 /// - timeout: the longest wait in milliseconds; 0 does not wait, a negative number waits without
-///   limit.
+///   limit. Where epoll cannot be had, it may take 20 ms longer.
 ///
 /// Returns: 1 if there is a request; 0 if none came in time; a negative result on failure.
 ///
