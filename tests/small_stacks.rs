@@ -66,7 +66,8 @@ fn no_frame_is_larger_than_1_kb() {
     frames_found.extend(frames(&disassembly()));
     frames_found.extend(frames(&disassembled(&dist().join("fcgio.o"))));
     // The search works: it finds this function.
-    assert!(frames_found.get("FCGX_Accept_r").is_some_and(|&frame| frame > 200));
+    let is_accept = |name: &String| name.contains("fcgi::capi::accept::next");
+    assert!(frames_found.iter().any(|(name, &frame)| is_accept(name) && frame > 200));
     assert!(frames_found.keys().any(|name| name.contains("fcgi_streambuf::")));
     assert!(frames_found.keys().any(|name| name.contains("fcgi::api::request::Request::end")));
     frames_found.retain(|_, frame| *frame > LARGEST);

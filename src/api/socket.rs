@@ -11,6 +11,7 @@ use super::request::Request;
 use crate::os::{clock, descriptor, shutdown, socket};
 use crate::serve::accept_options::Limit;
 use crate::serve::closing::close_listen_socket;
+use crate::serve::head::AcceptedRequest;
 use crate::serve::last::Last;
 use crate::serve::wait::Owner;
 use crate::serve::{AcceptOptions, config, process, registry};
@@ -122,6 +123,13 @@ impl ListenSocket {
     }
 
     fn accept_until(&self, until: Option<Instant>) -> io::Result<Option<Request>> {
+        let accepted = self.next(until)?;
+        Ok(accepted.map(|(accepted, owner)| Request::begin(accepted, self.fd, owner)))
+    }
+
+    /// Waits for the head of a request. In a frame of its own: a request is large.
+    #[inline(never)]
+    fn next(&self, until: Option<Instant>) -> io::Result<Option<(AcceptedRequest, Owner)>> {
         process::go_on();
         let limit = Limit::Caller;
         let options = AcceptOptions { until, limit, ..AcceptOptions::plain(config::get()) };
@@ -132,7 +140,7 @@ impl ListenSocket {
             Last::None | Last::Given(_) => Owner::MayBeGone,
         };
         match registry::next(listener, &options, last) {
-            Ok((accepted, _)) => Ok(Some(Request::begin(accepted, self.fd, owner))),
+            Ok((accepted, _)) => Ok(Some((accepted, owner))),
             Err(error) if error.kind() == ErrorKind::Interrupted && shutdown::is_requested() => {
                 Ok(None)
             }
