@@ -247,11 +247,11 @@ const SHAPES: [&[&str]; 4] = [&[], &["-n"], &["-t", "2"], &["-n", "-t", "2"]];
 fn a_program_may_end_the_connection_itself() {
     let _turn = beside_others();
     const ROUNDS: usize = 200;
-    for library in Library::BOTH {
-        for options in SHAPES {
+    // The original's loop closes the number again, even if another thread's connection has it by then, which
+    // is lost.
+    for (library, shapes) in [(Library::Original, &SHAPES[..2]), (Library::Ours, &SHAPES[..])] {
+        for options in shapes {
             for deed in ["shut", "shut_behind", "free_closing", "free_leaving", "do_not_keep"] {
-                // The original's loop closes the number again, even if another connection has it by
-                // then.
                 let shape = format!("{library:?} {options:?} {deed}");
                 println!("{shape}");
                 let worker = start_in(&["env", "LIBFCGI_MAX_WAITING=8"], library, options);
