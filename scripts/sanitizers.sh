@@ -132,8 +132,8 @@ thread() {
     # heads.rs is about processes with one. The sanitizer's fork must not be called in a signal handler.
     # numbers.rs, and some others, close a descriptor that another thread uses, or open another file with its
     # number, or end a thread in the middle of a call. The program of given_back.rs counts its memory while
-    # its threads use it. quiet.rs counts switches.
-    local -a disturbed=(calls:: accept:: heads:: numbers:: given_back:: quiet::
+    # its threads use it. quiet.rs counts switches, and slow.rs memory, which the runtime's adds to.
+    local -a disturbed=(calls:: accept:: heads:: numbers:: given_back:: quiet:: slow::
         a_child_that_a_signal_handler_makes a_descriptor_that_changes_its_meaning
         a_thread_that_never_comes_back the_last_process_that_leaves
         a_new_listen_socket_is_served what_threads_have_taken)
