@@ -5,21 +5,20 @@ use super::{parked, request};
 use crate::os::shutdown;
 
 /// Finishes a request: ends its streams, and gives its connection back or closes it. Does nothing if it
-/// holds none in progress. Returns whether all of the response was sent.
+/// holds none in progress.
 ///
 /// # Safety
 ///
 /// `request` points to a request that was initialised.
 #[inline(always)]
-pub(super) unsafe fn finish(request: *mut FCGX_Request) -> bool {
+pub(super) unsafe fn finish(request: *mut FCGX_Request) {
     // SAFETY: the caller passes an initialised request.
     unsafe {
         if (*request).paramsPtr.is_null() && (*request).ipcFd < 0 {
-            return true;
+            return;
         }
         let is_sent = end_streams(request) && request::send_rest(request).is_ok();
         conclude(request, is_sent);
-        is_sent
     }
 }
 

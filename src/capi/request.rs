@@ -5,7 +5,7 @@ use std::io;
 use std::ptr;
 use std::sync::atomic::Ordering;
 
-use super::block::{self, Block, block_of, release};
+use super::block::{self, Block, block_of, release, sending};
 use super::envp;
 use super::layout::{FCGX_ParamArray, FCGX_Request, Params};
 use super::opaque::OpaqueRequest;
@@ -251,7 +251,8 @@ pub(super) unsafe fn send_rest(request: *mut FCGX_Request) -> io::Result<()> {
         if block.is_null() || (*block).sending.unsent().len() == 0 {
             return Ok(());
         }
-        (*block).sending.unsent().finish((*request).ipcFd)
+        let sending = sending(block);
+        sending.exclusively((*request).ipcFd, |_| sending.unsent().finish((*request).ipcFd))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind};
 use std::os::fd::RawFd;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::os::io::send_now;
 use crate::os::lock::Lock;
@@ -13,12 +13,20 @@ use crate::os::poll::{self, WRITABLE};
 const KEPT: usize = 16 * 1024;
 
 /// A queue of bytes. The first may be the rest of a record: nothing is sent past them.
+///
+/// Its callers hold the lock of the connection's sending side, which survives a thread that is cancelled or
+/// leaves by siglongjmp while it waits for the peer. The lock here does not: where it is found held, such a
+/// thread has left it, or a thread of the parent had it at a fork, and nothing more can be sent.
 #[derive(Debug)]
 pub(crate) struct Unsent {
     /// Whether the request is non-blocking.
     is_on: AtomicBool,
     /// Whether there are bytes, or the request is non-blocking.
     is_used: AtomicBool,
+    /// How many bytes wait.
+    count: AtomicUsize,
+    /// How many bytes wait before sending waits, too.
+    most: AtomicUsize,
     queue: Lock<Queue>,
 }
 
@@ -27,11 +35,13 @@ struct Queue {
     bytes: Vec<u8>,
     /// How many of them were sent.
     start: usize,
-    /// How many bytes wait before sending waits, too.
-    most: usize,
 }
 
 impl Queue {
+    const fn new() -> Self {
+        Self { bytes: Vec::new(), start: 0 }
+    }
+
     fn len(&self) -> usize {
         self.bytes.len() - self.start
     }
@@ -82,23 +92,31 @@ fn wait_for(queue: &mut Queue, fd: RawFd, most: usize) -> io::Result<()> {
 impl Unsent {
     /// Returns an empty queue of a blocking request.
     pub(crate) const fn new() -> Self {
-        let queue = Queue { bytes: Vec::new(), start: 0, most: 0 };
-        let (is_on, is_used) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { is_on, is_used, queue: Lock::new(queue) }
+        Self {
+            is_on: AtomicBool::new(false),
+            is_used: AtomicBool::new(false),
+            count: AtomicUsize::new(0),
+            most: AtomicUsize::new(0),
+            queue: Lock::new(Queue::new()),
+        }
     }
 
     /// Prepares for another request.
     pub(crate) fn reset(&mut self) {
         if *self.is_used.get_mut() {
-            self.queue.lock().empty();
+            let emptied = self.queue.try_lock().map(|mut queue| queue.empty());
+            if emptied.is_none() {
+                self.queue = Lock::new(Queue::new());
+            }
             (*self.is_on.get_mut(), *self.is_used.get_mut()) = (false, false);
+            *self.count.get_mut() = 0;
         }
     }
 
     /// Makes the request non-blocking: about `limit` bytes may wait to be sent.
     pub(crate) fn begin(&self, limit: usize) {
         // Without the program's doing, no more than the limit and a record of each stream come together.
-        self.queue.lock().most = limit.saturating_mul(2).saturating_add(1 << 16);
+        self.most.store(limit.saturating_mul(2).saturating_add(1 << 16), Ordering::Relaxed);
         self.is_used.store(true, Ordering::Relaxed);
         self.is_on.store(true, Ordering::Relaxed);
     }
@@ -120,7 +138,7 @@ impl Unsent {
 
     /// Returns how many bytes wait.
     pub(crate) fn len(&self) -> usize {
-        if self.is_used() { self.queue.lock().len() } else { 0 }
+        self.count.load(Ordering::Relaxed)
     }
 
     /// Sends pieces behind what waits, without waiting as long as less than the limit waits; of a request that
@@ -131,28 +149,38 @@ impl Unsent {
         fd: RawFd,
         mut pieces: impl Iterator<Item = &'a [u8]>,
     ) -> io::Result<()> {
-        let mut queue = self.queue.lock();
-        queue.send(fd)?;
-        // Nothing is copied that the kernel takes.
-        while let Some(piece) = if queue.len() == 0 { pieces.next() } else { None } {
-            let sent = send_some(fd, piece)?;
-            append(&mut queue.bytes, piece.get(sent..).unwrap_or_default())?;
-        }
-        pieces.try_for_each(|piece| append(&mut queue.bytes, piece))?;
-        let most = if self.is_on() { queue.most } else { 0 };
-        wait_for(&mut queue, fd, most)
+        let most = if self.is_on() { self.most.load(Ordering::Relaxed) } else { 0 };
+        self.with_queue(|queue| {
+            queue.send(fd)?;
+            // Nothing is copied that the kernel takes.
+            while let Some(piece) = if queue.len() == 0 { pieces.next() } else { None } {
+                let sent = send_some(fd, piece)?;
+                append(&mut queue.bytes, piece.get(sent..).unwrap_or_default())?;
+            }
+            pieces.try_for_each(|piece| append(&mut queue.bytes, piece))?;
+            wait_for(queue, fd, most)
+        })
+    }
+
+    /// Does something to the queue. Fails with `BrokenPipe` if a thread has left it.
+    fn with_queue<T>(&self, deed: impl FnOnce(&mut Queue) -> io::Result<T>) -> io::Result<T> {
+        let mut queue = self.queue.try_lock().ok_or(ErrorKind::BrokenPipe)?;
+        let result = deed(&mut queue);
+        self.count.store(queue.len(), Ordering::Relaxed);
+        result
     }
 
     /// Sends what waits, without waiting. Returns whether it is all sent.
     pub(crate) fn flush(&self, fd: RawFd) -> io::Result<bool> {
-        let mut queue = self.queue.lock();
-        queue.send(fd)?;
-        Ok(queue.len() == 0)
+        self.with_queue(|queue| {
+            queue.send(fd)?;
+            Ok(queue.len() == 0)
+        })
     }
 
     /// Sends what waits, and waits for the peer.
     pub(crate) fn finish(&self, fd: RawFd) -> io::Result<()> {
-        wait_for(&mut self.queue.lock(), fd, 0)
+        self.with_queue(|queue| wait_for(queue, fd, 0))
     }
 }
 
@@ -229,5 +257,24 @@ mod tests {
         unsent.begin(10);
         drop(peer);
         assert!(unsent.send(ours.as_raw_fd(), [&b"x"[..]].into_iter()).is_err());
+    }
+
+    /// As a thread leaves it that is cancelled, or a child finds it.
+    #[test]
+    #[cfg_attr(miri, ignore = "no send in Miri")]
+    fn a_queue_that_a_thread_has_left_sends_nothing_more_and_serves_the_next_request() {
+        let (ours, mut peer) = UnixStream::pair().unwrap();
+        let (mut unsent, fd) = (Unsent::new(), ours.as_raw_fd());
+        unsent.begin(10);
+        std::mem::forget(unsent.queue.lock());
+        let error = unsent.send(fd, [&b"x"[..]].into_iter()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+        assert!(unsent.flush(fd).is_err() && unsent.finish(fd).is_err());
+        unsent.reset();
+        unsent.begin(10);
+        unsent.send(fd, [&b"next"[..]].into_iter()).unwrap();
+        let mut next = [0; 4];
+        peer.read_exact(&mut next).unwrap();
+        assert_eq!(&next, b"next");
     }
 }
